@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.offline_config import DpoConfig, SftConfig
-from assay.core.parts import OUTSIDE, allow_imports, build_part, describe_error, load_part
+from assay.core.parts import allow_imports, build_part, describe_error, is_outside, list_parts, load_part
 from assay.core.types import SamplingConfig
 
 
@@ -97,6 +97,14 @@ class PolicyConfig(_Part):
         )
 
 
+class OutsideConfig(_Strict):
+    """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
+
+    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.limit_s
+    env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides grade.env
+    batch_size: int = Field(default=1, ge=1)  # completions per call
+
+
 class GradeConfig(_Strict):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
@@ -106,6 +114,7 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    outside: dict[str, OutsideConfig] = {}  # by verifier
 
 
 class ScoreConfig(_Part):
@@ -211,6 +220,15 @@ class TrainConfig(_Strict):
     top_p: float | None = Field(default=None, gt=0, le=1)
 
 
+class ExportConfig(_Strict):
+    """`[export]`: what leaves for other trainers; `[export.settings.NAME]` holds the settings of one export."""
+
+    columns: tuple[str, ...] = ()  # kept fields that become columns of their own, beside `metadata`
+    row_id: str = "id"  # the kept field that holds a row's own id
+    licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
+    settings: dict[str, dict[str, Any]] = {}
+
+
 class LoopConfig(_Strict):
     """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
@@ -291,6 +309,7 @@ class Config(_Strict):
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
+    export: ExportConfig = ExportConfig()
     _folder: str = PrivateAttr("")
 
     @property
@@ -329,7 +348,7 @@ class Config(_Strict):
                     before = {key: old for key, old in before.items() if key in type(getattr(self, name)).model_fields}
                 value = {**before, **value}
             tree[name] = value
-        return parse_config(tree)
+        return parse_config(tree, folder=self._folder)
 
     @property
     def train_sampler(self) -> SamplingConfig:
@@ -382,7 +401,7 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
 
 def _names_outside_part(value: Any) -> bool:
     if isinstance(value, str):
-        return value.startswith(OUTSIDE)
+        return is_outside(value)
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return any(_names_outside_part(child) for child in children)
 
@@ -407,6 +426,8 @@ def _check_parts(config: Config) -> None:
         build_part(
             "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
         )
+    for name, settings in config.export.settings.items():
+        build_part("training_set" if name in list_parts("training_set") else "export", name, settings)
     _check_verifiers(config)
 
 
@@ -420,11 +441,14 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
         build_part("verifier", name, settings)
+    for name in config.grade.outside:
+        if not is_outside(name):
+            raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
             not config.grade.allow_code
-            and not name.startswith("python:")
+            and not is_outside(name)
             and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(

@@ -6,8 +6,10 @@ machinery asks for no hook that is missing here.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
+from assay.core.export_rows import CheckedAttempt, Row
 from assay.core.ports import SynthesisEvidence
 from assay.core.synthesis import SynthesisSummary
 from assay.core.types import Counts, GradingCase, Label, Verdict
@@ -139,3 +141,23 @@ class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
+    inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
+
+    def refusal(self, verifiers: Sequence[str]) -> str:
+        """Return why the trainer cannot express one of these verifiers, by name; "" where it can."""
+        return ""
+
+    def files(self, name: str) -> Mapping[str, str]:
+        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside it.
+
+        Args:
+            name: of the config, for what must be named.
+        """
+        return {}
+
+    def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
+        """Return the reward of each attempt at its row, from the exported reward as the trainer loads and calls it.
+
+        An export that carries no reward returns none.
+        """
+        return []

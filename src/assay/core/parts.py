@@ -1,11 +1,15 @@
 """Find parts by their file names, and import them only when a config names them.
 
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
-`python:package.module:Name` is a part that lies outside the package. A part is a frozen dataclass; its fields are its
-whole configuration. Outside it may be a plain function (`core.functions`).
+`python:package.module:Name` is a part that lies outside the package, in a module or in a file that ends with `.py`. A
+verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part is
+a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
+import functools
 import importlib
+import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -40,9 +44,19 @@ SHAPES = {
     "dict_type": "should be a table",
     "model_type": "should be a table",
 }
+OUTSIDE = ("python:", "verl:", "trl:", "verifiers:")  # beginnings of the names of parts that lie outside
 BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
-OUTSIDE = "python:"  # begins the name of a part that lies outside the package
+ANY_SETTING = "**"  # of a function that takes any keyword
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
+
+
+def is_outside(name: str) -> bool:
+    """Return whether a name is that of a part outside the package.
+
+    >>> is_outside("verl:reward.py:compute_score"), is_outside("math")
+    (True, False)
+    """
+    return name.startswith(OUTSIDE)
 
 
 def list_parts(kind: str) -> list[str]:
@@ -72,7 +86,7 @@ def load_part(kind: str, name: str) -> Any:
     Raises:
         ConfigError: unknown name; the message holds the closest ones.
     """
-    if name.startswith(OUTSIDE):
+    if is_outside(name):
         return _load_outside(kind, name)
     if name not in list_parts(kind):
         raise ConfigError(f"unknown {kind} {name!r}; {suggest_names(name, list_parts(kind))}")
@@ -120,21 +134,41 @@ def build_part(
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
     part, values = load_part(kind, name), dict(settings or {})
-    if name.startswith(OUTSIDE) and not is_dataclass(part):
+    if is_outside(name) and not is_dataclass(part) and (kind != "verifier" or isinstance(part, type)):
         return build_outside(kind, name, part, values)
-    setting_names = [setting.name for setting in fields(part) if setting.init] if is_dataclass(part) else []
+    setting_names = _list_settings(part)
     for key in values:
-        if key not in setting_names:
+        if key not in setting_names and ANY_SETTING not in setting_names:
             raise ConfigError(
                 f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
             )
+    if not is_dataclass(part):  # a reward function or object from outside
+        return _bind(part, values) if values else part
     try:
-        built = _type_adapter(part).validate_python(values)
+        built = _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
-    return check_methods(kind, name, built) if name.startswith(OUTSIDE) else built
+    return check_methods(kind, name, built) if is_outside(name) else built
+
+
+def _bind(function: Any, values: Mapping[str, Any]) -> Any:
+    """Return the function with its settings; its attributes, such as `evaluates_text`, stay."""
+    bound = functools.partial(function, **values)
+    bound.__dict__.update(getattr(function, "__dict__", {}))
+    return bound
+
+
+def _list_settings(part: Any) -> list[str]:
+    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a default."""
+    if is_dataclass(part):
+        return [setting.name for setting in fields(part) if setting.init]
+    if not inspect.isroutine(part):
+        return []
+    parameters = inspect.signature(part).parameters.values()
+    names = [p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY]
+    return names + [ANY_SETTING for p in parameters if p.kind is p.VAR_KEYWORD]
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts
@@ -168,15 +202,59 @@ def allow_imports(folder: str) -> None:
 
 
 def _load_outside(kind: str, name: str) -> Any:
+    prefix, _, place = name.partition(":")
+    if prefix != "python" and kind != "verifier":
+        raise ConfigError(f"{kind} {name!r}: only a verifier may begin with {prefix}:; use python:package.module:name")
+    if prefix == "verifiers":
+        return importlib.import_module("assay.verifiers.outside.tasksets").load_taskset(place)
     try:
-        _, module, attribute = name.split(":")
+        module, attribute = place.split(":")
     except ValueError:
-        raise ConfigError(f"{kind} {name!r} is not of the form python:package.module:name") from None
+        form = "verl:file.py:function" if prefix == "verl" else f"{prefix}:package.module:name"
+        raise ConfigError(f"{kind} {name!r} is not of the form {form}") from None
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        return getattr(import_place(module), attribute)
+    except (ImportError, AttributeError, OSError) as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
     except Exception as error:  # a user's module may raise anything when it is imported
         raise ConfigError(
             f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
+
+
+def import_place(place: str) -> Any:
+    """Import a module by its dotted name, or from a file that ends with `.py`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImportError: there is no such module.
+    """
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    path = find_file(place)
+    name = f"assay_outside_{path.stem}_{abs(hash(str(path)))}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{str(path)!r} cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # before it runs: dataclasses and pickle look themselves up there
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def find_file(place: str) -> Path:
+    """Return the path of a part's file: as written, or below a folder of the import path.
+
+    Raises:
+        FileNotFoundError: it is in none of them.
+    """
+    places = [Path(place), *(Path(folder or ".") / place for folder in sys.path)]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(f"no file {place!r} here or on the import path")
+    return found.resolve()

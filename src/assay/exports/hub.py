@@ -6,6 +6,7 @@ The card says what was measured, by which model and verifiers, and what was left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from assay.core.export_rows import DatasetSummary, ExportRow, Row
 
@@ -16,9 +17,11 @@ class Hub:
 
     licence: str = "other"  # of the whole dataset, as the hub spells it
 
+    inner_folder: ClassVar[str] = "data"
+
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
+        return [{**asdict(row), "prompt": list(row.prompt), "messages": list(row.messages)} for row in rows]
 
     def snippet(self, file: str) -> str:
         """Return the code with which the library `datasets` reads the folder."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import list_parts
+from assay.core.parts import is_outside, list_parts
 from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
@@ -100,7 +100,7 @@ class Fields:
             )
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
-        if not self.verifier.startswith("python:") and self.verifier not in list_parts("verifier"):
+        if not is_outside(self.verifier) and self.verifier not in list_parts("verifier"):
             raise ValueError(
                 f"unknown verifier {self.verifier!r}; {suggest_names(self.verifier, list_parts('verifier'))}"
             )
@@ -253,7 +253,7 @@ class Fields:
 
         None if the value is a single answer, or something that the verifier reads itself.
         """
-        if self.verifier in PROGRAMS or self.verifier.startswith("python:"):
+        if self.verifier in PROGRAMS or is_outside(self.verifier):
             return None
         if isinstance(value, str):
             return json_answers(value) if self.verifier in FREE_TEXT else None

@@ -1,12 +1,13 @@
 """`curate export`: the curriculum for another trainer."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.cli.runner import FAILED, AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 from assay.core.parts import list_parts
 
 To = Annotated[
@@ -21,12 +22,17 @@ To = Annotated[
 Method = Annotated[
     str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
 ]
-Form = Annotated[
-    str, typer.Option("--form", help="Of sft: prompt_completion or messages (TRL), or verl.", show_default=False)
-]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
+]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Send 200 gold answers, and 200 stored attempts of each outcome, through the exported reward: exit 1 where one is "
+        "not the lake's. A folder that holds an export already is checked as it is.",
+    ),
 ]
 
 
@@ -35,38 +41,80 @@ def export(
     to: To = "jsonl",
     out: Out = Path("export"),
     filtered: Filtered = False,
+    check: Check = False,
     method: Method = "",
-    form: Form = "",
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum in its order, or what synthesis stored, in the form that another trainer reads, and say how it
-    is read.
+    """Write the curriculum in its order, in the form that another trainer reads, with its reward, and say how it is read.
+
+    sft, dpo and prm write what `curate synthesize` stored instead, with a dataset card.
+
+    Settings of an export are keys of the plan: --set export.settings.verl.data_source=math_dapo.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
+        if to in list_parts("training_set"):
+            _export_training_set(config, to, out.resolve(), method, reporter, as_json)
+            return
         from assay.pipelines.analysis.export import export as write
-        from assay.pipelines.analysis.export_training_set import export_training_set
+        from assay.pipelines.analysis.export_check import check_export
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
+        folder = out.resolve()
+        only_check = check and folder.is_dir() and any(folder.iterdir())
         with (
             Lake(config.lake, create=False) as opened,
             RunContext(config, opened, reporter, command="curate export") as context,
         ):
-            if to in list_parts("training_set"):
-                settings = {"form": form} if form else {}
-                result = export_training_set(context, to, out.resolve(), settings, method=method)
-            else:
-                result = write(context, to, out.resolve(), filtered=filtered)
+            result: dict[str, Any] = {"folder": str(folder)}
+            if not only_check:
+                result = write(context, to, folder, filtered=filtered)
+            checked = check_export(context, to, folder) if check else None
         if as_json:
-            print_json(result)
-            return
-        if "left_out" in result:
-            left_out = "".join(f", {count} left out: {reason}" for reason, count in result["left_out"].items())
-            rows = f"{result['rows']} rows of {result['method']} for {to}{left_out}"
+            print_json(result | ({"check": asdict(checked)} if checked else {}))
         else:
-            rows = f"{result['rows']} rows for {to}, {result['filtered']} filtered rows"
-        reporter.say(f"{result['folder']}: {rows}; it is read so:\n{result['snippet']}")
+            if not only_check:
+                reporter.say(
+                    f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; files: "
+                    f"{', '.join(result['files'])}; it is read so:\n{result['snippet']}"
+                )
+            if checked:
+                _show_check(reporter, checked)
+        if checked and not checked.equal:
+            raise typer.Exit(FAILED)
+
+
+def _export_training_set(
+    config: Any, to: str, folder: Path, method: str, reporter: ConsoleReporter, as_json: bool
+) -> None:
+    """Write what a method of synthesis stored."""
+    from assay.pipelines.analysis.export_training_set import export_training_set
+    from assay.pipelines.context.run import RunContext
+    from assay.stores.lake import Lake
+
+    with (
+        Lake(config.lake, create=False) as opened,
+        RunContext(config, opened, reporter, command="curate export") as context,
+    ):
+        result = export_training_set(context, to, folder, method=method)
+    if as_json:
+        print_json(result)
+        return
+    left_out = "".join(f"; {count} left out: {reason}" for reason, count in result["left_out"].items())
+    rows = f"{result['rows']} rows of {result['method']} for {to}{left_out}"
+    reporter.say(f"{result['folder']}: {rows}; it is read so:\n{result['snippet']}")
+
+
+def _show_check(reporter: ConsoleReporter, checked: Any) -> None:
+    """Print what was sent through the reward, and where it differs from the lake."""
+    for kind, count in checked.sent.items():
+        reporter.say(f"checked {count} {kind}: {count - checked.differing.get(kind, 0)} as in the lake")
+    for example in checked.examples:
+        reporter.say(
+            f"  {example['problem_id'][:12]} ({example['kind']}): the lake has {example['lake']}, the exported reward "
+            f"{example['exported']}: ...{example['text'][-80:]!r}"
+        )

@@ -134,7 +134,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     rollouts = gold_rollouts(label)
     verdicts = context.judge.judge([GradingCase(problem, label, rollout) for rollout in rollouts])
     errors = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
-    if verdicts and len(errors) == len(verdicts) and label.verifier.startswith("python:"):
+    if verdicts and len(errors) == len(verdicts) and parts.is_outside(label.verifier):
         raise ConfigError(
             f"verifier {label.verifier!r} fails on the gold answer {label.answer[:80]!r} of source {look.name!r}: "
             f"{errors[0].reason}"

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from assay.core import parts
-from assay.core.config import Config, PolicyConfig
+from assay.core.config import Config, GradeConfig, PolicyConfig
 from assay.core.errors import EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
@@ -22,6 +22,7 @@ from assay.pipelines.context.first_attempts import FirstAttempts
 from assay.pipelines.context.known_policy import known_policy
 from assay.pipelines.context.results import StageKey, StageResult
 from assay.stores.lake import Lake, Rows
+from assay.verifiers.outside.plugins import CallLimits
 from assay.verifiers.pool.grader import Grader
 
 UNKNOWN_REVISION = "unknown"  # of a policy whose server does not answer, and of which the lake holds nothing
@@ -134,14 +135,7 @@ class RunContext:
     @cached_property
     def judge(self) -> Grader:
         """The verifiers, in worker processes that can be killed."""
-        grade = self.config.grade
-        return Grader(
-            limit_s=grade.limit_s,
-            workers=grade.workers,
-            allow_code=grade.allow_code,
-            settings=grade.settings,
-            env=grade.env,
-        )
+        return build_grader(self.config.grade)
 
     @contextmanager
     def cuttable(self) -> Iterator[None]:
@@ -258,6 +252,18 @@ def build_engine(policy: PolicyConfig) -> Engine:
     if policy.revision:
         settings["revision"] = policy.revision
     return parts.build_part("engine", policy.engine, settings, other_keys=type(policy).model_fields)  # type: ignore[no-any-return]
+
+
+def build_grader(grade: GradeConfig) -> Grader:
+    """Build the verifiers of a config's `[grade]` table, in worker processes."""
+    return Grader(
+        limit_s=grade.limit_s,
+        workers=grade.workers,
+        allow_code=grade.allow_code,
+        settings=grade.settings,
+        env=grade.env,
+        outside={name: CallLimits(**table.model_dump()) for name, table in grade.outside.items()},
+    )
 
 
 def versions() -> dict[str, str]:

@@ -1,10 +1,10 @@
 """Build what a config's `[[source]]` tables name: sources, with relative paths from its folder, and verifiers."""
 
 from assay.core.config import Config, SourceConfig
-from assay.core.parts import OUTSIDE, build_part
+from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source
 from assay.pipelines.context.run import RunContext
-from assay.verifiers.pool.plugins import wrap_plugin
+from assay.verifiers.outside.plugins import wrap_plugin
 
 
 def build_source(context: RunContext, config: SourceConfig) -> Source:
@@ -34,5 +34,5 @@ def check_outside_verifiers(config: Config) -> None:
         ConfigError: a module or function is missing, raises when it is imported, or is no verifier.
     """
     for name in {str(source.settings.get("verifier", "math")) for source in config.source}:
-        if name.startswith(OUTSIDE):
+        if is_outside(name):
             wrap_plugin(name, build_part("verifier", name, config.grade.settings.get(name)))

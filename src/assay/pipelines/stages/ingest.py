@@ -14,7 +14,7 @@ import pyarrow as pa
 from assay.core.config import SourceConfig
 from assay.core.identity import canonical_json, content_id
 from assay.core.notes import Note
-from assay.core.parts import build_part
+from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source, SourceRow
 from assay.core.types import Drop
 from assay.maths.text.golds import find_oddities
@@ -147,7 +147,7 @@ def check_label(context: RunContext, source_row: SourceRow, number: int) -> Sour
         source_row: a problem with its label, or a drop.
         number: of the row in its source, from 1.
     """
-    if isinstance(source_row, Drop) or source_row[1].verifier.startswith("python:"):
+    if isinstance(source_row, Drop) or is_outside(source_row[1].verifier):
         return source_row
     problem, label = source_row
     fault = getattr(

@@ -3,7 +3,7 @@
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.verifiers.pool.plugins import source_version, wrap_plugin
+from assay.verifiers.outside.plugins import source_version, wrap_plugin
 
 NAME = "python:somewhere:reward"
 
@@ -23,7 +23,7 @@ def reward_of(value):
 
 
 def judge(case, monkeypatch, value):
-    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
     return wrap_plugin(NAME, reward_of(value)).judge(case("4", "4", verifier=NAME))
 
 
@@ -65,7 +65,7 @@ def test_what_does_not_exist_or_does_not_judge_is_refused():
 
 
 def test_the_arguments_are_those_that_verl_gives(case, monkeypatch):
-    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
     calls = []
 
     def reward(data_source, solution_str, ground_truth, extra_info=None, **more):
@@ -83,7 +83,7 @@ def test_the_arguments_are_those_that_verl_gives(case, monkeypatch):
 
 
 def test_a_coroutine_is_awaited(case, monkeypatch):
-    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
 
     async def reward(data_source, solution_str, ground_truth, extra_info):
         return {"score": 1.0, "pred": "4"}
@@ -93,7 +93,7 @@ def test_a_coroutine_is_awaited(case, monkeypatch):
 
 
 def test_a_plain_reward_gets_problem_answer_and_text(case, monkeypatch):
-    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
     seen = []
 
     def reward(problem, answer, text) -> float:
@@ -109,6 +109,6 @@ def test_a_plain_reward_gets_problem_answer_and_text(case, monkeypatch):
 
 @pytest.mark.parametrize("function", [lambda text: 1.0, lambda solution_str, ground_truth: 1.0, lambda: 0.0])
 def test_a_function_that_is_no_reward_is_named_with_both_forms(monkeypatch, function):
-    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
     with pytest.raises(ConfigError, match=r"a reward is .*\(problem, answer, text\) -> float, or verl's"):
         wrap_plugin(NAME, function)
