@@ -236,3 +236,14 @@ def test_what_a_person_accepts_is_correct_leniently(case, gold, text):
 def test_each_problem_has_its_own_essence(case):
     one, other = (case("5", "\\boxed{5 \\text{ cm}}", prompt=prompt) for prompt in ("How many cm?", "How many?"))
     assert Math().essence(one) != Math().essence(other)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Antwort", "antwort", "Ergebnis", "Lösung", "réponse", "respuesta", "RESPOSTA", "risposta", "Ответ", "antwoord",
+     "svar", "odpowiedź", "cevap"],
+)  # fmt: skip
+def test_each_language_that_writes_a_decimal_comma_is_known_by_its_word_for_answer(case, word):
+    verdict = Math().judge(case("3.5", f"{word}: \\boxed{{3,5}}."))
+    assert (verdict.lenient or verdict.outcome) == "correct"
+    assert Math().judge(case("3.5", "Answer: \\boxed{3,5}.")).lenient != "correct"

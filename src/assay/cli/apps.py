@@ -1,7 +1,7 @@
 """Define the three typer apps from the commands, one file per command."""
 
 import inspect
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -37,16 +37,19 @@ from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
 from assay.cli.train import offline as train_offline
 from assay.cli.train import run as train_run
-from assay.pipelines.stages import stage_sentence
+from assay.pipelines.stages import stage_names, stage_sentence
 
-SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
+SETTINGS: dict[str, Any] = {
+    "no_args_is_help": True,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
-curate_app = typer.Typer(
-    help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS
-)
-TRAIN_HELP = "GRPO on a curriculum in its order, SFT and DPO on stored answers; the rollouts flow back into the lake."
-train_app = typer.Typer(help=TRAIN_HELP, **SETTINGS)
-assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)
+CURATE = "From a pool of problems to a curriculum: clean, attempt, measure, select, arrange."
+TRAIN = "GRPO on a curriculum in its order, SFT and DPO on stored answers; the rollouts flow back into the lake."
+ASSAY = "Which training problems are worth your GPU hours."
+
+curate_app, train_app, assay_app = (typer.Typer(help=text, **SETTINGS) for text in (CURATE, TRAIN, ASSAY))
 
 for name, command in stages.build_commands().items():
     curate_app.command(name, help=command.__doc__)(command)
@@ -90,9 +93,49 @@ assay_app.add_typer(train_app, name="train")
 assay_app.command("doctor")(doctor.doctor)
 
 
-@train_app.callback(help=TRAIN_HELP)
-def _train() -> None:
-    """Give `train` its help."""
+def _print_version(wanted: bool) -> None:
+    """Print the version of this package and end."""
+    if wanted:
+        from assay.pipelines.context.run import installed_version
+
+        typer.echo(f"assay {installed_version() or 'without an installed version'}")
+        raise typer.Exit
+
+
+def _add_version(app: typer.Typer, text: str) -> None:
+    """Give an app the option --version, and the text of its help."""
+
+    def callback(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        ] = False,
+    ) -> None: ...
+
+    app.callback(help=text)(callback)
+
+
+_add_version(assay_app, ASSAY)
+_add_version(curate_app, CURATE)
+_add_version(train_app, TRAIN)
+
+
+PANELS = {
+    "Set up": ("init", "check", "grade"),
+    "Curate": ("run", *stage_names()),
+    "Look": ("status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
+    "Keep up to date": ("refresh", "regrade", "recheck", "audit", "serve", "deploy"),
+    "In and out": ("import", "export", "engine"),
+    "The lake": ("fsck", "compact", "forget"),
+}
+
+
+def _group_commands(app: typer.Typer) -> None:
+    """Show the commands of an app's help in panels; one that no panel names stands under "Commands"."""
+    panels = {name: panel for panel, names in PANELS.items() for name in names}
+    for command in app.registered_commands:
+        command.rich_help_panel = panels.get(command.name or "", command.rich_help_panel)
+    for group in app.registered_groups:
+        group.rich_help_panel = panels.get(group.name or "", group.rich_help_panel)
 
 
 def _unwrap_help(app: typer.Typer) -> None:
@@ -106,3 +149,4 @@ def _unwrap_help(app: typer.Typer) -> None:
 
 
 _unwrap_help(assay_app)
+_group_commands(curate_app)

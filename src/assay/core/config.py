@@ -3,6 +3,7 @@
 Each class is one table; its fields are the table's keys.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.offline_config import DpoConfig, SftConfig
-from assay.core.parts import allow_imports, build_part, describe_error, is_outside, list_parts, load_part
+from assay.core.parts import allow_imports, build_part, is_outside, list_parts, load_part, split_correct_at
+from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
 
 
@@ -114,17 +117,33 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    reward_range: tuple[float, float] = (0.0, 1.0)  # that verifiers' rewards lie in; bounds of the mean's interval
+    # Standard deviation of the rewards that the verifier gives to one answer, judged again and again; 0 = always equal.
+    repeatability: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
     outside: dict[str, OutsideConfig] = {}  # by verifier
+
+    @field_validator("reward_range")
+    @classmethod
+    def _check_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not (math.isfinite(value[0]) and math.isfinite(value[1]) and value[0] < value[1]):
+            raise ValueError(f"the range [{value[0]}, {value[1]}] is empty or not finite")
+        return value
 
 
 class ScoreConfig(_Part):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
+    # drawn = attempts of the policy, missing ones are drawn; imported = attempts under the policy's name that
+    # `curate import rollouts` brought, nothing is drawn; or the name of another imported policy
+    evidence: str = "drawn"
     wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
     stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
+    # corrected: pass rates stand beside those that `curate audit` corrects; after another audit scores are counted anew
+    verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
 class SynthesizeConfig(_Strict):
@@ -150,6 +169,8 @@ class SelectConfig(_Part):
     selector: str = "frontier"
     budget: int = Field(default=100, ge=0)
     seed: int = 0
+    # corrected: select by the rates corrected for verifier errors; needs `score.verifier_errors = "corrected"`
+    rates: Literal["observed", "corrected"] = "observed"
 
 
 class OrderConfig(_Part):
@@ -200,6 +221,8 @@ class TrainConfig(_Strict):
     mask_truncated: bool = False  # True: rollouts cut by the token cap are evidence but not trained on
     allow_truncated: bool = False  # True: continue though nearly all rollouts of the first step are cut
     teacher: TeacherConfig = TeacherConfig()
+    reward: RewardConfig = RewardConfig()
+    weights: Literal["ignore", "loss", "sampling"] = "ignore"  # what a selection's weights do in training
     relift: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
     relift_learning_rate: float = Field(default=1e-6, gt=0)
     demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in order
@@ -374,7 +397,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override)
     return parse_config(tree, folder=str(path.absolute().parent))
 
 
@@ -393,7 +416,7 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_describe_error(error)) from error
+        raise ConfigError(describe_config_error(error, Config)) from error
     config._folder = folder
     _check_parts(config)
     return config
@@ -440,7 +463,7 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
-        build_part("verifier", name, settings)
+        build_part("verifier", name, split_correct_at(name, settings)[0])
     for name in config.grade.outside:
         if not is_outside(name):
             raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
@@ -454,47 +477,3 @@ def _check_verifiers(config: Config) -> None:
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {override!r} is not of the form key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string
-    for step in steps[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
-    tree[steps[-1]] = value
-
-
-def _describe_error(error: ValidationError) -> str:
-    errors = error.errors()
-    unknown_keys = [item for item in errors if item["type"] == "extra_forbidden"]
-    first = (unknown_keys or errors)[0]  # a misspelt key is also reported as missing under its right name
-    if first["type"] == "extra_forbidden":
-        *path, key = [str(step) for step in first["loc"]]
-        complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
-        return f"{complaint} {key!r}; {suggest_names(key, _list_keys(path))}"
-    if first["type"] == "missing":
-        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
-    if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the plan lacks 'source': there is nothing to read"
-    return describe_error(error)
-
-
-def _list_keys(path: list[str]) -> list[str]:
-    model: Any = Config
-    for step in path:
-        if step.isdigit():
-            continue
-        annotation = model.model_fields[step].annotation
-        types = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
-        model = types[0] if types else None
-        if model is None or not issubclass(model, BaseModel):
-            return []
-    return list(model.model_fields)

@@ -42,6 +42,8 @@ class VerifierHooks:
     dangerous: ClassVar[bool] = False  # True: runs programs that a model wrote; needs `grade.allow_code = true`
     # True: text that is not inert gets a process of its own; True is the default of parts from outside
     evaluates_text: ClassVar[bool] = False
+    # True: rewards are any finite numbers, and an answer is correct from `correct_at` on, a setting that must be given
+    graded: ClassVar[bool] = False
     # limit_s: float = `grade.limit_s`      seconds per case, where a verifier has a limit of its own
 
     def warm(self) -> None:
@@ -134,6 +136,8 @@ class SelectorHooks(PoolHooks):
     """Hooks of a selector: settings that the pipeline compares with those of training, or fills in."""
 
     # group_size: int = `train.group_size`   rollouts per group that the selection assumes
+    # signal: "mixed" or "sd" = None          None: filled in by `train.objective`; also a setting of scorers
+    # tau: float = None                       None: filled in by `grade.repeatability`
     drift: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
 
 

@@ -34,6 +34,19 @@ def content_id(*parts: object) -> str:
         text = f"[{','.join([_WRITERS[type(part)](part) for part in parts])}]"
     except KeyError:
         text = canonical_json(parts)
+    return _hash_text(text)
+
+
+def verdict_id(rollout_id: str, label_id: str, verifier: str, version: str) -> str:
+    """Return `content_id("verdict", ...)` in half its time: every judged row needs one.
+
+    >>> verdict_id("a", "b", "math", "6") == content_id("verdict", "a", "b", "math", "6")
+    True
+    """
+    return _hash_text(f'["verdict",{_quoted(rollout_id)},{_quoted(label_id)},{_quoted(verifier)},{_quoted(version)}]')
+
+
+def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
 
 

@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -169,6 +170,32 @@ def _list_settings(part: Any) -> list[str]:
     parameters = inspect.signature(part).parameters.values()
     names = [p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY]
     return names + [ANY_SETTING for p in parameters if p.kind is p.VAR_KEYWORD]
+
+
+def split_correct_at(verifier: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], float | None]:
+    """Split a verifier's settings into its own and the reward from which an answer is correct.
+
+    Args:
+        verifier: its name.
+        settings: of `grade.settings`.
+
+    Returns:
+        Its own settings, and `correct_at`: None where there is none, where it is the part's own field, and for a part
+        of this package.
+
+    Raises:
+        ConfigError: the part cannot be loaded, or `correct_at` is no finite number.
+    """
+    own = dict(settings)
+    if "correct_at" not in own or not is_outside(verifier):
+        return own, None
+    part = load_part("verifier", verifier)
+    if "correct_at" in _list_settings(part):
+        return own, None
+    value = own.pop("correct_at")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"verifier {verifier!r}: correct_at must be a finite number, found {value!r}")
+    return own, float(value)
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts

@@ -21,6 +21,7 @@ from assay.core.types import (
     Counts,
     Curriculum,
     Drop,
+    GradedAttempts,
     GradingCase,
     GroupResult,
     Label,
@@ -197,6 +198,25 @@ class RolloutProvider(Protocol):
         """
 
 
+@runtime_checkable
+class RewardProvider(Protocol):
+    """Evidence that knows the reward of each attempt, besides counts."""
+
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """Return the least and the most that a reward can be."""
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> Mapping[str, GradedAttempts]:
+        """Return the rewards of each problem's first attempts, which were drawn before.
+
+        Args:
+            n_attempts: attempts by problem id.
+
+        Returns:
+            {} where every stored reward is 1 for correct and 0 for all else.
+        """
+
+
 class EvidenceProvider(RolloutProvider, Protocol):
     """What else a scorer may ask for; one that needs no more than `draw` takes a `RolloutProvider`."""
 
@@ -332,6 +352,15 @@ class SynthesisEvidence(Protocol):
             max_trials: attempts per problem at most.
             distinct: as in `trials`.
             batch: attempts that are asked for at a time.
+        """
+
+    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts with their texts at each of other problems than those of the pool; stored ones come first.
+
+        Args:
+            asked: problems that were made from those of the train side, such as one with a hint, each with a label of
+                which the answer and the verifier count.
+            n: attempts per problem; fewer where a limit stopped the run.
         """
 
     def complete(

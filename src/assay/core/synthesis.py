@@ -66,6 +66,7 @@ class SearchedProblem:
     problem_id: str
     label: Label
     nodes: Sequence[TreeNode]
+    policy: str = ""  # revision of the weights that wrote it
 
 
 @dataclass(frozen=True, slots=True)

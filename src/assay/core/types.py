@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.alternatives import split_answers
-from assay.core.identity import canonical_json, content_id, derive_seed
+from assay.core.identity import canonical_json, content_id, derive_seed, verdict_id
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
@@ -159,6 +159,18 @@ class ExtendedSampling(SamplingConfig):
     def id(self) -> str:
         """Return the hash of both sampling configs."""
         return content_id("extended", self.source, *list(asdict(self).values())[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSampling(SamplingConfig):
+    """How another tool sampled, which is not known: the fields say nothing, and the id is given."""
+
+    key: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id under which the import stored it."""
+        return self.key
 
 
 @lru_cache(maxsize=1024)
@@ -327,9 +339,10 @@ class Verdict:
     ) -> "Verdict":
         """Build a verdict with its content hash; the reward defaults to 1 for correct and 0 for all else."""
         value = float(outcome == "correct") if reward is None else reward
-        key = content_id("verdict", case.rollout.id, case.label.id, verifier, version)
+        rollout, label = case.rollout.id, case.label.id
+        key = verdict_id(rollout, label, verifier, version)
         differs = lenient if lenient != outcome else None
-        return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason, differs)
+        return cls(key, rollout, label, verifier, version, outcome, value, extracted, reason, differs)
 
     def in_mode(self, mode: Mode) -> "Verdict":
         """Return the verdict as it counts in a mode: itself if strict, else with the lenient outcome and its reward."""
@@ -377,6 +390,14 @@ class GroupResult:
     problem_id: str
     counts: Counts
     advantage: float = 0.0  # mean of |advantage| over the rollouts, 0 = all rewards alike
+    correctness_advantage: float | None = None  # as if the reward were 1 for correct and 0 for all else; None = same
+
+
+class GradedAttempts(NamedTuple):
+    """The rewards of one problem's attempts, by sample index."""
+
+    source: str  # of the problem
+    rewards: tuple[tuple[float, Outcome], ...]
 
 
 class AttemptStats(NamedTuple):
@@ -401,6 +422,12 @@ class Score:
     counts: Counts = field(default_factory=Counts)
     censored: bool = False
     direction: str = ""  # easier or harder: what a higher value means; "" = easier
+    # Of graded rewards; None where all rewards are 1 for correct and 0 for all else.
+    reward_mean: float | None = None
+    reward_sd: float | None = None  # of the attempts' rewards, over n
+    reward_low: float | None = None  # interval of the mean reward
+    reward_high: float | None = None
+    rewards: tuple[tuple[float, bool, int], ...] | None = None  # (reward, whether correct, attempts), ascending
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +479,7 @@ class Phase:
 
     ids: tuple[str, ...]
     epochs: int = 1
+    weights: tuple[float, ...] = ()  # of the selection, one per id; () = 1 each
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,3 +492,9 @@ class Curriculum:
     def order(self) -> tuple[str, ...]:
         """Return every id as often as training will meet it, first to last."""
         return tuple(id_ for phase in self.phases for _ in range(phase.epochs) for id_ in phase.ids)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return the weight of each problem that has one other than 1."""
+        pairs = (pair for phase in self.phases for pair in zip(phase.ids, phase.weights, strict=False))
+        return {id_: weight for id_, weight in pairs if weight != 1}

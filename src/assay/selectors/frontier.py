@@ -13,6 +13,7 @@ from assay.maths.allocation.quotas import quotas
 from assay.maths.beta.posterior import Mask, beyond
 from assay.maths.rl.expected_improvement import run_signal
 from assay.maths.rl.group_signal import signal_band
+from assay.maths.rl.reward_signal import reward_signal
 from assay.selectors._pool_rows import (
     Floats,
     Ints,
@@ -23,6 +24,7 @@ from assay.selectors._pool_rows import (
     rank_by_score,
     take_quotas,
 )
+from assay.selectors._reward_columns import mean_reward_beta, read_posterior
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Frontier:
     The signal is E[1 - p^G - (1 - p)^G], the probability of a group with mixed rewards, under each problem's Beta
     posterior (`maths/rl/group_signal.py`). So a problem solved in 0 of 8 attempts is not treated as p = 0, and a
     problem with few attempts is trusted less than one with many. Equal signals are taken by id.
+
+    For objectives that do not divide by a group's standard deviation the signal is its expectation, E[sd]. Where
+    rewards are graded, both are taken under the posterior of rewards (`maths/rl/reward_signal.py`,
+    `maths/beta/reward_posterior.py`).
 
     With a `drift` the signal is averaged over a training run in which the logit of every problem's pass rate rises
     evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be easy later.
@@ -55,6 +61,11 @@ class Frontier:
     spread: Literal["signal", "size", "none"] = "signal"  # what a cluster's quota in the frontier is proportional to
     width: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = 2.0  # in budgets; 1 = plain ranking
     drift: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0  # logits per run; > 0: harder ones
+    # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by which
+    # `train.objective` learns.
+    signal: Literal["mixed", "sd"] | None = None
+    # Of graded rewards: standard deviation up to which a group counts as equal; None = `grade.repeatability`.
+    tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -71,14 +82,23 @@ class Frontier:
             raise ValueError(
                 "drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
             )
-        a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
-        signal = run_signal(a, b, self.group_size, drift=self.drift)  # (n,)
+        signal, a, b = self._signal(pool, self.drift)  # (n,) each
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]
         chosen = take_quotas(rankings, self._quotas(rankings, signal, size))
         return build_selection(
             pool, chosen, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen)
         )
+
+    def _signal(self, pool: Pool, drift: float) -> tuple[Floats, Floats, Floats]:
+        """Return the expected signal of each problem, and a Beta of its pass rate or mean reward, (n,) each."""
+        kind, posterior = self.signal or "mixed", read_posterior(pool)
+        if posterior is None:
+            a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
+            return run_signal(a, b, self.group_size, drift=drift, kind=kind), a, b
+        if drift:
+            raise ValueError(f"drift = {drift:g} moves rates of correct attempts, and these rewards are graded")
+        return reward_signal(posterior, self.group_size, kind=kind, tau=self.tau or 0.0), *mean_reward_beta(posterior)
 
     def _frontier_groups(self, pool: Pool, signal: Floats, budget: int) -> list[Ints]:
         """Return the frontier's rows, one group per cluster, or all rows of the pool as one group."""

@@ -7,11 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from assay.core.errors import ConfigError, require
 from assay.core.identity import content_id
 from assay.core.parts import build_part
 from assay.core.ports import Judge, OnlineCurriculum, Reporter, RolloutSink
 from assay.core.types import Curriculum, Label, Mode, Policy, Problem, SamplingConfig
+from assay.maths.allocation.weighted_copies import weighted_copies
 from assay.training.checkpoints.resume import (
     delete_states,
     latest_state,
@@ -124,7 +127,7 @@ def train(
     """
     objective = _check(curriculum, problems, labels, sampler, settings, teacher)
     run = run or run_id(curriculum, labels, base, sampler, settings, teacher, online, mode)
-    order = _sampler(curriculum.order, settings, online, reporter)
+    order = _sampler(_training_order(curriculum, settings, online), settings, online, reporter)
     rank, processes = rank_and_world_size()
     recorder = RolloutRecorder(
         problems, labels, judge, sink, reporter, base, sampler, run, order, rank, processes, mode=mode
@@ -134,6 +137,7 @@ def train(
         trainer, saver, use_cache = _prepare(
             recorder, checkpoint, objective, settings, states, teacher, demonstrations, held_out, online, stop
         )
+        trainer.loss_weights = curriculum.weights if settings.weights == "loss" else {}
         seconds = run_steps(trainer, saver, recorder.sink, states)
         target = save_result(
             trainer, recorder, asdict(settings), output, states, average=settings.average, use_cache=use_cache
@@ -158,6 +162,7 @@ def run_id(
     label_ids = [labels[id_].id for id_ in curriculum.order]
     online_key = [] if online is None else [str(online.state_dict()["key"])]
     other_mode = [] if mode == "strict" else [mode]
+    weights = [sorted(curriculum.weights.items())] if settings.weights != "ignore" else []
     return content_id(
         "run",
         base.revision,
@@ -168,6 +173,7 @@ def run_id(
         teacher and teacher.id,
         *online_key,
         *other_mode,
+        *weights,
     )
 
 
@@ -219,6 +225,8 @@ def _prepare(
     load_trainer()
     sampler, reporter = recorder.sampler, recorder.reporter
     recorder.allow_truncated = settings.allow_truncated
+    recorder.terms = settings.reward
+    recorder.divides = objective.arguments().get("scale_rewards", "group") in ("group", True)
     recorder.tokenizer = tokenizer = load_tokenizer(checkpoint)
     config = load_model_config(checkpoint)
     window = getattr(config.get_text_config(), "max_position_embeddings", None)
@@ -237,6 +245,8 @@ def _prepare(
     trainer = build_trainer(checkpoint, tokenizer, chats, recorder, objective, settings, states, hook)
     folder, state = latest_state(states)
     recorder.rewards = [math.nan if mean is None else mean for mean in state.rewards]
+    shares = state.more.get("correct", [None] * state.step)
+    recorder.correct = [math.nan if share is None else share for share in shares]
     resume_record(
         recorder,
         state,
@@ -278,6 +288,25 @@ def _sampler(
             f"the curriculum has {len(order)} and wraps around"
         )
     return CurriculumSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order[:count]))}, *shape)
+
+
+def _training_order(
+    curriculum: Curriculum, settings: TrainingSettings, online: OnlineCurriculum | None
+) -> tuple[str, ...]:
+    """Return the order of training: the curriculum's, or with each problem as often as its weight says."""
+    if settings.weights != "sampling":
+        return curriculum.order
+    if online is not None:
+        raise ConfigError(
+            'an online curriculum chooses by itself: weights = "sampling" needs a fixed order; use "loss"'
+        )
+    ids: list[str] = []
+    walks = [(part, epoch) for part in curriculum.phases for epoch in range(part.epochs)]
+    for place, (phase, epoch) in enumerate(walks):
+        start = np.random.default_rng((settings.seed, place, epoch)).random()
+        copies = weighted_copies(phase.weights or (1.0,) * len(phase.ids), len(phase.ids), start)
+        ids += [id_ for id_, n in zip(phase.ids, copies.tolist(), strict=True) for _ in range(n)]
+    return tuple(ids)
 
 
 def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_size: int) -> None:

@@ -1,8 +1,9 @@
+import random
 from fractions import Fraction
 
 import pytest
 
-from assay.verifiers.answers.numbers import is_same_number, parse_number, tidy
+from assay.verifiers.answers.numbers import Number, is_same_number, parse_number, tidy
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,14 @@ def test_rarer_spellings_of_a_number_are_read_exactly(text, value):
 @pytest.mark.parametrize("text", ["12 25", "1 2 3", "0,111", "32, 349", "5 7/6", "012 345"])
 def test_numbers_side_by_side_are_not_one(text):
     assert parse_number(text) is None
+
+
+def test_a_gap_beyond_rounding_tells_what_comparing_fractions_would():
+    rng = random.Random(6)
+    for _ in range(2_000):
+        value = Fraction(rng.randrange(-(10**7), 10**7), rng.choice((1, 3, 7, 1000)))
+        near = value + Fraction(rng.randrange(-30, 31), 10 ** rng.choice((5, 6, 7)))
+        equal = round(value, 6) == round(near, 6) and abs(value - near) <= Fraction(1, 10**5) * max(
+            abs(value), abs(near)
+        )
+        assert is_same_number(Number(value, True), Number(near, False)) == equal

@@ -1,9 +1,14 @@
 """Rewards that live outside the package."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.verifiers.outside.plugins import source_version, wrap_plugin
+from assay.core.types import Verdict
+from assay.verifiers.outside import plugins
+from assay.verifiers.outside.plugins import load_verifier, source_version, wrap_plugin
 
 NAME = "python:somewhere:reward"
 
@@ -90,6 +95,43 @@ def test_a_coroutine_is_awaited(case, monkeypatch):
 
     verdict = wrap_plugin(NAME, reward).judge(case("4", "4", verifier=NAME))
     assert (verdict.outcome, verdict.extracted) == ("correct", "4")
+
+
+def test_a_graded_reward_is_correct_from_its_threshold_on(case, monkeypatch):
+    monkeypatch.setitem(sys.modules, "graded_rewards", SimpleNamespace(reward=reward_of(0.45)))
+    name = "python:graded_rewards:reward"
+    monkeypatch.setattr(plugins, "source_version", lambda _: "source-1")
+    graded = load_verifier(name, {"correct_at": 0.4}).judge(case("4", "4", verifier=name))
+    below = load_verifier(name, {"correct_at": 0.5}).judge(case("4", "4", verifier=name))
+    assert (graded.outcome, graded.reward) == ("correct", 0.45)
+    assert (below.outcome, below.reward) == ("wrong", 0.45)
+
+
+def test_who_says_that_rewards_are_graded_must_be_given_a_threshold(monkeypatch):
+    reward = reward_of(0.45)
+    reward.graded = True
+    monkeypatch.setitem(sys.modules, "graded_rewards", SimpleNamespace(reward=reward))
+    with pytest.raises(ConfigError, match="correct_at"):
+        load_verifier("python:graded_rewards:reward", {})
+    with pytest.raises(ConfigError, match="finite number"):
+        load_verifier("python:graded_rewards:reward", {"correct_at": "half"})
+
+
+def test_the_threshold_also_decides_for_a_class_from_outside(case, monkeypatch):
+    class Half:
+        version = "1"
+        graded = True
+
+        def judge(self, asked):
+            return Verdict.of(asked, verifier="half", version="1", outcome="wrong", reward=-2.5)
+
+        def reads(self, label):
+            return True
+
+    monkeypatch.setitem(sys.modules, "graded_rewards", SimpleNamespace(Half=Half))
+    verifier = load_verifier("python:graded_rewards:Half", {"correct_at": -3.0})
+    assert verifier.judge(case("4", "4")).outcome == "correct"
+    assert (verifier.reads(None), verifier.version) == (True, "1")
 
 
 def test_a_plain_reward_gets_problem_answer_and_text(case, monkeypatch):

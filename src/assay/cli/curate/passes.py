@@ -50,8 +50,17 @@ def _build_table(estimates: dict[str, Any]) -> Any:
         title = f"{estimates['problems']} problems{short}; posterior estimates, since outcomes decided the attempts"
         spans = {name: f" [{low:.4f}, {high:.4f}]" for name, (low, high) in estimates["intervals"].items()}
         rows = [(name, f"{value:.4f}{spans[name]}") for name, value in estimates["means"].items()]
-        return build_table(title, ("mean of", "share, 95% interval"), rows)
+        return _add_corrected(title, "share, 95% interval", rows, estimates)
     short = f", {estimates['too_few']} more have fewer" if estimates["too_few"] else ""
     title = f"{estimates['problems']} problems with {estimates['n']} attempts{short}"
     shares = [(name, "-" if value is None else round(value, 4)) for name, value in estimates["means"].items()]
-    return build_table(title, ("mean of", "share"), shares)
+    return _add_corrected(title, "share", shares, estimates)
+
+
+def _add_corrected(title: str, head: str, rows: list[tuple[str, Any]], estimates: dict[str, Any]) -> Any:
+    """Build the table, with a column of what verifier errors leave of the shares where audits say."""
+    corrected = estimates["corrected"]
+    if not corrected:
+        return build_table(title, ("mean of", head), rows)
+    cells = [(*row, f"{corrected[row[0]]:.4f}" if row[0] in corrected else "-") for row in rows]
+    return build_table(title, ("mean of", head, "corrected for verifier errors"), cells)

@@ -71,10 +71,13 @@ def _evaluate(context: Any, samples: int, kind: str, as_json: bool) -> int:
             row["k"],
             format_interval(row["pass_at_k"]),
             format_interval(row["difference"]),
+            *([format_interval(row["corrected"])] if row["corrected"] else []),
         )
         for row in result["points"]
     ]
-    console.print(build_table("held out", ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), rows))
+    errors = ("pass@1 without verifier errors",) if any(row["corrected"] for row in result["points"]) else ()
+    head = ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first", *errors)
+    console.print(build_table("held out", head, rows))
     if kind != "grpo":  # which attempts no training problems
         return DONE
     frontier = result["frontier"]

@@ -158,7 +158,7 @@ def _restrict_pool(pool: Pool, needs: Sequence[str]) -> Pool:
 
 def mean_tokens(context: RunContext, pool: Pool) -> NDArray[np.float64]:
     """Return each problem's mean generated tokens of an attempt, (n,); the mean of them all where it has no attempt."""
-    rows = context.lake.rows(TOKENS, [context.policy.revision, context.config.policy.sampler.id])
+    rows = context.lake.rows(TOKENS, [context.policy.revision, context.sampler.id])
     tokens: Mapping[str, float] = {row["problem_id"]: row["tokens"] for row in rows}
     mean = sum(tokens.values()) / max(1, len(tokens))
     return np.array([tokens.get(id_, mean) for id_ in pool.ids])

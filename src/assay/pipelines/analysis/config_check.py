@@ -66,7 +66,8 @@ def check_parts(config: Config) -> None:
     from assay.training.trainer.checks import check_reports
 
     for name in {str(source.settings.get("verifier", "math")) for source in config.source}:
-        parts.build_part("verifier", name, config.grade.settings.get(name))
+        own, _ = parts.split_correct_at(name, config.grade.settings.get(name, {}))
+        parts.build_part("verifier", name, own)
     check_outside_verifiers(config)
     check_reports(config.train.report_to)
 

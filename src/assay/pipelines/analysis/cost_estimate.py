@@ -161,10 +161,8 @@ def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Meas
 
 def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict[str, Any]:
     """Return the shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
-    versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, inputs, "train")]
-    rows = context.lake.rows(
-        OUTCOMES, [context.mode, context.policy.revision, context.config.policy.sampler.id, versions, ids]
-    )
+    versions = [context.verifier_version(name) for name in side_verifiers(context, inputs, "train")]
+    rows = context.lake.rows(OUTCOMES, [context.mode, context.policy.revision, context.sampler.id, versions, ids])
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for row in rows:
@@ -202,6 +200,6 @@ def _tokens_per_problem(context: RunContext, policy: Policy, ids: list[str]) -> 
     rows = context.lake.rows(
         "SELECT sum(tokens)::BIGINT AS tokens FROM attempts "
         "WHERE policy = ? AND sampler = ? AND list_contains(?::VARCHAR[], problem_id) GROUP BY problem_id",
-        [policy.revision, context.config.policy.sampler.id, ids],
+        [policy.revision, context.sampler.id, ids],
     )
     return [row["tokens"] for row in rows]

@@ -39,9 +39,7 @@ def summarize_disputed(context: RunContext, results: StageResults) -> dict[str, 
     ids = [row["problem_id"] for row in context.lake.rows(FLAGGED, [scoring])]
     if not ids:
         return NONE
-    rows = context.lake.rows(
-        EXAMPLES, [ids[:SHOWN], context.policy.revision, context.config.policy.sampler.id, scoring]
-    )
+    rows = context.lake.rows(EXAMPLES, [ids[:SHOWN], context.policy.revision, context.sampler.id, scoring])
     return {"problems": len(ids), "examples": rows}
 
 

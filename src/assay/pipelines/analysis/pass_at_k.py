@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import ConfigError
-from assay.maths.beta.two_betas import parse_rate_priors
+from assay.maths.beta.two_betas import fit_rate_prior, parse_rate_priors
 from assay.maths.rl.pass_at_k import (
     majority_at_k,
     pass_all_k,
@@ -16,8 +16,9 @@ from assay.maths.rl.pass_at_k import (
 )
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.data.problems import problems_by_id, side, side_ids
 from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.verifier_errors import correct_group, find_sample, load_samples
 from assay.pipelines.runner.stages import done_stages, run_stages
 
 Z = 1.96  # of a 95% interval
@@ -44,7 +45,8 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     Returns:
         {estimator: "unbiased" or "posterior", n (None of a posterior), problems: how many have n attempts, too_few: how
         many have fewer, means: the pool's mean by measure such as "pass@4", intervals: {measure: (low, high)} of a
-        posterior at 95%, else {}, rows: one per problem with n attempts}.
+        posterior at 95%, else {}, rows: one per problem with n attempts, corrected: the pool's mean pass@k and pass^k
+        corrected for the verifiers' audited errors, by the same names; {} where a verifier has no audit}.
 
     Raises:
         ConfigError: a k is above the n of a fixed design, or the scorer of another has no such posterior.
@@ -65,7 +67,16 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
     means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
     sizes = {"n": n, "problems": len(rows), "too_few": lacking}
-    return {"estimator": "unbiased", **sizes, "means": means, "intervals": {}, "rows": rows}
+    right = np.array([row["correct"] for row in rows], dtype=np.int64)
+    corrected = _correct(context, [row["problem_id"] for row in rows], right, n - right, [], ks)
+    return {
+        "estimator": "unbiased",
+        **sizes,
+        "means": means,
+        "intervals": {},
+        "rows": rows,
+        "corrected": corrected,
+    }
 
 
 def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
@@ -89,16 +100,58 @@ def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
             columns[name] = values.tolist()
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     sizes = {"n": None, "problems": len(rows), "too_few": len(side_ids(context, inputs, "train")) - len(rows)}
-    return {"estimator": "posterior", **sizes, "means": means, "intervals": intervals, "rows": rows}
+    corrected = _correct(context, columns["problem_id"], right, wrong, [row["prior"] for row in scores], ks)
+    return {
+        "estimator": "posterior",
+        **sizes,
+        "means": means,
+        "intervals": intervals,
+        "rows": rows,
+        "corrected": corrected,
+    }
+
+
+def _correct(
+    context: RunContext,
+    ids: Sequence[str],
+    right: np.ndarray,
+    wrong: np.ndarray,
+    priors: Sequence[str],
+    ks: Sequence[int],
+) -> dict[str, float]:
+    """Estimate the pool's means behind the verdicts by corrected posteriors; {} where a verifier has no audit.
+
+    Without `priors` one is fitted to the counts.
+    """
+    samples = load_samples(context)
+    if not samples or not ids:
+        return {}
+    sources = {id_: problem.source for id_, problem in problems_by_id(context, ids).items()}
+    labels = side(context, run_stages(context, "split", only=True), "train")[1]
+    groups: dict[Any, list[int]] = {}
+    for row, id_ in enumerate(ids):
+        verifier = labels[id_].verifier
+        sample = find_sample(samples, f"{verifier}@{context.judge.version(verifier)}", sources[id_])
+        groups.setdefault(sample, []).append(row)
+    if None in groups:
+        return {}
+    texts = list(priors) or fit_rate_prior(right, wrong).describe(len(ids))
+    sums: dict[str, float] = {}
+    for sample, rows in groups.items():
+        posterior = correct_group([texts[row] for row in rows], right[rows], wrong[rows], sample)
+        for k in ks:
+            sums[f"pass@{k}"] = sums.get(f"pass@{k}", 0.0) + float((1 - posterior.none_right(k)).sum())
+            sums[f"pass^{k}"] = sums.get(f"pass^{k}", 0.0) + float(posterior.all_right(k).sum())
+    return {name: total / len(ids) for name, total in sums.items()}
 
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
-    versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
+    versions = sorted({context.verifier_version(label.verifier) for label in labels.values()})
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
-        ANSWERS, [context.mode, context.policy.revision, context.config.policy.sampler.id, ids, versions, n]
+        ANSWERS, [context.mode, context.policy.revision, context.sampler.id, ids, versions, n]
     ):
         if row["problem_id"] in outcomes and row["outcome"] != "verifier_error":
             outcomes[row["problem_id"]].append((row["outcome"], row["extracted"]))

@@ -84,11 +84,11 @@ def suggest_queries(context: RunContext, results: StageResults) -> list[str]:
     """
     if "score" not in results:
         return []
-    policy, sampler = quoted(context.policy.revision), quoted(context.config.policy.sampler.id)
+    policy, sampler = quoted(context.policy.revision), quoted(context.sampler.id)
     return [
         "SELECT source, count(*) AS problems, avg(value) AS solved FROM current_scores "
         f"JOIN problems p ON p.id = problem_id WHERE scoring_id = {quoted(results.rows_of('score'))} GROUP BY source",
-        "SELECT extracted, outcome, left(text, 60) AS said FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id "
+        "SELECT extracted, outcome, left(text, 60) AS said FROM attempts r JOIN verdicts v ON v.rollout_id = r.id "
         f"JOIN completions t ON t.id = r.id WHERE r.policy = {policy} AND r.sampler = {sampler} AND step IS NULL "
         "AND outcome <> 'correct' LIMIT 5",
     ]

@@ -14,11 +14,12 @@ from typing import Any
 
 from assay.core import parts
 from assay.core.config import Config, GradeConfig, PolicyConfig
-from assay.core.errors import EngineError, Stopped
+from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
-from assay.core.types import Mode, Policy
+from assay.core.types import Mode, Policy, SamplingConfig
 from assay.pipelines.context.first_attempts import FirstAttempts
+from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported
 from assay.pipelines.context.known_policy import known_policy
 from assay.pipelines.context.results import StageKey, StageResult
 from assay.stores.lake import Lake, Rows
@@ -107,9 +108,31 @@ class RunContext:
         A served one is known by what the lake holds of it, and its server is asked only where the lake knows none.
         Whoever makes a new attempt calls `remote_model.require_stored_policy` first.
         """
+        if self.imported is not None:
+            return self.imported.policy
         if self.config.policy.revision or not hasattr(type(self.engine), "identity"):
             return self.engine.policy
         return known_policy(self.lake, self.config.policy) or self.engine.policy
+
+    @cached_property
+    def imported(self) -> ImportedEvidence | None:
+        """The imported attempts that are this config's evidence; None where the policy attempts the problems.
+
+        Raises:
+            ConfigError: the lake holds no such attempts.
+        """
+        return None if self.config.score.evidence == DRAWN else find_imported(self.lake, self.config)
+
+    @property
+    def sampler(self) -> SamplingConfig:
+        """How the attempts that count were sampled."""
+        return self.imported.sampling if self.imported is not None else self.config.policy.sampler
+
+    def verifier_version(self, verifier: str) -> str:
+        """Return `name@version` of the verdicts that count, for labels of this verifier."""
+        if self.imported is not None and self.imported.verifier:
+            return self.imported.verifier
+        return f"{verifier}@{self.judge.version(verifier)}"
 
     def suppose_policy(self) -> None:
         """Go on without a server that does not answer, where the lake holds no attempts of its policy either.
@@ -270,8 +293,13 @@ def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),
-        **{name: of for name in ("assay-curation", *WATCHED) if (of := _installed(name)) is not None},
+        **{name: of for name in (DISTRIBUTION, *WATCHED) if (of := _installed(name)) is not None},
     }
+
+
+def installed_version() -> str:
+    """Return the version of this package; "" where it is not installed."""
+    return _installed(DISTRIBUTION) or ""
 
 
 @cache  # each takes 4 ms to look up, and every run asks for ten of them twice

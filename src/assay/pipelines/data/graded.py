@@ -49,15 +49,29 @@ def iterate_attempted(
         respondent: policy revision and sampler id of the attempts.
         texts: whether completions are read.
     """
-    query = GRADED.format(text="t.text" if texts else "''")
     for start in range(0, len(ids), SLICE):
         labels = side_labels(context, inputs, "train", ids[start : start + SLICE])
-        table = context.lake.query(query, [context.mode, *wanted_verdicts(context, labels), *respondent])
-        columns = [table[name].to_pylist() for name in table.column_names[1:]]
-        rows = zip(table["problem_id"].to_pylist(), map(GradedAttempt._make, zip(*columns, strict=True)), strict=True)
-        attempts = {id_: [row[1] for row in group] for id_, group in groupby(rows, key=itemgetter(0))}
-        for id_, label in sorted(labels.items()):
-            yield AttemptedProblem(id_, label, attempts.get(id_, []))
+        yield from read_attempted(context, labels, respondent, texts=texts)
+
+
+def read_attempted(
+    context: RunContext, labels: Mapping[str, Label], respondent: tuple[str, str], *, texts: bool = False
+) -> Iterator[AttemptedProblem]:
+    """Yield the problems of these labels with their judged attempts, ids ascending.
+
+    Args:
+        context: the run.
+        labels: by problem id.
+        respondent: policy revision and sampler id of the attempts.
+        texts: whether completions are read.
+    """
+    query = GRADED.format(text="t.text" if texts else "''")
+    table = context.lake.query(query, [context.mode, *wanted_verdicts(context, labels), *respondent])
+    columns = [table[name].to_pylist() for name in table.column_names[1:]]
+    rows = zip(table["problem_id"].to_pylist(), map(GradedAttempt._make, zip(*columns, strict=True)), strict=True)
+    attempts = {id_: [row[1] for row in group] for id_, group in groupby(rows, key=itemgetter(0))}
+    for id_, label in sorted(labels.items()):
+        yield AttemptedProblem(id_, label, attempts.get(id_, []))
 
 
 def attempts_fingerprint(

@@ -4,7 +4,7 @@ from assay.core.config import Config, SourceConfig
 from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source
 from assay.pipelines.context.run import RunContext
-from assay.verifiers.outside.plugins import wrap_plugin
+from assay.verifiers.outside.plugins import load_verifier
 
 
 def build_source(context: RunContext, config: SourceConfig) -> Source:
@@ -35,4 +35,4 @@ def check_outside_verifiers(config: Config) -> None:
     """
     for name in {str(source.settings.get("verifier", "math")) for source in config.source}:
         if is_outside(name):
-            wrap_plugin(name, build_part("verifier", name, config.grade.settings.get(name)))
+            load_verifier(name, config.grade.settings.get(name, {}))

@@ -32,7 +32,7 @@ def iterate_searched(
         for id_, group in groupby(rows, key=itemgetter("problem_id")):
             nodes = list(group)
             by_place = {row["node"]: row["id"] for row in nodes}
-            yield SearchedProblem(id_, labels[id_], [_to_node(row, by_place) for row in nodes])
+            yield SearchedProblem(id_, labels[id_], [_to_node(row, by_place) for row in nodes], policy)
 
 
 def _to_node(row: dict[str, Any], by_place: dict[int, str]) -> TreeNode:

@@ -8,12 +8,15 @@ import numpy as np
 
 from assay.core.errors import ConfigError
 from assay.core.types import Counts
+from assay.maths.beta.audit import MarkedSample
+from assay.maths.beta.verifier_error import corrected_mean
 from assay.maths.rl.evaluation import count_moves, mean_interval, paired_difference, pass_at
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.verifier_errors import find_sample, load_samples
 from assay.pipelines.loop.checkpoints import find_checkpoint, policy_on_checkpoint
 from assay.pipelines.runner.stages import plan_training
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -59,7 +62,7 @@ def evaluate(
     key = stage.key.rows
     return {
         "training": key,
-        "points": points(counted(context, stage, samples)),
+        "points": points(counted(context, stage, samples), find_held_out_sample(context, stage.inputs)),
         "frontier": frontier(context, stage.inputs, key, band) if kind == "grpo" else count_moves((), (), *band),
         "tokens": context.meter.tokens,
     }
@@ -89,21 +92,40 @@ def counted(context: RunContext, training: Stage, samples: int) -> list[tuple[st
     return stored or _attempt_now(context, training, samples)
 
 
-def points(policies: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
+def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSample | None:
+    """Return what people marked of the held-out problems' verifier; None without an audit, or with several verifiers.
+
+    Where all held-out problems are of one source that was audited by itself, its marks count.
+    """
+    problems, labels = side(context, inputs, "held_out")
+    verifiers, sources = (
+        {getattr(row, name) for row in table.values()} for table, name in ((labels, "verifier"), (problems, "source"))
+    )
+    if len(verifiers) != 1:
+        return None
+    verifier = next(iter(verifiers))
+    source = next(iter(sources)) if len(sources) == 1 else ""
+    return find_sample(load_samples(context), f"{verifier}@{context.judge.version(verifier)}", source)
+
+
+def points(policies: Sequence[tuple[str, Counted]], sample: MarkedSample | None = None) -> list[dict[str, Any]]:
     """Compute the rates of each policy.
 
     Args:
         policies: as of `counted`.
+        sample: what people marked of the verifier's answers; None = its errors are unknown.
 
     Returns:
         One row per policy, in order: policy, problems, k (the fewest attempts at a problem), pass_at_1 and pass_at_k
-        with their 95% intervals, and the paired difference of pass@1 to the first policy, None for the first itself.
+        with their 95% intervals, corrected: pass@1 corrected for the verifier's errors with its interval, None without
+        marks, and the paired difference of pass@1 to the first policy, None for the first itself.
     """
     rows = []
     for name, counts in policies:
         k = min((attempts for _, attempts in counts.values()), default=0)
         row: dict[str, Any] = {"policy": name, "problems": len(counts), "k": k}
         row["pass_at_1"] = mean_interval(_pass_rates(counts, 1))
+        row["corrected"] = _correct_interval(row["pass_at_1"], sample)
         row["pass_at_k"] = mean_interval(_pass_rates(counts, k)) if k else (float("nan"),) * 3
         row["difference"] = difference(policies[0][1], counts) if counts is not policies[0][1] else None
         rows.append(row)
@@ -155,6 +177,17 @@ def last_counts(context: RunContext, samples: int, kind: str = "grpo") -> Counte
         ConfigError: as `evaluate`.
     """
     return counted(context, plan_training(context, kind), samples)[-1][1]
+
+
+def _correct_interval(
+    interval: tuple[float, float, float], sample: MarkedSample | None
+) -> tuple[float, float, float] | None:
+    """Correct pass@1 for the verifier's errors; None without marks, or without an interval."""
+    mean, low, high = interval
+    if sample is None or not np.isfinite(interval).all():
+        return None
+    corrected = corrected_mean(mean, low, high, sample)
+    return corrected.value, corrected.low, corrected.high
 
 
 def _pass_rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:

@@ -129,8 +129,11 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
     """Return the stage that scores a checkpoint's pool.
 
     It is `refresh`, and `score` itself where scores are no pass rates, since what training stores says nothing on a
-    search's iterations.
+    search's iterations, and where rewards are graded, since it is counted by outcome there.
     """
+    graded = "SELECT 1 FROM scores WHERE scoring_id = ? AND rewards IS NOT NULL LIMIT 1"
+    if context.lake.query(graded, [before.scoring]).num_rows:
+        return score.ScoreStage(context, inputs)
     if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
         return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)

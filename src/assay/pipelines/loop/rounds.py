@@ -75,6 +75,7 @@ class Round:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
         excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
+        excluded |= {"score": DECIDE_NOTHING["score"] | ({"evidence"} if context.imported is None else set())}
         tables = {
             name: getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
             for name in (*curating_stages(), "train", "loop")

@@ -9,10 +9,10 @@ that lack a verdict of the present label or verifier version are judged again, w
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import (
     AttemptStats,
     Counts,
+    ForeignSampling,
+    GradedAttempts,
     GradingCase,
     Label,
     Outcome,
@@ -36,10 +38,11 @@ from assay.core.types import (
     rollout_id,
 )
 from assay.pipelines.context import remote_model
-from assay.pipelines.context.first_attempts import show_first, show_tracebacks
+from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.rewards import AttemptRewards, term_rows
 from assay.pipelines.sampling.truncation import Cutter
 from assay.stores.tables import schema
 
@@ -52,12 +55,15 @@ EVIDENT = ("correct", "wrong", "unparsable")  # outcomes that say something abou
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcomes that have another name among the counts
 
 STORED = """
-SELECT r.problem_id, r.sample, r.tokens, v.outcome, CASE WHEN r.extended THEN r.id END AS id
+SELECT r.problem_id, r.sample, r.tokens, v.outcome, v.reward, CASE WHEN r.extended OR $recorded THEN r.id END AS id
 FROM attempts r LEFT JOIN (
-    SELECT rollout_id, counted(outcome, lenient, ?) AS outcome FROM verdicts
-    WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
+    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome,
+           CASE WHEN $mode = 'lenient' AND lenient IS NOT NULL THEN (lenient = 'correct')::DOUBLE ELSE reward END AS reward
+    FROM verdicts
+    WHERE verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))
+      AND (label_id IN (SELECT unnest($labels::VARCHAR[])) OR starts_with(verifier, 'imported:'))
 ) v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
+WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND r.problem_id IN (SELECT unnest($ids::VARCHAR[]))
 """
 # Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
 BEFORE = """
@@ -90,21 +96,25 @@ class StoredRollouts:
         keep_refused: bool = False,
     ) -> None:
         self.context, self.problems, self.labels = context, problems, labels
-        self.sampler: SamplingConfig = sampler or context.config.policy.sampler
+        self.sampler: SamplingConfig = sampler or context.sampler
         self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine failed to generate in this run
         self.refused = 0  # samples that a server refused to generate in this run
+        self.recorded = isinstance(self.sampler, ForeignSampling)  # imported: nothing more can be drawn
+        self._rewards = AttemptRewards(context, self.policy.revision, self.sampler.id)
         self._other_ids: dict[tuple[str, int], str] = {}  # of attempts sampled under another config than `sampler`
         self._samples = self._stored(list(problems))
         self._keep_refused = keep_refused
         self._refused = known_refusals(context, self.policy, self.sampler, problems) if keep_refused else {}
         self._cutter: Cutter | None = None
         self._introduced = False  # the rows of sampler and policy are in the lake
-        self._recorded = False  # the sampler's row is, although nothing had to be drawn
+        self._row_written = False  # the sampler's row is, although nothing had to be drawn
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """List the sample indices still to be drawn, by problem, in an order that is independent of difficulty."""
+        if self.recorded:
+            return {}
         lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items() if id_ not in self._refused}
         order = sorted(
             (id_ for id_, n in lacking.items() if n > 0),
@@ -123,9 +133,11 @@ class StoredRollouts:
         """
         self._judge_unjudged(wanted)
         missing = self.missing(wanted)
-        if not missing and not self._recorded:  # the row may be gone although the attempts are there
+        if (
+            not missing and not self._row_written and not self.recorded
+        ):  # the row may be gone although the attempts are there
             self.context.lake.append({"sampling_configs": [self._settings()]}, run=self.context.run)
-            self._recorded = True
+            self._row_written = True
         if missing and not self.stopped:
             self._generate(missing)
         return {id_: self._tally(id_).counts for id_ in wanted}
@@ -164,8 +176,19 @@ class StoredRollouts:
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
 
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """The least and the most that a reward can be, by `grade.reward_range` and `[train.reward]`."""
+        return self._rewards.bounds
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> dict[str, GradedAttempts]:
+        """Return the rewards of each problem's first attempts; {} where all are 1 for correct and 0 for all else."""
+        return self._rewards.read(self._samples, n_attempts)
+
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
+        if self.recorded:
+            return 0, 0
         short = [
             n - len(samples) for id_, samples in self._samples.items() if len(samples) < n and id_ not in self._refused
         ]
@@ -197,13 +220,21 @@ class StoredRollouts:
 
     def _stored(self, ids: Sequence[str]) -> dict[str, Samples]:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
-        versions = [f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in self.labels.values()]
+        versions = [self.context.verifier_version(label.verifier) for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.context.lake.iterate_rows(
-            STORED,
-            [self.context.mode, sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)],
-        ):
+        parameters = {
+            "recorded": self.recorded,
+            "mode": self.context.mode,
+            "versions": sorted(set(versions)),
+            "labels": labels,
+            "policy": self.policy.revision,
+            "sampler": self.sampler.id,
+            "ids": list(samples),
+        }
+        rows: Iterable[dict[str, Any]] = self.context.lake.iterate_rows(STORED, parameters)
+        for row in _numbered(rows) if self.recorded else rows:
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
+            self._rewards.note(row["problem_id"], row["sample"], row["outcome"], row["reward"])
             if row["id"]:
                 self._other_ids[row["problem_id"], row["sample"]] = row["id"]
         return samples
@@ -341,10 +372,18 @@ class StoredRollouts:
             self.context.reporter.warn(
                 f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}"
             )
-        self._report_refused(refused, keep=self._keep_refused and answered)
+        self._report_refused(refused, answered=answered)
 
-    def _report_refused(self, refused: Sequence[Rollout], *, keep: bool) -> None:
-        """Report what a server refused, in its words. A refusal is no attempt; `keep` stores it as a drop."""
+    def _report_refused(self, refused: Sequence[Rollout], *, answered: bool) -> None:
+        """Report what a server refused, in its words. A refusal is no attempt; where others were answered it is stored.
+
+        Raises:
+            EvidenceError: no request was ever answered, so that the cause is common to all.
+        """
+        stop_early = self.context.config.score.stop_early
+        if refused and stop_early and not (answered or self.failed or self.context.stop()):
+            raise EvidenceError(describe_refusals([rollout.refused for rollout in refused]))
+        keep = self._keep_refused and (answered or not stop_early)
         then = "--retry-refused asks again" if keep else "the next run asks again"
         for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
             self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
@@ -382,6 +421,7 @@ class StoredRollouts:
                 verdict.in_mode(self.context.mode).outcome,
                 rollout.tokens,
             )
+            self._rewards.note_verdict(rollout, verdict)
         return verdicts
 
     def _tally(
@@ -426,7 +466,15 @@ def attempt_tables(
         "rollouts": columns("rollouts", rollouts, context.run),
         "completions": columns("completions", rollouts, context.run, texts),
     }
+    terms = term_rows(context, rollouts)
+    tables |= (
+        {"reward_terms": pa.Table.from_pylist(_with_run(terms, context.run), schema("reward_terms"))} if terms else {}
+    )
     return {**tables, "verdicts": verdict_table(verdicts, context.run)}
+
+
+def _with_run(rows: Sequence[Mapping[str, object]], run: str) -> list[dict[str, object]]:
+    return [{**row, "run": run} for row in rows]
 
 
 def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:
@@ -491,6 +539,14 @@ def storable(text: str) -> str:
 def settings_of(sampler: SamplingConfig) -> str:
     """Return a sampler as JSON, for people to read."""
     return canonical_json(asdict(sampler))
+
+
+def _numbered(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Number the imported attempts of each problem from 0, since every import counts for itself."""
+    numbers: Counter[str] = Counter()
+    for row in sorted(rows, key=itemgetter("problem_id", "sample", "id")):
+        yield {**row, "sample": numbers[row["problem_id"]]}
+        numbers[row["problem_id"]] += 1
 
 
 def _free_indices(taken: Samples, count: int) -> tuple[int, ...]:

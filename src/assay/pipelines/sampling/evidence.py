@@ -7,7 +7,7 @@ from typing import Any
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
-from assay.core.types import Counts, Label, Score, StoredAttempt
+from assay.core.types import Counts, GradedAttempts, Label, Score, StoredAttempt
 from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -52,6 +52,15 @@ class StoredEvidence:
     def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
         """Draw attempts as `StoredRollouts.draw` does."""
         return self.attempts.draw(wanted)
+
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """The least and the most that a reward can be."""
+        return self.attempts.reward_bounds
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> Mapping[str, GradedAttempts]:
+        """Return the rewards of attempts as `StoredRollouts.attempt_rewards` does."""
+        return self.attempts.attempt_rewards(n_attempts)
 
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         """Search each problem's tree of answers; a problem whose search a limit stopped is absent."""
@@ -135,7 +144,7 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
     if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
-    own = (context.policy.revision, context.config.policy.sampler.id)
+    own = (context.policy.revision, context.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
         for row in rows
@@ -151,6 +160,11 @@ def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any)
     """
     if "search" not in getattr(part, "needs", ()):
         return None
+    if context.imported is not None:
+        raise ConfigError(
+            f"scorer {context.config.score.scorer!r} searches with the policy, and score.evidence = "
+            f"{context.config.score.evidence!r} has recorded answers alone"
+        )
     rules: SearchConfig = part.rules
     searches = Searches(context, attempts.problems, attempts.labels, rules, scoring="")
     n = len(searches.missing(sorted(attempts.problems)))
@@ -239,7 +253,7 @@ def _attempt_tokens(context: RunContext, plain: StoredRollouts, n: int, ids: set
 
 def _verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
     """Return the parameters of VERDICTS after the mode: ids of present labels, and verifiers with their versions."""
-    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    versions = {context.verifier_version(label.verifier) for label in labels.values()}
     return [sorted(label.id for label in labels.values()), sorted(versions)]
 
 

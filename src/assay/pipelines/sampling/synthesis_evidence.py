@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
 from assay.core.synthesis import AttemptedProblem, SearchedProblem, TrialSummary
-from assay.core.types import Counts, Problem, SamplingConfig
+from assay.core.types import Counts, Label, Problem, SamplingConfig
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.graded import iterate_attempted
-from assay.pipelines.data.problems import problems_by_id, side_ids, some_of_side
+from assay.pipelines.data.graded import iterate_attempted, read_attempted
+from assay.pipelines.data.problems import problems_by_id, side_ids, some_of_side, to_row
 from assay.pipelines.data.trees import iterate_searched
+from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.begun import complete_begun
 from assay.pipelines.sampling.evidence import find_respondent
 from assay.pipelines.sampling.queued import QueuedRollouts
@@ -107,6 +108,25 @@ class LakeEvidence:
         )
         self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
         return TrialSummary(attempts.stored - before, queue.fullness, attempts.stopped)
+
+    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts with their texts at each of other problems than those of the pool."""
+        problems = {problem.id: problem for problem, _ in asked}
+        labels = {
+            problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
+            for problem, label in asked
+        }
+        rows = {
+            "problems": [to_row(problem) for problem in problems.values()],
+            "labels": list(map(asdict, labels.values())),
+        }
+        self.context.append(rows)
+        attempts = StoredRollouts(self.context, problems, labels, keep_refused=True)
+        attempts.draw(dict.fromkeys(problems, n))
+        self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
+        respondent = attempts.policy.revision, attempts.sampler.id
+        found = {item.problem_id: item for item in read_attempted(self.context, labels, respondent, texts=True)}
+        return [found[problem.id]._replace(attempts=found[problem.id].attempts[:n]) for problem, _ in asked]
 
     def complete(
         self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]

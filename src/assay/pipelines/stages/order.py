@@ -93,12 +93,25 @@ def _rows(key: str, phases: Sequence[Phase]) -> list[dict[str, Any]]:
     ]
 
 
-def stored_curriculum(context: RunContext, key: str) -> Curriculum:
-    """Read the curriculum that the lake holds under a key."""
+def stored_curriculum(context: RunContext, key: str, selection: str = "") -> Curriculum:
+    """Read the curriculum that the lake holds under a key.
+
+    Args:
+        context: the run.
+        key: of the curriculum.
+        selection: key of the selection that it orders, whose weights its phases then carry; "" = they carry none.
+    """
+    query = "SELECT problem_id, weight FROM selections WHERE selection_id = ? AND kept AND weight <> 1"
+    weights = {row["problem_id"]: row["weight"] for row in context.lake.iterate_rows(query, [selection])}
     rows = context.lake.rows(
         "SELECT lesson, passes, problem_id FROM curriculum WHERE curriculum_id = ? ORDER BY lesson, position", [key]
     )
     phases: dict[int, tuple[int, list[str]]] = {}
     for row in rows:
         phases.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
-    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in phases.values()))
+    return Curriculum(
+        tuple(
+            Phase(tuple(ids), passes, tuple(weights.get(id_, 1.0) for id_ in ids) if weights else ())
+            for passes, ids in phases.values()
+        )
+    )

@@ -1,20 +1,23 @@
 """Stage 4: how hard each training problem is for this policy, with its uncertainty; held-out ones are not attempted."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.objective_signal import signal_key, with_signal
 from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
+from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.evidence import (
     compare_with_attempts,
@@ -24,14 +27,15 @@ from assay.pipelines.sampling.evidence import (
 )
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import filter_samplings
-from assay.pipelines.sampling.refusals import any_refused
+from assay.pipelines.sampling.refusals import count_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
     "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no evidence
     {"mean": "value"}
     | {name: name for name in ("beta_a", "beta_b", "low", "high")}
-    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")},
+    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")}
+    | {name: name for name in ("reward_mean", "reward_sd")},
 )
 
 
@@ -77,7 +81,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and any_refused(context, context.policy, context.config.policy.sampler)
+        asks_again = context.retry_refused and count_refused(context, context.policy, context.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
@@ -108,7 +112,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build_part("scorer", context.config.score.scorer, settings(context))
+    part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
+    if context.imported is not None and (design := getattr(part, "design", "fixed")) != "fixed":
+        raise ConfigError(
+            f"score.design = {design!r} decides what is drawn next, and score.evidence = "
+            f"{context.config.score.evidence!r} draws nothing: design = 'fixed' counts all recorded attempts"
+        )
+    return part
 
 
 def settings(context: RunContext) -> dict[str, Any]:
@@ -143,17 +153,22 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     """
     config = context.config.score
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
+    imported = [context.imported.content, context.imported.verifier] if context.imported else []
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
-    how = (config.scorer, settings(context), *pool, *encoder, *list_version(scorer(context)))
+    audits = [("verifier_errors", *audit_ids(context))] if config.verifier_errors == "corrected" else []
+    how = (config.scorer, settings(context), *pool, *encoder, *audits, *list_version(scorer(context)))
     return content_id(
         "scoring",
         *how,
         context.policy.revision,
-        context.config.policy.sampler.id,
+        context.sampler.id,
         versions,
         *beyond,
+        *imported,
+        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
         *context.read_otherwise,
+        *context.config.train.reward.terms.key,
     )
 
 
@@ -168,6 +183,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         key = StageKey.of(key.ledger, scoring)
     _warn_of_empty_intervals(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
+    corrected = _correct(context, scores, attempts)
     rows = [
         _row(
             context,
@@ -176,6 +192,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
             scoring,
             attempts.policy.revision,
             score.problem_id in unsure,
+            corrected.get(score.problem_id, {}),
         )
         for score in scores
     ]
@@ -193,20 +210,45 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
+def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:
+    """Correct the scores for verifier errors where the config asks for it, and say how many are."""
+    if context.config.score.verifier_errors == "ignore":
+        return {}
+    corrected = correct_scores(context, scores, attempts.problems, attempts.labels)
+    if len(corrected) < len(scores):
+        context.reporter.warn(
+            f'score.verifier_errors = "corrected": {len(scores) - len(corrected)} of {len(scores)} scores have no '
+            "corrected rate, since no audit of their verifier says anything: `curate audit PLAN --sheet CSV`"
+        )
+    return corrected
+
+
+def _row(
+    context: RunContext,
+    score: Score,
+    label: Label,
+    scoring: str,
+    policy: str,
+    unsure: bool,
+    corrected: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
         del row["direction"]  # null = easier
-    verifier = f"{label.verifier}@{context.judge.version(label.verifier)}"
+    row = {name: value for name, value in row.items() if value is not None or not name.startswith("reward")}
+    if score.rewards is not None:
+        row["rewards"] = [{"reward": reward, "correct": right, "n": n} for reward, right, n in score.rewards]
+    verifier = context.verifier_version(label.verifier)
     content = {
         **row,
         **{f"n_{outcome}": count for outcome, count in counts.items()},
         "scoring_id": scoring,
         "policy": policy,
-        "sampler": context.config.policy.sampler.id,
+        "sampler": context.sampler.id,
         "verifier": verifier,
         **({"disputed": True} if unsure else {}),  # null = no
+        **(corrected or {}),
     }
     return {"id": score_id(content), **content}
 
@@ -229,7 +271,7 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
         "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
         [attempts.policy.revision, [attempts.sampler.id, *filter_samplings(context.config)]],
     )
-    if others and not attempts.stored:
+    if others and not attempts.stored and context.imported is None:
         context.reporter.warn(
             f"{others[0]['n']} stored rollouts of this policy were made under another sampler "
             f"({others[0]['sampler']}): a pass rate under another prompt or temperature is another quantity, "

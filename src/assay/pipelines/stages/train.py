@@ -26,7 +26,7 @@ from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
 from assay.training.trainer.run import rank_and_world_size
-from assay.training.trainer.settings import TrainingSettings
+from assay.training.trainer.settings import LATER_SETTINGS, TrainingSettings
 
 # Settings that do not change what is learnt.
 ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
@@ -48,7 +48,7 @@ class Train(Stage):
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum, as the lake holds it."""
-        return stored_curriculum(self.context, self.inputs.rows_of("arrange"))
+        return stored_curriculum(self.context, self.inputs.rows_of("arrange"), self.inputs.rows_of("select"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -84,7 +84,8 @@ class Train(Stage):
 
 def undecided(config: TrainConfig) -> set[str]:
     """Return the fields that keys leave out, since they came later and are at their default."""
-    return set() if config.model else {"model"}
+    default = TrainConfig()
+    return {name for name in ("model", *LATER_SETTINGS) if getattr(config, name) == getattr(default, name)}
 
 
 def base_policy(context: RunContext) -> Policy:
@@ -147,6 +148,7 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
             "output",
             "model",
             "teacher",
+            "reward",
             "demonstrations",
             "demonstration",
             "eval_samples",
@@ -155,7 +157,8 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
         }
     )
     guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
-    return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
+    teacher = TeacherSettings(**guidance) if guidance else None
+    return TrainingSettings(**fields, reward=config.reward.terms, guidance=teacher)
 
 
 def begin_online_curriculum(
@@ -263,6 +266,15 @@ def warn_of_deviation(context: RunContext) -> None:
             )
 
 
+def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
+    """Warn where a selection weighs its problems and training does not."""
+    if (weights := curriculum.weights.values()) and context.config.train.weights == "ignore":
+        context.reporter.warn(
+            f"the selection weighs {len(weights)} problems between {min(weights):.2f} and {max(weights):.2f}, and "
+            'training does not: train.weights = "loss" or "sampling" does'
+        )
+
+
 def _train(
     context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
 ) -> StageResult:
@@ -272,6 +284,7 @@ def _train(
     if not curriculum.order:
         raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
+    _warn_of_weights(context, curriculum)
     context.lake.append(
         {"sampling_configs": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
     )

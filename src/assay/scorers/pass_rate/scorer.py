@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assay.core.ports import RolloutProvider, WaveProvider
-from assay.core.types import Counts, Score
+from assay.core.types import Counts, Outcome, Score
 from assay.maths.allocation.adaptive_allocation import PoolEvidence
 from assay.maths.allocation.embedding_prior import fit_embedding_prior
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.rl.reward_signal import RewardPosterior
 from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
+from assay.scorers.pass_rate.rewards import PoolRewards
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -46,6 +48,10 @@ class PassRate:
     A problem without any attempt has no score. One whose attempts were all truncated (masked) or failed has the score
     of the prior, over [0, 1].
 
+    Where rewards are graded, a score also has the mean reward of the attempts with an interval that holds at any n
+    (`maths/beta/bounded_mean.py`) and their histogram. The value stays the rate of correct attempts, and `two_stage`
+    and `adaptive` decide by the signal of the rewards (`maths/allocation/graded_allocation.py`).
+
     Differs from the pass rates of Big-Math, Open-R1 and open-instruct: those store c / n, which loses the uncertainty
     and counts a truncated or unjudged attempt as a wrong one.
     """
@@ -60,6 +66,9 @@ class PassRate:
     # Problems, or below 1 a share of the pool; None = `select.budget`.
     budget: Annotated[float, Field(ge=0)] | None = None
     group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = `train.group_size`
+    # Of graded rewards: "mixed", the chance that a group's rewards differ, or "sd", their expected standard deviation;
+    # None = the one by which `train.objective` learns.
+    signal: Literal["mixed", "sd"] | None = None
     low: Share = 0.2  # of the band, pass rates
     high: Share = 0.8
     # Share of wrong sides beyond those of `most` attempts per problem; .5 = decide at once.
@@ -127,6 +136,11 @@ class PassRate:
             else self._sample_waves(pool, cast(WaveProvider, attempts))
         )
         tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
+        scores = self._score_all(tried, attempts)
+        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self._counted)
+        return scores if rewards is None else rewards.describe(scores, level=self.level)
+
+    def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
             return [self._score(id_, counts) for id_, counts in tried.items()]
         right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
@@ -160,7 +174,16 @@ class PassRate:
         def fit(evidence: PoolEvidence, rows: Ints) -> RatePrior:
             return self._fit_prior(evidence, [ids[row] for row in rows], attempts)
 
-        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit)
+        def rewards(evidence: PoolEvidence, prior: RatePrior, rows: Ints) -> RewardPosterior | None:
+            own = [ids[row] for row in rows]
+            pool = (
+                None
+                if self.at_length
+                else PoolRewards.read(attempts, {id_: counts_by_id[id_] for id_ in own}, self._counted)
+            )
+            return None if pool is None else pool.posterior(own, prior.posterior(evidence.correct, evidence.wrong))
+
+        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
         return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
 
     def _goal(self, problems: int) -> Goal:
@@ -171,11 +194,15 @@ class PassRate:
                 f"design {self.design!r} selects, so it needs budget and group_size; the plan's [select] has them"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
-        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.gain)
+        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.gain, signal=self.signal or "mixed")
 
     def _allocation(self) -> Allocation:
         kind = "two_stage" if self.design == "two_stage" else "adaptive"
         return Allocation(kind, self.first, self.most, self.step, self.at_once, self.near)  # type: ignore[arg-type]
+
+    def _counted(self, outcome: Outcome) -> bool:
+        """Whether an attempt of this outcome enters the posterior."""
+        return outcome in ("correct", "wrong", "unparsable") or (outcome == "truncated" and self.truncated == "wrong")
 
     def _wrong(self, counts: Counts) -> int:
         return counts.wrong + (counts.truncated if self.truncated == "wrong" else 0)

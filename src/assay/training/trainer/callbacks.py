@@ -13,10 +13,17 @@ import torch
 from transformers import TrainerCallback
 
 from assay.core.errors import TrainingError
+from assay.core.rewards import EXTRA_TERMS
 from assay.training.checkpoints.resume import ResumeState, mark_complete
 from assay.training.trainer.run_record import RunRecord
 
-AVERAGED = ("truncated", "teacher_seconds")  # measurements that are no counts: their mean over processes is logged
+REWARD_TERMS = tuple(f"reward_{name}" for name in EXTRA_TERMS)
+AVERAGED = (
+    "truncated",
+    "teacher_seconds",
+    "correct",
+    *REWARD_TERMS,
+)  # measurements that are no counts: their mean over processes is logged
 METRICS = {  # TRL's names -> ours
     "loss": "loss",
     "grad_norm": "grad_norm",
@@ -73,6 +80,8 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
             return
         self.recorder.log(metrics)
         self.recorder.reporter.say(format_step(state.global_step, state.max_steps, metrics))
+        if warning := self.recorder.check_rewards():
+            self.recorder.reporter.warn(f"step {state.global_step}: {warning}")
 
 
 class StateSaver(TrainerCallback):  # type: ignore[misc]
@@ -100,7 +109,13 @@ class StateSaver(TrainerCallback):  # type: ignore[misc]
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             self.save_extra(folder)
             mark_complete(
-                folder, ResumeState(state.global_step, self.recorder.tokens, self.recorder.reward_means, self.extra())
+                folder,
+                ResumeState(
+                    state.global_step,
+                    self.recorder.tokens,
+                    self.recorder.reward_means,
+                    {**self.recorder.saved, **self.extra()},
+                ),
             )
 
 

@@ -1,7 +1,7 @@
 """What callbacks, evaluation and checkpoints know of a run, whatever it trains on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from assay.core.ports import Judge, Reporter, RolloutSink
 from assay.core.types import Mode, Policy, SamplingConfig
@@ -30,6 +30,13 @@ class RunRecord(Protocol):
     @property
     def reward_means(self) -> tuple[float | None, ...]:
         """The mean reward per step so far; none where nothing is rewarded."""
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """What a resume state keeps besides counts and mean rewards."""
+
+    def check_rewards(self) -> str:
+        """Return a warning where rewards rise and correctness does not, else ""."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of a completion, without special tokens."""

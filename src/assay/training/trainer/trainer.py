@@ -3,7 +3,7 @@
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -49,6 +49,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         self.recorder, self.objective, self.kl_weight = recorder, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
         self.teacher_hook = teacher_hook
+        self.loss_weights: Mapping[str, float] = {}  # by problem id, of a selection; 1 where it says nothing
         rollout_func = None if teacher_hook is None else generate_guided_rollouts
         super().__init__(reward_funcs=recorder.reward, rollout_func=rollout_func, **options)
         recorder.end_tokens = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
@@ -103,6 +104,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _score(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        output["advantages"] = output["advantages"] * self._selection_weights(output["advantages"])
         self.recorder.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
         if self.teacher_hook is not None:
             output["guided"] = guided_mask(self.recorder.guided_spans, output["completion_mask"])
@@ -128,8 +130,12 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         while its sign is kept.
         """
         assert order.curriculum is not None
-        weights = order.curriculum.weights([rollout.problem_id for rollout in self.recorder.rollouts])  # (B,)
-        return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
+        return _as_column(order.curriculum.weights([rollout.problem_id for rollout in self.recorder.rollouts]), like)
+
+    def _selection_weights(self, like: Tensor) -> Tensor:
+        """Return the selection's weight of each rollout's problem, as `_weights` does."""
+        weights = [self.loss_weights.get(rollout.problem_id, 1.0) for rollout in self.recorder.rollouts]  # (B,)
+        return _as_column(weights, like)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)
@@ -194,3 +200,8 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         low, high = ratio < 1 - self.epsilon_low, ratio > 1 + self.epsilon_high  # (B, T) each
         self._note("clip_ratio/low_mean", (low & (tokens.advantages < 0)).float(), tokens.mask)
         self._note("clip_ratio/high_mean", (high & (tokens.advantages > 0)).float(), tokens.mask)
+
+
+def _as_column(weights: Any, like: Tensor) -> Tensor:
+    """Return one weight per rollout, (B,), in a shape that multiplies advantages `like` these."""
+    return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))

@@ -73,11 +73,14 @@ def find_box(text: str) -> Box | None:
     >>> find_box("\\boxed{1}, or rather, after a second look, \\boxed{2}").content
     '2'
     """
+    if text.rfind("box") < 0 and "\x08" not in text:
+        return None
     boxes = _list_boxes(text)
     if not boxes:
         return None
     if len(boxes) == 1:
-        return boxes[0]._replace(doubt=_find_doubt(text, boxes[0].start, boxes[0].end))
+        start, end, content, _ = boxes[0]
+        return Box(start, end, content, _find_doubt(text, start, end))
     joined = [boxes.pop()]
     while boxes:
         between = text[boxes[-1].end : joined[0].start]
@@ -101,12 +104,7 @@ def _find_doubt(text: str, start: int, end: int) -> str:
     """
     before, after = text[max(0, start - 40) : start], text[end : end + 40]
     before_box = before.rstrip(" $\n")
-    if before_box and (
-        before_box[-1] in _SIGNS
-        or before_box[-1].isdecimal()
-        or before_box.endswith(_ENDINGS)
-        or before_box[-2:-1] == "\\"
-    ):
+    if before_box and (before_box[-1] in _SIGNS or before_box[-1].isdecimal() or before_box.endswith(_ENDINGS)):
         if _INSIDE.search(before):
             return "a part of a formula"
         if _RIVAL_BEFORE.search(before) or _DENIED.search(before):
@@ -122,11 +120,8 @@ def _find_doubt(text: str, start: int, end: int) -> str:
 
 def _list_boxes(text: str) -> list[Box]:
     """List the outermost boxes at the end of a text, in order, without empty ones."""
-    starts = _find_openings(text)
-    if not starts and "box" not in text:
-        return []
     boxes: list[Box] = []
-    for match in starts:
+    for match in _find_openings(text):
         if boxes and match.start() < boxes[-1].end:
             continue
         inside, end = match.end(), _find_closing_brace(text, match.end())

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from assay.verifiers.answers.boxes import find_box, find_open_box
 from assay.verifiers.answers.excerpts import normalize_scripts, strip_decoration
 from assay.verifiers.answers.markers import find_announced
-from assay.verifiers.answers.thinking import strip_thinking
+from assay.verifiers.answers.thinking import may_hold_tags, strip_thinking
 
 _NUMBER = re.compile(
     r"(?<![^\W぀-ヿ㐀-鿿가-힯฀-๿])(?<![.^])[-+−–]?[$€£¥₹]?"  # CJK and Thai write no blanks
@@ -67,8 +67,9 @@ def find_final_answer(text: str, *, finished: bool = False) -> ExtractedAnswer |
     >>> find_final_answer("<think>\\\\boxed{4}?</think> The answer is **73**.")
     ExtractedAnswer(text='73', how='marked', doubt='')
     """
-    visible_text, in_thought = strip_thinking(text)
-    location = _find_before_turns(visible_text) or _locate(visible_text)
+    tagged = may_hold_tags(text)
+    visible_text, in_thought = strip_thinking(text, tagged=tagged)
+    location = _find_before_turns(visible_text, tagged=tagged) or _locate(visible_text, tagged=tagged)
     answer = (
         location.answer
         if location
@@ -117,16 +118,18 @@ def is_balanced(text: str) -> bool:
     return unescaped.count("{") == unescaped.count("}")
 
 
-def _find_before_turns(text: str) -> _Location | None:
+def _find_before_turns(text: str, *, tagged: bool) -> _Location | None:
     """Find the answer before the first further turn that follows one; None where there is no such turn."""
     turns = [match.start() for match in _TURN.finditer(text)] if _may_have_turns(text) else []
-    if (">" in text and ("|>" in text or "s>" in text or "_turn>" in text or "｜>" in text)) or "[INST]" in text:
+    if (tagged and ("|>" in text or "s>" in text or "_turn>" in text or "｜>" in text)) or (
+        "[" in text and "[INST]" in text
+    ):
         turns = sorted([*turns, *(match.start() for match in _TOKEN.finditer(text))])
     for turn_start in turns[:MAX_TURNS]:
         if (
-            location := _locate(text[max(0, turn_start - TURN_WINDOW_CHARS) : turn_start])
+            location := _locate(text[max(0, turn_start - TURN_WINDOW_CHARS) : turn_start], tagged=tagged)
         ) and not location.answer.doubt:
-            return _locate(text[:turn_start])
+            return _locate(text[:turn_start], tagged=tagged)
         if location is None and turn_start <= MAX_WHOLE_CHARS and (whole_answer := _read_whole(text[:turn_start])):
             return _Location(0, whole_answer)
     return None
@@ -145,9 +148,9 @@ def _may_have_turns(text: str) -> bool:
     )
 
 
-def _locate(text: str) -> _Location | None:
+def _locate(text: str, *, tagged: bool) -> _Location | None:
     """Find the last of a tag, a box, and an announcement."""
-    tag, box = _find_tag(text), find_box(text)
+    tag, box = _find_tag(text) if tagged else None, find_box(text)
     location = tag
     if box and (tag is None or box.start >= tag.at):
         location = _Location(box.start, ExtractedAnswer(normalize_scripts(box.content), "boxed", box.doubt))
@@ -159,7 +162,7 @@ def _locate(text: str) -> _Location | None:
 
 def _find_tag(text: str) -> _Location | None:
     """Find what the last `<answer>` holds, up to the end of the text where it does not close."""
-    if "<" not in text or not ("<a" in text or "<A" in text or "<final_answer" in text):
+    if not ("<a" in text or "<A" in text or "<final_answer" in text):
         return None
     opening = None
     for match in _OPENING.finditer(text):

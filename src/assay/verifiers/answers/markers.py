@@ -120,10 +120,9 @@ MARKERS = tuple(
     for tail in [_compile_tail(verbs, loose=loose)]
     for key in nouns.split("|")
 )
-ENGLISH_MARKER, ASCII_MARKERS = (
-    MARKERS[0],
-    tuple(mark for mark in MARKERS[1:] if mark.key.isascii()),
-)  # besides the English one, those that an ASCII text can hold
+ENGLISH_MARKER = MARKERS[0]
+OTHER_MARKERS = tuple((mark.key, mark) for mark in MARKERS[1:])
+ASCII_MARKERS = tuple(pair for pair in OTHER_MARKERS if pair[0].isascii())  # those that an ASCII text can hold
 OPTION_MARKERS = tuple(
     Marker(key, re.compile(_CLOSE + f"(?P<verb>{_OPTION})\\s{{0,3}}:?|{_CLOSE}(?P<colon>:){_CLOSE}"))
     for key in ("option", "choice")
@@ -148,28 +147,37 @@ def find_announced(text: str, start: int = 0, *, value: bool = False) -> Phrase 
     '$7$'
     """
     is_ascii = text.isascii()
-    lowered = text[:start] + text[start:].lower() if is_ascii else text.lower()
-    lowered = lowered if len(lowered) == len(text) else text  # lowering turns a few capitals into two letters
-    best, rejected = (
-        _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
-        if lowered.find("answer", start) >= 0
-        else (None, None)
-    )
-    candidates = [_find_letter_a(text, start)] if text.find("A", start) >= 0 else []
-    if "#" in text and text.find("####", start) >= 0:
-        candidates.append(_find_hashes(text, start))
-    if lowered.find("option", start) >= 0 or lowered.find("choice", start) >= 0:
-        candidates += _find_option_phrases(text, lowered, start)
-    for candidate in candidates:
+    lowered = _lower_rest(text, start, is_ascii=is_ascii)
+    best = rejected = None
+    if "answer" in lowered:
+        best, rejected = _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
+    for candidate in _list_signs(text, lowered, start):
         if candidate and not (value and not candidate.is_value):
             best = _choose_later(best, candidate)
     if best and is_ascii:
         return best
-    lowered_rest = lowered[start:]
-    for mark in [mark for mark in (ASCII_MARKERS if is_ascii else MARKERS[1:]) if mark.key in lowered_rest]:
+    for mark in [mark for key, mark in (ASCII_MARKERS if is_ascii else OTHER_MARKERS) if key in lowered]:
         candidate, rejected_here = _find_last(mark, text, lowered, start, value=value)
         best, rejected = _choose_later(best, candidate), _choose_later(rejected, rejected_here)
     return best or (None if value else rejected)
+
+
+def _lower_rest(text: str, start: int, *, is_ascii: bool) -> str:
+    """Return the text from an index on in lower case; as it is where lowering turns capitals into two letters."""
+    if is_ascii:
+        return text[start:].lower()
+    lowered = text.lower()
+    return (lowered if len(lowered) == len(text) else text)[start:]
+
+
+def _list_signs(text: str, lowered: str, start: int) -> list[Phrase | None]:
+    """List what follows the last of each short sign of an answer: `A:`, `####`, 'the correct option is'."""
+    candidates = [_find_letter_a(text, start)] if text.find("A", start) >= 0 else []
+    if "#" in lowered and "####" in lowered:
+        candidates.append(_find_hashes(text, start))
+    if "option" in lowered or "choice" in lowered:
+        candidates += _find_option_phrases(text, lowered, start)
+    return candidates
 
 
 def _choose_later(phrase: Phrase | None, other: Phrase | None) -> Phrase | None:
@@ -179,15 +187,18 @@ def _choose_later(phrase: Phrase | None, other: Phrase | None) -> Phrase | None:
 def _find_last(
     mark: Marker, text: str, lowered: str, start: int, *, value: bool
 ) -> tuple[Phrase | None, Phrase | None]:
-    """Return the phrase after the last use of a marker, and the last one that denies an answer or asks for one."""
-    position, lookups, rejected = lowered.rfind(mark.key, start), 0, None
+    """Return the phrase after the last use of a marker, and the last one that denies an answer or asks for one.
+
+    `lowered` begins at `start`.
+    """
+    position, lookups, rejected = lowered.rfind(mark.key), 0, None
     while position >= 0 and (lookups := lookups + 1) < MAX_LOOKUPS:
-        candidate = _match_at(mark, text, position)
+        candidate = _match_at(mark, text, start + position)
         if candidate and candidate.doubt:
             rejected, lookups = rejected or candidate, lookups + MAX_LOOKUPS // 200
         elif candidate and (candidate.is_value or not value):
             return candidate, rejected
-        position = lowered.rfind(mark.key, start, position)
+        position = lowered.rfind(mark.key, 0, position)
     return None, rejected
 
 
@@ -244,9 +255,9 @@ def _find_option_phrases(text: str, lowered: str, start: int) -> list[Phrase | N
     """Find what follows 'the correct option is'."""
     phrases: list[Phrase | None] = []
     for mark in OPTION_MARKERS:
-        position = lowered.rfind(mark.key, start)
+        position = lowered.rfind(mark.key) + start
         if (
-            position >= 0
+            position >= start
             and (match := mark.tail.match(text, position + len(mark.key)))
             and _CORRECT.search(text[max(0, position - 20) : position])
         ):

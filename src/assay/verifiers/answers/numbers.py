@@ -47,6 +47,11 @@ def tidy(text: str) -> str:
     """
     if not _ODD.search(text):
         return text
+    return _strip_marks(text) if len(text) <= _MAX_CHARS else _strip_marks.__wrapped__(text)
+
+
+@lru_cache(8192)  # answers repeat
+def _strip_marks(text: str) -> str:
     bare = text.strip().removesuffix(".").strip()
     for left, right in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**")):
         if len(bare) > len(left + right) and bare.startswith(left) and bare.endswith(right):
@@ -103,6 +108,9 @@ def is_same_number(gold: Number, answer: Number) -> bool:
     )  # three times as fast as Fraction's comparison
     if equal or not (gold.decimal or answer.decimal):
         return equal
+    gap = abs(left.numerator * right.denominator - right.numerator * left.denominator)
+    if gap * 10**PLACES > left.denominator * right.denominator:
+        return False  # further apart than rounding could bring together, told without fractions
     return round(gold.value, PLACES) == round(answer.value, PLACES) and is_close(gold.value, answer.value, RELATIVE)
 
 

@@ -7,9 +7,7 @@ _NAME = (
     r"|longcat_think|inner_monologue)"
 )
 _TAG = re.compile(rf"<(/?){_NAME}>")
-_SIGN = re.compile(
-    r"<[/|acilmrRstT]"
-)  # how every tag and token below begins: a cheap test that spares most texts the search
+_TAG_START = re.compile(r"<[/|｜aAcefilmrRstT]")  # of every tag and token that is read, here and in `extraction`
 _TOKEN = re.compile(  # group 1 closes a thought, group 2 opens one
     r"(<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>|<channel\|>|<\|/think\|>"
     r"|<\|channel\|>final[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>)"
@@ -25,18 +23,27 @@ _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _PROCESS = re.compile(r"Here(?:'s| is) my thought process:")
 
 
-def strip_thinking(text: str) -> tuple[str, bool]:
+def may_hold_tags(text: str) -> bool:
+    """Return whether a tag or token may stand somewhere in a text; a cheap test that spares most texts the search."""
+    return "<" in text and _TAG_START.search(text) is not None
+
+
+def strip_thinking(text: str, *, tagged: bool | None = None) -> tuple[str, bool]:
     """Return the text after the last closed thought, and whether it lies inside a thought that was left open.
 
     Where no thought was closed, that is the text before the open thought or, where there is none, the thought itself.
     Takes time linear in the text.
+
+    Args:
+        text: The completion as generated.
+        tagged: What `may_hold_tags` says of it, where that is known.
 
     >>> strip_thinking("<think>5? no, 6</think> It is 6.")
     (' It is 6.', False)
     >>> strip_thinking("<think>The answer is 4? let me verify")
     ('<think>The answer is 4? let me verify', True)
     """
-    closed, opened = _find_bounds(text)
+    closed, opened = _find_bounds(text, tagged=may_hold_tags(text) if tagged is None else tagged)
     if opened < closed or opened < 0:
         return (text[closed:] if closed else text), False
     before = text[closed:opened]
@@ -49,16 +56,14 @@ def ends_in_thought(text: str) -> bool:
     >>> ends_in_thought("<think>The answer is 4? let me verify"), ends_in_thought("<think>4</think> 4")
     (True, False)
     """
-    closed, opened = _find_bounds(text)
+    closed, opened = _find_bounds(text, tagged=may_hold_tags(text))
     return opened >= max(closed, 0)
 
 
-def _find_bounds(text: str) -> tuple[int, int]:
+def _find_bounds(text: str, *, tagged: bool) -> tuple[int, int]:
     """Return where the last closed thought ends (0: none) and where the last opened one begins (-1: none)."""
-    closed, opened = 0, -1
-    if "<" in text and _SIGN.search(text):
-        closed, opened = _scan_tags(text)
-    if "THINK]" in text or "[unused1" in text or "◁" in text:
+    closed, opened = _scan_tags(text) if tagged else (0, -1)
+    if ("[" in text and ("THINK]" in text or "[unused1" in text)) or "◁" in text:
         closed, opened = _scan_brackets(text, closed, opened)
     if "assistantfinal" in text or text.startswith("analysis"):
         closed, opened = _scan_harmony(text, closed, opened)

@@ -48,7 +48,7 @@ def expand_readings(case: GradingCase) -> list[GradingCase]:
     """Return the case under each reading of its gold answer; as a rule that is the case itself alone."""
     label = case.label
     answers = readings(label.answer, label.verifier, united=label.verifier == "math")
-    if answers == (label.answer,):
+    if len(answers) == 1 and answers[0] == label.answer:
         return [case]
     return [
         replace(case, label=Label.of(label.problem_id, answer, verifier=label.verifier, origin=label.origin))
@@ -62,17 +62,16 @@ def _rank_grade(grade: Grade) -> tuple[bool, bool, bool]:
 
 def build_verdict(case: GradingCase, verifier: str, version: str, outcome: Outcome, grade: Grade) -> Verdict:
     """Build a verdict whose texts can be stored: short and without lone surrogates."""
-    reward = grade.reward if outcome in ("correct", "wrong") else None
-    lenient = None if grade.lenient is None else decide_outcome(case, grade._replace(right=grade.lenient))
+    _, extracted, reason, reward, _, lenient = grade
     return Verdict.of(
         case,
         verifier=verifier,
         version=version,
         outcome=outcome,
-        reward=reward,
-        extracted=make_storable(grade.extracted),
-        reason=make_storable(grade.reason),
-        lenient=lenient,
+        reward=reward if outcome in ("correct", "wrong") else None,
+        extracted=make_storable(extracted),
+        reason=make_storable(reason),
+        lenient=None if lenient is None else decide_outcome(case, grade._replace(right=lenient)),
     )
 
 
@@ -82,7 +81,7 @@ def make_storable(text: str) -> str:
     >>> make_storable("a\\ud800\\x00b")
     'a??b'
     """
-    excerpt = text[:SHOWN_CHARS]
+    excerpt = text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS]
     if excerpt.isascii() and "\x00" not in excerpt:
         return excerpt
     return excerpt.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")

@@ -15,6 +15,7 @@ from assay.verifiers.answers.meaning import (
 )
 from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 from assay.verifiers.answers.units import Unit
+from assay.verifiers.math.closed_form import are_far_apart
 from assay.verifiers.math.comparison import MAYBE, NO, YES, Agreement, Comparison, NeedsProof, combine_all, squeeze
 from assay.verifiers.math.symbolic import compare_latex
 
@@ -125,6 +126,8 @@ class QuantityComparison(Comparison):
         if squeeze(gold) == squeeze(answer) and gold.replace(" ", "") == answer.replace(" ", ""):
             return YES
         if has_adjacent_numbers(answer) and not has_adjacent_numbers(gold):
+            return NO
+        if are_far_apart(gold, answer):
             return NO
         if not self.prove:
             raise NeedsProof

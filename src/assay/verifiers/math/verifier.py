@@ -45,6 +45,7 @@ _COMMA_LANGUAGES = re.compile(
     r"\b(?:Antwort|Lösung|Ergebnis|réponse|respuesta|resposta|risposta|[Оо]твет|antwoord|svar|odpowiedź|cevap)\b",
     re.IGNORECASE,
 )
+_ASCII_COMMA_WORDS = ("antwo", "ergebnis", "respuesta", "sposta", "svar", "cevap")  # one is in each of its ASCII words
 _DECIMAL = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}")
 _BOLD_LETTER = re.compile(
@@ -289,7 +290,10 @@ def _make_rules(case: GradingCase, *, unevaluated: bool) -> Rules:
 
 def _uses_decimal_comma(case: GradingCase) -> bool:
     """Return whether the end of the text is in a language that writes 1.234,5."""
-    return _COMMA_LANGUAGES.search(case.rollout.text[-400:]) is not None
+    end = case.rollout.text[-400:]
+    if end.isascii() and not any(map(end.lower().__contains__, _ASCII_COMMA_WORDS)):
+        return False  # as nearly every one
+    return _COMMA_LANGUAGES.search(end) is not None
 
 
 def _last_line(text: str) -> str:

@@ -4,12 +4,12 @@ import hashlib
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from assay.core.errors import ConfigError
-from assay.core.parts import find_file
+from assay.core.parts import build_part, find_file, split_correct_at
 from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Verdict
 from assay.verifiers.answers.verdicts import Grade, expand_readings, settle_verdict
@@ -33,7 +33,9 @@ class RewardFunction:
     and the completion. verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict, or the same with lists, as its
     reward manager `batch` has it; TRL's is (prompts, completions, **columns) -> list of floats. `conventions` says what
     takes the place of each. A coroutine is awaited. Correct is what a dict says (`acc`, a truth value), else a score of at
-    least 1; the score is the reward. A score that is not a finite number is an error of the verifier.
+    least `correct_at`; the score is the reward. A score that is not a finite number is an error of the verifier. A
+    function whose attribute `graded` is True has rewards that need not reach 1, and must be given `correct_at`
+    (`load_verifier`).
 
     The function is trusted and runs with the rights of the caller, but text that it evaluates might change it. A case
     whose text is more than words and numbers (`isolation.inert_text`) is therefore judged in a fork of a process that
@@ -44,6 +46,7 @@ class RewardFunction:
     name: str
     version: str  # of the function's source
     function: Callable[..., Any]
+    correct_at: float = 1.0  # the lowest score of a correct answer
 
     @property
     def evaluates_text(self) -> bool:
@@ -61,7 +64,7 @@ class RewardFunction:
         plain = self.name.startswith("python:") and takes_plain(self.function)
         call = call_trl if self.name.startswith("trl:") else call_plain if plain else call_verl
         results = iter(call(self.function, graded) if graded else [])
-        grades = {id(variant): _read_grade(next(results)) for variant in graded}
+        grades = {id(variant): _read_grade(next(results), self.correct_at) for variant in graded}
         by_reading = {
             (variant.rollout.id, variant.label.id): grades.get(id(variant)) or Grade(None, failed=True)
             for variant in variants
@@ -77,12 +80,12 @@ class RewardFunction:
         return bool(label.answer.strip())
 
 
-def _read_grade(result: Any) -> Grade:
+def _read_grade(result: Any, correct_at: float) -> Grade:
     fields = result if isinstance(result, Mapping) else {"score": result}
     score: Any = fields.get("score")
     if isinstance(score, str) or not hasattr(score, "__float__") or not math.isfinite(float(score)):
         return Grade(None, reason=f"score {score!r} is no finite number", failed=True)
-    correct = bool(fields["acc"]) if "acc" in fields else float(score) >= 1
+    correct = bool(fields["acc"]) if "acc" in fields else float(score) >= correct_at
     return Grade(correct, str(fields.get("pred") or ""), "function", reward=float(score))
 
 
@@ -108,6 +111,52 @@ def _module_file(module: str, verifier: str) -> Path:
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
         raise ConfigError(f"verifier {verifier!r}: there is no source file of module {module!r}")
     return Path(spec.origin)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A verifier from outside whose answers are correct from a reward of `correct_at` on, whatever it says itself."""
+
+    inner: Verifier
+    correct_at: float
+
+    def __getattr__(self, name: str) -> Any:
+        hook = getattr(self.inner, name)
+        return hook if name != "judge_many" else lambda cases: [self._decide(verdict) for verdict in hook(cases)]
+
+    def judge(self, case: GradingCase) -> Verdict:
+        """Judge one case; outcomes other than correct and wrong stay as they are."""
+        return self._decide(self.inner.judge(case))
+
+    def _decide(self, verdict: Verdict) -> Verdict:
+        if verdict.outcome not in ("correct", "wrong"):
+            return verdict
+        return replace(verdict, outcome="correct" if verdict.reward >= self.correct_at else "wrong", lenient=None)
+
+
+def load_verifier(verifier: str, settings: Mapping[str, Any]) -> Verifier:
+    """Build a verifier with its settings, and for one from outside with the reward from which an answer is correct.
+
+    Args:
+        verifier: Its name.
+        settings: Of `grade.settings`; `correct_at` among them is the threshold, unless it is a field of the part.
+
+    Raises:
+        ConfigError: It cannot be built, or it says that its rewards are graded and there is no `correct_at`.
+    """
+    own, correct_at = split_correct_at(verifier, settings)
+    part = build_part("verifier", verifier, own)
+    if getattr(part, "graded", False) and "correct_at" not in settings:
+        raise ConfigError(
+            f"verifier {verifier!r} gives graded rewards: `correct_at` in [grade.settings.{verifier!r}] must say from "
+            "which reward on an answer is correct"
+        )
+    wrapped = wrap_plugin(verifier, part)
+    if correct_at is None:
+        return wrapped
+    if isinstance(wrapped, RewardFunction):
+        return cast(Verifier, replace(wrapped, correct_at=correct_at))
+    return cast(Verifier, Threshold(wrapped, correct_at))
 
 
 def wrap_plugin(verifier: str, plugin: Any) -> Verifier:

@@ -20,11 +20,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build_part, is_outside
+from assay.core.parts import is_outside
 from assay.core.ports import Verifier
 from assay.verifiers.isolation.cpu_meter import CpuUsage, find_overrun, read_cpu_usage
 from assay.verifiers.isolation.worker_rights import worker_confinement
-from assay.verifiers.outside.plugins import wrap_plugin
+from assay.verifiers.outside.plugins import load_verifier
 from assay.verifiers.pool.judging import HEADER, READY, mapped_bytes, serve_rows, warm_up_pages
 from assay.verifiers.pool.replies import MAX_LINE_BYTES, encode_stop
 from assay.verifiers.pool.sympy_gate import restrict_sympy
@@ -85,7 +85,7 @@ def is_confined(verifier: str, part: Any) -> bool:
 
 def _load_verifier(verifier: str, settings: Mapping[str, Any]) -> Verifier:
     try:
-        part = wrap_plugin(verifier, build_part("verifier", verifier, settings))
+        part = load_verifier(verifier, settings)
         getattr(part, "warm", lambda: None)()
         if "sympy" in sys.modules and not is_outside(verifier):
             restrict_sympy()

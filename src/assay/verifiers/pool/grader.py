@@ -128,14 +128,14 @@ class Grader:
             variants = [variant for case_variants in variants_by_case for variant in case_variants]
             verdicts = iter(self._judge_all(variants, [variant.label.verifier for variant in variants], "judge"))
             return [
-                self._choose_best(case, case_variants, [next(verdicts) for _ in case_variants])
+                next(verdicts)
+                if case_variants[0] is case
+                else self._choose_best(case, [next(verdicts) for _ in case_variants])
                 for case, case_variants in zip(cases, variants_by_case, strict=True)
             ]
 
-    def _choose_best(self, case: GradingCase, variants: Sequence[GradingCase], verdicts: Sequence[Verdict]) -> Verdict:
+    def _choose_best(self, case: GradingCase, verdicts: Sequence[Verdict]) -> Verdict:
         """Return the verdict on a case: the best of those on the readings of its gold answer."""
-        if variants[0] is case:
-            return verdicts[0]
         best: Verdict = max(
             verdicts,
             key=lambda verdict: (
