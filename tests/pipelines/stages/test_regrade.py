@@ -6,8 +6,7 @@ from pathlib import Path
 from assay.core.types import Rollout, Verdict
 from assay.pipelines.analysis.summary import summary
 from assay.pipelines.runner.stages import run_regrade, run_stages
-from assay.pipelines.sampling.attempts import commit, stored_rollouts
-from assay.pipelines.sampling.changed_verdicts import judged_before
+from assay.pipelines.sampling.attempts import commit, judged_before, stored_rollouts
 
 
 def test_a_corrected_label_judges_every_stored_rollout_again_and_keeps_the_old_verdicts(context, tables):

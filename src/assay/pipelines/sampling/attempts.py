@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, EngineError, EvidenceError, Stopped
@@ -41,13 +40,14 @@ from assay.pipelines.context import remote_model
 from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
-from assay.pipelines.sampling.changed_verdicts import count_moved, judged_before
-from assay.pipelines.sampling.refusals import keep_refusals, known_refusals, report_refusals
-from assay.pipelines.sampling.rewards import AttemptRewards, term_rows
+from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
+from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.respondents import count_stored
+from assay.pipelines.sampling.rewards import AttemptRewards
 from assay.pipelines.sampling.truncation import Cutter
-from assay.stores.tables import schema
 
 NOT_IN_ROLLOUTS = ("logprobs", "token_ids", "fault", "stopped", "refused")  # what the table has no column for
+REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # the longest that arrivals wait for a wave to fill
 # Sample index -> (outcome, tokens); outcome None = stored but not judged by the present verifier.
 Samples = dict[int, tuple[Outcome | None, int]]
@@ -64,6 +64,14 @@ FROM attempts r LEFT JOIN (
       AND (label_id IN (SELECT unnest($labels::VARCHAR[])) OR starts_with(verifier, 'imported:'))
 ) v ON v.rollout_id = r.id
 WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND r.problem_id IN (SELECT unnest($ids::VARCHAR[]))
+"""
+# Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
+BEFORE = """
+SELECT rollout_id, last(outcome ORDER BY number, version) AS strict,
+       last(coalesce(lenient, outcome) ORDER BY number, version) AS lenient
+FROM (SELECT *, coalesce(try_cast(regexp_extract(version, '^[0-9]+') AS BIGINT), 0) AS number FROM verdicts
+      WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])))
+GROUP BY rollout_id
 """
 
 
@@ -168,6 +176,10 @@ class StoredRollouts:
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
 
+    def count_of(self, policy: str) -> dict[str, Counts]:
+        """Count another policy's stored attempts, as `count_stored` does."""
+        return count_stored(self.context, self.labels, policy)
+
     @property
     def reward_bounds(self) -> tuple[float, float]:
         """The least and the most that a reward can be, by `grade.reward_range` and `[train.reward]`."""
@@ -175,7 +187,7 @@ class StoredRollouts:
 
     def attempt_rewards(self, n_attempts: Mapping[str, int]) -> dict[str, GradedAttempts]:
         """Return the rewards of each problem's first attempts; {} where all are 1 for correct and 0 for all else."""
-        return self._rewards.read(self._samples, n_attempts)
+        return self._rewards.read(self._samples, n_attempts, self._rollout_id)
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
@@ -376,8 +388,11 @@ class StoredRollouts:
         if refused and stop_early and not (answered or self.failed or self.context.stop()):
             raise EvidenceError(describe_refusals([rollout.refused for rollout in refused]))
         keep = self._keep_refused and (answered or not stop_early)
-        texts = report_refusals(self.context, refused, keep=keep)
-        if texts and keep:
+        then = "--retry-refused asks again" if keep else "the next run asks again"
+        for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
+            self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
+        if refused and keep:
+            texts = {rollout.problem_id: rollout.refused for rollout in refused}
             keep_refusals(self.context, self.policy, self.sampler, texts)
             self._refused.update(texts)
         else:
@@ -446,51 +461,17 @@ def commit(context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[
     context.lake.append(attempt_tables(context, rollouts, verdicts), run=context.run)
 
 
-def attempt_tables(
-    context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]
-) -> dict[str, pa.Table]:
-    """Return the rows of attempts by the name of their table: rollouts, completions and verdicts."""
-    texts = {"text": [storable(rollout.text) for rollout in rollouts]}
-    tables = {
-        "rollouts": columns("rollouts", rollouts, context.run),
-        "completions": columns("completions", rollouts, context.run, texts),
-    }
-    terms = term_rows(context, rollouts)
-    tables |= (
-        {"reward_terms": pa.Table.from_pylist(_with_run(terms, context.run), schema("reward_terms"))} if terms else {}
-    )
-    return {**tables, "verdicts": verdict_table(verdicts, context.run)}
+def judged_before(context: RunContext, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return the latest (strict, lenient) outcome of each rollout that has a verdict, by rollout id."""
+    return {row["rollout_id"]: (row["strict"], row["lenient"]) for row in context.lake.rows(BEFORE, [list(ids)])}
 
 
-def _with_run(rows: Sequence[Mapping[str, object]], run: str) -> list[dict[str, object]]:
-    return [{**row, "run": run} for row in rows]
-
-
-def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:
-    """Return verdicts as rows of `verdicts`, with answers that Parquet can hold."""
-    return columns("verdicts", verdicts, run, {"extracted": [storable(verdict.extracted) for verdict in verdicts]})
-
-
-def columns(name: str, objects: Sequence[Any], run: str, ready: Mapping[str, list[Any]] | None = None) -> pa.Table:
-    """Make rows of objects, column by column, which takes a third of the time of row by row.
-
-    Args:
-        name: of the table in the lake.
-        objects: one per row, all of one class with slots.
-        run: id of the run.
-        ready: columns that are no attribute of the objects.
-
-    Returns:
-        The rows in the table's schema; a column that is neither an attribute nor in `ready` is null.
-    """
-    values = {"run": [run] * len(objects), **(ready or {})}
-    fields, attributes = schema(name), type(objects[0]).__slots__ if objects else ()
-    for field_name in fields.names:
-        if field_name not in values:
-            values[field_name] = (
-                list(map(attrgetter(field_name), objects)) if field_name in attributes else [None] * len(objects)
-            )
-    return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
+def count_moved(context: RunContext, before: Mapping[str, tuple[str, str]], verdicts: Sequence[Verdict]) -> None:
+    """Count in the run which outcomes these verdicts changed; a rollout without an earlier verdict counts as "none"."""
+    for verdict in verdicts:
+        strict, lenient = before.get(verdict.rollout_id, ("none", "none"))
+        context.moved.strict[strict, verdict.outcome] += 1
+        context.moved.lenient[lenient, verdict.in_mode("lenient").outcome] += 1
 
 
 def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
@@ -505,11 +486,6 @@ def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """Make a rollout of a row of `rollouts` that is joined with its text."""
     return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in NOT_IN_ROLLOUTS})
-
-
-def storable(text: str) -> str:
-    """Replace lone surrogates, which a broken completion may hold but Parquet cannot, by "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
 
 
 def settings_of(sampler: SamplingConfig) -> str:

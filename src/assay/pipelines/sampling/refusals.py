@@ -4,16 +4,14 @@ A refusal is no attempt. It is a drop of the stage `score` under a key of policy
 nevertheless, and selection finds such a problem unscored.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from assay.core.identity import content_id
-from assay.core.types import Drop, Policy, Rollout, SamplingConfig
+from assay.core.types import Drop, Policy, SamplingConfig
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.drops import drop_row
 
 REASON = "refused"
-TEXTS_SHOWN = 3  # different ones
 
 
 def refusals_key(policy: Policy, sampler: SamplingConfig) -> str:
@@ -41,17 +39,3 @@ def count_refused(context: RunContext, policy: Policy, sampler: SamplingConfig) 
     """Count the problems that were refused under this policy and sampler."""
     query = "SELECT count(DISTINCT problem_id)::BIGINT AS n FROM drops WHERE key = ?"
     return int(context.lake.rows(query, [refusals_key(policy, sampler)])[0]["n"])
-
-
-def report_refusals(context: RunContext, refused: Sequence[Rollout], *, keep: bool) -> dict[str, str]:
-    """Report the server's commonest words, and when these requests are sent again; return its words by problem.
-
-    Args:
-        context: the run.
-        refused: samples whose requests were refused.
-        keep: whether the refusals are stored.
-    """
-    then = "--retry-refused asks again" if keep else "the next run asks again"
-    for text, count in Counter(rollout.refused for rollout in refused).most_common(TEXTS_SHOWN):
-        context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
-    return {rollout.problem_id: rollout.refused for rollout in refused}
