@@ -30,6 +30,7 @@ from assay.cli.curate import (
     sql,
     stages,
     status,
+    synthesize,
     upkeep,
 )
 from assay.cli.train import evaluate as train_eval
@@ -65,6 +66,7 @@ curate_app.command("lengths")(lengths.lengths)
 curate_app.command("passes")(passes.passes)
 curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
+curate_app.command("synthesize")(synthesize.synthesize)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
 curate_app.command("extend")(extend.extend)

@@ -4,7 +4,6 @@ Each class is one table; its fields are the table's keys.
 """
 
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part, split_correct_at
+from assay.core.offline_config import DpoConfig, SftConfig
+from assay.core.parts import allow_imports, build_part, is_outside, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
-
-SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
 class _Strict(BaseModel):
@@ -147,6 +146,14 @@ class ScoreConfig(_Part):
     verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
+class SynthesizeConfig(_Strict):
+    """`[synthesize]`: what stored attempts are turned into; `[synthesize.settings.NAME]` holds a method's settings."""
+
+    methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
+    settings: dict[str, dict[str, Any]] = {}
+    policy: str = ""  # name or revision whose stored attempts are read; "" = the plan's policy
+
+
 class EmbedConfig(_Strict):
     """`[embed]`: texts to unit vectors to clusters."""
 
@@ -245,45 +252,12 @@ class ExportConfig(_Strict):
     settings: dict[str, dict[str, Any]] = {}
 
 
-class OfflineConfig(_Strict):
-    """What `[sft]` and `[dpo]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
-    states, trackers and the folder are those of `[train]`.
-    """
-
-    method: str = ""  # of synthesis whose rows are learnt; "" = the one that the lake holds rows of
-    verified: bool = True  # False: also rows that no verifier judged right
-    min_confidence: float = Field(default=0.0, ge=0, le=1)  # rows below are left out
-    epochs: float = Field(default=1.0, gt=0)  # passes over the rows
-    steps: int = Field(default=0, ge=0)  # 0 = as many as `epochs` needs
-    rows_per_step: int = Field(default=16, ge=1)
-    warmup: int = Field(default=0, ge=0)  # steps
-    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
-    shuffle: bool = True  # False: rows in the order of their problems' ids
-    seed: int = 0
-    micro_batch: int | None = Field(default=None, ge=1)  # rows per forward pass; None = a whole step
-
-
-class SftConfig(OfflineConfig):
-    """`[sft]`: imitate stored answers."""
-
-    learning_rate: float = Field(default=1e-5, gt=0)
-    loss: Literal["nll", "dft"] = "nll"
-
-
-class DpoConfig(OfflineConfig):
-    """`[dpo]`: prefer the better of two stored answers."""
-
-    learning_rate: float = Field(default=1e-6, gt=0)
-    beta: float = Field(default=0.1, gt=0)  # larger = held nearer to the base
-    loss: Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "nca_pair", "sppo_hard", "apo_zero", "apo_down"] = (
-        "sigmoid"
-    )
-
-
 class LoopConfig(_Strict):
     """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
     rounds: int = Field(default=2, ge=1)
+    # of training, round by round, from the front again after the last; sft and dpo learn what `[synthesize]` makes
+    kinds: tuple[Literal["grpo", "sft", "dpo"], ...] = Field(default=("grpo",), min_length=1)
     window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
     discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
     # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met
@@ -348,6 +322,7 @@ class Config(_Strict):
     policy: PolicyConfig = PolicyConfig()
     grade: GradeConfig = GradeConfig()
     score: ScoreConfig = ScoreConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
     embed: EmbedConfig = EmbedConfig()
     select: SelectConfig = SelectConfig()
     arrange: OrderConfig = OrderConfig()
@@ -422,7 +397,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override)
     return parse_config(tree, folder=str(path.absolute().parent))
 
 
@@ -441,7 +416,7 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_describe_error(error)) from error
+        raise ConfigError(describe_config_error(error, Config)) from error
     config._folder = folder
     _check_parts(config)
     return config
@@ -467,6 +442,8 @@ def _check_parts(config: Config) -> None:
     build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
     build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
     build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    for name in dict.fromkeys((*config.synthesize.methods, *config.synthesize.settings)):
+        build_part("method", name, config.synthesize.settings.get(name))
     build_part("objective", config.train.objective, config.train.settings)
     if config.train.teacher.engine:
         build_part(
@@ -500,48 +477,3 @@ def _check_verifiers(config: Config) -> None:
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {override!r} is not of the form key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        bare = text.strip()
-        value = float(bare) if SHORT_NUMBER.fullmatch(bare) else bare  # any other bare word is a string
-    for step in steps[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
-    tree[steps[-1]] = value
-
-
-def _describe_error(error: ValidationError) -> str:
-    errors = error.errors()
-    unknown_keys = [item for item in errors if item["type"] == "extra_forbidden"]
-    first = (unknown_keys or errors)[0]  # a misspelt key is also reported as missing under its right name
-    if first["type"] == "extra_forbidden":
-        *path, key = [str(step) for step in first["loc"]]
-        complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
-        return f"{complaint} {key!r}; {suggest_names(key, _list_keys(path))}"
-    if first["type"] == "missing":
-        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
-    if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the plan lacks 'source': there is nothing to read"
-    return describe_error(error)
-
-
-def _list_keys(path: list[str]) -> list[str]:
-    model: Any = Config
-    for step in path:
-        if step.isdigit():
-            continue
-        annotation = model.model_fields[step].annotation
-        types = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
-        model = types[0] if types else None
-        if model is None or not issubclass(model, BaseModel):
-            return []
-    return list(model.model_fields)

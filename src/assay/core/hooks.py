@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from assay.core.export_rows import CheckedAttempt, Row
+from assay.core.ports import SynthesisEvidence
+from assay.core.synthesis import SynthesisSummary
 from assay.core.types import Counts, GradingCase, Label, Verdict
 
 
@@ -111,6 +113,14 @@ class ScorerHooks:
     def expected(self, pilot: Sequence[Counts], problems: int) -> float:
         """Return the expected attempts per problem for a pool of this size, from a pilot's counts."""
         return float(self.n)
+
+
+class SynthesizerHooks:
+    """Hooks of a method of synthesis."""
+
+    def forecast(self, evidence: SynthesisEvidence) -> SynthesisSummary:
+        """Return what the method will have to draw, before it draws anything; `--dry-run` shows it."""
+        return SynthesisSummary({})
 
 
 class PoolHooks:

@@ -32,9 +32,11 @@ ROOMS = {
     "selector": "selectors",
     "curriculum": "curricula",
     "engine": "engines",
+    "method": "synthesis",
     "objective": "training/objectives",
     "table": "stores/tables",
     "export": "exports",
+    "training_set": "exports/training_sets",
 }
 PACKAGE = Path(__file__).resolve().parent.parent
 SHAPES = {

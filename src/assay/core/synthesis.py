@@ -66,6 +66,7 @@ class SearchedProblem:
     problem_id: str
     label: Label
     nodes: Sequence[TreeNode]
+    policy: str = ""  # revision of the weights that wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,14 @@ class Derived:
     guess_floor: float = 0.0  # pass rate of blind guessing, in [0, 1)
     checked: bool = True  # the label was computed a second time, or a gold answer agrees
     parents: tuple[str, ...] = ()  # ids of further rows that it was made from
+
+
+class TrialSummary(NamedTuple):
+    """What sampling until enough answers are right has drawn."""
+
+    drawn: int  # attempts in this run
+    fullness: float  # share of the batches' room that was used before the last 5% of the targets, in [0, 1]
+    stopped: str = ""  # the limit that ended it; "" = none
 
 
 Product = Target | Pair | StepLabels | Derived

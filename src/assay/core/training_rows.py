@@ -66,3 +66,17 @@ class StepsRow:
 
 TrainingRow = TargetRow | PairRow
 Encoded = dict[str, Any]  # one row as TRL's collators read it
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSetSummary:
+    """What a training set's card says about where its rows come from."""
+
+    name: str  # of the config
+    method: str
+    synthesis: str  # synthesis_id
+    policy: str
+    revision: str
+    verifiers: tuple[str, ...]
+    sources: tuple[tuple[str, int, str], ...]  # (source, rows, licence)
+    licence: str = ""  # of the whole set; "" = unknown

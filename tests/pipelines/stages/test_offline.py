@@ -13,24 +13,50 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError, Stopped
-from assay.core.identity import content_id
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side_ids
 from assay.pipelines.loop.evaluate import evaluate, last_counts
 from assay.pipelines.runner.stages import plan_training, run_stages, run_training
+from assay.pipelines.runner.synthesis import run_synthesis
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
-ATTEMPTS = """
-SELECT r.problem_id, r.id, r.policy, c.text, v.outcome, v.label_id FROM rollouts r
-JOIN verdicts v ON v.rollout_id = r.id JOIN completions c ON c.id = r.id
-WHERE r.step IS NULL AND r.finish = 'stop' ORDER BY r.problem_id, r.sample
+RIGHT = {"rule": "vanilla", "trials": 8, "distinct": False}  # every right one of the stored attempts
+PAIRS = "python:our_pairs:RightOverWrong"
+OUR_PAIRS = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from assay.core.synthesis import Pair, Target
+
+
+@dataclass(frozen=True)
+class RightOverWrong:
+    needs: ClassVar = ("attempted",)
+    draws: ClassVar = False
+    confidence: float = 1.0
+    both: bool = False  # a target besides
+
+    def synthesize(self, evidence):
+        for problem in evidence.attempted():
+            right = [attempt for attempt in problem.attempts if attempt.correct]
+            wrong = [attempt for attempt in problem.attempts if attempt.outcome == "wrong"]
+            for chosen in right if wrong else []:
+                yield Pair(
+                    problem.problem_id, "outcome", chosen.rollout_id, wrong[0].rollout_id, problem.label.id,
+                    margin=1.0, confidence=self.confidence, policy=chosen.policy,
+                )
+            if self.both and right:
+                yield Target(problem.problem_id, problem.label.id, right[0].rollout_id)
 """
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Made:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     """A scored pool of sums, a fifth held out; keyword arguments are tables of the config."""
     sums = tmp_path / "sums.jsonl"
+    (tmp_path / "our_pairs.py").write_text(OUR_PAIRS)
+    monkeypatch.syspath_prepend(tmp_path)
 
     def make(*, step: int = 17, **tables: Any) -> RunContext:
         pairs = [(a, b) for a in range(13, 99, step) for b in range(14, 99, step - 1)]
@@ -42,6 +68,7 @@ def tiny(tmp_path: Path) -> Made:
             "split": {"held_out": len(rows) // 5},
             "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
             "score": {"n": 8, "truncated": "wrong"},
+            "synthesize": {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT}},
             **tables,
         }
         config = parse_config(tree)
@@ -52,41 +79,10 @@ def tiny(tmp_path: Path) -> Made:
     return make
 
 
-def synthesize(context: RunContext, method: str = "kept", **changes: Any) -> tuple[int, int]:
-    """Store the right attempts as targets, and as pairs right against wrong ones, as a method of synthesis does."""
-    key = content_id("synthesis", method, changes)
-    rows = context.lake.rows(ATTEMPTS)
-    right = [row for row in rows if row["outcome"] == "correct"]
-    first_wrong = {row["problem_id"]: row for row in reversed(rows) if row["outcome"] == "wrong"}
-    shared = {"synthesis_id": key, "method": method, "confidence": 1.0, "verified": True, "side": "train"} | changes
-    targets = [
-        {
-            **shared,
-            "id": content_id("target", key, row["id"]),
-            "problem_id": row["problem_id"],
-            "rollout_id": row["id"],
-            "origin": "policy",
-        }
-        for row in right
-    ]
-    pairs = [
-        {
-            **shared,
-            "id": content_id("pair", key, row["id"]),
-            "problem_id": row["problem_id"],
-            "rule": "outcome",
-            "chosen": row["id"],
-            "rejected": first_wrong[row["problem_id"]]["id"],
-            "margin": 1.0,
-        }
-        for row in right
-        if row["problem_id"] in first_wrong
-    ]
-    context.log_run("start")
-    line = {"id": content_id("stage", key), "stage": "synthesize", "key": key, "rows_in": 0, "rows_out": 0}
-    stages = [{**line, "detail": "{}", "seconds": 0.0}]
-    context.append({"targets": targets, "pairs": pairs, "stages": stages})
-    return len(targets), len(pairs)
+def synthesize(context: RunContext, method: str = "dart") -> int:
+    """Run one method and return its rows."""
+    (result,) = run_synthesis(context, method)
+    return result.rows_out
 
 
 def metric(context: RunContext, name: str) -> list[float]:
@@ -101,10 +97,11 @@ def test_sft_on_right_answers_lowers_the_loss_and_raises_held_out_accuracy(tiny:
     context = tiny(
         step=7, train={"eval_every": 1000, "eval_samples": 8}, sft={"rows_per_step": 32, "learning_rate": 1e-4}
     )
-    targets, _ = synthesize(context)
+    targets = synthesize(context)
+    synthesize(context, PAIRS)
     outcome = run_training(context, "sft")
     assert (outcome.stage, outcome.rows_in, outcome.detail["rows"]) == ("sft", targets, targets)
-    assert (outcome.detail["method"], outcome.detail["rollouts"]) == ("kept", 2 * 39 * 8)
+    assert (outcome.detail["method"], outcome.detail["rollouts"]) == ("dart", 2 * 39 * 8)
     losses = metric(context, "loss")
     assert len(losses) == outcome.detail["steps"] == -(-targets // 32)
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
@@ -117,7 +114,8 @@ def test_sft_on_right_answers_lowers_the_loss_and_raises_held_out_accuracy(tiny:
 @pytest.mark.model
 def test_dpo_on_right_and_wrong_answers_raises_the_margin(tiny: Made) -> None:
     context = tiny(step=9, dpo={"learning_rate": 1e-5, "rows_per_step": 8, "epochs": 2.0})
-    _, pairs = synthesize(context)
+    pairs = synthesize(context, PAIRS)
+    synthesize(context)
     outcome = run_training(context, "dpo")
     assert (outcome.stage, outcome.rows_in, outcome.detail["rows"]) == ("dpo", pairs, pairs)
     margins, accuracies = metric(context, "reward_margin"), metric(context, "reward_accuracy")
@@ -154,6 +152,7 @@ def test_a_training_killed_by_the_machine_goes_on_to_the_same_weights(tiny: Made
     context = tiny(**tables)
     synthesize(context)
     config = context.config.model_dump(mode="json")
+    config["synthesize"] = {"methods": ["dart"], "settings": {"dart": RIGHT}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     died = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "config.json"], capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
@@ -173,36 +172,60 @@ def test_a_training_killed_by_the_machine_goes_on_to_the_same_weights(tiny: Made
 
 def test_what_cannot_be_learnt_is_said_in_one_line(tiny: Made) -> None:
     context = tiny()
-    with pytest.raises(ConfigError, match="the lake holds no targets: `curate synthesize PLAN METHOD` makes them"):
+    first = "dart is not done for what the lake holds now: `curate synthesize PLAN dart` first"
+    with pytest.raises(ConfigError, match=first):
         run_training(context, "sft")
-    synthesize(context, verified=False, confidence=0.5)
-    with pytest.raises(ConfigError, match=r"sft: none of \d+ targets of kept is left: \d+ are not verified"):
-        run_training(context, "sft")
-    assert plan_training(tiny(sft={"verified": False}), "sft").remaining().steps
-    with pytest.raises(ConfigError, match="no pairs of method 'tree', but of kept"):
-        run_training(tiny(dpo={"method": "tree"}), "dpo")
-    synthesize(context, "other")
-    with pytest.raises(ConfigError, match="the lake holds targets of kept, other: name one as `method`"):
-        run_training(context, "sft")
+    synthesize(context)
+    with pytest.raises(ConfigError, match="RightOverWrong is not done for what the lake holds now"):
+        run_training(context, "dpo")
+    synthesize(context, PAIRS)
+    with pytest.raises(ConfigError, match="dart made no pairs"):
+        run_training(tiny(dpo={"method": "dart"}), "dpo")
+    with pytest.raises(ConfigError, match="no method of synthesis is named"):
+        run_training(tiny(synthesize={}), "sft")
     with pytest.raises(ConfigError, match=r"nothing to resume: .*`train sft PLAN` starts it"):
-        run_training(tiny(sft={"method": "other"}), "sft", resume=True)
+        run_training(context, "sft", resume=True)
     with pytest.raises(ConfigError, match="train eval needs a finished training: `train sft PLAN` first"):
-        evaluate(tiny(sft={"method": "other"}), kind="sft")
+        evaluate(context, kind="sft")
+
+
+def test_rows_of_which_a_method_is_unsure_are_left_out(tiny: Made) -> None:
+    unsure = {"methods": [PAIRS], "settings": {PAIRS: {"confidence": 0.5}}}
+    pairs = synthesize(tiny(synthesize=unsure), PAIRS)
+    assert plan_training(tiny(synthesize=unsure), "dpo").remaining().rows_in == pairs
+    strict = plan_training(tiny(synthesize=unsure, dpo={"min_confidence": 0.9}), "dpo")
+    with pytest.raises(ConfigError, match=rf"dpo: none of {pairs} pairs of .* is left: 0 are not verified"):
+        strict.remaining()
+
+
+def test_of_several_methods_one_must_be_named(tiny: Made) -> None:
+    both = {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT, PAIRS: {"both": True}}}
+    context = tiny(synthesize=both)
+    assert synthesize(context) > synthesize(context, PAIRS) - synthesize(tiny(), PAIRS) > 0
+    with pytest.raises(ConfigError, match="dart, python:our_pairs:RightOverWrong have targets: name one of them"):
+        run_training(context, "sft")
+    stage = plan_training(tiny(synthesize=both, sft={"method": PAIRS}), "sft")
+    assert stage.remaining().rows_in == len(context.lake.rows("SELECT 1 FROM targets WHERE method = ?", [PAIRS]))
 
 
 def test_rows_of_held_out_problems_are_refused(tiny: Made) -> None:
-    synthesize(tiny())
-    other = tiny(split={"held_out": 5, "seed": 1})
-    with pytest.raises(ConfigError, match=r"kept has targets of [1-9] held-out problems"):
-        plan_training(other, "sft").remaining()
+    context = tiny()
+    synthesize(context)
+    stage = plan_training(context, "sft")
+    (held_out, *_) = side_ids(context, stage.inputs, "held_out")
+    (row, *_) = context.lake.rows("SELECT * EXCLUDE (run) FROM targets WHERE synthesis_id = ?", [stage.synthesis.id])
+    context.append({"targets": [{**row, "id": "0" * 24, "problem_id": held_out}]})
+    with pytest.raises(ConfigError, match=f"dart has targets of 1 held-out problems, first {held_out}"):
+        plan_training(context, "sft").remaining()
 
 
 def test_the_key_holds_what_changes_what_is_learnt(tiny: Made) -> None:
     synthesize(tiny())
+    synthesize(tiny(), PAIRS)
     key = plan_training(tiny(), "sft").key
     for table, changes, same in (
         ("sft", {"epochs": 2.0}, False),
-        ("sft", {"method": "kept"}, True),
+        ("sft", {"method": "dart"}, True),
         ("train", {"lora_rank": 2}, False),
         ("train", {"eval_every": 3, "save_every": 1, "steps": 9}, True),
         ("dpo", {"beta": 0.2}, True),

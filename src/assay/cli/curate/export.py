@@ -1,5 +1,6 @@
 """`curate export`: the curriculum for another trainer."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +9,24 @@ import typer
 
 from assay.cli.console import ConsoleReporter
 from assay.cli.runner import FAILED, AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.core.errors import ConfigError
 from assay.core.parts import list_parts
 
-To = Annotated[str, typer.Option("--to", metavar="NAME", help=f"One of {', '.join(list_parts('export'))}.")]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="NAME",
+        help=f"The curriculum: one of {', '.join(list_parts('export'))}. "
+        f"What synthesis stored: {', '.join(list_parts('training_set'))}.",
+    ),
+]
+Method = Annotated[
+    str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
+]
+Form = Annotated[
+    str, typer.Option("--form", help="Of sft: prompt_completion or messages (TRL), or verl.", show_default=False)
+]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
@@ -31,11 +47,14 @@ def export(
     out: Out = Path("export"),
     filtered: Filtered = False,
     check: Check = False,
+    method: Method = "",
+    form: Form = "",
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum in its order, in the form that another trainer reads, with its reward, and say how it is read.
+    """Write the curriculum in its order, or what synthesis stored, in the form that another trainer reads, and say how it
+    is read; a curriculum with its reward.
 
     Settings of an export are keys of the plan: --set export.settings.verl.data_source=math_dapo.
     """
@@ -44,31 +63,43 @@ def export(
         config = load_config(path, lake, sets)
         from assay.pipelines.analysis.export import export as write
         from assay.pipelines.analysis.export_check import check_export
+        from assay.pipelines.analysis.export_training_set import export_training_set
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
         folder = out.resolve()
+        is_set = to in list_parts("training_set")
+        if check and is_set:
+            raise ConfigError(f"--check sends answers through an exported reward, and {to} has none")
         only_check = check and folder.is_dir() and any(folder.iterdir())
         with (
             Lake(config.lake, create=False) as opened,
             RunContext(config, opened, reporter, command="curate export") as context,
         ):
             result: dict[str, Any] = {"folder": str(folder)}
-            if not only_check:
+            if is_set:
+                settings = {"form": form} if form else {}
+                result = export_training_set(context, to, folder, settings, method=method)
+            elif not only_check:
                 result = write(context, to, folder, filtered=filtered)
             checked = check_export(context, to, folder) if check else None
         if as_json:
             print_json(result | ({"check": asdict(checked)} if checked else {}))
         else:
             if not only_check:
-                reporter.say(
-                    f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; files: "
-                    f"{', '.join(result['files'])}; it is read so:\n{result['snippet']}"
-                )
+                reporter.say(f"{result['folder']}: {_describe_rows(to, result)}; it is read so:\n{result['snippet']}")
             if checked:
                 _show_check(reporter, checked)
         if checked and not checked.equal:
             raise typer.Exit(FAILED)
+
+
+def _describe_rows(to: str, result: Mapping[str, Any]) -> str:
+    """Return how many rows were written, and into which files."""
+    if "left_out" in result:
+        left_out = "".join(f", {count} left out: {reason}" for reason, count in result["left_out"].items())
+        return f"{result['rows']} rows of {result['method']} for {to}{left_out}"
+    return f"{result['rows']} rows for {to}, {result['filtered']} filtered rows; files: {', '.join(result['files'])}"
 
 
 def _show_check(reporter: ConsoleReporter, checked: Any) -> None:

@@ -28,13 +28,13 @@ def trials_at_rate(rate: ArrayLike, target: ArrayLike, cap: ArrayLike) -> TrialF
     [40.0, 40.4, 44.4, 53.3, 80.0, 160.0, 400.0, 4000.0]
     """
     p, k, m = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in (rate, target, cap)))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         below = np.where(k > m, 1.0, bdtr(np.minimum(k, m) - 1, m, p))  # P(Bin(m, p) < k)
         reached = np.where(k > m, 0.0, bdtrc(np.minimum(k, m), m + 1, p))  # P(Bin(m + 1, p) > k)
         short = np.where(
             k - 1 > m - 1, 1.0, np.where(k < 2, 0.0, bdtr(np.minimum(k - 2, m - 1), np.maximum(m - 1, 0), p))
         )
-        trials = np.where(p > 0, k / p * reached, 0.0) + m * below
+        trials = np.where((p > 0) & (reached > 0), k / p * reached, 0.0) + m * below
         right = m * p * short + k * (1 - below)
     wanted = (k > 0) & (m > 0)
     sure = wanted & (p >= 1)

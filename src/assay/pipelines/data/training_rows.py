@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn
@@ -13,15 +13,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import problems_by_id, side_ids
 
 VIEWS = {"targets": "target_texts", "pairs": "pair_texts", "step_labels": "step_labels"}
-METHODS = "SELECT DISTINCT method FROM {table} ORDER BY method"
-# of several syntheses of one method the one that was finished last
-NEWEST = """
-SELECT s.key AS synthesis_id FROM stages s
-JOIN (SELECT run, max(time) AS time FROM runs GROUP BY run) r USING (run)
-WHERE s.key IN (SELECT synthesis_id FROM {table} WHERE method = ?) ORDER BY r.time DESC, s.key LIMIT 1
-"""
 ROWS = "SELECT * FROM {view} WHERE synthesis_id = ? ORDER BY problem_id, id"
-Row = TypeVar("Row", TargetRow, PairRow, StepsRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,67 +25,26 @@ class Synthesis:
     id: str  # synthesis_id
 
 
-def find_synthesis(context: RunContext, table: str, method: str) -> Synthesis:
-    """Find the synthesis of a method that wrote rows into a table; of several the one that was finished last.
+def read_rows(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[Any]:
+    """Read the rows of a synthesis as TargetRow, PairRow or StepsRow, in the order of their problems.
 
     Args:
         context: the run.
-        table: targets, pairs or step_labels.
-        method: its name; "" = the only one that has such rows.
+        inputs: with `split`.
+        synthesis: whose table says which rows.
 
     Raises:
-        ConfigError: no method has such rows, or this one has none, or several have some and none is named.
+        ConfigError: a row is of a held-out problem, or the attempt whose text it has is lost.
     """
-    methods = [row["method"] for row in context.lake.rows(METHODS.format(table=table))]
-    needed = f"the lake holds no {table.replace('_', ' ')}"
-    if not methods:
-        raise ConfigError(f"{needed}: `curate synthesize PLAN METHOD` makes them")
-    if method and method not in methods:
-        raise ConfigError(
-            f"{needed} of method {method!r}, but of {', '.join(methods)}: `curate synthesize PLAN {method}` makes them"
-        )
-    if not method and len(methods) > 1:
-        raise ConfigError(f"the lake holds {table.replace('_', ' ')} of {', '.join(methods)}: name one as `method`")
-    chosen = method or methods[0]
-    found = context.lake.rows(NEWEST.format(table=table), [chosen])
-    if not found:
-        raise ConfigError(f"{needed} of a finished synthesis: `curate synthesize PLAN {chosen}` finishes it")
-    return Synthesis(table, chosen, found[0]["synthesis_id"])
-
-
-def read_targets(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[TargetRow]:
-    """Read the targets of a synthesis, in the order of their problems.
-
-    Raises:
-        ConfigError: a target is of a problem that is held out.
-    """
-    return _read(context, inputs, synthesis, _target_row)
-
-
-def read_pairs(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[PairRow]:
-    """Read the pairs of a synthesis, in the order of their problems.
-
-    Raises:
-        ConfigError: a pair is of a problem that is held out.
-    """
-    return _read(context, inputs, synthesis, _pair_row)
-
-
-def read_steps(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[StepsRow]:
-    """Read the answers with step values of a synthesis, in the order of their problems.
-
-    Raises:
-        ConfigError: an answer is of a problem that is held out.
-    """
-    return _read(context, inputs, synthesis, _steps_row)
+    return _read(context, inputs, synthesis, ROW_OF[synthesis.table])
 
 
 def _read(
     context: RunContext,
     inputs: StageResults,
     synthesis: Synthesis,
-    row_of: Callable[[Mapping[str, Any], tuple[ChatTurn, ...]], Row],
-) -> list[Row]:
+    row_of: Callable[[Mapping[str, Any], tuple[ChatTurn, ...]], Any],
+) -> list[Any]:
     rows = context.lake.rows(ROWS.format(view=VIEWS[synthesis.table]), [synthesis.id])
     _refuse_held_out(context, inputs, rows, synthesis)
     problems = problems_by_id(context, sorted({row["problem_id"] for row in rows if not row.get("messages")}))
@@ -173,6 +124,13 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     if row[name] is None:
         raise ConfigError(
             f"row {row['id']} of {row['method']} has no {name.replace('_', ' ')}: the attempt behind it is not in the "
-            "lake; `curate lake fsck` or `curate fsck` says what is lost"
+            "lake; `curate fsck` says what is lost"
         )
     return str(row[name])
+
+
+ROW_OF: dict[str, Callable[[Mapping[str, Any], tuple[ChatTurn, ...]], Any]] = {
+    "targets": _target_row,
+    "pairs": _pair_row,
+    "step_labels": _steps_row,
+}

@@ -19,16 +19,20 @@ from assay.core.identity import content_id
 from assay.maths.rl.evaluation import count_moves
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint, policy_on_checkpoint
 from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
-from assay.pipelines.stages import pool_stages, stage_names
+from assay.pipelines.stages import KINDS, pool_stages, stage_names
 from assay.pipelines.stages import train as training
+from assay.pipelines.stages.stored_synthesis import find_synthesis
+from assay.pipelines.stages.synthesize import Synthesize
 
-DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds"}}
+DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
+TABLES = {"sft": "targets", "dpo": "pairs"}  # what a round of this kind learns
 SAMPLED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
 WHERE policy IN (SELECT unnest(?::VARCHAR[])) AND step IS NULL AND problem_id IN (SELECT unnest(?::VARCHAR[]))
@@ -57,6 +61,16 @@ class Round:
     before: refreshing.EarlierScore | None = None
     outcomes: list[StageResult] = field(default_factory=list)
 
+    @property
+    def kind(self) -> str:
+        """Of its training: grpo, sft or dpo."""
+        kinds = self.context.config.loop.kinds
+        return kinds[(self.number - 1) % len(kinds)]
+
+    def training(self) -> Stage:
+        """The stage that trains in this round."""
+        return KINDS[self.kind].load()(self.context, self.results)
+
     def key(self, what: str) -> StageKey:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
@@ -67,6 +81,9 @@ class Round:
             for name in (*curating_stages(), "train", "loop")
             if name in type(config).model_fields
         }
+        if self.kind != "grpo":
+            learnt = {name: getattr(config, name).model_dump(mode="json") for name in ("synthesize", self.kind)}
+            tables |= {"kind": self.kind, **learnt}
         versions = sorted(
             (name, context.judge.version(name)) for name in side_verifiers(context, self.results, "train")
         )
@@ -125,11 +142,18 @@ def check_config(config: Config) -> None:
     """Check that rounds can follow one another and be compared.
 
     Raises:
-        ConfigError: nothing is held out, or an engine that cannot load a checkpoint.
+        ConfigError: nothing is held out, an engine that cannot load a checkpoint, or a round without a method of
+            synthesis.
     """
     checkpoint_engine(config.policy)
     if not config.split.held_out:
         raise ConfigError("rounds are compared on held-out problems, and nothing is held out: split.held_out is 0")
+    for kind in dict.fromkeys(config.loop.kinds):
+        if kind != "grpo" and not (getattr(config, kind).method or config.synthesize.methods):
+            raise ConfigError(
+                f"loop.kinds has {kind!r}, which learns what synthesis makes: name a method in {kind}.method or "
+                "synthesize.methods"
+            )
 
 
 def first_round(context: RunContext) -> Round:
@@ -152,20 +176,31 @@ def curate(round_: Round) -> StageResult:
         scored = _score_round(round_)
         for name in curating_stages()[1:]:
             round_.results = round_.results.plus(run_next_stage(context, name, round_.results))
-        detail = {
-            "round": round_.number,
-            "keys": {name: str(round_.results.of(name).key) for name in curating_stages()},
-        }
+        if round_.kind != "grpo":
+            round_.results = round_.results.plus(_synthesize(round_))
+        made = [name for name in (*curating_stages(), "synthesize") if name in round_.results]
+        detail = {"round": round_.number, "keys": {name: str(round_.results.of(name).key) for name in made}}
         return context.finish(StageResult("curate", key, scored.rows_in, round_.results[-1].rows_out, detail))
 
 
+def _synthesize(round_: Round) -> StageResult:
+    """Make the rows that the round's training learns, from the attempts of its own policy."""
+    context, config = round_.context, getattr(round_.context.config, round_.kind)
+    names = (config.method,) if config.method else context.config.synthesize.methods
+    for name in names:
+        stage = Synthesize(context, round_.results, name)
+        _require_whole(stage.finished() or run_planned(stage))
+    synthesis = find_synthesis(context, round_.results, TABLES[round_.kind], config.method)
+    return restored(context, "synthesize", StageKey.of(synthesis.id))
+
+
 def train(round_: Round) -> StageResult:
-    """Train on the round's curriculum; a training that was stopped or killed goes on."""
-    stage = training.Train(round_.context, round_.results)
+    """Train on the round's curriculum, or on what it synthesized; a training that was stopped or killed goes on."""
+    stage = round_.training()
     done = stage.finished()
     with closing(round_.context):
         outcome = done or run_planned(stage)
-    round_.results = round_.results.plus(outcome)
+    round_.results = round_.results.plus(replace(outcome, stage="train"))  # of whatever kind
     return outcome
 
 
@@ -202,13 +237,12 @@ def report(round_: Round) -> StageResult:
     context, key = round_.context, round_.key("round")
     if done := context.finished("round", key):
         return done
-    held = evaluate.points(
-        evaluate.counted(context, training.Train(context, round_.results), context.config.train.eval_samples)
-    )
+    held = evaluate.points(evaluate.counted(context, round_.training(), context.config.train.eval_samples))
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
         "round": round_.number,
+        "kind": round_.kind,
         "policy": context.policy.revision,
         "checkpoint": round_.following.context.config.policy.model,
         "training": round_.results.rows_of("train"),
@@ -255,7 +289,7 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
     if not context.lake.rows(SCORED, [context.policy.revision, pool])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
     outcomes = [curate(round_)]
-    while training.Train(round_.context, round_.results).finished():
+    while round_.training().finished():
         checkpoint_engine(context.config.policy)
         outcomes += [train(round_), refresh(round_)]
         ahead = round_.following

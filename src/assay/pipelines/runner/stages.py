@@ -198,14 +198,15 @@ def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
 
     Args:
         context: the run.
-        kind: grpo needs the curriculum; sft and dpo need the split, and what synthesis stored.
+        kind: grpo needs the curriculum; sft and dpo need scores, and what synthesis stored.
 
     Raises:
         ConfigError: what it needs is not there.
     """
     entry = KINDS[kind]
-    inputs = run_stages(context, "" if kind == "grpo" else pool_stages()[-1], only=True)
-    last = inputs[-1]
-    if context.finished(last.stage, last.key) is None:
-        raise ConfigError(f"{entry.name} needs {last.stage}, which is not done: `curate run PLAN` first")
+    if kind != "grpo":
+        return entry.load()(context, done_stages(context, "score", f"train {entry.name}"))
+    inputs = run_stages(context, only=True)
+    if context.finished("arrange", inputs.of("arrange").key) is None:
+        raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
     return entry.load()(context, inputs)

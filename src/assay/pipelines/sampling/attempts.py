@@ -270,6 +270,20 @@ class StoredRollouts:
         return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
+        requests = self.requests(missing)
+        self._introduce(requests[0])
+        streaming = isinstance(self.context.engine, StreamingEngine)
+        with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
+            arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
+            self._commit_in_waves(
+                self._meter_arrivals(arrivals, bar),
+                most=max(len(request.samples) for request in requests) if streaming else 0,
+            )
+        if self.context.stop():
+            raise Stopped("asked to stop; the attempts that had arrived are committed")
+
+    def _introduce(self, first_request: Request) -> None:
+        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it."""
         if not (first := self.context.first_attempts).counts:
             first.trusted = sum(
                 outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
@@ -281,21 +295,10 @@ class StoredRollouts:
                 run=self.context.run,
             )
             self._introduced = True
-        requests = self.requests(missing)
         if "prompt" not in self.context.warned:
             self.context.warned.add("prompt")
-            self.context.reporter.say(
-                f"the first prompt, as the model reads it:\n{self.context.engine.show(requests[0])}"
-            )
-        streaming = isinstance(self.context.engine, StreamingEngine)
-        with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
-            arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
-            self._commit_in_waves(
-                self._meter_arrivals(arrivals, bar),
-                most=max(len(request.samples) for request in requests) if streaming else 0,
-            )
-        if self.context.stop():
-            raise Stopped("asked to stop; the attempts that had arrived are committed")
+            prompt = self.context.engine.show(first_request)
+            self.context.reporter.say(f"the first prompt, as the model reads it:\n{prompt}")
 
     def _commit_in_waves(self, arrivals: Iterator[list[Rollout]], *, most: int) -> None:
         """Commit wave by wave.

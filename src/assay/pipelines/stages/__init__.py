@@ -55,6 +55,8 @@ STAGES = (
     StageEntry("select", "Choose the subset to train on."),
     StageEntry("arrange", "Put the selection into its order.", f"{__name__}.order:Order"),
 )
+# After `score` and beside the others, by `curate synthesize`; nothing of the curriculum depends on it.
+SYNTHESIZE = StageEntry("synthesize", "Turn stored attempts into training sets, preferences, labels and new problems.")
 TRAIN = StageEntry("train", "Train the policy on the curriculum in its order.")  # after them, by `train run`
 SFT = StageEntry("sft", "Train the policy to give the answers that synthesis stored.")  # by `train sft`
 DPO = StageEntry("dpo", "Train the policy to prefer the better of two stored answers.")  # by `train dpo`
@@ -66,7 +68,8 @@ def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     """Return the stages in their order up to and with one of them.
 
     Args:
-        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training.
+        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training, "synthesize" =
+            those up to scoring and synthesis.
 
     Raises:
         ConfigError: there is no stage of this name.
@@ -74,6 +77,8 @@ def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     names = stage_names()
     if training := next((entry for entry in TRAININGS if entry.name == upto), None):
         return (*STAGES, training)
+    if upto == SYNTHESIZE.name:
+        return (*STAGES[: names.index("score") + 1], SYNTHESIZE)
     if upto and upto not in names:
         raise ConfigError(f"no stage is called {upto!r}; known: {', '.join((*names, *(e.name for e in TRAININGS)))}")
     return STAGES[: names.index(upto) + 1] if upto else STAGES

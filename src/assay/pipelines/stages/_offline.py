@@ -2,19 +2,20 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar
 
-from assay.core.config import OfflineConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import canonical_json, content_id
+from assay.core.offline_config import OfflineConfig
 from assay.core.training_rows import PairRow, TargetRow
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.training_rows import Synthesis, find_synthesis
+from assay.pipelines.data.training_rows import Synthesis, read_rows
+from assay.pipelines.stages.stored_synthesis import find_synthesis, learnt
 from assay.pipelines.stages.train import (
     LakeSink,
     Train,
@@ -49,10 +50,6 @@ class OfflineStage(Stage):
     def config(self) -> OfflineConfig:
         """The config's table of this training."""
 
-    @abstractmethod
-    def read_stored(self) -> Sequence[Row]:
-        """Read all rows of the synthesis."""
-
     @property
     @abstractmethod
     def method(self) -> Callable[..., StageResult]:
@@ -61,7 +58,7 @@ class OfflineStage(Stage):
     @cached_property
     def synthesis(self) -> Synthesis:
         """Whose rows are learnt."""
-        return find_synthesis(self.context, self.table, self.config.method)
+        return find_synthesis(self.context, self.inputs, self.table, self.config.method)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -70,10 +67,8 @@ class OfflineStage(Stage):
         Raises:
             ConfigError: none is left.
         """
-        config, stored = self.config, self.read_stored()
-        kept = [
-            row for row in stored if (row.verified or not config.verified) and row.confidence >= config.min_confidence
-        ]
+        config, stored = self.config, read_rows(self.context, self.inputs, self.synthesis)
+        kept = learnt(stored, config)
         if not kept:
             unverified = sum(not row.verified for row in stored)
             raise ConfigError(

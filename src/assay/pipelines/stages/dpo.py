@@ -1,11 +1,9 @@
 """`train dpo`: direct preference optimization on the pairs that a method of synthesis made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from assay.core.config import DpoConfig
-from assay.core.training_rows import PairRow
-from assay.pipelines.data.training_rows import read_pairs
+from assay.core.offline_config import DpoConfig
 from assay.pipelines.stages._offline import OfflineStage
 
 
@@ -26,7 +24,3 @@ class Dpo(OfflineStage):
         from assay.training.dpo import train_dpo
 
         return train_dpo
-
-    def read_stored(self) -> Sequence[PairRow]:
-        """Read the pairs of the synthesis."""
-        return read_pairs(self.context, self.inputs, self.synthesis)

@@ -1,11 +1,9 @@
 """`train sft`: supervised fine-tuning on the answers that a method of synthesis chose or made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from assay.core.config import SftConfig
-from assay.core.training_rows import TargetRow
-from assay.pipelines.data.training_rows import read_targets
+from assay.core.offline_config import SftConfig
 from assay.pipelines.stages._offline import OfflineStage
 
 
@@ -26,7 +24,3 @@ class Sft(OfflineStage):
         from assay.training.sft import train_sft
 
         return train_sft
-
-    def read_stored(self) -> Sequence[TargetRow]:
-        """Read the targets of the synthesis."""
-        return read_targets(self.context, self.inputs, self.synthesis)
