@@ -54,6 +54,20 @@ class Source(Protocol):
         """
 
 
+class DerivedProblems(Protocol):
+    """The new problems that methods of synthesis made and a lake holds."""
+
+    def newest(self, method: str) -> str:
+        """Return the id of the method's synthesis that was finished last.
+
+        Raises:
+            ConfigError: there is none.
+        """
+
+    def read(self, method: str) -> Iterator[tuple[Problem, Label, str, bool]]:
+        """Yield problem, label, rule and whether the label was verified, of that synthesis."""
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Let a policy attempt problems."""

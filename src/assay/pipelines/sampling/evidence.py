@@ -82,7 +82,7 @@ class StoredEvidence:
             ConfigError: the store knows no such policy.
         """
         if policy:
-            respondent = list(find_respondent(self.context, policy))
+            respondent = find_respondent(self.context, policy)
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)

@@ -20,7 +20,7 @@ GROUP BY ALL ORDER BY r.problem_id, outcome
 """
 
 
-def find_respondent(context: RunContext, policy: str) -> tuple[str, str]:
+def find_respondent(context: RunContext, policy: str) -> list[str]:
     """Return a policy's revision, and the id of the sampling config under which it has the most attempts.
 
     Args:
@@ -35,7 +35,7 @@ def find_respondent(context: RunContext, policy: str) -> tuple[str, str]:
         known = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
         names = {name for row in known for name in row.values()}
         raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
-    return respondents[0]["policy"], respondents[0]["sampler"]
+    return [respondents[0]["policy"], respondents[0]["sampler"]]
 
 
 def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) -> dict[str, Counts]:

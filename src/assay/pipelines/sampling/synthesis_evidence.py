@@ -51,7 +51,8 @@ class LakeEvidence:
             ConfigError: the lake knows no policy of the name in `synthesize.policy`.
         """
         if self.context.config.synthesize.policy:
-            return find_respondent(self.context, self.context.config.synthesize.policy)
+            policy, sampler = find_respondent(self.context, self.context.config.synthesize.policy)
+            return policy, sampler
         return self.context.engine.policy.revision, self.sampler(changes).id
 
     def counts(self) -> Mapping[str, Counts]:
