@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from assay.core.errors import ConfigError
+from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_regrade, run_stages
@@ -132,3 +133,15 @@ def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: M
         opened.reporter.warn = warnings.append  # type: ignore[method-assign]
         run_stages(opened, "score")
         assert sum("correct_at" in text for text in warnings) == expected
+
+
+def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
+    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    run_stages(opened)
+    told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
+    assert told["plan"] > 1.2 * told["uniform"]
+    results = run_stages(opened, only=True)
+    kept = opened.lake.rows(
+        "SELECT problem_id FROM selections WHERE selection_id = ? AND kept", [results.rows_of("select")]
+    )
+    assert len(kept) == 8

@@ -15,6 +15,7 @@ SELECT s.problem_id, s.beta_a, s.beta_b, s.rewards, s.reward_sd, p.source FROM c
 JOIN (SELECT id, any_value(source) AS source FROM problems GROUP BY id) p ON p.id = s.problem_id
 WHERE s.scoring_id = ? ORDER BY s.problem_id
 """
+REWARD_COLUMNS = ("rewards", "reward_sd")  # beside what a part needs
 POSTERIOR = ("beta_a", "beta_b", "correct", "wrong")  # a part that needs one of these sees rewards too
 
 
@@ -50,6 +51,5 @@ def reward_columns(
     known = np.array([place[id_] for id_ in ids if id_ in place], dtype=np.int64)
     if len(known) < len(ids):
         return {}
-    stacked = np.stack([posterior.values, posterior.weights, posterior.correct.astype(np.float64)], axis=2)
     deviations = np.array([np.nan if row["reward_sd"] is None else row["reward_sd"] for row in rows])
-    return {"rewards": stacked[known], "reward_sd": deviations[known]}
+    return {"rewards": posterior.table[known], "reward_sd": deviations[known]}
