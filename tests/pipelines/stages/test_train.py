@@ -147,6 +147,23 @@ def test_what_a_server_scored_is_trained_on_the_weights_that_the_config_names(ti
         preflight(gone, "train")
 
 
+def test_a_finished_training_goes_on_to_more_steps_from_the_state_that_it_kept(tiny: Made) -> None:
+    first = tiny(steps=2, keep_state=True)
+    short = run_training(first)
+    longer = tiny(steps=3, keep_state=True)
+    outcome = run_training(longer, resume=True)
+    steps = longer.lake.rows("SELECT DISTINCT step FROM train_metrics WHERE training = ?", [outcome.key.rows])
+    assert [row["step"] for row in steps] == [2], "the first two steps are not done again"
+    assert outcome.detail["rollouts"] == 4
+    assert outcome.detail["checkpoint"] != short.detail["checkpoint"]
+    kept = Path(outcome.detail["checkpoint"]).parent.glob(".run-*/checkpoint-*")
+    assert [path.name for path in kept] == ["checkpoint-3"], "and the last state is kept again"
+    with pytest.raises(ConfigError, match=r"train\.keep_state = true kept its last state"):
+        run_training(tiny(steps=5, learning_rate=2e-5), resume=True)
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        run_training(tiny(steps=6, learning_rate_end=0.5), resume=True)
+
+
 def test_reward_terms_of_training_are_stored_per_rollout_and_logged(tiny: Made) -> None:
     context = tiny(steps=2, reward={"length": 0.5, "format": 0.1, "format_pattern": "^1"})
     run_training(context)

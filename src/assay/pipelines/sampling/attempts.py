@@ -42,6 +42,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.respondents import count_stored
 from assay.pipelines.sampling.rewards import AttemptRewards
 from assay.pipelines.sampling.truncation import Cutter
 
@@ -174,6 +175,10 @@ class StoredRollouts:
         """Return the unit vectors of the problems' texts, shape (n, d); the encoder runs for what the lake lacks."""
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
+
+    def count_of(self, policy: str) -> dict[str, Counts]:
+        """Count another policy's stored attempts, as `count_stored` does."""
+        return count_stored(self.context, self.labels, policy)
 
     @property
     def reward_bounds(self) -> tuple[float, float]:
