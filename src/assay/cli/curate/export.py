@@ -25,9 +25,6 @@ To = Annotated[
 Method = Annotated[
     str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
 ]
-Form = Annotated[
-    str, typer.Option("--form", help="Of sft: prompt_completion or messages (TRL), or verl.", show_default=False)
-]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
@@ -76,7 +73,6 @@ def export(
     filtered: Filtered = False,
     check: Check = False,
     method: Method = "",
-    form: Form = "",
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
@@ -106,8 +102,7 @@ def export(
         ):
             result: dict[str, Any] = {"folder": str(folder)}
             if is_set:
-                settings = {"form": form} if form else {}
-                result = export_training_set(context, to, folder, settings, method=method)
+                result = export_training_set(context, to, folder, method=method)
             elif not only_check:
                 result = write(context, to, folder, filtered=filtered)
             checked = check_export(context, to, folder) if check else None

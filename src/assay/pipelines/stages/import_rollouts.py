@@ -25,7 +25,7 @@ from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
-from assay.pipelines.sampling.attempts import storable
+from assay.pipelines.sampling.attempt_rows import storable
 from assay.pipelines.stages.foreign_rows import flatten_row
 from assay.stores.lake import Lake
 
