@@ -209,5 +209,9 @@ def run_with_context(
         with run_context(config, reporter, command=command, upto=upto, stop=stop, on_open=may_be_cut) as context:
             code = body(context)
             context.outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
+            if config.track.report_to:
+                from assay.pipelines.analysis.tracking import track_run
+
+                track_run(context)
         if code:
             raise typer.Exit(code)
