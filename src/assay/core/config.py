@@ -15,7 +15,7 @@ from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.offline_config import DpoConfig, SftConfig
-from assay.core.parts import allow_imports, build_part, is_outside, load_part, split_correct_at
+from assay.core.parts import allow_imports, build_part, is_outside, list_parts, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
 
@@ -237,6 +237,9 @@ class TrainConfig(_Strict):
     vllm_url: str = ""
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     save_every: int = Field(default=25, ge=0)  # steps between the states from which a killed run resumes; 0 = none
+    keep_state: bool = (
+        False  # True: the last state stays, and more train.steps go on from it; about 12 bytes per weight
+    )
     output: str = ""  # folder of the checkpoint; "" = next to the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
@@ -450,7 +453,7 @@ def _check_parts(config: Config) -> None:
             "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
         )
     for name, settings in config.export.settings.items():
-        build_part("export", name, settings)
+        build_part("training_set" if name in list_parts("training_set") else "export", name, settings)
     _check_verifiers(config)
 
 

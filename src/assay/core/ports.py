@@ -276,6 +276,9 @@ class WaveProvider(RolloutProvider, Protocol):
     def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit row per problem's text by the config's encoder, (n, d)."""
 
+    def count_of(self, policy: str) -> Mapping[str, Counts]:
+        """Return counts by problem id of another policy's stored attempts, by its name or revision."""
+
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:

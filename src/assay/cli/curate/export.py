@@ -1,4 +1,4 @@
-"""`curate export`: the curriculum for another trainer."""
+"""`curate export`: the curriculum for another trainer, and its rollouts."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from assay.cli.console import ConsoleReporter
 from assay.cli.runner import FAILED, AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
@@ -24,9 +25,6 @@ To = Annotated[
 Method = Annotated[
     str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
 ]
-Form = Annotated[
-    str, typer.Option("--form", help="Of sft: prompt_completion or messages (TRL), or verl.", show_default=False)
-]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
@@ -41,6 +39,33 @@ Check = Annotated[
 ]
 
 
+FileForm = Annotated[
+    str, typer.Option("--as", metavar="FORM", help="jsonl, parquet, or traces: sessions for the hub's viewer.")
+]
+EveryPolicy = Annotated[
+    bool, typer.Option("--every-policy", help="Rollouts of other policies and samplers too, training's among them.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Rollouts at most; 0 = all.")]
+
+
+class DefaultGroup(TyperGroup):
+    """A group whose first command is meant where none is named, so that `curate export PLAN` stays a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name in front of arguments that begin with no command's."""
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = [next(iter(self.commands)), *args]
+        return list(super().parse_args(ctx, args))
+
+
+app = typer.Typer(
+    help="The curriculum or its rollouts, for others. `export PLAN --to NAME` is short for `export curriculum`.",
+    cls=DefaultGroup,
+    no_args_is_help=True,
+)
+
+
+@app.command("curriculum")
 def export(
     path: ConfigPath,
     to: To = "jsonl",
@@ -48,7 +73,6 @@ def export(
     filtered: Filtered = False,
     check: Check = False,
     method: Method = "",
-    form: Form = "",
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
@@ -78,8 +102,7 @@ def export(
         ):
             result: dict[str, Any] = {"folder": str(folder)}
             if is_set:
-                settings = {"form": form} if form else {}
-                result = export_training_set(context, to, folder, settings, method=method)
+                result = export_training_set(context, to, folder, method=method)
             elif not only_check:
                 result = write(context, to, folder, filtered=filtered)
             checked = check_export(context, to, folder) if check else None
@@ -100,6 +123,37 @@ def _describe_rows(to: str, result: Mapping[str, Any]) -> str:
         left_out = "".join(f", {count} left out: {reason}" for reason, count in result["left_out"].items())
         return f"{result['rows']} rows of {result['method']} for {to}{left_out}"
     return f"{result['rows']} rows for {to}, {result['filtered']} filtered rows; files: {', '.join(result['files'])}"
+
+
+@app.command("rollouts")
+def rollouts(
+    path: ConfigPath,
+    form: FileForm = "jsonl",
+    out: Out = Path("rollouts"),
+    every_policy: EveryPolicy = False,
+    limit: Limit = 0,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    as_json: AsJson = False,
+) -> None:
+    """Write the rollouts of the plan's problems with their verdicts: JSON lines, Parquet or session traces."""
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+        from assay.pipelines.analysis.export_rollouts import export_rollouts
+        from assay.pipelines.context.run import RunContext
+        from assay.stores.lake import Lake
+
+        with (
+            Lake(config.lake, create=False) as opened,
+            RunContext(config, opened, reporter, command="curate export rollouts") as context,
+        ):
+            result = export_rollouts(context, form, out.resolve(), every_policy=every_policy, limit=limit)
+        if as_json:
+            print_json(result)
+            return
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in result["outcomes"].items())
+        reporter.say(f"{result['folder']}: {result['rollouts']} rollouts as {form}: {counts}")
 
 
 def _show_check(reporter: ConsoleReporter, checked: Any) -> None:

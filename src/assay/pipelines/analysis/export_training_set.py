@@ -33,7 +33,7 @@ def export_training_set(
         context: the run.
         to: the name of the form, a part in exports/training_sets/.
         folder: where the files are written; it is new or empty.
-        settings: of the form.
+        settings: of the form, over those in `[export.settings]`.
         method: of synthesis; "" = the one of `[sft]` or `[dpo]`, else the only one that has such rows.
 
     Returns:
@@ -43,7 +43,7 @@ def export_training_set(
         ConfigError: an unknown form, a stage or synthesis that is not done, no row that can be expressed, or a folder
             that holds other files.
     """
-    part = build_part("training_set", to, settings)
+    part = build_part("training_set", to, {**context.config.export.settings.get(to, {}), **(settings or {})})
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     inputs = done_stages(context, "score", f"curate export --to {to}")
@@ -90,4 +90,5 @@ def _summary(context: RunContext, inputs: StageResults, synthesis: Synthesis, ro
         context.policy.revision,
         tuple(row["verifier"] for row in judges),
         tuple((name, count, licences.get(name, "unknown")) for name, count in sorted(counts.items())),
+        context.config.export.licence,
     )
