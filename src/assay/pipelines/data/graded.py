@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from assay.core.synthesis import AttemptedProblem, GradedAttempt
 from assay.core.types import Label
@@ -23,6 +22,15 @@ JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifie
 JOIN completions t ON t.id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
 ORDER BY r.problem_id, r.sample
+"""
+TALLIES = f"""
+SELECT r.problem_id, count(*) FILTER (counted(v.outcome, v.lenient, ?) = 'correct') AS n_correct,
+       count(DISTINCT CASE WHEN counted(v.outcome, v.lenient, ?) = 'correct' THEN md5(trim(t.text)) END) AS distinct_correct,
+       count(*) AS n
+FROM ({WANTED}) w JOIN rollouts r ON r.problem_id = w.problem_id
+JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
+JOIN completions t ON t.id = r.id
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided GROUP BY ALL
 """
 FINGERPRINT = f"""
 SELECT count(*) AS n, bit_xor(md5_number_lower(v.id || counted(v.outcome, v.lenient, ?)))::VARCHAR AS hash
@@ -74,6 +82,29 @@ def read_attempted(
         yield AttemptedProblem(id_, label, attempts.get(id_, []))
 
 
+def tally_attempts(
+    context: RunContext, inputs: StageResults, ids: Sequence[str], respondent: tuple[str, str], *, distinct: bool
+) -> dict[str, tuple[int, int]]:
+    """Count right answers and attempts by problem id; a problem without attempts is absent.
+
+    Args:
+        context: the run.
+        inputs: with the results up to `split`.
+        ids: of problems of the train side.
+        respondent: policy revision and sampler id of the attempts.
+        distinct: whether equal right answers count once.
+    """
+    tallies: dict[str, tuple[int, int]] = {}
+    for start in range(0, len(ids), SLICE):
+        labels = side_labels(context, inputs, "train", ids[start : start + SLICE])
+        wanted = wanted_verdicts(context, labels)
+        table = context.lake.query(TALLIES, [context.mode, context.mode, *wanted, *respondent])
+        names = ("problem_id", "distinct_correct" if distinct else "n_correct", "n")
+        columns = [table[name].to_pylist() for name in names]
+        tallies.update((id_, (right, n)) for id_, right, n in zip(*columns, strict=True))
+    return tallies
+
+
 def attempts_fingerprint(
     context: RunContext, inputs: StageResults, ids: Sequence[str], respondent: tuple[str, str]
 ) -> list[str]:
@@ -85,7 +116,9 @@ def attempts_fingerprint(
 
 def wanted_verdicts(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
     """Return the parameters of `WANTED`: problems, their labels, and verifiers with their present versions."""
-    rows: list[tuple[Any, ...]] = [
-        (id_, label.id, f"{label.verifier}@{context.judge.version(label.verifier)}") for id_, label in labels.items()
+    versions = {name: f"{name}@{context.judge.version(name)}" for name in {label.verifier for label in labels.values()}}
+    return [
+        list(labels),
+        [label.id for label in labels.values()],
+        [versions[label.verifier] for label in labels.values()],
     ]
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], []]

@@ -29,8 +29,6 @@ def run_synthesis(context: RunContext, method: str = "") -> list[StageResult]:
     results = []
     for name in named_methods(context, method):
         stage = Synthesize(context, inputs, name)
-        if stage.prepare():
-            stage = Synthesize(context, inputs, name)
         results.append(stage.finished() or run_planned(stage))
     return results
 

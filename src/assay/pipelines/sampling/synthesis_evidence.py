@@ -10,7 +10,7 @@ from assay.core.synthesis import AttemptedProblem, SearchedProblem, TrialSummary
 from assay.core.types import Counts, Label, Problem, SamplingConfig
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.graded import iterate_attempted, read_attempted
+from assay.pipelines.data.graded import iterate_attempted, read_attempted, tally_attempts
 from assay.pipelines.data.problems import problems_by_id, side_ids, some_of_side, to_row
 from assay.pipelines.data.trees import iterate_searched
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -84,31 +84,36 @@ class LakeEvidence:
 
     def trials(self, changes: Mapping[str, Any], *, distinct: bool) -> Mapping[str, tuple[int, int]]:
         """Return stored right answers and stored attempts by problem id."""
-        found = {}
-        for problem in self.attempted(changes=changes):
-            right = [attempt.digest for attempt in problem.attempts if attempt.correct]
-            found[problem.problem_id] = len(set(right)) if distinct else len(right), len(problem.attempts)
-        return found
+        return tally_attempts(self.context, self.inputs, self.ids, self.respondent(changes), distinct=distinct)
 
     def draw_until(
         self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
     ) -> TrialSummary:
         """Draw attempts until each problem has its right answers or `max_trials` attempts."""
-        problems, labels = some_of_side(self.context, self.inputs, "train", list(wanted))
+        stored = self.trials(changes, distinct=distinct)
+        lacking = {id_: stored.get(id_, (0, 0)) for id_ in wanted}
+        missing = [id_ for id_, (right, n) in lacking.items() if right < wanted[id_] and n < max_trials]
+        if not missing:
+            return TrialSummary(0, 1.0)
+        problems, labels = some_of_side(self.context, self.inputs, "train", missing)
         attempts = QueuedRollouts(self.context, problems, labels, sampler=self.sampler(changes), keep_refused=True)
         attempts.judge_stored(list(problems))
-        seen: dict[str, set[str]] | None = None
-        if distinct:
-            seen = {id_: set() for id_ in problems}
-            for problem in self.attempted(changes=changes):
-                if problem.problem_id in seen:
-                    seen[problem.problem_id] = {attempt.digest for attempt in problem.attempts if attempt.correct}
         before = attempts.stored
         queue = attempts.draw_queue(
-            {id_: count for id_, count in wanted.items() if id_ in problems}, cap=max_trials, batch=batch, seen=seen
+            {id_: wanted[id_] for id_ in problems},
+            cap=max_trials,
+            batch=batch,
+            seen=self._right_digests(labels, changes) if distinct else None,
         )
         self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
         return TrialSummary(attempts.stored - before, queue.fullness, attempts.stopped)
+
+    def _right_digests(self, labels: Mapping[str, Label], changes: Mapping[str, Any]) -> dict[str, set[str]]:
+        """Return the digests of the stored right answers of these problems."""
+        return {
+            problem.problem_id: {attempt.digest for attempt in problem.attempts if attempt.correct}
+            for problem in read_attempted(self.context, labels, self.respondent(changes))
+        }
 
     def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts with their texts at each of other problems than those of the pool."""

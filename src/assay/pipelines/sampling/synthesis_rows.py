@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import pyarrow as pa
+
 from assay.core.identity import content_id
 from assay.core.synthesis import Derived, Pair, Product, StepLabels, Target
-from assay.core.types import GradingCase, Label, Message, Request, Rollout
+from assay.core.types import GradingCase, Label, Message, Problem, Request, Rollout
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.graded import wanted_verdicts
 from assay.pipelines.data.problems import problems_by_id, side_labels, to_row
 from assay.pipelines.sampling.attempt_rows import storable
 from assay.pipelines.sampling.synthesis_evidence import LakeEvidence
+from assay.stores.tables import schema
 
 OUTCOMES = """
 SELECT v.rollout_id, counted(v.outcome, v.lenient, ?) AS outcome
@@ -22,7 +25,9 @@ WHERE v.rollout_id IN (SELECT unnest(?::VARCHAR[]))
 NODES = "SELECT id, n_correct, n_wrong FROM search_nodes WHERE id IN (SELECT unnest(?::VARCHAR[]))"
 NOT_RIGHT = ("wrong", "unparsable")
 TRAIN = "train"
+PLAIN = tuple(name for name in Target.__slots__ if name not in ("messages", "masked", "completion"))
 Rows = dict[str, list[dict[str, Any]]]
+Tables = dict[str, list[dict[str, Any]] | pa.Table]
 
 
 class SynthesisRows:
@@ -40,19 +45,21 @@ class SynthesisRows:
         self.fixed = {"synthesis_id": synthesis_id, "method": method}
         self.unverified = 0
 
-    def tables(self, products: Sequence[Product]) -> Rows:
+    def tables(self, products: Sequence[Product]) -> Tables:
         """Return the rows of a batch by table, each id once."""
         kinds: dict[type, list[Any]] = {Target: [], Pair: [], StepLabels: [], Derived: []}
         for product in products:
             kinds[type(product)].append(product)
-        rows: Rows = {
-            "targets": self._targets(kinds[Target]),
+        rows: dict[str, list[dict[str, Any]]] = {
             "pairs": self._pairs(kinds[Pair]),
             "step_labels": self._step_labels(kinds[StepLabels]),
             **self._derived(kinds[Derived]),
         }
         self.unverified += sum(row.get("verified") is False for table in rows.values() for row in table)
-        return {name: list({row["id"]: row for row in table}.values()) for name, table in rows.items() if table}
+        tables: Tables = {
+            name: list({row["id"]: row for row in rows_}.values()) for name, rows_ in rows.items() if rows_
+        }
+        return tables | ({"targets": self._targets(kinds[Target])} if kinds[Target] else {})
 
     def _labels(self, products: Sequence[Any]) -> dict[str, Label]:
         ids = sorted({product.problem_id for product in products})
@@ -66,26 +73,33 @@ class SynthesisRows:
         table = self.context.lake.query(OUTCOMES, parameters)
         return dict(zip(table["rollout_id"].to_pylist(), table["outcome"].to_pylist(), strict=True))
 
-    def _targets(self, targets: Sequence[Target]) -> list[dict[str, Any]]:
+    def _targets(self, targets: Sequence[Target]) -> pa.Table:
         labels = self._labels(targets)
         stored = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
         outcomes = self._outcomes(labels, stored)
         written = [target for target in targets if target.completion is not None]
         right = dict(zip(map(id, written), self._judge(labels, written), strict=True))
-        rows = []
-        for target in targets:
-            verified = right.get(id(target), outcomes.get(target.rollout_id or "") == "correct")
-            known = (target.problem_id, target.rollout_id, target.label_id, target.messages, target.prefix)
-            key = content_id("target", self.fixed["synthesis_id"], *known, target.completion)
-            row = {name: getattr(target, name) for name in Target.__slots__}
-            row |= {
-                "messages": _turns(target.messages),
-                "masked": _spans(target.masked),
-                "parents": list(target.parents),
-            }
-            row["completion"] = None if target.completion is None else storable(target.completion)
-            rows.append({"id": key, **self.fixed, **row, "verified": verified, "side": TRAIN})
-        return rows
+        synthesis = self.fixed["synthesis_id"]
+        columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in targets] for name in PLAIN}
+        columns["id"] = [_target_id(synthesis, target) for target in targets]
+        columns["verified"] = [
+            right[id(row)] if row.completion is not None else outcomes.get(row.rollout_id or "") == "correct"
+            for row in targets
+        ]
+        columns["messages"] = [self._rendered(row.messages) for row in targets]
+        columns["masked"] = [_spans(row.masked) for row in targets]
+        columns["completion"] = [None if row.completion is None else storable(row.completion) for row in targets]
+        return self._table("targets", columns, len(targets))
+
+    def _table(self, name: str, columns: Mapping[str, list[Any]], n: int) -> pa.Table:
+        """Make rows of columns, and count those that were not verified; an id that came twice is one row."""
+        fixed = {**self.fixed, "side": TRAIN, "run": self.context.run}
+        fields = schema(name)
+        values = {field: columns[field] if field in columns else [fixed[field]] * n for field in fields.names}
+        self.unverified += sum(verified is False for verified in values.get("verified", ()))
+        table = pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
+        first = {id_: row for row, id_ in reversed(list(enumerate(values["id"])))}
+        return table if len(first) == n else table.take(sorted(first.values()))
 
     def _judge(self, labels: Mapping[str, Label], targets: Sequence[Target]) -> list[bool]:
         """Judge completions that no rollout holds."""
@@ -118,10 +132,16 @@ class SynthesisRows:
             known = (pair.rule, pair.problem_id, pair.prefix, pair.chosen, pair.rejected)
             key = content_id("pair", self.fixed["synthesis_id"], *known, pair.chosen_text, pair.rejected_text)
             row = {name: getattr(pair, name) for name in Pair.__slots__}
-            row |= {"messages": _turns(pair.messages), "parents": list(pair.parents)}
+            row |= {"messages": self._rendered(pair.messages), "parents": list(pair.parents)}
             row["verified"] = right(pair.chosen) and wrong(pair.rejected)
             rows.append({"id": key, **self.fixed, **row, "side": TRAIN})
         return rows
+
+    def _rendered(self, messages: Sequence[Message] | None) -> list[dict[str, str]] | None:
+        """Return a chat as the policy is asked it: with system, few-shot turns and template."""
+        if messages is None:
+            return None
+        return [turn._asdict() for turn in self.evidence.sampler().render(Problem.of(tuple(messages)))]
 
     def _step_labels(self, products: Sequence[StepLabels]) -> list[dict[str, Any]]:
         labels = self._labels(products)
@@ -164,8 +184,11 @@ class SynthesisRows:
         return rows
 
 
-def _turns(messages: Sequence[Message] | None) -> list[dict[str, Any]] | None:
-    return None if messages is None else [message._asdict() for message in messages]
+def _target_id(synthesis: str, target: Target) -> str:
+    """Return the hash of what a target is; the chat is part of it."""
+    known = (target.problem_id, target.rollout_id or "", target.label_id or "", target.prefix or "")
+    turns = [list(turn) for turn in target.messages] if target.messages else ""
+    return content_id("target", synthesis, *known, *([turns] if turns else []), target.completion or "")
 
 
 def _spans(spans: Sequence[tuple[int, int]] | None) -> list[dict[str, int]] | None:

@@ -26,7 +26,6 @@ from assay.pipelines.data.problems import side_verifiers
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.synthesis_evidence import LakeEvidence
 from assay.pipelines.sampling.synthesis_rows import SynthesisRows
-from assay.pipelines.stages.regrade import judge_outdated
 
 BATCH = 50_000  # rows per commit
 TREES = "SELECT count(*) AS n, bit_xor(md5_number_lower(id))::VARCHAR AS hash FROM searches WHERE policy = ?"
@@ -72,13 +71,6 @@ class Synthesize(Stage):
         return StageKey.of(
             content_id("synthesize", *how, *pool, *self.evidence.respondent(), versions, seen, *context.read_otherwise)
         )
-
-    def prepare(self) -> bool:
-        """Judge again what an earlier version of a verifier has judged."""
-        if self.context.finished(self.name, self.key) is not None:
-            return False
-        judge_outdated(self.context, self.inputs)
-        return True
 
     def remaining(self) -> Remaining:
         """Count the problems of the train side."""
@@ -176,7 +168,8 @@ def require_evidence(context: RunContext, evidence: LakeEvidence, name: str, par
         )
     if not part.draws and "attempted" in part.needs and not any(item.attempts for item in evidence.attempted()):
         raise ConfigError(
-            f"{name} reads graded attempts, and the lake holds none of this policy: `curate score PLAN` first"
+            f"{name} reads graded attempts, and the lake holds none of this policy by the present verifier: "
+            "`curate score PLAN` or `curate regrade PLAN` first"
         )
     if "searched" in part.needs and next(evidence.searched(), None) is None:
         raise ConfigError(

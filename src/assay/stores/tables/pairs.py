@@ -26,7 +26,11 @@ SCHEMA = table(
         refers="search_nodes.id",
         optional=True,
     ),
-    column("messages", pa.list_(TURN), "the chat that is answered; null = the problem's, as `[policy]` renders it"),
+    column(
+        "messages",
+        pa.list_(TURN),
+        "the chat that is answered, as `[policy]` renders it; null = the problem's own, rendered the same way",
+    ),
     column("prefix", TEXT, "the begun answer behind which both go on; null = none"),
     column("chosen", TEXT, "rollouts.id, search_nodes.id or labels.id of the better one", refers=SIDES),
     column("rejected", TEXT, "rollouts.id, search_nodes.id or labels.id of the worse one", refers=SIDES),

@@ -32,7 +32,11 @@ SCHEMA = table(
         refers="labels.id",
         optional=True,
     ),
-    column("messages", pa.list_(TURN), "the chat that is answered; null = the problem's, as `[policy]` renders it"),
+    column(
+        "messages",
+        pa.list_(TURN),
+        "the chat that is answered, as `[policy]` renders it; null = the problem's own, rendered the same way",
+    ),
     column("prefix", TEXT, "a begun answer behind which the completion goes on, given and not learnt; null = none"),
     column("completion", TEXT, "the answer; null = the text of `rollout_id`"),
     column(
