@@ -237,6 +237,9 @@ class TrainConfig(_Strict):
     vllm_url: str = ""
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     save_every: int = Field(default=25, ge=0)  # steps between the states from which a killed run resumes; 0 = none
+    keep_state: bool = (
+        False  # True: the last state stays, and more train.steps go on from it; about 12 bytes per weight
+    )
     output: str = ""  # folder of the checkpoint; "" = next to the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)

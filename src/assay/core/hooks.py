@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from assay.core.export_rows import CheckedAttempt, Row
-from assay.core.ports import SynthesisEvidence
+from assay.core.ports import DerivedProblems, SynthesisEvidence
 from assay.core.synthesis import SynthesisSummary
 from assay.core.types import Counts, GradingCase, Label, Verdict
 
@@ -27,6 +27,10 @@ class SourceHooks:
 
     def relative_to(self, folder: str) -> Any:
         """Return the source with its relative paths taken from a folder, that of the config."""
+        return self
+
+    def from_lake(self, stored: DerivedProblems) -> Any:
+        """Return the source as it reads what synthesis stored in the lake of the run."""
         return self
 
     def notices(self) -> Sequence[str]:
@@ -85,6 +89,9 @@ class EngineHooks:
 
     # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
     keeps_tokens: ClassVar[bool] = False
+    recorded: ClassVar[bool] = (
+        False  # True: its answers were paid for before; its tokens are counted, and called replayed
+    )
 
 
 class FilterHooks:
@@ -102,6 +109,9 @@ class ScorerHooks:
     # apart: bool = not joint                whether the problems may be divided among workers
     sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
     against: str = ""  # a second policy, whose stored attempts are read too
+    design: str = (
+        "fixed"  # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
+    )
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
     version: str = ""  # of a scorer from outside: another value scores again
@@ -145,6 +155,8 @@ class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
+    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load `curriculum.json`.
+    sampler_files: ClassVar[Mapping[str, str]] = {}
     inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
 
     def refusal(self, verifiers: Sequence[str]) -> str:

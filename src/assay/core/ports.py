@@ -54,6 +54,20 @@ class Source(Protocol):
         """
 
 
+class DerivedProblems(Protocol):
+    """The new problems that methods of synthesis made and a lake holds."""
+
+    def newest(self, method: str) -> str:
+        """Return the id of the method's synthesis that was finished last.
+
+        Raises:
+            ConfigError: there is none.
+        """
+
+    def read(self, method: str) -> Iterator[tuple[Problem, Label, str, bool]]:
+        """Yield problem, label, rule and whether the label was verified, of that synthesis."""
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Let a policy attempt problems."""
@@ -261,6 +275,9 @@ class WaveProvider(RolloutProvider, Protocol):
 
     def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit row per problem's text by the config's encoder, (n, d)."""
+
+    def count_of(self, policy: str) -> Mapping[str, Counts]:
+        """Return counts by problem id of another policy's stored attempts, by its name or revision."""
 
 
 @dataclass(frozen=True, slots=True)

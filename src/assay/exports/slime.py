@@ -22,6 +22,19 @@ async def reward_func(args, sample, **kwargs):
     """Return the reward of a sample, or of each of a group; a verifier that failed marks its sample with remove_sample."""
     return await score_samples(REWARD, sample)
 '''
+SOURCE = '''"""slime's data in the order of an online curriculum, which lies in curriculum.json.
+
+--data-source-path data_source.AssayDataSource --dynamic-sampling-filter-path assay.integrations.slime.observe_group
+"""
+
+from slime.rollout.data_source import RolloutDataSourceWithBuffer
+
+from assay.integrations.slime import CurriculumSource
+
+
+class AssayDataSource(CurriculumSource, RolloutDataSourceWithBuffer):
+    """A data source that chooses groups by the curriculum."""
+'''
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class Slime:
     """One line per place of the curriculum; `metadata` holds the record, and `source_name` as slime's contract has it."""
 
     suffix: ClassVar[str] = "jsonl"
+    sampler_files: ClassVar[Mapping[str, str]] = {"data_source.py": SOURCE}
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from assay.core.export_rows import CheckedAttempt, ExportRow, Row
 from assay.exports._reward_file import load_function
@@ -20,6 +21,35 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kw
     """Return {score, acc, pred, outcome} of one completion."""
     return score(REWARD, solution_str, extra_info)
 '''
+SAMPLER = '''"""verl's data in the order of an online curriculum, which lies in curriculum.json.
+
+verl 0.5 to 0.8: data.sampler.class_path=THIS_FILE data.sampler.class_name=AssaySampler +data.sampler.group_size=N
+verl 0.9: data.custom_cls.path=THIS_FILE data.custom_cls.name=AssayDataset +data.curriculum.group_size=N
+Both: data.shuffle=False data.dataloader_num_workers=0, and N as in actor_rollout_ref.rollout.n.
+"""
+
+from assay.integrations.verl import CurriculumDataset, CurriculumSampler
+
+try:
+    from verl.experimental.dataset.sampler import AbstractCurriculumSampler
+except ImportError:  # verl 0.9 has none
+    AbstractCurriculumSampler = None
+try:
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+except ImportError:
+    RLHFDataset = None
+
+if AbstractCurriculumSampler is not None:
+
+    class AssaySampler(CurriculumSampler, AbstractCurriculumSampler):
+        """A sampler whose `update` verl calls after each batch."""
+
+
+if RLHFDataset is not None:
+
+    class AssayDataset(CurriculumDataset, RLHFDataset):
+        """A data set whose `on_batch_end` verl calls after each batch."""
+'''
 ABILITIES = {"math": "math", "numeric": "math", "code": "code"}  # by verifier
 
 
@@ -35,6 +65,8 @@ class Verl:
 
     ability: str = ""  # "" = math, code or reasoning, by the verifier
     data_source: str = ""  # a name that verl scores, such as openai/gsm8k or math_dapo; "" = the problem's source
+
+    sampler_files: ClassVar[Mapping[str, str]] = {"sampler.py": SAMPLER}
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

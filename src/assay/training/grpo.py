@@ -16,6 +16,7 @@ from assay.core.ports import Judge, OnlineCurriculum, Reporter, RolloutSink
 from assay.core.types import Curriculum, Label, Mode, Policy, Problem, SamplingConfig
 from assay.maths.allocation.weighted_copies import weighted_copies
 from assay.training.checkpoints.resume import (
+    begin_at_state,
     delete_states,
     latest_state,
     restore_curriculum,
@@ -88,6 +89,8 @@ def train(
     online: OnlineCurriculum | None = None,
     mode: Mode = "strict",
     on_saved: Callable[[TrainingResult], Result] = lambda result: result,  # type: ignore[assignment,return-value]
+    begin_at: Path | None = None,
+    keep_state: bool = False,
 ) -> Result:
     """Train a policy on a curriculum, save the checkpoint to `output/step-N`, and hand every rollout to the sink.
 
@@ -115,6 +118,8 @@ def train(
         online: Chooses each step's problems; the curriculum is then its pool.
         mode: Which reading of a verdict rewards use.
         on_saved: Called once the checkpoint is complete, before the resume states are deleted.
+        begin_at: The last state of a shorter training with the same settings, from which this one goes on.
+        keep_state: Whether the last state stays, so that a longer training can go on from it.
 
     Returns:
         What `on_saved` returns; by default the TrainingResult.
@@ -133,6 +138,8 @@ def train(
         problems, labels, judge, sink, reporter, base, sampler, run, order, rank, processes, mode=mode
     )
     states = states_folder(output, run)
+    if rank == 0:
+        begin_at_state(states, begin_at)
     with silence_libraries(), configure_trackers(settings.report_to, output):
         trainer, saver, use_cache = _prepare(
             recorder, checkpoint, objective, settings, states, teacher, demonstrations, held_out, online, stop
@@ -144,7 +151,7 @@ def train(
         )
     result = on_saved(TrainingResult(target, run, settings.steps, recorder.tokens, seconds, tuple(recorder.rewards)))
     if rank == 0:
-        delete_states(states)
+        delete_states(states, keep_last=keep_state)
     return result
 
 

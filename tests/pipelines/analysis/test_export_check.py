@@ -12,6 +12,7 @@ from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
 from assay.core.parts import build_part, list_parts
+from assay.integrations.curriculum import load_curriculum
 from assay.integrations.reward import Answer, load_reward
 from assay.pipelines.analysis.export import export
 from assay.pipelines.analysis.export_check import check_export
@@ -132,3 +133,15 @@ def test_a_reward_from_outside_travels_along_with_its_file(
     assert check.sent == {"gold": 8, "correct": 8, "truncated": 8, "verifier_error": 8, "wrong": 8}
     # verl does not tell a reward that a completion was cut, so this one pays it .25 where the lake has 0.
     assert check.differing == ({"truncated": 8} if to == "verl" else {})
+
+
+@pytest.mark.parametrize(("to", "file"), [("verl", "sampler.py"), ("slime", "data_source.py")])
+def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path, to: str, file: str) -> None:
+    lake, context = make_context(tmp_path, arrange={"curriculum": "posterior", "half_life": 9.0})
+    with lake:
+        files = export(context, to, tmp_path / "out")["files"]
+        context.judge.close()
+    assert {file, "curriculum.json"} <= set(files)
+    curriculum = load_curriculum(tmp_path / "out" / "curriculum.json")
+    assert len(set(curriculum.sample(8))) == 8
+    assert json.loads((tmp_path / "out" / "curriculum.json").read_text())["settings"] == {"half_life": 9.0}

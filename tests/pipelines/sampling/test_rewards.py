@@ -124,3 +124,11 @@ def test_regrade_works_out_the_terms_of_stored_rollouts(context: Made) -> None:
     assert run_regrade(opened)["terms"] == 32 * 4
     assert opened.lake.rows("SELECT DISTINCT term FROM reward_terms") == [{"term": "language"}]
     assert run_regrade(opened)["terms"] == 0
+
+
+def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: Made) -> None:
+    for opened, expected in ((graded(), 1), (graded(0.4), 0), (context(), 0)):
+        warnings: list[str] = []
+        opened.reporter.warn = warnings.append  # type: ignore[method-assign]
+        run_stages(opened, "score")
+        assert sum("correct_at" in text for text in warnings) == expected

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from scipy import stats
 
 from assay.core.errors import ConfigError
 from assay.core.identity import derive_seed
+from assay.engines.scripted import Scripted
+from assay.engines.server.app import ModelServer
 from assay.engines.transformers import Transformers
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_extension, run_stages
@@ -181,6 +184,42 @@ def test_a_cap_that_is_not_longer_and_a_lake_without_attempts_are_refused(drawn:
         run_extension(drawn(SHORT), SHORT)
     with pytest.raises(ConfigError, match="nothing to extend"):
         run_extension(drawn(SHORT), LONG)
+
+
+def test_a_run_at_a_longer_cap_names_the_command_that_uses_what_is_stored(
+    drawn: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr("assay.api.NullReporter.warn", lambda _self, text: heard.append(text))
+    run_stages(drawn(SHORT), "score")
+    run_stages(drawn(LONG), "score")
+    assert any("`curate extend PLAN --set policy.max_tokens=4 --max-tokens 12`" in text for text in heard)
+    heard.clear()
+    hotter = drawn(LONG + 1)
+    policy = hotter.config.policy.model_copy(update={"temperature": 0.5})
+    run_stages(hotter.beside(hotter.config.model_copy(update={"policy": policy})), "score")
+    assert heard
+    assert not any("curate extend" in text for text in heard), "another temperature is no longer cap"
+
+
+@pytest.mark.service
+def test_a_server_continues_from_the_text(context: Made, tables: dict[str, Any]) -> None:
+    answers = {f"What is {n} + {n % 7}?": tuple(texts(n + n % 7)) for n in range(10, 50)}
+    with closing(ModelServer(Scripted(rule="spread", answers=answers)).start()) as server:
+        policy = {"model": "scripted", "engine": "openai", "urls": [server.url]}
+        tables["policy"], tables["score"] = {**policy, "max_tokens": SHORT}, {"n": 4, "stop_early": False}
+        run_stages(context(), "score")
+        counts = run_extension(context(), LONG)
+        tables["policy"]["max_tokens"] = LONG
+        long = context()
+        run_stages(long, "score")
+    assert counts["left"] == 0
+    assert counts["by_text"] == counts["continued"] > 0
+    assert long.meter.samples == 0
+    rows = long.lake.rows(ANSWERS.replace("t.text", "t.text, r.finish"), [long.config.policy.sampler.id])
+    whole = {text for written in answers.values() for text in written}
+    assert len(rows) == 32 * 4
+    assert all(row["text"] in whole or row["finish"] == "length" for row in rows)
 
 
 @pytest.fixture

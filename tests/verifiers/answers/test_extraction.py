@@ -9,6 +9,7 @@ from assay.verifiers.answers.extraction import (
     find_final_answer,
     find_first_number,
     find_last_number,
+    find_unmarked_answer,
     measure_depth,
 )
 
@@ -371,3 +372,19 @@ def test_a_megabyte_made_to_hold_it_up_is_read_in_linear_time(piece):
     began = time.process_time()
     find_final_answer(text, finished=True)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "So it is **12**.",
+        "We add them.\n12",
+        "so \\boxed{12",
+        "<think>We add them.\n**12**",
+        "It is done.",
+        "a\n\n$x=2$",
+    ],
+)
+def test_the_answer_of_a_finished_text_without_a_mark_can_be_asked_for_alone(text):
+    assert find_final_answer(text) is None
+    assert find_unmarked_answer(text) == find_final_answer(text, finished=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from assay.verifiers.math import symbolic
 from assay.verifiers.math.symbolic import compare_latex, evaluate_number, is_readable, relation_ratio
 
 
@@ -60,3 +61,22 @@ def test_only_what_has_no_letters_has_a_value():
 def test_a_number_too_large_to_work_out_raises():
     with pytest.raises(OverflowError):
         evaluate_number("9^{9^{9^{9}}}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "depends"),
+    [
+        ("x+1", "5", True),
+        ("x+y", "2x", True),
+        ("\\sin^2 x + \\cos^2 x", "1", False),  # simplifying tells that it does not
+        ("5", "x", False),
+        ("\\sum_{k=1}^{9} x^k", "1", False),  # left to what works sums out
+    ],
+)
+def test_an_expression_depends_on_a_letter_where_its_value_changes_with_it(one, other, depends):
+    assert symbolic._depends_on_more(symbolic._parse_latex(one), symbolic._parse_latex(other)) == depends
+
+
+def test_expressions_of_unlike_letters_are_equal_only_where_the_letters_drop_out():
+    assert compare_latex("\\sin^2 x + \\cos^2 x", "1") == (True, True)
+    assert compare_latex("x+1", "y+1") == (False, False)

@@ -144,7 +144,7 @@ def test_trl_s_own_accuracy_reward_runs_unchanged(case: Case) -> None:
 
 def test_a_signature_that_the_trainer_does_not_call_is_refused_by_name(folder: Path) -> None:
     place = folder / "verl_reward.py"
-    with pytest.raises(ConfigError, match=r"takes \(prompt, answer\); verl calls it with data_source"):
+    with pytest.raises(ConfigError, match=r"is other_words\(prompt, answer\); verl calls other_words\(data_source"):
         wrap_plugin(f"verl:{place}:other_words", build_part("verifier", f"verl:{place}:other_words"))
     name = f"trl:{folder / 'trl_reward.py'}:token_reward"
     with pytest.raises(ConfigError, match="reads completion_ids"):

@@ -27,7 +27,7 @@ app = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)
 ]
-Tool = Annotated[str, typer.Option("--from", metavar="TOOL", help="verl, trl or jsonl.")]
+Tool = Annotated[str, typer.Option("--from", metavar="TOOL", help="verl, trl, verifiers, nemo_gym or jsonl.")]
 PolicyName = Annotated[
     str,
     typer.Option(

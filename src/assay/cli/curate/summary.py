@@ -135,8 +135,9 @@ def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
 
 def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
     spent, lake = result["spent"], result["lake"]
+    generated = "tokens of a recording replayed, none generated," if spent["replayed"] else "tokens generated"
     console.print(
-        f"\nspent now: {spent['tokens']} tokens generated in {spent['samples']} attempts, {spent['seconds']} s",
+        f"\nspent now: {spent['tokens']} {generated} in {spent['samples']} attempts, {spent['seconds']} s",
         markup=False,
     )
     if result["queries"]:

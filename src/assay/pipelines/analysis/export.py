@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import pyarrow as pa
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
 from assay.core.parts import build_part
-from assay.core.types import Label, Problem
-from assay.pipelines.analysis.export_files import add_columns, write_reward_files
+from assay.core.types import Label, Problem, SamplingConfig
+from assay.pipelines.analysis.export_files import add_columns, write_curriculum, write_reward_files
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
@@ -67,6 +67,7 @@ def export(
     if filtered and gone:
         _write_rows(inner / f"filtered.{suffix}", add_columns(part.rows(gone), gone, columns))
     write_reward_files(context, part, inner, chosen)
+    write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
             part.card(chosen, gone if filtered else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
@@ -189,7 +190,35 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
         histogram,
         [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],
         {row["source"]: row["licence"] or "" for row in sources},
+        licence=context.config.export.licence,
+        sampling=_sampling(context),
+        benchmarks=_benchmarks(context),
+        **_spent(context),
     )
+
+
+def _sampling(context: RunContext) -> dict[str, Any]:
+    """Return how the policy was asked: the settings that are not at their defaults, and those that always matter."""
+    sampler = asdict(context.config.policy.sampler)
+    default = asdict(SamplingConfig())
+    always = ("temperature", "max_tokens", "template")
+    return {name: value for name, value in sampler.items() if name in always or value != default[name]}
+
+
+def _benchmarks(context: RunContext) -> list[str]:
+    """Return the names of what the pool was decontaminated against."""
+    clean = context.config.clean
+    tables = clean.settings.get("contaminated", {}).get("against", ()) if "contaminated" in clean.filters else ()
+    return [str(table.get("name") or table.get("path") or table.get("paths") or table.get("part")) for table in tables]
+
+
+def _spent(context: RunContext) -> dict[str, int]:
+    """Return the policy's stored attempts under its sampling settings, and their tokens."""
+    return context.lake.rows(
+        "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts "
+        "WHERE policy = ? AND sampler = ? AND step IS NULL",
+        [context.policy.revision, context.config.policy.sampler.id],
+    )[0]
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

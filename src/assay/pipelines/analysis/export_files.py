@@ -8,8 +8,12 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ExportRow, Row
-from assay.core.parts import find_file, is_outside
+from assay.core.parts import build_part, find_file, is_outside
+from assay.core.ports import AdaptiveCurriculum
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
+from assay.pipelines.data.pool import queries_of, scored_pool
+from assay.pipelines.stages.order import selected
 
 FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
 
@@ -52,6 +56,33 @@ def write_reward_files(context: RunContext, part: Any, folder: Path, rows: Seque
     for name in files:
         if Path(name).name == "reward.py":
             _write_settings(context, (folder / name).parent, {row.verifier: row.verifier_version for row in rows})
+
+
+def write_curriculum(context: RunContext, results: StageResults, part: Any, folder: Path) -> None:
+    """Write the state from which an online curriculum begins in the trainer, where curriculum and trainer have one.
+
+    Raises:
+        ConfigError: the curriculum needs vectors, which do not travel.
+    """
+    config, files = context.config.arrange, getattr(part, "sampler_files", {})
+    curriculum = build_part("curriculum", config.curriculum, config.settings)
+    if not files or not isinstance(curriculum, AdaptiveCurriculum):
+        return
+    if "vectors" in curriculum.needs:
+        raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which an export does not carry")
+    kept = selected(context, results.rows_of("select"))
+    pool, _ = scored_pool(context, results, curriculum.needs, kept, queries_of(curriculum))
+    content = {
+        "curriculum": config.curriculum,
+        "settings": config.settings,
+        "seed": config.seed,
+        "ids": list(pool.ids),
+        "columns": {name: values.tolist() for name, values in pool.columns.items()},
+        "cluster": None if pool.cluster is None else pool.cluster.tolist(),
+    }
+    (folder / "curriculum.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _write_settings(context: RunContext, folder: Path, versions: dict[str, str]) -> None:

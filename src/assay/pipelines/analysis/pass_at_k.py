@@ -131,7 +131,7 @@ def _correct(
     groups: dict[Any, list[int]] = {}
     for row, id_ in enumerate(ids):
         verifier = labels[id_].verifier
-        sample = find_sample(samples, f"{verifier}@{context.judge.version(verifier)}", sources[id_])
+        sample = find_sample(samples, context.verifier_version(verifier), sources[id_])
         groups.setdefault(sample, []).append(row)
     if None in groups:
         return {}

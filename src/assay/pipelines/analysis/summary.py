@@ -66,6 +66,7 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     values["spent"] = {
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
+        "replayed": bool(getattr(type(context.engine), "recorded", False)),  # then no token was generated
         "seconds": round(context.meter.seconds, 1),
     }
     return values

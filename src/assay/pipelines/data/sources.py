@@ -4,6 +4,7 @@ from assay.core.config import Config, SourceConfig
 from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.derived import StoredDerivations
 from assay.verifiers.outside.plugins import load_verifier
 
 
@@ -20,6 +21,8 @@ def build_source(context: RunContext, config: SourceConfig) -> Source:
     source: Source = build_part("source", config.part, config.settings)
     if hasattr(source, "relative_to"):
         source = source.relative_to(context.config.folder)
+    if hasattr(source, "from_lake"):
+        source = source.from_lake(StoredDerivations(context.lake))
     for notice in getattr(source, "notices", tuple)():
         if notice not in context.warned:
             context.warned.add(notice)

@@ -94,9 +94,7 @@ def _group_by_sample(
     samples, groups = load_samples(context), dict[MarkedSample, list[Score]]()
     for score in scores:
         verifier = labels[score.problem_id].verifier
-        sample = find_sample(
-            samples, f"{verifier}@{context.judge.version(verifier)}", problems[score.problem_id].source
-        )
+        sample = find_sample(samples, context.verifier_version(verifier), problems[score.problem_id].source)
         if sample is not None and score.beta_a is not None and score.prior:
             groups.setdefault(sample, []).append(score)
     return list(groups.items())

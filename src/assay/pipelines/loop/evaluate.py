@@ -105,7 +105,7 @@ def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSam
         return None
     verifier = next(iter(verifiers))
     source = next(iter(sources)) if len(sources) == 1 else ""
-    return find_sample(load_samples(context), f"{verifier}@{context.judge.version(verifier)}", source)
+    return find_sample(load_samples(context), context.verifier_version(verifier), source)
 
 
 def points(policies: Sequence[tuple[str, Counted]], sample: MarkedSample | None = None) -> list[dict[str, Any]]:

@@ -181,14 +181,16 @@ def run_training(context: RunContext, kind: str = "grpo", *, resume: bool = Fals
     Raises:
         ConfigError: the curriculum or the rows are not there, or nothing to resume.
     """
-    from assay.pipelines.stages.train import unfinished
+    from assay.pipelines.stages.train import Train, unfinished
 
     stage = plan_training(context, kind)
     result = stage.finished()
-    if resume and result is None and not unfinished(context, stage.key.rows):
+    shorter = isinstance(stage, Train) and stage.shorter_state() is not None
+    if resume and result is None and not (shorter or unfinished(context, stage.key.rows)):
         command = "run" if kind == "grpo" else kind
         raise ConfigError(
-            f"nothing to resume: this plan's training has kept no state yet; `train {command} PLAN` starts it"
+            f"nothing to resume: this plan's training has kept no state yet; `train {command} PLAN` starts it. A "
+            "finished training goes on to more train.steps where train.keep_state = true kept its last state"
         )
     return result or run_planned(stage)
 

@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, EngineError, EvidenceError, Stopped
@@ -41,10 +40,11 @@ from assay.pipelines.context import remote_model
 from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
+from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
-from assay.pipelines.sampling.rewards import AttemptRewards, term_rows
+from assay.pipelines.sampling.respondents import count_stored
+from assay.pipelines.sampling.rewards import AttemptRewards
 from assay.pipelines.sampling.truncation import Cutter
-from assay.stores.tables import schema
 
 NOT_IN_ROLLOUTS = ("logprobs", "token_ids", "fault", "stopped", "refused")  # what the table has no column for
 REFUSALS_SHOWN = 3  # different texts
@@ -176,6 +176,10 @@ class StoredRollouts:
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
 
+    def count_of(self, policy: str) -> dict[str, Counts]:
+        """Count another policy's stored attempts, as `count_stored` does."""
+        return count_stored(self.context, self.labels, policy)
+
     @property
     def reward_bounds(self) -> tuple[float, float]:
         """The least and the most that a reward can be, by `grade.reward_range` and `[train.reward]`."""
@@ -183,7 +187,7 @@ class StoredRollouts:
 
     def attempt_rewards(self, n_attempts: Mapping[str, int]) -> dict[str, GradedAttempts]:
         """Return the rewards of each problem's first attempts; {} where all are 1 for correct and 0 for all else."""
-        return self._rewards.read(self._samples, n_attempts)
+        return self._rewards.read(self._samples, n_attempts, self._rollout_id)
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
@@ -457,53 +461,6 @@ def commit(context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[
     context.lake.append(attempt_tables(context, rollouts, verdicts), run=context.run)
 
 
-def attempt_tables(
-    context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]
-) -> dict[str, pa.Table]:
-    """Return the rows of attempts by the name of their table: rollouts, completions and verdicts."""
-    texts = {"text": [storable(rollout.text) for rollout in rollouts]}
-    tables = {
-        "rollouts": columns("rollouts", rollouts, context.run),
-        "completions": columns("completions", rollouts, context.run, texts),
-    }
-    terms = term_rows(context, rollouts)
-    tables |= (
-        {"reward_terms": pa.Table.from_pylist(_with_run(terms, context.run), schema("reward_terms"))} if terms else {}
-    )
-    return {**tables, "verdicts": verdict_table(verdicts, context.run)}
-
-
-def _with_run(rows: Sequence[Mapping[str, object]], run: str) -> list[dict[str, object]]:
-    return [{**row, "run": run} for row in rows]
-
-
-def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:
-    """Return verdicts as rows of `verdicts`, with answers that Parquet can hold."""
-    return columns("verdicts", verdicts, run, {"extracted": [storable(verdict.extracted) for verdict in verdicts]})
-
-
-def columns(name: str, objects: Sequence[Any], run: str, ready: Mapping[str, list[Any]] | None = None) -> pa.Table:
-    """Make rows of objects, column by column, which takes a third of the time of row by row.
-
-    Args:
-        name: of the table in the lake.
-        objects: one per row, all of one class with slots.
-        run: id of the run.
-        ready: columns that are no attribute of the objects.
-
-    Returns:
-        The rows in the table's schema; a column that is neither an attribute nor in `ready` is null.
-    """
-    values = {"run": [run] * len(objects), **(ready or {})}
-    fields, attributes = schema(name), type(objects[0]).__slots__ if objects else ()
-    for field_name in fields.names:
-        if field_name not in values:
-            values[field_name] = (
-                list(map(attrgetter(field_name), objects)) if field_name in attributes else [None] * len(objects)
-            )
-    return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
-
-
 def judged_before(context: RunContext, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return the latest (strict, lenient) outcome of each rollout that has a verdict, by rollout id."""
     return {row["rollout_id"]: (row["strict"], row["lenient"]) for row in context.lake.rows(BEFORE, [list(ids)])}
@@ -529,11 +486,6 @@ def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """Make a rollout of a row of `rollouts` that is joined with its text."""
     return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in NOT_IN_ROLLOUTS})
-
-
-def storable(text: str) -> str:
-    """Replace lone surrogates, which a broken completion may hold but Parquet cannot, by "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
 
 
 def settings_of(sampler: SamplingConfig) -> str:

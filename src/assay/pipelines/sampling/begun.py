@@ -9,7 +9,8 @@ from assay.core.errors import Stopped
 from assay.core.types import GradingCase, Label, Problem, Request, Rollout, SamplingConfig
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempts import settings_of, storable
+from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempts import settings_of
 
 PAID = """
 SELECT id, text, tokens, ended FROM continuations

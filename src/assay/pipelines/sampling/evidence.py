@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.core.errors import ConfigError, suggest_names
+from assay.core.errors import ConfigError
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Counts, GradedAttempts, Label, Score, StoredAttempt
 from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.sampling.respondents import find_respondent, verdict_parameters
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers
 
@@ -25,10 +26,6 @@ ATTEMPTS = f"""
 SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id
 WHERE r.policy = ? AND r.sampler = ?
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
-"""
-RESPONDENT = """
-SELECT policy, sampler FROM attempts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
-GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 RESPONSES = f"""
 SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome,
@@ -85,14 +82,14 @@ class StoredEvidence:
             ConfigError: the store knows no such policy.
         """
         if policy:
-            respondent = list(find_respondent(self.context, policy))
+            respondent = find_respondent(self.context, policy)
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)
             self.attempts.stopped = self.attempts.stopped or drawn.stopped
             respondent = [drawn.policy.revision, drawn.sampler.id]
         rows = self.context.lake.rows(
-            ATTEMPTS, [self.context.mode, *_verdict_parameters(self.context, self.attempts.labels), *respondent]
+            ATTEMPTS, [self.context.mode, *verdict_parameters(self.context, self.attempts.labels), *respondent]
         )
         attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
         for row in rows:
@@ -104,7 +101,7 @@ class StoredEvidence:
         """Count outcomes by respondent (a policy under a sampler) and problem; rollouts of training are left out."""
         responses: dict[str, dict[str, Counts]] = {}
         for row in self.context.lake.rows(
-            RESPONSES, [self.context.mode, *_verdict_parameters(self.context, self.attempts.labels)]
+            RESPONSES, [self.context.mode, *verdict_parameters(self.context, self.attempts.labels)]
         ):
             if row["problem_id"] in self.attempts.problems:
                 by_problem = responses.setdefault(row["respondent"], {})
@@ -112,20 +109,6 @@ class StoredEvidence:
                     row["outcome"], row["n"]
                 )
         return responses
-
-
-def find_respondent(context: RunContext, policy: str) -> tuple[str, str]:
-    """Return a policy's revision by its name or revision, and the sampler under which it has the most attempts.
-
-    Raises:
-        ConfigError: no attempts of such a policy are stored.
-    """
-    respondents = context.lake.rows(RESPONDENT, [policy, policy])
-    if not respondents:
-        known = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
-        names = {name for row in known for name in row.values()}
-        raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
-    return respondents[0]["policy"], respondents[0]["sampler"]
 
 
 def evidence_for(context: RunContext, attempts: StoredRollouts, part: Any, scoring: str) -> Drawing:
@@ -143,7 +126,7 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
         return [stored[0]["n"], stored[0]["last"]]
     if "count_responses" not in getattr(part, "needs", ()):
         return []
-    rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
+    rows = context.lake.rows(RESPONSES, [context.mode, *verdict_parameters(context, labels)])
     own = (context.policy.revision, context.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
@@ -249,12 +232,6 @@ def _attempt_tokens(context: RunContext, plain: StoredRollouts, n: int, ids: set
         "QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ?)"
     )
     return int(context.lake.rows(query, [plain.policy.revision, plain.sampler.id, sorted(ids), n])[0]["n"])
-
-
-def _verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
-    """Return the parameters of VERDICTS after the mode: ids of present labels, and verifiers with their versions."""
-    versions = {context.verifier_version(label.verifier) for label in labels.values()}
-    return [sorted(label.id for label in labels.values()), sorted(versions)]
 
 
 def _to_attempt(row: Mapping[str, Any]) -> StoredAttempt:

@@ -12,7 +12,8 @@ from assay.core.identity import content_id
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import Request, Rollout
 from assay.maths.allocation.trial_queue import TrialQueue
-from assay.pipelines.sampling.attempts import Samples, StoredRollouts, storable
+from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempts import Samples, StoredRollouts
 
 
 class QueuedRollouts(StoredRollouts):

@@ -5,7 +5,7 @@ missing is worked out from the stored texts.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from assay.core.identity import content_id
 from assay.core.rewards import RewardTerms
@@ -23,8 +23,7 @@ WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND (?::VARCHAR IS NULL OR r
 GROUP BY ALL ORDER BY r.id
 """
 TERMS = """
-SELECT r.problem_id, r.sample, e.term, any_value(e.value) AS value FROM attempts r
-JOIN reward_terms e ON e.rollout_id = r.id
+SELECT r.id, e.term, any_value(e.value) AS value FROM attempts r JOIN reward_terms e ON e.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
   AND e.term || ' ' || e.version IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL
 """
@@ -45,7 +44,7 @@ class AttemptRewards:
         self.context, self.policy, self.sampler = context, policy, sampler
         self.terms = context.config.train.reward.terms
         self._graded: dict[Sample, float] = {}  # the verifier's rewards that are not 1 for correct or 0 for all else
-        self._values: dict[Sample, dict[str, float]] = {}  # of the other terms
+        self._values: dict[str, dict[str, float]] = {}  # of the other terms, by rollout id
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -65,34 +64,37 @@ class AttemptRewards:
         self.note(rollout.problem_id, rollout.sample, counted.outcome, counted.reward)
 
     def read(
-        self, samples: Mapping[str, Mapping[int, tuple[Outcome | None, int]]], n_attempts: Mapping[str, int]
+        self,
+        samples: Mapping[str, Mapping[int, tuple[Outcome | None, int]]],
+        n_attempts: Mapping[str, int],
+        rollout_id: Callable[[str, int], str],
     ) -> dict[str, GradedAttempts]:
         """Return the rewards of each problem's first attempts.
 
         Args:
             samples: outcome and tokens by problem id and sample index.
             n_attempts: attempts by problem id.
+            rollout_id: gives the id of an attempt, by problem id and sample index.
 
         Returns:
             {} where every reward is 1 for correct and 0 for all else.
         """
         if not self._graded and not self.terms.key:
             return {}
-        self._read_terms(
-            [id_ for id_ in n_attempts if any((id_, sample) not in self._values for sample in samples[id_])]
-        )
+        ids = {(id_, sample): rollout_id(id_, sample) for id_ in n_attempts for sample in samples[id_]}
+        self._read_terms(sorted({id_ for (id_, _), key in ids.items() if key not in self._values}))
         sources = self._sources(n_attempts)
         rewards = {}
         for id_, n in n_attempts.items():
             first = sorted(samples[id_])[:n]
             outcomes = [(sample, outcome) for sample in first if (outcome := samples[id_][sample][0]) in GRADED]
-            pairs = tuple((self._total(id_, sample, outcome), outcome) for sample, outcome in outcomes)
+            pairs = tuple((self._total((id_, s), ids[id_, s], outcome), outcome) for s, outcome in outcomes)
             rewards[id_] = GradedAttempts(sources.get(id_, ""), pairs)
         return rewards
 
-    def _total(self, id_: str, sample: int, outcome: Outcome) -> float:
-        correctness = self._graded.get((id_, sample), float(outcome == "correct"))
-        return self.terms.total(correctness, self._values.get((id_, sample), {}))
+    def _total(self, sample: Sample, rollout: str, outcome: Outcome) -> float:
+        correctness = self._graded.get(sample, float(outcome == "correct"))
+        return self.terms.total(correctness, self._values.get(rollout, {}))
 
     def _read_terms(self, ids: Sequence[str]) -> None:
         """Read the terms of these problems' attempts, after working out those that are not stored."""
@@ -102,7 +104,7 @@ class AttemptRewards:
         store_missing_terms(self.context, ids, {self.sampler: cap}, policy=self.policy)
         wanted = [f"{name} {self.terms.version(name, cap)}" for name in self.terms.extra]
         for row in self.context.lake.iterate_rows(TERMS, [self.policy, self.sampler, list(ids), wanted]):
-            self._values.setdefault((row["problem_id"], row["sample"]), {})[row["term"]] = row["value"]
+            self._values.setdefault(row["id"], {})[row["term"]] = row["value"]
 
     def _sources(self, ids: Mapping[str, int]) -> dict[str, str]:
         query = "SELECT id, source FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"

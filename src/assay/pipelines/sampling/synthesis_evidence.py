@@ -15,8 +15,8 @@ from assay.pipelines.data.problems import problems_by_id, side_ids, some_of_side
 from assay.pipelines.data.trees import iterate_searched
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.begun import complete_begun
-from assay.pipelines.sampling.evidence import find_respondent
 from assay.pipelines.sampling.queued import QueuedRollouts
+from assay.pipelines.sampling.respondents import find_respondent
 
 COUNTS = """
 SELECT problem_id, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id
@@ -51,7 +51,8 @@ class LakeEvidence:
             ConfigError: the lake knows no policy of the name in `synthesize.policy`.
         """
         if self.context.config.synthesize.policy:
-            return find_respondent(self.context, self.context.config.synthesize.policy)
+            policy, sampler = find_respondent(self.context, self.context.config.synthesize.policy)
+            return policy, sampler
         return self.context.engine.policy.revision, self.sampler(changes).id
 
     def counts(self) -> Mapping[str, Counts]:

@@ -10,7 +10,7 @@ from assay.core.types import GradingCase, Label, Message, Request, Rollout
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.graded import wanted_verdicts
 from assay.pipelines.data.problems import problems_by_id, side_labels, to_row
-from assay.pipelines.sampling.attempts import storable
+from assay.pipelines.sampling.attempt_rows import storable
 from assay.pipelines.sampling.synthesis_evidence import LakeEvidence
 
 OUTCOMES = """

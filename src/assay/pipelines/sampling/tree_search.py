@@ -33,7 +33,8 @@ from assay.maths.search.tree import (
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempts import COMMIT_S, settings_of, storable
+from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempts import COMMIT_S, settings_of
 
 STORED = """
 SELECT s.id, s.problem_id, s.iterations, s.solved_at, s.tokens, n.visits, n.n_correct, n.n_wrong, n.n_truncated

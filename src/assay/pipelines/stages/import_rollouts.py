@@ -25,7 +25,8 @@ from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
-from assay.pipelines.sampling.attempts import storable
+from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.stages.foreign_rows import flatten_row
 from assay.stores.lake import Lake
 
 # Tool -> what is read -> the columns that may hold it, of which the first one with a value counts.
@@ -42,6 +43,18 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "reward": ("reward",),
         "step": ("step",),
         "advantage": ("advantage",),
+    },
+    "verifiers": {  # traces.jsonl, flattened
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+    },
+    "nemo_gym": {  # rollouts, flattened
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
     },
     "jsonl": {
         "prompt": ("prompt", "messages", "question", "problem"),
@@ -358,7 +371,7 @@ def read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
         raise ConfigError(f"{folder} holds no .jsonl and no .parquet file")
     for path in paths:
         for line, row in enumerate(_rows(path), 1):
-            yield path, line, row
+            yield from ((path, line, attempt) for attempt in flatten_row(row))
 
 
 def _rows(path: Path) -> Iterable[dict[str, Any]]:

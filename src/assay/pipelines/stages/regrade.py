@@ -7,7 +7,8 @@ from assay.core.types import GradingCase, Label, Verdict
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, VerdictChanges
 from assay.pipelines.data.problems import cleaned
-from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts, verdict_table
+from assay.pipelines.sampling.attempt_rows import verdict_table
+from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts
 from assay.pipelines.sampling.rewards import store_missing_terms, token_caps
 
 CHUNK = 2_000  # rollouts per commit, and the most that a killed process loses

@@ -11,14 +11,14 @@ from assay.core.identity import content_id
 from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.objective_signal import signal_key, with_signal
 from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
-from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.sampling.attempts import StoredRollouts, settings_of
 from assay.pipelines.sampling.evidence import (
     compare_with_attempts,
     evidence_for,
@@ -182,6 +182,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
     _warn_of_empty_intervals(context, scores)
+    _warn_of_threshold(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     corrected = _correct(context, scores, attempts)
     rows = [
@@ -253,6 +254,17 @@ def _row(
     return {"id": score_id(content), **content}
 
 
+def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
+    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards are."""
+    graded = [score for score in scores if score.rewards]
+    highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
+    if graded and not any(score.counts.correct for score in scores):
+        context.reporter.warn(
+            f"rewards are graded, up to {highest:g}, and no attempt is correct: all pass rates are alike, and gates by right "
+            "answers keep nothing. `correct_at` in [grade.settings.VERIFIER] says from which reward on an answer is correct"
+        )
+
+
 def _warn_of_empty_intervals(context: RunContext, scores: Sequence[Score]) -> None:
     """Warn of a scorer from outside whose scores all say that nothing is known, which leaves all problems unscored."""
     name = context.config.score.scorer
@@ -275,5 +287,18 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
         context.reporter.warn(
             f"{others[0]['n']} stored rollouts of this policy were made under another sampler "
             f"({others[0]['sampler']}): a pass rate under another prompt or temperature is another quantity, "
-            "so all samples are drawn afresh"
+            f"so all samples are drawn afresh{_hint_at_extension(context, others[0]['sampler'])}"
         )
+
+
+def _hint_at_extension(context: RunContext, sampler: str) -> str:
+    """Return how the stored attempts may serve, where they were sampled alike but for a shorter cap; else ""."""
+    rows = context.lake.rows("SELECT settings FROM sampling_configs WHERE id = ?", [sampler])
+    settings, now = parse_json(rows[0]["settings"]) if rows else {}, parse_json(settings_of(context.sampler))
+    shorter = int(settings.get("max_tokens", now["max_tokens"]))
+    if shorter >= now["max_tokens"] or {**settings, "max_tokens": now["max_tokens"]} != now:
+        return ""
+    return (
+        f"; only their cap is shorter: `curate extend PLAN --set policy.max_tokens={shorter} "
+        f"--max-tokens {now['max_tokens']}` lets them count, and continues those that it cut"
+    )

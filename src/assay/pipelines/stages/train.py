@@ -15,13 +15,14 @@ from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Policy, Rollout, Verdict
 from assay.engines.models import registry
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
-from assay.pipelines.sampling.attempts import attempt_tables
+from assay.pipelines.sampling.attempt_rows import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
+from assay.training.checkpoints.resume import COMPLETE_FILE
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
@@ -29,12 +30,23 @@ from assay.training.trainer.run import rank_and_world_size
 from assay.training.trainer.settings import LATER_SETTINGS, TrainingSettings
 
 # Settings that do not change what is learnt.
-ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
+ELSEWHERE = {
+    "output",
+    "save_every",
+    "keep_state",
+    "eval_every",
+    "eval_samples",
+    "eval_problems",
+    "report_to",
+    "vllm_url",
+}
 FLUSH_S = 5.0  # the longest that rollouts of a step wait for their commit, unless the next step takes longer
 STORED = """
 SELECT policy FROM (SELECT policy FROM rollouts UNION SELECT policy FROM train_metrics)
 WHERE policy IN (SELECT unnest(?::VARCHAR[]))
 """
+# Settings of schedules that are stretched over all steps, with the values at which they are none.
+SPAN_ALL_STEPS = {"learning_rate_end": 1.0, "beta_rule": "constant", "average": 0.0}
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -64,6 +76,31 @@ class Train(Stage):
         helper = self.teacher and self.teacher.id
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
 
+    def with_steps(self, steps: int) -> "Train":
+        """Return the stage of the same training with another number of steps."""
+        config = self.context.config
+        other = config.model_copy(update={"train": config.train.model_copy(update={"steps": steps})})
+        return Train(self.context.beside(other), self.inputs)
+
+    def shorter_state(self) -> Path | None:
+        """Return the last state of the longest finished training that differs from this one in having fewer steps.
+
+        Where a schedule depends on the number of steps (`SPAN_ALL_STEPS`), a longer training is another one from its
+        first step on, and goes on from none.
+        """
+        config = self.context.config.train
+        if any(getattr(config, name) != default for name, default in SPAN_ALL_STEPS.items()):
+            return None
+        rows = self.context.lake.rows("SELECT key, detail FROM stages WHERE stage = 'train'")
+        steps_by_key = {row["key"]: int(parse_json(row["detail"]).get("steps", 0)) for row in rows}
+        for steps in sorted({steps for steps in steps_by_key.values() if 0 < steps < config.steps}, reverse=True):
+            key = self.with_steps(steps).key
+            if steps_by_key.get(str(key)) == steps:
+                states = output_folder(self.context, key.rows).glob(f".run-*/checkpoint-{steps}")
+                if state := next((path for path in states if (path / COMPLETE_FILE).is_file()), None):
+                    return state
+        return None
+
     def remaining(self) -> Remaining:
         """Count the steps and rollouts of the whole training."""
         config = self.context.config.train
@@ -72,7 +109,7 @@ class Train(Stage):
 
     def run(self) -> StageResult:
         """Train, and store rollouts and measurements as they come."""
-        return _train(self.context, self.inputs, self.key, self.curriculum, self.teacher)
+        return _train(self.context, self.inputs, self.key, self.curriculum, self.teacher, self.shorter_state())
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
@@ -147,6 +184,7 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
         exclude={
             "output",
             "model",
+            "keep_state",
             "teacher",
             "reward",
             "demonstrations",
@@ -276,7 +314,12 @@ def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
 
 
 def _train(
-    context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
+    context: RunContext,
+    inputs: StageResults,
+    key: StageKey,
+    curriculum: Curriculum,
+    helper: Teacher | None,
+    begin_at: Path | None,
 ) -> StageResult:
     from assay.training.grpo import TrainingResult, train
 
@@ -322,4 +365,6 @@ def _train(
             mode=context.mode,
             stop=lambda: context.stop() or bool(context.limit_reached()),
             on_saved=finish,
+            begin_at=begin_at,
+            keep_state=config.keep_state,
         )

@@ -12,6 +12,7 @@ from assay.core.ports import RolloutProvider, WaveProvider
 from assay.core.types import Counts, Outcome, Score
 from assay.maths.allocation.adaptive_allocation import PoolEvidence
 from assay.maths.allocation.embedding_prior import fit_embedding_prior
+from assay.maths.beta.paired_rates import fit_joint_rates, prior_given
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
@@ -37,8 +38,9 @@ class PassRate:
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
-    `predicted` from each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the
-    numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
+    `predicted` from each problem's vector by a ridge fitted on other problems' outcomes; `policy:NAME` from the stored
+    attempts of another policy of the lake, such as the checkpoint before, through what both policies' counts show of
+    each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
     too ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will
@@ -57,7 +59,8 @@ class PassRate:
     """
 
     n: Count = 8  # attempts per problem, of the fixed design
-    prior: Literal["jeffreys", "uniform", "fitted", "predicted"] = "jeffreys"
+    # jeffreys, uniform, fitted, predicted, or policy:NAME, another policy of the lake
+    prior: Annotated[str, Field(pattern=r"^(jeffreys|uniform|fitted|predicted|policy:.+)$")] = "jeffreys"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
     truncated: Literal["masked", "wrong"] = "masked"
     at_length: Count | None = None  # tokens; None = the sampling configuration's own limit
@@ -89,7 +92,12 @@ class PassRate:
     @property
     def joint(self) -> bool:
         """Whether a problem's score depends on the others: the pool decides its attempts or its prior."""
-        return self.design != "fixed" or self.prior in ("fitted", "predicted")
+        return self.design != "fixed" or self.prior not in PRIORS
+
+    @property
+    def against(self) -> str:
+        """The other policy whose attempts the prior reads; "" = none."""
+        return self.prior.removeprefix("policy:") if self.prior.startswith("policy:") else ""
 
     @property
     def apart(self) -> bool:
@@ -212,6 +220,12 @@ class PassRate:
             return ZeroInflatedBeta.of(*PRIORS[self.prior])
         if self.prior == "fitted" or len(ids) < 2:
             return fit_rate_prior(evidence.correct, evidence.wrong)
+        if self.against:
+            counts = cast(WaveProvider, attempts).count_of(self.against)
+            graded = ((counts[id_].correct, self._wrong(counts[id_])) if id_ in counts else (0, 0) for id_ in ids)
+            reference = np.array(list(graded), dtype=np.int64)
+            joint = fit_joint_rates(reference, np.stack([evidence.correct, evidence.wrong], axis=1))
+            return prior_given(joint, reference)
         vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
         return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 

@@ -75,7 +75,18 @@ def find_final_answer(text: str, *, finished: bool = False) -> ExtractedAnswer |
         if location
         else _read_whole(visible_text) or (_find_unmarked(visible_text) if finished else None)
     )
-    return answer._replace(doubt=answer.doubt or "inside an open thought") if in_thought and answer else answer
+    return _doubt_thought(answer) if in_thought and answer else answer
+
+
+def find_unmarked_answer(text: str) -> ExtractedAnswer | None:
+    """Find what `find_final_answer` finds in a finished text in which it finds nothing otherwise."""
+    visible_text, in_thought = strip_thinking(text)
+    answer = _find_unmarked(visible_text)
+    return _doubt_thought(answer) if in_thought and answer else answer
+
+
+def _doubt_thought(answer: ExtractedAnswer) -> ExtractedAnswer:
+    return answer._replace(doubt=answer.doubt or "inside an open thought")
 
 
 def find_last_number(text: str) -> str:

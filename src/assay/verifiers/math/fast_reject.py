@@ -17,7 +17,7 @@ ELEMENT_TOLERANCE = 4e-6  # the same for elements of sets, which Math-Verify rou
 def expressions_differ(gold: Any, answer: Any) -> bool:
     """Return whether two sympy expressions have values far apart at one point of their symbols."""
     numbers = evaluate_at_point(gold, answer)
-    return numbers is not None and _is_far(numbers[0], numbers[1], EXPRESSION_TOLERANCE)
+    return numbers is not None and is_far(numbers[0], numbers[1], EXPRESSION_TOLERANCE)
 
 
 def sets_differ(gold: Any, answer: Any) -> bool:
@@ -49,11 +49,12 @@ def _elements_differ(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
         return False
     left_numbers, right_numbers = numbers[: len(left)], numbers[len(left) :]
     return any(
-        all(_is_far(number, other, ELEMENT_TOLERANCE) for other in other_side)
+        all(is_far(number, other, ELEMENT_TOLERANCE) for other in other_side)
         for side, other_side in ((left_numbers, right_numbers), (right_numbers, left_numbers))
         for number in side
     )
 
 
-def _is_far(left: Any, right: Any, tolerance: float) -> bool:
+def is_far(left: Any, right: Any, tolerance: float) -> bool:
+    """Return whether two values differ by more than a share of their size, or of 1 where both are smaller."""
     return bool(abs(left - right) > tolerance * max(abs(left), abs(right), 1))

@@ -15,8 +15,8 @@ from assay.verifiers.answers.meaning import (
 )
 from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 from assay.verifiers.answers.units import Unit
-from assay.verifiers.math.closed_form import are_far_apart
 from assay.verifiers.math.comparison import MAYBE, NO, YES, Agreement, Comparison, NeedsProof, combine_all, squeeze
+from assay.verifiers.math.point_values import are_far_apart
 from assay.verifiers.math.symbolic import compare_latex
 
 _WORKING = re.compile(

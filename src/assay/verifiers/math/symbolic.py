@@ -10,13 +10,17 @@ from functools import lru_cache
 from typing import Any
 
 from assay.verifiers.answers.plain_text import END, TEXT
+from assay.verifiers.math.fast_reject import EXPRESSION_TOLERANCE, is_far
 from assay.verifiers.math.math_verify_patches import load_math_verify
 from assay.verifiers.math.numeric_check import evaluate_at_point, evaluate_difference, values_agree
+from assay.verifiers.math.overflow import explodes
 
 _COMPLEX = re.compile(r"(?<![A-Za-z\\])[ij](?![A-Za-z])")
 _LOG = re.compile(r"\\log(?![A-Za-z_])(?!\s*_)")
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)")
 _DANGLING = re.compile(r"[-+*/^_=<>,]\s*$|\\(?:cdot|times|div)\s*$|'")
+_SLOW = ("Sum", "Product", "Integral", "Limit", "Derivative")  # what sympy works out by terms, points or limits
+_MOVED = 3  # a letter is tried at a value and at three times as much
 _REAL_IMAGINARY = re.compile(r"\\i(?![A-Za-z])")
 
 
@@ -122,11 +126,27 @@ def _have_same_symbols(left: Any, right: Any) -> bool:
     """Return whether both depend on the same letters, once they are simplified: `x - x` depends on none."""
     if left.free_symbols == right.free_symbols:
         return True
-    if not left.free_symbols:
+    if not left.free_symbols or _depends_on_more(left, right) or _depends_on_more(right, left):
         return False
     sympy: Any = importlib.import_module("sympy")
     try:
         return bool(sympy.simplify(left).free_symbols == sympy.simplify(right).free_symbols)
+    except (TypeError, ValueError, AttributeError, NotImplementedError):
+        return False
+
+
+def _depends_on_more(one: Any, other: Any) -> bool:
+    """Return whether the value of one expression changes with a letter that the other lacks; False is no promise.
+
+    It spares simplifying both. Sums, integrals and the like may take long to work out and are left to that.
+    """
+    sympy: Any = importlib.import_module("sympy")
+    extra = sorted(one.free_symbols - other.free_symbols, key=str)
+    if not extra or one.has(*(getattr(sympy, name) for name in _SLOW)) or explodes(one):
+        return False
+    try:
+        near, far = evaluate_at_point(one), evaluate_at_point(one.subs(extra[0], _MOVED * extra[0]))
+        return near is not None and far is not None and is_far(near[0], far[0], EXPRESSION_TOLERANCE)
     except (TypeError, ValueError, AttributeError, NotImplementedError):
         return False
 

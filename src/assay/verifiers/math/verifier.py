@@ -6,7 +6,12 @@ from functools import lru_cache
 from typing import ClassVar
 
 from assay.core.types import GradingCase, Label, Problem, Verdict
-from assay.verifiers.answers.extraction import ExtractedAnswer, find_final_answer, measure_depth
+from assay.verifiers.answers.extraction import (
+    ExtractedAnswer,
+    find_final_answer,
+    find_unmarked_answer,
+    measure_depth,
+)
 from assay.verifiers.answers.meaning import (
     OptionLetter,
     QuantityValue,
@@ -70,6 +75,9 @@ WARM_UP_PAIRS = (  # one pair of each common kind; the first needs simplifying
     ("x<-4", r"\log_2 3"),
     (r"\binom{10^{3}}{3}", "(4!)!"),
     (r"\sqrt[3]{5}", r"2^{2^{3}}"),
+    ("x+3", r"\sum_{k=1}^{10^{2}} \frac{1}{k^2}"),
+    ("x+4", "(3!)!!"),
+    ("x+5", r"\int_0^{2} e^{x^{2}} dx"),
 )
 
 
@@ -113,12 +121,7 @@ class Math:
 
     def essence(self, case: GradingCase) -> str:
         """Return all that algebra reads of a text, so that equal answers to one problem are compared once."""
-        answer = find_final_answer(case.rollout.text)
-        value = None if answer else find_value_at_end(case.rollout.text)
-        answer_text = f"{answer.text} {answer.doubt}" if answer else f"{value.text} {value.certain}" if value else ""
-        last_answer = None if answer else find_final_answer(case.rollout.text, finished=True)
-        short_text = f"{_last_line(case.rollout.text)} {last_answer.text if last_answer else ''}" if not answer else ""
-        how = answer.how if answer else "end"
+        how, answer_text, short_text = _read_essence(case.rollout.text)
         return f"{case.problem.id} {how} {_uses_decimal_comma(case)} {answer_text} {short_text}"
 
     def suspect(self, row: GradingCase | Label) -> bool:
@@ -140,9 +143,17 @@ class Math:
         return None
 
     def _grade(self, case: GradingCase) -> Grade:
-        return _grade_by_form(case, unevaluated=self.unevaluated) or _grade_with_algebra(
-            case, unevaluated=self.unevaluated
-        )
+        return _grade_with_algebra(case, unevaluated=self.unevaluated)
+
+
+@lru_cache(4)  # it is asked for twice in a row
+def _read_essence(text: str) -> tuple[str, str, str]:
+    """Return how the answer of a text was found, the answer, and the short text at its end where none is marked."""
+    if answer := find_final_answer(text):
+        return answer.how, f"{answer.text} {answer.doubt}", ""
+    value, last_answer = find_value_at_end(text), find_unmarked_answer(text)
+    answer_text = f"{value.text} {value.certain}" if value else ""
+    return "end", answer_text, f"{_last_line(text)} {last_answer.text if last_answer else ''}"
 
 
 def _grade_by_form(case: GradingCase, *, unevaluated: bool) -> Grade | None:
@@ -326,7 +337,7 @@ def _grade_unmarked(gold: str, case: GradingCase, rules: Rules, *, prove: bool) 
     grade = _grade_end_value(gold, value, rules, prove=prove) if value else None
     if grade and (grade.right or grade.lenient):
         return grade
-    last_answer = find_final_answer(text, finished=True)
+    last_answer = find_unmarked_answer(text)
     same_text = last_answer is not None and tidy(last_answer.text) == tidy(gold)
     marked_agreement = (
         _compare_marked(gold, last_answer, rules, prove=prove)[0] if last_answer and not same_text else None
@@ -348,7 +359,7 @@ def _find_bold_option(text: str, line: str) -> str:
     letter = _BOLD_LETTER.search(line)
     if letter and line.count("**") == 2:
         return letter[1]
-    bold_answer = find_final_answer(text, finished=True)
+    bold_answer = find_unmarked_answer(text)
     return (
         bold_answer.text
         if bold_answer and bold_answer.how == "bold" and isinstance(read_meaning(bold_answer.text), OptionLetter)

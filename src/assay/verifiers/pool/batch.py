@@ -54,9 +54,12 @@ class WorkerBatch:
 
     def add(self, key: bytes, row: Any) -> None:
         """Add a row, and give it to a free worker; does not wait."""
-        self.queue.append(len(self.rows))
+        index = len(self.rows)
+        self.queue.append(index)
         self.rows.append((key, row))
         self._dispatch(1)
+        if self.queue and self.queue[-1] == index and self.suspect(row):
+            self.slow_rows.add(index)
         if self.queue and self.workers:
             self._collect(0.0)
 
@@ -66,7 +69,6 @@ class WorkerBatch:
         Raises:
             ConfigError: The verifier cannot be loaded.
         """
-        self.slow_rows = {index for index in self.queue if self.suspect(self.rows[index][1])}
         self.queue = deque(sorted(self.queue, key=lambda index: index not in self.slow_rows))
         while self.queue or any(worker.rows for worker in self.workers):
             self._dispatch(len(self.queue) // (2 * self.size))

@@ -1,8 +1,8 @@
-r"""Work out expressions of plain numbers in floating point, to tell far values apart without algebra.
+r"""Work out expressions of numbers and letters at one point in floating point, to tell unequal ones without algebra.
 
-Read are +, -, products, `/`, `\frac`, powers in braces, roots, `\pi` and brackets, and only where each reader would read
-the same: neither mixed numbers such as `1(2/3)` nor `1/2\pi`. What is left out, or cannot be trusted to a few digits, has no value here,
-and algebra decides. Nothing here ever says "equal".
+Read are +, -, products, `/`, `\frac`, powers in braces, roots, `\pi`, brackets and small letters that are no constants,
+and only where each reader would read the same: neither mixed numbers such as `1(2/3)` nor `1/2\pi`. What is left out, or
+cannot be trusted to a few digits, has no value here, and algebra decides. Nothing here ever says "equal".
 """
 
 import math
@@ -14,31 +14,38 @@ MAX_BRACKETS = 30  # that open
 MAX_VALUE = 1e9  # of every intermediate value: rounding errors stay far below the tolerance ...
 MIN_VALUE = 1e-3  # ... also behind a division, a root or a power, where an operand may not be smaller
 TOLERANCE = 1e-4  # relative difference, or absolute below 1, beyond which two values are unequal in any form
-_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[-+*/^(){}\[\]]")
-_FOREIGN = re.compile(r"[^-+*/^(){}\[\]0-9.\\A-Za-z\s]|(?<![\\A-Za-z])[A-Za-z]")  # in no expression that is read
-_TIMES, _OVER = frozenset((r"\cdot", r"\times", "*")), frozenset(("/", r"\div"))
-_OPENINGS = frozenset(("(", r"\pi", r"\sqrt", r"\frac"))  # what may follow a factor without a sign
+LETTERS = {  # neither e, i, j nor names of functions or of a differential
+    letter: 1.1 + math.sqrt(prime) / 4
+    for letter, prime in zip("abckmnpqrstuvwxyz", (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59))
+}
+_TOKEN = re.compile(rf"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[-+*/^(){{}}\[\]{''.join(LETTERS)}]")
+_OVER = frozenset(("/", r"\div"))
+_SIGNS = _OVER | {r"\cdot", r"\times", "*"}
+_FACTORS = frozenset(("(", r"\pi", r"\sqrt", r"\frac", *LETTERS))  # what may follow a factor without a sign
+_ENDS = frozenset(("+", "-", ")", "}", "]", ""))  # what ends a product
 
 
 def are_far_apart(gold: str, answer: str) -> bool:
-    r"""Return whether two expressions of plain numbers have clearly different values.
+    r"""Return whether two expressions have clearly different values at one point of their letters.
 
     >>> are_far_apart("28", r"\sqrt{34} + 3\sqrt{10}"), are_far_apart(r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt{2}}")
     (True, False)
+    >>> are_far_apart("x+1", "x+2"), are_far_apart("(x+1)^{2}", "x^{2}+2x+1")
+    (True, False)
     """
-    left = evaluate_closed_form(gold)
-    right = evaluate_closed_form(answer) if left is not None else None
+    left = evaluate_at_letters(gold)
+    right = evaluate_at_letters(answer) if left is not None else None
     return left is not None and right is not None and abs(left - right) > TOLERANCE * max(abs(left), abs(right), 1.0)
 
 
 @lru_cache(8192)  # golds and answers repeat
-def evaluate_closed_form(latex: str) -> float | None:
-    r"""Return the value of an expression of plain numbers; None for anything else.
+def evaluate_at_letters(latex: str) -> float | None:
+    r"""Return the value of an expression, its letters set to fixed numbers; None where it is not worked out.
 
-    >>> evaluate_closed_form(r"2\sqrt{9} - 1"), evaluate_closed_form("x + 1"), evaluate_closed_form(r"1\frac{1}{2}")
-    (5.0, None, None)
+    >>> evaluate_at_letters(r"2\sqrt{9} - 1"), evaluate_at_letters("x - x"), evaluate_at_letters(r"1\frac{1}{2}")
+    (5.0, 0.0, None)
     """
-    if len(latex) > MAX_CHARS or _FOREIGN.search(latex) or sum(map(latex.count, "({[")) > MAX_BRACKETS:
+    if len(latex) > MAX_CHARS or sum(map(latex.count, "({[")) > MAX_BRACKETS:
         return None
     tokens = _TOKEN.findall(latex)
     if "".join(tokens) != "".join(latex.split()):
@@ -70,22 +77,20 @@ class _Reader:
 
     def read_product(self) -> float:
         """Read factors, with signs between them or side by side."""
-        is_number = self.next_token[:1].isdigit()
-        value, divided = self.read_power(), False
-        while self.next_token and self.next_token not in ("+", "-", ")", "}", "]"):
-            token = self.next_token
-            if token in _OVER:
-                self.take_token()
-                value, divided = _check(value / _check_divisor(self.read_power())), True
-            elif token in _TIMES:
-                self.take_token()
-                value = _check(value * self.read_power())
-            elif token in _OPENINGS and not divided and not (is_number and token in (r"\frac", "(")):
-                value = _check(value * self.read_power())
-            else:
+        value, divided, numeral = 1.0, False, False
+        sign = "*"
+        while True:
+            if sign == "" and (divided or (numeral and self.next_token in (r"\frac", "("))):
                 raise _NotRead
-            is_number = False
-        return value
+            numeral = self.next_token[:1].isdigit() or self.next_token[:1] == "."
+            factor = self.read_power()
+            divided = divided or sign in _OVER
+            value = _check(value / _check_divisor(factor) if sign in _OVER else value * factor)
+            if self.next_token in _ENDS:
+                return value
+            if self.next_token not in _FACTORS and self.next_token not in _SIGNS:
+                raise _NotRead
+            sign = self.take_token() if self.next_token in _SIGNS else ""
 
     def read_power(self) -> float:
         """Read one operand with its exponent in braces."""
@@ -108,6 +113,8 @@ class _Reader:
             return _check(float(token))
         if token == r"\pi":
             return math.pi
+        if token in LETTERS:
+            return LETTERS[token]
         if token == r"\frac":
             numerator = self.read_group("{", "}")
             return _check(numerator / _check_divisor(self.read_group("{", "}")))
