@@ -5,7 +5,8 @@ third never, a third always, a third uniform; `two`, .05 or .95; `narrow`, Beta(
 `long_tail`, Beta(.5, 1.5) whose hardest problems take twelve times the tokens of the easiest. Beside them the three of `scoring_study`. Tokens are
 drawn as there. A plain design is *one* design for all cells, as a user who does not know the pool must choose it: among the fixed n, and
 among the designs of two stages, the cheapest whose selections reach .99 of n = 64's true signal, mean over seeds, in every cell. The told
-signal is the sum of the posterior's expected group signals over what adaptive scoring selects.
+signal is the sum of the posterior's expected group signals over what adaptive scoring selects; beside it the same sum at the plain rates c / n of the
+same problems, which attempts that stopped by their outcomes bias. `--only POOL` measures one pool and keeps what earlier runs found of the others.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.maths.rl.group_signal import group_signal
 from assay.scorers.pass_rate.allocation import Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 from benchmarks.scoring_study import DESIGN, MOST, PROBLEMS, QUICK, SEEDS, Drawn, asker, best, fit, plain, rates, summed
@@ -74,9 +76,10 @@ def measure_cell(name: str, share: float, pools: list[Drawn]) -> dict[str, Any]:
         kept = best(evidence.correct, evidence.attempts, budget, GROUP, prior)
         told = float(prior.posterior(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
         true = float(value[kept].sum())
+        plug_in = float(group_signal(evidence.correct[kept] / evidence.attempts[kept], GROUP).sum())
         wave = float(drawn.tokens[:, DESIGN.first].sum())  # everybody's first attempts
-        adaptive.append((evidence.tokens.sum() / scale, true / full, told / true, wave / scale))
-    tokens, reached, told, wave = np.mean(adaptive, axis=0)
+        adaptive.append((evidence.tokens.sum() / scale, true / full, told / true, wave / scale, plug_in / true))
+    tokens, reached, told, wave, plug_in = np.mean(adaptive, axis=0)
     means = {design: np.mean(rows, axis=0).tolist() for design, rows in designs.items()}
     return {
         "pool": name,
@@ -84,6 +87,7 @@ def measure_cell(name: str, share: float, pools: list[Drawn]) -> dict[str, Any]:
         "tokens": tokens,
         "reached": reached,
         "told": told,
+        "plug_in": plug_in,
         "wave": wave,
         "designs": means,
     }
@@ -103,20 +107,25 @@ def main() -> None:
     """Run the study and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds")
+    parser.add_argument("--only", choices=POOLS, action="append", help="one pool; the others' last results are kept")
     arguments = parser.parse_args()
     seeds, began = QUICK if arguments.quick else SEEDS, time.monotonic()
-    cells = []
-    for name in POOLS:
+    anew, place = arguments.only or POOLS, RESULTS / "scoring_pools_cells.json"
+    cells = json.loads(place.read_text())["cells"] if arguments.only and place.exists() else []
+    cells = [cell for cell in cells if cell["pool"] not in anew]
+    for name in anew:
         pools = [draw_pool(name, seed) for seed in range(FIRST, FIRST + seeds)]
-        cells += [measure_cell(name, share, pools) for share in BUDGETS]
+        cells += [measure_cell(name, share, pools) | {"seeds": seeds} for share in BUDGETS]
+    cells.sort(key=lambda cell: (POOLS.index(cell["pool"]), cell["budget"]))
     singles = {kind: best_single(cells, kind) for kind in ("fixed", "then")}
     rows = [
         {key: value for key, value in cell.items() if key != "designs"}
         | {"single": {k: cell["designs"][v] for k, v in singles.items()}}
         for cell in cells
     ]
-    written = {"hardware": hardware(), "seeds": seeds, "singles": singles, "cells": rows}
-    (RESULTS / "scoring_pools_cells.json").write_text(json.dumps(written, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(cell) for cell in cells)
+    head = json.dumps({"hardware": hardware(), "singles": singles})
+    place.write_text(f'{head[:-1]}, "cells": [\n{lines}\n]}}\n')
     show(rows, singles)
     publish("scoring_pools", claims(rows, singles))
     print(f"{seeds} seeds, {time.monotonic() - began:.0f} s")
@@ -125,13 +134,12 @@ def main() -> None:
 def show(rows: list[dict[str, Any]], singles: dict[str, str]) -> None:
     """Print the cells as a Markdown table."""
     print(
-        f"| pool | budget | tokens of n = 64 | of its signal | told / true | {singles['fixed']} | {singles['then']} |\n|{'---|' * 7}"
+        f"| pool | budget | tokens of n = 64 | of its signal | told / true | c / n / true | {singles['fixed']} | {singles['then']} |\n|{'---|' * 8}"
     )
     for row in rows:
         others = " | ".join(f"{tokens:.3f} ({reached:.3f})" for tokens, reached in row["single"].values())
-        print(
-            f"| {row['pool']} | {row['budget']:.0%} | {row['tokens']:.3f} | {row['reached']:.3f} | {row['told']:.3f} | {others} |"
-        )
+        ours = " | ".join(f"{row[name]:.3f}" for name in ("tokens", "reached", "told", "plug_in"))
+        print(f"| {row['pool']} | {row['budget']:.0%} | {ours} | {others} |")
 
 
 def claims(rows: list[dict[str, Any]], singles: dict[str, str]) -> list[Claim]:

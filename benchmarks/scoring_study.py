@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
+from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.maths.rl.group_signal import group_signal, observed_signal
 from assay.scorers.pass_rate.allocation import Allocation, FitPrior, Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
@@ -53,14 +54,14 @@ class Drawn:
     tokens: np.ndarray  # (n, 65)
     rate: np.ndarray  # (n,) true rates; of recorded problems the share of the attempts that are the truth
     attempts: np.ndarray | None = None  # (n,) that these shares are of; None = the rates are known
-    priors: dict[int, ZeroInflatedBeta] = field(default_factory=dict)
+    priors: dict[int, RatePrior] = field(default_factory=dict)
 
-    def prior(self, name: str, n: int) -> ZeroInflatedBeta:
+    def prior(self, name: str, n: int) -> RatePrior:
         """Jeffreys', or the one fitted to the first n attempts at each, once."""
         if name == "jeffreys":
             return JEFFREYS
         if n not in self.priors:
-            self.priors[n] = fit_zero_inflated_beta(self.right[:, n], n - self.right[:, n])
+            self.priors[n] = fit_rate_prior(self.right[:, n], n - self.right[:, n])
         return self.priors[n]
 
     def value(self, group_size: int) -> np.ndarray:
@@ -117,7 +118,7 @@ def summed(each: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((len(each), 1), np.int64), np.cumsum(each, axis=1, dtype=np.int64)], axis=1)
 
 
-def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: ZeroInflatedBeta) -> np.ndarray:
+def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: RatePrior) -> np.ndarray:
     """The rows that are selected on this evidence."""
     signal = prior.posterior(right, tried - right).signal(group_size)
     return np.argsort(-np.round(signal, 12), kind="stable")[:budget]
@@ -142,7 +143,7 @@ def plain(drawn: Drawn, budget: int, group_size: int, value: np.ndarray) -> dict
 
 
 def second(
-    right: np.ndarray, first: int, budget: int, group_size: int, near: float | str, prior: ZeroInflatedBeta
+    right: np.ndarray, first: int, budget: int, group_size: int, near: float | str, prior: RatePrior
 ) -> np.ndarray:
     """Whom the second stage tops up."""
     ranked = best(right, np.full(len(right), first), len(right), group_size, prior)
@@ -166,15 +167,15 @@ def asker(drawn: Drawn, hear: Callable[[np.ndarray], None] = lambda tried: None)
     return ask
 
 
-def fit(evidence: Any, rows: np.ndarray) -> ZeroInflatedBeta:
-    return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
+def fit(evidence: Any, rows: np.ndarray) -> RatePrior:
+    return fit_rate_prior(evidence.correct, evidence.wrong)
 
 
 def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of: FitPrior = fit) -> dict[str, Any]:
     """Tokens, value and rollouts where it stops by itself, and tokens and value after each wave before."""
-    everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[ZeroInflatedBeta]()
+    everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[RatePrior]()
 
-    def fit_kept(evidence: Any, rows: np.ndarray) -> ZeroInflatedBeta:
+    def fit_kept(evidence: Any, rows: np.ndarray) -> RatePrior:
         priors.append(prior_of(evidence, rows))
         return priors[-1]
 
@@ -303,7 +304,7 @@ def band(name: str, low: float, high: float, drawn_by_seed: list[Drawn]) -> dict
         right = drawn.right[:, -1]
         theirs = min(
             ((b.posterior(right, MOST - right).inside(low, high) > 0.5) != truth).mean()
-            for b in (fit_zero_inflated_beta(right, MOST - right), ZeroInflatedBeta.of(0.5, 0.5))
+            for b in (fit_rate_prior(right, MOST - right), ZeroInflatedBeta.of(0.5, 0.5))
         )
         (
             extra.append(100 * (mine.mean() - theirs)),
@@ -334,7 +335,7 @@ def coverage(name: str, how: str, drawn_by_seed: list[Drawn]) -> dict[str, Any]:
             named, n = how.split()
             right = drawn.right[:, int(n)]
             wrong = int(n) - right
-            prior = ZeroInflatedBeta.of(0.5, 0.5) if named == "jeffreys" else fit_zero_inflated_beta(right, wrong)
+            prior = ZeroInflatedBeta.of(0.5, 0.5) if named == "jeffreys" else fit_rate_prior(right, wrong)
         low, high = prior.posterior(right, wrong).interval(right, wrong)
         inside.append((low <= drawn.rate) & (drawn.rate <= high)), true.append(drawn.rate)
     covered, rate = np.concatenate(inside), np.concatenate(true)

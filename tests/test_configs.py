@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -15,22 +15,26 @@ from assay.core.parts import load_part
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 REFERENCE = CONFIGS / "reference.toml"
-CHOSEN = {("policy", "shots")}  # shown by example, because their default is none
+CHOSEN = {("policy", "shots"), ("grade", "outside")}  # shown by example, because their default is none
 
 
 def tables(model: type[BaseModel] = Config, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every table of a plan with its model: ("", Plan), ("score", ScorePlan), ..."""
+    """Every table of a plan with its model: ("", Plan), ("score", ScorePlan), ...; NAME.* is a table of any name."""
     yield path, model
     for name, each in model.model_fields.items():
         for kind in (each.annotation, *get_args(each.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from tables(kind, f"{path}.{name}".strip("."))
+                any_name = ".*" if get_origin(each.annotation) is dict else ""
+                yield from tables(kind, f"{path}.{name}{any_name}".strip("."))
 
 
 def shown(table: str) -> dict[str, Any]:
     """One table of the reference plan; of several with one name, the first."""
     value: Any = tomllib.loads(REFERENCE.read_text(encoding="utf-8"))
     for step in filter(None, table.split(".")):
+        if step == "*":
+            value = next(iter(value.values()))
+            continue
         value = value[step][0] if isinstance(value[step], list) else value[step]
     return dict(value)
 
@@ -39,8 +43,8 @@ def without_value(table: str) -> set[str]:
     """Keys of a table that stand behind a "# ", because their default is to be left out."""
     here, found = "", set()
     for line in REFERENCE.read_text(encoding="utf-8").splitlines():
-        if header := re.match(r"\[+([a-z_.]+)\]+", line):
-            here = header[1]
+        if header := re.match(r"\[+([a-z_.]+)(\"[^\"]+\")?\]+", line):
+            here = header[1] + ("*" if header[2] else "")
         elif here == table and (key := re.match(r"# ([a-z_]+) = ", line)):
             found.add(key[1])
     return found
@@ -80,6 +84,6 @@ def test_the_reference_shows_every_setting_of_its_parts(kind: str, table: str) -
 
 def test_the_reference_shows_every_setting_of_its_first_source() -> None:
     here = shown("source")
-    settings = {each.name for each in fields(load_part("source", here["part"]))}
+    settings = {each.name for each in fields(load_part("source", here["part"])) if each.init}
     assert settings - set(here) == without_value("source")
     assert set(here) - settings == {"part"}

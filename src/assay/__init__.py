@@ -1,15 +1,24 @@
 """assay: which training problems are worth your GPU hours.
 
-The stages as functions: `ingest`, `clean`, `split`, `score`, `embed`, `select`, `arrange`, `train`; each takes a plan (a path, a mapping
-or a `Config`), does what the lake does not hold yet, and returns its rows as a `pyarrow.Table`. `Lake` opens what they wrote. `grade` judges one
-answer against its gold answer.
+    import assay
+
+    pool = assay.problems("mine.jsonl", prompt="question", answer="answer")
+    scores = assay.score(pool, model="Qwen/Qwen3-1.7B", engine="vllm", attempts=8, lake=".assay/lake")
+    chosen = assay.select(scores, "frontier", budget=2_000)
+    chosen.to_dataset()
+
+`problems` takes a `datasets.Dataset`, a data frame, an Arrow table, a list of dicts or files. The stages `ingest`,
+`clean`, `split`, `score`, `embed`, `select`, `order` and `train` also take a config (a path, a mapping or a `Config`);
+each does what the lake does not hold yet. `Lake` opens what they wrote. `grade` judges one answer against its gold
+answer. Parts are classes: `from assay.selectors import Frontier`.
 """
 
 from typing import Any
 
 __version__ = "0.1.0"
-_STAGES = ("ingest", "clean", "split", "score", "embed", "select", "arrange", "train")
-__all__ = ["Lake", "Config", "grade", "read_config", *_STAGES]
+_STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "arrange", "train")
+_TYPES = ("Clusters", "Config", "Curriculum", "Lake", "Pool", "Problems", "Scores", "Selection", "Training")
+__all__ = [*_TYPES, "grade", "problems", "read_config", *_STAGES]
 
 
 def __getattr__(name: str) -> Any:

@@ -352,6 +352,19 @@ def test_compare_sets_selectors_beside_the_baselines_and_says_what_is_missing(as
     assert len(json.loads(assay("curate", "compare", config, "--json").stdout)["selections"]) == 3
 
 
+def test_compare_policies_reads_stored_attempts_of_two(assay: Run, config: Path) -> None:
+    for revision in ("old", "new"):
+        assert assay("curate", "run", config, "--set", f"policy.revision={revision}").returncode == 0
+    told = assay("curate", "compare", "policies", config, "old", "new")
+    assert told.returncode == 0, told.stderr
+    assert "attempted by both" in told.stdout
+    whole = json.loads(assay("curate", "compare", "policies", config, "old", "new", "--json").stdout)
+    assert len(whole["rows"]) == whole["problems"] > 0
+    unknown = assay("curate", "compare", "policies", config, "older")
+    assert unknown.returncode == 2
+    assert "no attempts of policy 'older' are stored" in unknown.stderr
+
+
 def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay: Run, config: Path) -> None:
     assay("curate", "run", config)
     first = assay("curate", "recheck", config, "--kept", 4, "--dropped", 2)

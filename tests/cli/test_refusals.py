@@ -95,11 +95,28 @@ def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(
         assert lake.rows("SELECT count(DISTINCT problem_id) AS n FROM scores") == [{"n": PROBLEMS}]
 
 
-def test_where_everything_is_refused_nothing_is_kept_and_the_next_run_asks_again(run: Run) -> None:
+def test_where_everything_is_refused_the_run_ends_with_the_words_and_the_next_one_asks_again(run: Run) -> None:
     ran, stored = run(lambda *_: REFUSAL)
-    assert (ran.exit_code, stored) == (3, [])
+    assert (ran.exit_code, stored) == (1, [])
+    assert f"all {ATTEMPTS} requests were refused and none was answered" in ran.output
+    assert "maximum context length is 4096" in ran.output
     ran, stored = run(lambda *_: GOOD)
     assert (ran.exit_code, len(stored)) == (0, ATTEMPTS)
+
+
+def test_a_user_who_wants_to_go_on_regardless_gets_refused_problems_and_an_empty_curriculum(run: Run) -> None:
+    ran, stored = run(lambda *_: REFUSAL, "score.stop_early=false")
+    assert (ran.exit_code, stored) == (4, [])
+    assert "nothing to train on" in ran.output
+    assert f"the requests of {PROBLEMS} problems were refused" in ran.output
+
+
+def test_a_small_run_whose_answers_are_all_cut_ends_with_the_remedy(run: Run) -> None:
+    cut = frames(event({"content": "so"}, "length"), usage())
+    ran, stored = run(lambda *_: cut, "score.truncated=masked")
+    assert (ran.exit_code, len(stored)) == (4, ATTEMPTS)
+    assert f"of {ATTEMPTS} attempts {ATTEMPTS} were cut at the cap" in ran.output
+    assert "policy.max_tokens is too small" in ran.output
 
 
 @pytest.mark.parametrize("status", [401, 402])

@@ -55,6 +55,7 @@ def test_its_recording_replays_to_the_counts_that_are_stored(assay: Run, tiny: P
     replayed = ("--set", "policy.engine=replay", "--set", "policy.path=package:recordings/tiny.parquet")
     ran = assay("curate", "run", tiny, "--lake", tmp_path / "lake", *replayed)
     assert ran.returncode == 0, ran.stderr
+    assert "tokens of a recording replayed, none generated, in" in ran.stdout
     query = "SELECT problem_id, n_correct FROM pass_rates"
     counted = json.loads(assay("curate", "sql", query, "--lake", tmp_path / "lake", "--format", "json").stdout)
     stored: dict[str, int] = {}

@@ -105,3 +105,10 @@ def test_what_changes_a_rollout_changes_the_sampler_and_the_engine_does_not() ->
         {"shots": [{"user": "a", "assistant": "b"}]},
     ):
         assert config(policy=change).policy.sampler.id != before
+
+
+@pytest.mark.parametrize("text", [".3", "0.3", "+.3", "3.e-1"])
+def test_a_number_without_a_leading_or_last_digit_is_the_same_number(tmp_path, text):
+    path = tmp_path / "plan.toml"
+    path.write_text('[[source]]\npart = "files"\npaths = "a.jsonl"\n[select]\nselector = "band"\n')
+    assert read_config(path, [f"select.low={text}"]).select.settings["low"] == pytest.approx(0.3)

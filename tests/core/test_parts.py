@@ -33,6 +33,7 @@ def test_settings_are_checked_for_name_type_and_range() -> None:
 def test_a_part_from_outside_is_named_by_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lab_parts.py").write_text(
         "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Mine:\n    k: int = 3\n"
+        "    needs = ()\n\n    def select(self, pool, budget, rng): ...\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert build_part("selector", "python:lab_parts:Mine", {"k": 5}).k == 5

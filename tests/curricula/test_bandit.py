@@ -150,3 +150,12 @@ def test_at_eight_rollouts_the_mean_advantage_is_below_its_formula():
     size = 2 * np.sqrt(right / 8 * (1 - right / 8))
     expected = [float((binom.pmf(right, 8, p) * size).sum()) for p in rates]
     assert np.round(expected, 3).tolist() == [0.419, 0.824, 0.928]
+
+
+def test_an_arm_is_paid_for_right_and_wrong_answers_and_not_for_shaped_rewards():
+    shaped = GroupResult("p0", Counts(wrong=8), advantage=0.8, correctness_advantage=0.0)
+    pool = Pool(("p0", "p1"), {"mean": np.array([0.1, 0.9])})
+    for gate, value in (("correctness", 0.0), ("reward", 0.4)):
+        online = Bandit(bins=2, gate=gate).begin(pool, seed=0)
+        online.observe([shaped])
+        assert online.value.max() == value

@@ -51,7 +51,9 @@ def order(context: RunContext) -> list[str]:
 
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:
-    return [row.get("assay_id") or (row.get("extra_info") or row["info"])["assay_id"] for row in rows]
+    """The problem of each row: a column, or a field of what the trainer passes along."""
+    places = [[row, *(value for value in row.values() if isinstance(value, dict))] for row in rows]
+    return [next(place["assay_id"] for place in each if place.get("assay_id")) for each in places]
 
 
 def load(folder: Path, name: str) -> list[dict[str, Any]]:

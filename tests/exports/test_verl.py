@@ -1,5 +1,7 @@
 """verl's five columns, and the id that brings rollouts home."""
 
+from dataclasses import replace
+
 from assay.core.export_rows import ExportRow
 from assay.exports.verl import Verl
 
@@ -20,4 +22,20 @@ def test_a_name_that_verl_scores_may_stand_for_the_source(chosen: ExportRow) -> 
         chosen.source,
         "openai/gsm8k",
     ]
-    assert "default_compute_score" in Verl().snippet("train.parquet")
+
+
+def test_the_snippet_names_the_reward_beside_the_data() -> None:
+    assert "reward.custom_reward_function.path=data/reward.py" in Verl().snippet("data/train.parquet")
+    assert "def compute_score(data_source, solution_str, ground_truth, extra_info=None" in Verl().files("")["reward.py"]
+
+
+def test_a_row_of_verl_s_own_data_keeps_its_source_and_extra_info(chosen: ExportRow) -> None:
+    metadata = '{"data_source":"openai/gsm8k","extra_info":{"index":3,"question":"2 + 2?"}}'
+    (row,) = Verl().rows([replace(chosen, metadata=metadata)])
+    assert (row["data_source"], row["extra_info"]["question"]) == ("openai/gsm8k", "2 + 2?")
+    assert (row["extra_info"]["index"], row["extra_info"]["split"]) == (0, "train")
+
+
+def test_the_ability_follows_the_verifier(chosen: ExportRow) -> None:
+    rows = Verl().rows([chosen, replace(chosen, verifier="code"), replace(chosen, verifier="exact")])
+    assert [row["ability"] for row in rows] == ["math", "code", "reasoning"]

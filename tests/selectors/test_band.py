@@ -9,7 +9,12 @@ from assay.selectors.band import Band
 def test_the_middle_stays_and_each_side_has_its_own_reason(pool_of, rng):
     selection = Band().select(pool_of([0, 4, 8]), 3, rng)
     assert selection.ids == ("p001",)
-    assert selection.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
+    assert selection.dropped == {"above_band": ("p002",), "below_band": ("p000",)}
+
+
+def test_only_an_interval_beyond_the_band_is_too_easy_or_too_hard(pool_of, rng):
+    selection = Band().select(pool_of([0, 1, 32, 63, 64], n=64), 5, rng)
+    assert selection.dropped == {"too_easy": ("p003", "p004"), "too_hard": ("p000", "p001")}
 
 
 def test_the_surest_problem_goes_first(pool_of, rng):
@@ -35,6 +40,7 @@ def test_the_whole_range_keeps_everything(pool_of, rng):
 
 def test_a_band_at_the_bottom_calls_nothing_too_hard(pool_of, rng):
     assert Band(low=0, high=0.3).select(pool_of([0, 8]), 2, rng).dropped == {"too_easy": ("p001",)}
+    assert Band(low=0, high=0.3).select(pool_of([0, 4]), 2, rng).dropped == {"above_band": ("p001",)}
 
 
 def test_an_empty_pool_is_an_empty_selection(pool_of, rng):

@@ -11,8 +11,8 @@ def test_filter_then_rank_then_draw_and_each_says_whom_it_cut(pool_of, rng):
     selection = Composed(
         (SelectorStep("informative"), SelectorStep("hardest", times=2), SelectorStep("uniform"))
     ).select(pool, 1, rng)
-    assert selection.dropped["too_hard"] == ("p000",)
-    assert selection.dropped["too_easy"] == ("p004",)
+    assert selection.dropped["never_solved"] == ("p000",)
+    assert selection.dropped["always_solved"] == ("p004",)
     assert selection.dropped["cut_by_hardest"] == ("p003",)
     assert len(selection.dropped["not_chosen"]) == 1
 

@@ -9,10 +9,23 @@ from assay.selectors.frontier import Frontier
 
 
 def test_half_solved_goes_first_and_the_reasons_tell_the_sides_apart(pool_of, rng):
-    pool = pool_of([0, 4, 8, 3], cluster=[0, 0, 0, 0])
+    pool = pool_of([0, 32, 64, 24], n=64, cluster=[0, 0, 0, 0])
     selection = Frontier().select(pool, 2, rng)
     assert selection.ids == ("p001", "p003")
     assert selection.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
+
+
+def test_what_may_still_give_signal_is_over_the_budget_and_not_too_hard_or_too_easy(pool_of, rng):
+    """None of 8 solved leaves rates of up to .27 possible, at which nine of ten groups of 8 are mixed."""
+    selection = Frontier().select(pool_of([0, 1, 4, 6, 8], cluster=[0] * 5), 1, rng)
+    assert selection.ids == ("p002",)
+    assert selection.dropped == {"over_budget": ("p000", "p001", "p003", "p004")}
+
+
+def test_a_larger_group_finds_signal_where_a_smaller_one_finds_too_little(pool_of, rng):
+    pool = pool_of([1, 32], n=64, cluster=[0, 0])
+    reasons = {size: set(Frontier(group_size=size).select(pool, 1, rng).dropped) for size in (2, 64)}
+    assert reasons == {2: {"too_hard"}, 64: {"over_budget"}}
 
 
 def test_never_solved_is_ranked_and_not_thrown_away(pool_of, rng):

@@ -37,9 +37,10 @@ def test_what_nothing_writes_again_has_no_command() -> None:
     assert references.restore_command("scores") == "curate score PLAN"
     assert references.restore_command("drops") == "curate ingest PLAN && curate clean PLAN"
     assert references.restore_command("train_metrics") == "train run PLAN"
+    assert references.restore_command("targets") == "curate synthesize PLAN"
     assert {name for name in schemas() if not references.restore_command(name)} == {
         *("policies", "completions", "verifier_audits"),  # made while attempts are drawn, with them, and by hand
-        *("pairs", "targets"),
+        "extensions",  # by `curate extend PLAN --max-tokens N`
         *("runs", "stages", "tombstones"),
     }
 

@@ -182,10 +182,11 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
         checkpoint: Path = tiny,
         sampler: SamplingConfig | None = None,
         output: Path = room.output,
+        phase_weights: tuple[float, ...] = (),
         **changes: Any,
     ) -> Any:
         return train(
-            Curriculum((Phase(tuple(room.ids[name] for name in order)),)),
+            Curriculum((Phase(tuple(room.ids[name] for name in order), weights=phase_weights),)),
             room.problems,
             room.labels,
             checkpoint=checkpoint,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from assay.core.errors import ConfigError, Stopped
-from assay.core.types import Problem, SamplingConfig, rollout_id
+from assay.core.types import Pool, Problem, SamplingConfig, rollout_id
 from assay.training.trainer.rollout_recorder import training_policy
 
 
@@ -366,3 +366,41 @@ def test_the_packaged_model_makes_real_steps_through_a_kill_under_six_gib(
     assert {rollout.finish for rollout in room.sink.rollouts} <= {"stop", "length"}
     assert (trained.checkpoint / "model.safetensors").stat().st_size > 5e8
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 6 * 2**20  # KiB
+
+
+def test_a_reward_is_the_sum_of_its_terms_and_each_is_logged(room: SimpleNamespace) -> None:
+    from assay.core.rewards import RewardTerms
+
+    room.train(steps=1, reward=RewardTerms(correctness=2.0, length=0.5, length_buffer=0.5))
+    rollouts, verdicts = room.sink.writes[0]
+    penalties = [-max(0.0, (rollout.tokens - 4) / 4) for rollout in rollouts]
+    rewards = [2 * verdict.reward + 0.5 * value for verdict, value in zip(verdicts, penalties, strict=True)]
+    (step,) = [values for _, values in room.sink.logs if "loss" in values]
+    assert step["reward"] == pytest.approx(sum(rewards) / len(rewards))
+    assert step["reward_length"] == pytest.approx(sum(penalties) / len(penalties))
+    assert step["correct"] == pytest.approx(sum(verdict.outcome == "correct" for verdict in verdicts) / len(verdicts))
+
+
+def test_a_selections_weights_weigh_the_loss_or_repeat_problems_as_the_settings_say(
+    room: SimpleNamespace, tmp_path: Path
+) -> None:
+    weights = (2.0, 0.0, 1.0, 1.0)
+    room.train(weights="ignore", phase_weights=weights, output=tmp_path / "ignore")
+    before = [rollout.advantage for rollout in room.sink.rollouts]
+    room.sink.writes.clear()
+    room.train(weights="loss", phase_weights=weights, output=tmp_path / "loss")
+    first = room.sink.rollouts[:4]
+    assert [rollout.advantage for rollout in first] == pytest.approx([2 * value for value in before[:4]])
+    assert {rollout.advantage for rollout in room.sink.rollouts[4:8]} == {0.0}  # the second problem weighs nothing
+    room.sink.writes.clear()
+    room.train(weights="sampling", steps=4, phase_weights=weights, output=tmp_path / "sampling")
+    met = [rollout.problem_id for rollout in room.sink.rollouts[::4]]
+    assert met == [room.ids[name] for name in "1134"]
+
+
+def test_sampling_weights_beside_an_online_curriculum_are_refused(room: SimpleNamespace) -> None:
+    from assay.curricula.dynamic import Dynamic
+
+    online = Dynamic().begin(Pool(tuple(sorted(room.ids.values()))), seed=0)
+    with pytest.raises(ConfigError, match="fixed order"):
+        room.train(weights="sampling", phase_weights=(1.0, 2.0, 0.5, 0.5), online=online)

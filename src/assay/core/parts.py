@@ -1,13 +1,19 @@
 """Find parts by their file names, and import them only when a config names them.
 
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
-`python:package.module:Name` is a part that lies outside the package. A part is a frozen dataclass; its fields are its
-whole configuration.
+`python:package.module:Name` is a part that lies outside the package, in a module or in a file that ends with `.py`. A
+verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part is
+a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
+import functools
 import importlib
+import importlib.util
+import inspect
+import math
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,6 +22,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.functions import build_outside, check_methods
 
 ROOMS = {
     "source": "sources",
@@ -25,9 +32,11 @@ ROOMS = {
     "selector": "selectors",
     "curriculum": "curricula",
     "engine": "engines",
+    "method": "synthesis",
     "objective": "training/objectives",
     "table": "stores/tables",
     "export": "exports",
+    "training_set": "exports/training_sets",
 }
 PACKAGE = Path(__file__).resolve().parent.parent
 SHAPES = {
@@ -36,8 +45,19 @@ SHAPES = {
     "dict_type": "should be a table",
     "model_type": "should be a table",
 }
+OUTSIDE = ("python:", "verl:", "trl:", "verifiers:")  # beginnings of the names of parts that lie outside
 BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
+ANY_SETTING = "**"  # of a function that takes any keyword
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
+
+
+def is_outside(name: str) -> bool:
+    """Return whether a name is that of a part outside the package.
+
+    >>> is_outside("verl:reward.py:compute_score"), is_outside("math")
+    (True, False)
+    """
+    return name.startswith(OUTSIDE)
 
 
 def list_parts(kind: str) -> list[str]:
@@ -67,12 +87,28 @@ def load_part(kind: str, name: str) -> Any:
     Raises:
         ConfigError: unknown name; the message holds the closest ones.
     """
-    if name.startswith("python:"):
+    if is_outside(name):
         return _load_outside(kind, name)
     if name not in list_parts(kind):
         raise ConfigError(f"unknown {kind} {name!r}; {suggest_names(name, list_parts(kind))}")
     module = importlib.import_module(f"assay.{ROOMS[kind].replace('/', '.')}.{name}")
     return getattr(module, class_name(name))
+
+
+def lazy_classes(kind: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of the package in which the parts of one kind lie.
+
+    With them `from assay.selectors import Frontier` works, and only the part that is named is imported.
+    """
+    room = f"assay.{ROOMS[kind].replace('/', '.')}"
+
+    def find(name: str) -> Any:
+        part = next((part for part in list_parts(kind) if class_name(part) == name), "") if name[:1].isupper() else ""
+        if not part:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return load_part(kind, part)
+
+    return find, lambda: [class_name(part) for part in list_parts(kind)]
 
 
 def class_name(name: str) -> str:
@@ -99,20 +135,67 @@ def build_part(
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
     part, values = load_part(kind, name), dict(settings or {})
-    setting_names = [setting.name for setting in fields(part) if setting.init] if is_dataclass(part) else []
+    if is_outside(name) and not is_dataclass(part) and (kind != "verifier" or isinstance(part, type)):
+        return build_outside(kind, name, part, values)
+    setting_names = _list_settings(part)
     for key in values:
-        if key not in setting_names:
+        if key not in setting_names and ANY_SETTING not in setting_names:
             raise ConfigError(
                 f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
             )
-    if not is_dataclass(part):
-        return part  # a plain function or object from outside
+    if not is_dataclass(part):  # a reward function or object from outside
+        return _bind(part, values) if values else part
     try:
-        return _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
+        built = _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
+    return check_methods(kind, name, built) if is_outside(name) else built
+
+
+def _bind(function: Any, values: Mapping[str, Any]) -> Any:
+    """Return the function with its settings; its attributes, such as `evaluates_text`, stay."""
+    bound = functools.partial(function, **values)
+    bound.__dict__.update(getattr(function, "__dict__", {}))
+    return bound
+
+
+def _list_settings(part: Any) -> list[str]:
+    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a default."""
+    if is_dataclass(part):
+        return [setting.name for setting in fields(part) if setting.init]
+    if not inspect.isroutine(part):
+        return []
+    parameters = inspect.signature(part).parameters.values()
+    names = [p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY]
+    return names + [ANY_SETTING for p in parameters if p.kind is p.VAR_KEYWORD]
+
+
+def split_correct_at(verifier: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], float | None]:
+    """Split a verifier's settings into its own and the reward from which an answer is correct.
+
+    Args:
+        verifier: its name.
+        settings: of `grade.settings`.
+
+    Returns:
+        Its own settings, and `correct_at`: None where there is none, where it is the part's own field, and for a part
+        of this package.
+
+    Raises:
+        ConfigError: the part cannot be loaded, or `correct_at` is no finite number.
+    """
+    own = dict(settings)
+    if "correct_at" not in own or not is_outside(verifier):
+        return own, None
+    part = load_part("verifier", verifier)
+    if "correct_at" in _list_settings(part):
+        return own, None
+    value = own.pop("correct_at")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"verifier {verifier!r}: correct_at must be a finite number, found {value!r}")
+    return own, float(value)
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts
@@ -138,16 +221,67 @@ def describe_error(error: ValidationError) -> str:
     return f"{message}, found {value if len(value) < 80 else value[:77] + '...'}"
 
 
+def allow_imports(folder: str) -> None:
+    """Let parts from outside be imported from a folder, after all other places, so that no library is shadowed."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
+
+
 def _load_outside(kind: str, name: str) -> Any:
+    prefix, _, place = name.partition(":")
+    if prefix != "python" and kind != "verifier":
+        raise ConfigError(f"{kind} {name!r}: only a verifier may begin with {prefix}:; use python:package.module:name")
+    if prefix == "verifiers":
+        return importlib.import_module("assay.verifiers.outside.tasksets").load_taskset(place)
     try:
-        _, module, attribute = name.split(":")
+        module, attribute = place.split(":")
     except ValueError:
-        raise ConfigError(f"{kind} {name!r} is not of the form python:package.module:name") from None
+        form = "verl:file.py:function" if prefix == "verl" else f"{prefix}:package.module:name"
+        raise ConfigError(f"{kind} {name!r} is not of the form {form}") from None
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        return getattr(import_place(module), attribute)
+    except (ImportError, AttributeError, OSError) as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
     except Exception as error:  # a user's module may raise anything when it is imported
         raise ConfigError(
             f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
+
+
+def import_place(place: str) -> Any:
+    """Import a module by its dotted name, or from a file that ends with `.py`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImportError: there is no such module.
+    """
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    path = find_file(place)
+    name = f"assay_outside_{path.stem}_{abs(hash(str(path)))}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{str(path)!r} cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # before it runs: dataclasses and pickle look themselves up there
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def find_file(place: str) -> Path:
+    """Return the path of a part's file: as written, or below a folder of the import path.
+
+    Raises:
+        FileNotFoundError: it is in none of them.
+    """
+    places = [Path(place), *(Path(folder or ".") / place for folder in sys.path)]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(f"no file {place!r} here or on the import path")
+    return found.resolve()

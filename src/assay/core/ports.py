@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from assay.core.export_rows import DatasetSummary, ExportRow, Row
 from assay.core.notes import Note
+from assay.core.synthesis import AttemptedProblem, Product, SearchedProblem, SynthesisSummary, TrialSummary
+from assay.core.training_rows import TrainingSetSummary
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import (
     AttemptStats,
     Counts,
     Curriculum,
     Drop,
+    GradedAttempts,
     GradingCase,
     GroupResult,
     Label,
@@ -49,6 +52,20 @@ class Source(Protocol):
         It is computed without reading rows. Settings that cannot work are for the hook `check`
         (`core.hooks.SourceHooks`).
         """
+
+
+class DerivedProblems(Protocol):
+    """The new problems that methods of synthesis made and a lake holds."""
+
+    def newest(self, method: str) -> str:
+        """Return the id of the method's synthesis that was finished last.
+
+        Raises:
+            ConfigError: there is none.
+        """
+
+    def read(self, method: str) -> Iterator[tuple[Problem, Label, str, bool]]:
+        """Yield problem, label, rule and whether the label was verified, of that synthesis."""
 
 
 @runtime_checkable
@@ -195,6 +212,25 @@ class RolloutProvider(Protocol):
         """
 
 
+@runtime_checkable
+class RewardProvider(Protocol):
+    """Evidence that knows the reward of each attempt, besides counts."""
+
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """Return the least and the most that a reward can be."""
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> Mapping[str, GradedAttempts]:
+        """Return the rewards of each problem's first attempts, which were drawn before.
+
+        Args:
+            n_attempts: attempts by problem id.
+
+        Returns:
+            {} where every stored reward is 1 for correct and 0 for all else.
+        """
+
+
 class EvidenceProvider(RolloutProvider, Protocol):
     """What else a scorer may ask for; one that needs no more than `draw` takes a `RolloutProvider`."""
 
@@ -239,6 +275,9 @@ class WaveProvider(RolloutProvider, Protocol):
 
     def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit row per problem's text by the config's encoder, (n, d)."""
+
+    def count_of(self, policy: str) -> Mapping[str, Counts]:
+        """Return counts by problem id of another policy's stored attempts, by its name or revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +325,90 @@ class Scorer(Protocol):
 
     def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """Return one score per attempted problem, by id."""
+
+
+class SynthesisEvidence(Protocol):
+    """What a method of synthesis reads, and what it may ask the policy for; every problem is of the train side."""
+
+    def counts(self) -> Mapping[str, Counts]:
+        """Return the outcomes that scoring counted, by problem id, ids ascending; no later attempt changes them."""
+
+    def attempted(self, *, texts: bool = False, changes: Mapping[str, Any] | None = None) -> Iterator[AttemptedProblem]:
+        """Yield every problem with its judged stored attempts by sample index, ids ascending, in bounded memory.
+
+        Args:
+            texts: whether completions are read.
+            changes: fields of the policy's sampling config that differ.
+        """
+
+    def searched(self) -> Iterator[SearchedProblem]:
+        """Yield every problem that has a stored tree search of the policy, with the tree, ids ascending."""
+
+    def problems(self, ids: Sequence[str]) -> Mapping[str, Problem]:
+        """Return problems by id."""
+
+    def field(self, name: str, ids: Sequence[str]) -> Mapping[str, str | float]:
+        """Return a field that the sources kept, by problem id; a problem without it is absent."""
+
+    def trials(self, changes: Mapping[str, Any], *, distinct: bool) -> Mapping[str, tuple[int, int]]:
+        """Return stored right answers and stored attempts by problem id.
+
+        Args:
+            changes: fields of the policy's sampling config that differ.
+            distinct: whether equal right answers count once.
+        """
+
+    def draw_until(
+        self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
+    ) -> TrialSummary:
+        """Draw attempts until each problem has its right answers or `max_trials` attempts; stored ones count.
+
+        Args:
+            wanted: right answers by problem id.
+            changes: as in `trials`.
+            max_trials: attempts per problem at most.
+            distinct: as in `trials`.
+            batch: attempts that are asked for at a time.
+        """
+
+    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts with their texts at each of other problems than those of the pool; stored ones come first.
+
+        Args:
+            asked: problems that were made from those of the train side, such as one with a hint, each with a label of
+                which the answer and the verifier count.
+            n: attempts per problem; fewer where a limit stopped the run.
+        """
+
+    def complete(
+        self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
+    ) -> Sequence[Sequence[tuple[str, bool | None]]]:
+        """Return n continuations of each begun answer with whether begun answer and continuation together are right.
+
+        Stored continuations come first. None = cut or not judged; fewer than n where a limit stopped the run.
+
+        Args:
+            begun: (problem id, begun answer).
+            n: continuations of each.
+            changes: as in `trials`.
+        """
+
+    def say(self, text: str) -> None:
+        """Report a line."""
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    """Turn stored attempts into training sets, preferences, labels or problems.
+
+    The optional hook `forecast` is in `core.hooks.SynthesizerHooks`.
+    """
+
+    needs: ClassVar[tuple[str, ...]]  # methods of SynthesisEvidence
+    draws: ClassVar[bool]  # True: it asks the policy for more, and what else is stored does not change its result
+
+    def synthesize(self, evidence: SynthesisEvidence) -> Iterator[Product | SynthesisSummary]:
+        """Yield the rows that it makes, and at most one summary."""
 
 
 @runtime_checkable
@@ -383,6 +506,25 @@ class CardExport(Protocol):
             dropped: one row per problem that was filtered out; none where these are not written.
             summary: of the whole data set.
         """
+
+
+@runtime_checkable
+class TrainingSet(Protocol):
+    """Write what synthesis stored in the form that another trainer reads."""
+
+    table: ClassVar[str]  # whose rows it takes: targets, pairs or step_labels
+
+    def left_out(self, row: Any) -> str:
+        """Return why a row cannot be expressed; "" where it can."""
+
+    def rows(self, rows: Sequence[Any]) -> Sequence[Row]:
+        """Return one row per stored row, in the same order; Parquet must hold the values."""
+
+    def snippet(self, file: str) -> str:
+        """Return the lines of code with which that trainer reads the file."""
+
+    def card(self, rows: Sequence[Any], left_out: Mapping[str, int], summary: TrainingSetSummary) -> str:
+        """Return the text of the dataset card; `left_out` counts rows by the reason why they were not written."""
 
 
 class RolloutSink(Protocol):

@@ -149,6 +149,30 @@ class SamplingConfig:
         return self.template.replace("{prompt}", prompt)  # not str.format: prompts are full of braces
 
 
+@dataclass(frozen=True, slots=True)
+class ExtendedSampling(SamplingConfig):
+    """How attempts were sampled that were cut by one cap and continued to a longer one; it has an id of its own."""
+
+    source: str = ""  # id of the sampling config that cut them
+
+    @property
+    def id(self) -> str:
+        """Return the hash of both sampling configs."""
+        return content_id("extended", self.source, *list(asdict(self).values())[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSampling(SamplingConfig):
+    """How another tool sampled, which is not known: the fields say nothing, and the id is given."""
+
+    key: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id under which the import stored it."""
+        return self.key
+
+
 @lru_cache(maxsize=1024)
 def _sampler_id(sampler: SamplingConfig) -> str:
     """Cached, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""
@@ -165,6 +189,9 @@ class Request:
     samples: tuple[int, ...]  # sample indices, ascending
     seed: int  # of the run
     prefix: str = ""  # a begun answer, which the policy continues; the rollout's text holds only what is new
+    # the begun answer's token ids, for engines that keep them (`core.hooks.EngineHooks`): the rollout's text is then the
+    # whole answer, since a token need not end with a letter
+    prefix_tokens: tuple[int, ...] | None = None
 
     def seed_of(self, sample: int) -> int:
         """Return the seed of a sample: hash(problem id, begun answer, run seed) + sample index.
@@ -200,6 +227,9 @@ class Rollout:
     group: str | None = None  # GRPO group
     advantage: float | None = None
     guided: bool = False  # a teacher wrote part of it
+    token_ids: tuple[int, ...] | None = None  # of an answer that the cap cut, so that it can be continued exactly
+    extends: str | None = None  # the rollout under a shorter cap that it continues
+    tokens_before: int | None = None  # of its tokens, those of the rollout that it continues
     fault: str = ""  # why there is no answer, where another try may bring one; reported, never stored
     stopped: str | None = None  # the stop string that ended it, "" = the model did, None = not known; not stored
     refused: str = ""  # a server's words where it will not answer this request; no attempt was made, nothing is stored
@@ -218,6 +248,7 @@ class Rollout:
         prompt_tokens: int = 0,
         seed: int | None = None,
         logprobs: tuple[float, ...] | None = None,
+        token_ids: tuple[int, ...] | None = None,
         fault: str = "",
         stopped: str | None = None,
         refused: str = "",
@@ -235,6 +266,7 @@ class Rollout:
             prompt_tokens: of the request.
             seed: None = the request's own for this sample.
             logprobs: one per generated token.
+            token_ids: of the generated tokens; kept where the cap cut them.
             fault: as in `Rollout`.
             stopped: as in `Rollout`.
             refused: as in `Rollout`.
@@ -256,6 +288,7 @@ class Rollout:
             prompt_tokens=prompt_tokens,
             engine=engine,
             logprobs=logprobs,
+            token_ids=token_ids if finish == "length" else None,
             fault=fault,
             stopped=stopped,
             refused=refused,
@@ -357,6 +390,14 @@ class GroupResult:
     problem_id: str
     counts: Counts
     advantage: float = 0.0  # mean of |advantage| over the rollouts, 0 = all rewards alike
+    correctness_advantage: float | None = None  # as if the reward were 1 for correct and 0 for all else; None = same
+
+
+class GradedAttempts(NamedTuple):
+    """The rewards of one problem's attempts, by sample index."""
+
+    source: str  # of the problem
+    rewards: tuple[tuple[float, Outcome], ...]
 
 
 class AttemptStats(NamedTuple):
@@ -381,6 +422,12 @@ class Score:
     counts: Counts = field(default_factory=Counts)
     censored: bool = False
     direction: str = ""  # easier or harder: what a higher value means; "" = easier
+    # Of graded rewards; None where all rewards are 1 for correct and 0 for all else.
+    reward_mean: float | None = None
+    reward_sd: float | None = None  # of the attempts' rewards, over n
+    reward_low: float | None = None  # interval of the mean reward
+    reward_high: float | None = None
+    rewards: tuple[tuple[float, bool, int], ...] | None = None  # (reward, whether correct, attempts), ascending
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,6 +479,7 @@ class Phase:
 
     ids: tuple[str, ...]
     epochs: int = 1
+    weights: tuple[float, ...] = ()  # of the selection, one per id; () = 1 each
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,3 +492,9 @@ class Curriculum:
     def order(self) -> tuple[str, ...]:
         """Return every id as often as training will meet it, first to last."""
         return tuple(id_ for phase in self.phases for _ in range(phase.epochs) for id_ in phase.ids)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return the weight of each problem that has one other than 1."""
+        pairs = (pair for phase in self.phases for pair in zip(phase.ids, phase.weights, strict=False))
+        return {id_: weight for id_, weight in pairs if weight != 1}

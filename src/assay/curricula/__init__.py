@@ -4,3 +4,7 @@ One file per order, found by its name (`curriculum = "bandit"`). To add one, wri
 `arrange` (`core.ports.Arranger`), its test, and a row in `docs/methods.md`; one that adapts to training also has
 `begin`, and its state is a subclass of `online.state.CurriculumState`.
 """
+
+from assay.core.parts import lazy_classes
+
+__getattr__, __dir__ = lazy_classes("curriculum")

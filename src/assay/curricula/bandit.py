@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,10 @@ class Bandit:
     temperature: Annotated[float, Field(gt=0)] = 0.4  # higher = more even
     decay_absent: bool = False
     refill: bool = True
+    # What an arm is paid for: the advantages that right and wrong answers alone would have, or those trained on.
+    gate: Literal["correctness", "reward"] = "correctness"
+
+    later: ClassVar[tuple[str, ...]] = ("gate",)  # settings that older states do not know
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -102,9 +106,14 @@ class BanditState(CurriculumState):
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Make one TD(0) step for each arm that was sampled."""
-        advantages = np.array([group.advantage for group in groups], dtype=np.float64)
+        advantages = np.array([self._advantage(group) for group in groups], dtype=np.float64)
         counts = np.bincount(self.arm[rows], minlength=len(self.value))  # (k,)
         sums = np.bincount(self.arm[rows], weights=advantages, minlength=len(self.value))  # (k,)
         reward = sums / np.maximum(counts, 1)  # (k,)
         moves = np.ones(len(self.value), dtype=bool) if self.settings.decay_absent else counts > 0
         self.value = np.where(moves, (1 - self.settings.alpha) * self.value + self.settings.alpha * reward, self.value)
+
+    def _advantage(self, group: GroupResult) -> float:
+        """Return what a group pays its arm."""
+        own = group.correctness_advantage
+        return group.advantage if self.settings.gate == "reward" or own is None else own

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from assay.core.errors import ConfigError, EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout, SamplingConfig
@@ -31,6 +31,7 @@ class Llamacpp:
     Temperature is applied before top-k and top-p, as in transformers and vLLM; llama.cpp's own default is the reverse.
     """
 
+    keeps_tokens: ClassVar[bool] = True
     model: str = "smollm2-135m-instruct"  # a name in the catalogue, or a .gguf file
     revision: str = ""  # of a hub model; a GGUF has none
     slots: int = 8  # samples at once: more is faster and takes memory
@@ -89,7 +90,9 @@ class Llamacpp:
         messages = [message._asdict() for message in request.messages]
         body = {"messages": messages, "chat_template_kwargs": json.loads(request.sampler.chat_template_args)}
         prompt = self._server.post("/apply-template", body)["prompt"]
-        return drop_doubled_bos(self._server.tokenize(prompt + request.prefix, special=True), self._bos)
+        begun = list(request.prefix_tokens or ())
+        text = prompt if begun else prompt + request.prefix
+        return drop_doubled_bos(self._server.tokenize(text, special=True), self._bos) + begun
 
     def _encode_prompt_or_empty(self, request: Request) -> list[int]:
         """Return the prompt; [] where the chat template refuses the messages, which fails only these samples."""
@@ -119,10 +122,11 @@ class Llamacpp:
                     sample,
                     policy=policy,
                     engine=name,
-                    text=choice["content"],
+                    text=(request.prefix if request.prefix_tokens else "") + choice["content"],
                     tokens=choice["tokens_predicted"],
                     finish=FINISHES.get(choice["stop_type"], "error"),
                     prompt_tokens=length,
+                    token_ids=tuple(choice.get("tokens", ())) or None,
                     stopped={"word": choice.get("stopping_word"), "eos": ""}.get(choice["stop_type"]),
                 )
 
@@ -170,6 +174,7 @@ def _sampling_body(sampler: SamplingConfig) -> dict[str, Any]:
         "samplers": ["temperature", "top_k", "top_p"],
         "stop": list(sampler.stop),
         "id_slot": PINNED,
+        "return_tokens": True,
         "cache_prompt": True,
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from assay.core.errors import ConfigError, EngineError, suggest_names
 from assay.core.types import Policy, Request, Rollout
@@ -27,6 +27,7 @@ class Replay:
     cap then has no effect. The seed is the recorded one, or -1.
     """
 
+    recorded: ClassVar[bool] = True
     path: str  # a file or a folder of them; "package:recordings/NAME.parquet" is one that the package bundles
     model: str = ""  # policy_name of the rows to use; "" = the only one
     revision: str = ""  # policy of the rows to use; "" = the only one

@@ -14,6 +14,7 @@ from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines.requests.stop_strings import cut_at_stop
 
 REVISION_CHARS = 16
+SEEDS = 2**31  # `derive_seed` returns less
 SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
 
 
@@ -31,7 +32,8 @@ class Scripted:
     Tokens are words. An answer ends at the token cap or at a stop string.
 
     A begun answer has its own texts where `answers` lists the last user turn followed by the beginning. Otherwise the
-    rule's text continues the beginning where it starts with it, and is given whole where it does not.
+    rule's text continues the beginning where it starts with it, and is given whole where it does not. `spread` draws
+    among the texts that start with the beginning, where some do, with the probabilities that they have given it.
     """
 
     model: str = "scripted"
@@ -88,7 +90,8 @@ class Scripted:
             self._write_answer(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)),
             request.sampler.stop,
         )
-        words = text.split(" ")
+        blank = " " if request.prefix and text.startswith(" ") else ""  # between a begun answer and its next word
+        words = text.removeprefix(blank).split(" ")
         answer = words[: request.sampler.max_tokens]
         finish: Finish = "length" if len(answer) < len(words) else "stop" if stopped else self.finish
         tokens = len(" ".join(answer).split())
@@ -97,7 +100,7 @@ class Scripted:
             sample,
             policy=policy,
             engine="scripted",
-            text=" ".join(answer),
+            text=blank + " ".join(answer),
             tokens=tokens,
             finish=finish,
             prompt_tokens=self.count_tokens(request),
@@ -127,8 +130,24 @@ class Scripted:
             return f"The answer is {derive_seed('guess', request.problem_id, seed) % 10}"
         if self.rule != "spread":
             return texts[sample % len(texts)]
-        others = texts[1:] or ("I do not know",)
-        return texts[0] if is_right else others[seed % len(others)]
+        return self._spread(request, texts, seed)
+
+    @staticmethod
+    def _spread(request: Request, texts: tuple[str, ...], seed: int) -> str:
+        """Draw a text; of those that go on from a begun answer where some do, with their shares among these."""
+        right, *others = texts if len(texts) > 1 else (*texts, "I do not know")
+        ease = derive_seed("ease", request.problem_id) / SEEDS
+        luck = derive_seed("luck", request.problem_id, seed) / SEEDS
+        shares = [(right, ease), *((text, (1 - ease) / len(others)) for text in others)]
+        begun = [(text, share) for text, share in shares if request.prefix and text.startswith(request.prefix)]
+        if not begun:
+            return right if luck < ease else others[seed % len(others)]
+        place = luck * sum(share for _, share in begun)
+        for text, share in begun:
+            place -= share
+            if place < 0:
+                return text
+        return begun[-1][0]
 
 
 def add_terms(expression: str) -> int:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from assay.core.errors import require
-from assay.core.types import Policy, Request, Rollout, SamplingConfig
+from assay.core.types import Finish, Policy, Request, Rollout, SamplingConfig
 from assay.engines.hf import continuous_batching
 from assay.engines.models import registry
 from assay.engines.requests import prompts
@@ -30,6 +30,7 @@ class Transformers:
     rounding of floats, which may change a text where two tokens are nearly tied; nothing stronger is promised.
     """
 
+    keeps_tokens: ClassVar[bool] = True
     model: str = "smollm2-135m-instruct"  # a name in the catalogue, a folder, or a hub id
     revision: str = ""  # of a hub model: branch, tag or commit
     batch_size: int = 32  # samples at once: more is faster and takes memory
@@ -156,7 +157,8 @@ class Transformers:
         self, key: tuple[Request, int], policy: Policy, length: int, answer: continuous_batching.DecodedAnswer
     ) -> Rollout:
         request, sample = key
-        text, stopped = self._decode_text(answer.tokens, request.sampler)
+        text, stopped = self._decode_text((*(request.prefix_tokens or ()), *answer.tokens), request.sampler)
+        finish: Finish = "stop" if stopped else answer.finish  # a stop string may begin in what is continued
         return Rollout.of(
             request,
             sample,
@@ -164,10 +166,11 @@ class Transformers:
             engine="transformers",
             text=text,
             tokens=len(answer.tokens),
-            finish=answer.finish,
+            finish=finish,
             prompt_tokens=length,
             logprobs=answer.logprobs,
-            stopped=stopped if answer.finish == "stop" else None,
+            token_ids=tuple(answer.tokens),
+            stopped=stopped if finish == "stop" else None,
         )
 
     def _fits(self, prompt: Sequence[int], sampler: SamplingConfig) -> bool:

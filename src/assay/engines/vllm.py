@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from assay.core.errors import EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines.models import registry
 from assay.engines.requests import prompts
 from assay.engines.requests.order import collect_in_order, take_ready
+from assay.engines.requests.stop_strings import cut_at_stop
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
 TICK_S = 1.0  # an empty tuple is yielded so often, so that the caller can stop
@@ -28,6 +29,7 @@ class Vllm:
     and sampling is slower; without, the recorded seed is -1.
     """
 
+    keeps_tokens: ClassVar[bool] = True
     model: str = "smollm2-135m-instruct"  # a name in the catalogue, a folder, or a hub id
     revision: str = ""  # of a hub model: branch, tag or commit
     tensor_parallel_size: int = 1  # GPUs that share the model
@@ -183,19 +185,24 @@ class Vllm:
         return [self._build_rollout(*in_flight.pop(output.request_id), policy, output.outputs[0]) for output in outputs]
 
     def _build_rollout(self, request: Request, sample: int, length: int, policy: Policy, output: Any) -> Rollout:
-        finish = FINISHES.get(output.finish_reason, "error")
+        finish, text = FINISHES.get(output.finish_reason, "error"), output.text
+        if request.prefix_tokens is not None:
+            whole = self._tokenizer.decode([*request.prefix_tokens, *output.token_ids], skip_special_tokens=True)
+            text, begun = cut_at_stop(whole, request.sampler.stop)
+            finish = "stop" if begun and finish == "length" else finish
         logprobs = [place[token].logprob for place, token in zip(output.logprobs or (), output.token_ids, strict=False)]
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="vllm",
-            text=output.text,
+            text=text,
             tokens=len(output.token_ids),
             finish=finish,
             prompt_tokens=length,
             seed=self._choose_seed(request, sample),
             logprobs=tuple(logprobs) if self.logprobs else None,
+            token_ids=tuple(output.token_ids),
             fault=f"vLLM ended the sample with {output.finish_reason!r}" if finish == "error" else "",
             stopped=(output.stop_reason if isinstance(output.stop_reason, str) else "") if finish == "stop" else None,
         )

@@ -15,7 +15,7 @@ class Jsonl:
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
+        return [{**asdict(row), "prompt": list(row.prompt), "messages": list(row.messages)} for row in rows]
 
     def snippet(self, file: str) -> str:
         """Return the code with which Python reads the file."""

@@ -4,3 +4,7 @@ To add one: a file NAME.py with a frozen dataclass of that name whose `needs` li
 `select(pool, budget, rng)` returns a `Selection`. `_pool_rows` reads columns and builds the result; the Protocol is
 `core.ports.Selector`.
 """
+
+from assay.core.parts import lazy_classes
+
+__getattr__, __dir__ = lazy_classes("selector")

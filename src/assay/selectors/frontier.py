@@ -10,8 +10,10 @@ from pydantic import Field
 
 from assay.core.types import Pool, Selection
 from assay.maths.allocation.quotas import quotas
-from assay.maths.beta.posterior import mean
+from assay.maths.beta.posterior import Mask, beyond
 from assay.maths.rl.expected_improvement import run_signal
+from assay.maths.rl.group_signal import signal_band
+from assay.maths.rl.reward_signal import reward_signal
 from assay.selectors._pool_rows import (
     Floats,
     Ints,
@@ -22,6 +24,7 @@ from assay.selectors._pool_rows import (
     rank_by_score,
     take_quotas,
 )
+from assay.selectors._reward_columns import mean_reward_beta, read_posterior
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Frontier:
     posterior (`maths/rl/group_signal.py`). So a problem solved in 0 of 8 attempts is not treated as p = 0, and a
     problem with few attempts is trusted less than one with many. Equal signals are taken by id.
 
+    For objectives that do not divide by a group's standard deviation the signal is its expectation, E[sd]. Where
+    rewards are graded, both are taken under the posterior of rewards (`maths/rl/reward_signal.py`,
+    `maths/beta/reward_posterior.py`).
+
     With a `drift` the signal is averaged over a training run in which the logit of every problem's pass rate rises
     evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be easy later.
     "fitted" takes the drift from the lake's training rollouts, 0 if there are none.
@@ -41,8 +48,10 @@ class Frontier:
     Width 1, one cluster, or spread = "none" is a plain ranking; width = "pool" shares the budget over the whole pool,
     hopeless clusters included.
 
-    Dropped: `too_easy` and `too_hard` (less signal than every chosen problem, mean above or below one half),
-    `not_chosen` (as good as a chosen problem, but its cluster's quota was full or its id came later).
+    Dropped: `too_easy` and `too_hard` (the 95% interval of the pass rate lies beyond the rates between which a group of
+    this size is mixed at least half as often as at .5; of 8: .08 to .92), `over_budget` (less signal than every chosen
+    problem, and not known to be too easy or too hard), `not_chosen` (as good as a chosen problem, but its cluster's
+    quota was full or its id came later).
 
     Source: DAPO's dynamic sampling (arXiv:2503.14476, sec. 3.2) drops groups without mixed rewards after paying for
     their rollouts; this predicts which would stay. The spread over clusters follows arXiv:2409.11378, sec. 3.
@@ -52,6 +61,11 @@ class Frontier:
     spread: Literal["signal", "size", "none"] = "signal"  # what a cluster's quota in the frontier is proportional to
     width: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = 2.0  # in budgets; 1 = plain ranking
     drift: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0  # logits per run; > 0: harder ones
+    # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by which
+    # `train.objective` learns.
+    signal: Literal["mixed", "sd"] | None = None
+    # Of graded rewards: standard deviation up to which a group counts as equal; None = `grade.repeatability`.
+    tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -68,12 +82,23 @@ class Frontier:
             raise ValueError(
                 "drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
             )
-        a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
-        signal = run_signal(a, b, self.group_size, drift=self.drift)  # (n,)
+        signal, a, b = self._signal(pool, self.drift)  # (n,) each
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]
         chosen = take_quotas(rankings, self._quotas(rankings, signal, size))
-        return build_selection(pool, chosen, reasons=_reasons(signal, mean(a, b), chosen))
+        return build_selection(
+            pool, chosen, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen)
+        )
+
+    def _signal(self, pool: Pool, drift: float) -> tuple[Floats, Floats, Floats]:
+        """Return the expected signal of each problem, and a Beta of its pass rate or mean reward, (n,) each."""
+        kind, posterior = self.signal or "mixed", read_posterior(pool)
+        if posterior is None:
+            a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
+            return run_signal(a, b, self.group_size, drift=drift, kind=kind), a, b
+        if drift:
+            raise ValueError(f"drift = {drift:g} moves rates of correct attempts, and these rewards are graded")
+        return reward_signal(posterior, self.group_size, kind=kind, tau=self.tau or 0.0), *mean_reward_beta(posterior)
 
     def _frontier_groups(self, pool: Pool, signal: Floats, budget: int) -> list[Ints]:
         """Return the frontier's rows, one group per cluster, or all rows of the pool as one group."""
@@ -89,7 +114,8 @@ class Frontier:
         return quotas([signal[rows].sum() for rows in groups] if self.spread == "signal" else sizes, budget, sizes)
 
 
-def _reasons(signal: Floats, rate: Floats, chosen: Ints) -> NDArray[np.str_]:
+def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen: Ints) -> NDArray[np.str_]:
     lowest = np.round(signal[chosen].min(initial=np.inf), 12)  # lowest chosen signal; inf if nothing was chosen
     below = (np.round(signal, 12) < lowest) & (len(chosen) > 0)
-    return np.select([below & (rate > 0.5), below & (rate < 0.5)], ["too_easy", "too_hard"], "not_chosen")
+    too_hard, too_easy = sides
+    return np.select([too_easy, too_hard, below], ["too_easy", "too_hard", "over_budget"], "not_chosen")

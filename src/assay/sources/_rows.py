@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import list_parts
+from assay.core.parts import is_outside, list_parts
 from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
@@ -84,6 +85,7 @@ class Fields:
     skip: int = 0  # rows to skip at the start
     limit: int | None = None  # maximum number of rows to read, good or bad; None = all
     max_bytes: int = 1_000_000  # of a prompt, and of an answer, in UTF-8
+    folder: str = field(default="", init=False, compare=False)  # of the config; "" = the working directory
 
     def __post_init__(self) -> None:
         if self.skip < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
@@ -98,10 +100,16 @@ class Fields:
             )
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
-        if not self.verifier.startswith("python:") and self.verifier not in list_parts("verifier"):
+        if not is_outside(self.verifier) and self.verifier not in list_parts("verifier"):
             raise ValueError(
                 f"unknown verifier {self.verifier!r}; {suggest_names(self.verifier, list_parts('verifier'))}"
             )
+
+    def relative_to(self, folder: str) -> Self:
+        """Return this source with its relative paths taken from a folder, that of the config."""
+        source = copy(self)
+        object.__setattr__(source, "folder", folder)
+        return source
 
     @property
     def required_fields(self) -> tuple[str, ...]:
@@ -245,7 +253,7 @@ class Fields:
 
         None if the value is a single answer, or something that the verifier reads itself.
         """
-        if self.verifier in PROGRAMS or self.verifier.startswith("python:"):
+        if self.verifier in PROGRAMS or is_outside(self.verifier):
             return None
         if isinstance(value, str):
             return json_answers(value) if self.verifier in FREE_TEXT else None

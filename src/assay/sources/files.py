@@ -11,6 +11,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import content_id, hash_file
 from assay.core.ports import SourceRow
 from assay.sources._bad_row import escape_surrogates, shorten
+from assay.sources._places import describe_old_place, match_files
 from assay.sources._rows import Fields, Row
 from assay.sources._tables import READERS, file_kind, read_column_names, read_rows
 
@@ -21,10 +22,11 @@ BUNDLED = "package:"
 class Files(Fields):
     """Read each row of the files as one problem with its label, or one drop with file, line and reason.
 
-    `paths` are paths or globs (`**` matches subfolders), read in ascending order, each file once; `package:NAME` is a
-    file bundled with the package. The suffix says how a file is read: .jsonl, .ndjson, .json (a list of objects, an
-    object with one such list, or one object per line), .csv, .tsv (with a header), .parquet, and the text kinds with
-    .gz. Blank lines are skipped. Lines count from 1; in Parquet files rows do.
+    `paths` are paths or globs (`**` matches subfolders), read in ascending order, each file once; relative ones start
+    from the config's folder, and `package:NAME` is a file bundled with the package. The suffix says how a file is read:
+    .jsonl, .ndjson, .json (a list of objects, an object with one such list, or one object per line), .csv, .tsv (with a
+    header), .parquet, and the text kinds with .gz. Blank lines are skipped. Lines count from 1; in Parquet files rows
+    do.
 
     Raises (before the first row):
         ConfigError: no such file, an unknown kind of file, or a CSV or Parquet file without a required field.
@@ -44,6 +46,16 @@ class Files(Fields):
         """Return a hash of every file's name and bytes."""
         return content_id("files", [(name, hash_file(path)) for name, path in self._places()])
 
+    def notices(self) -> tuple[str, ...]:
+        """Return a sentence per path that only the working directory holds, where the config lies elsewhere."""
+        own = [pattern for pattern in self._patterns if not pattern.startswith(BUNDLED)]
+        found = [describe_old_place(path, self.folder, match_files(path, self.folder)) for path in own]
+        return tuple(sentence for sentence in found if sentence)
+
+    @property
+    def _patterns(self) -> tuple[str, ...]:
+        return (self.paths,) if isinstance(self.paths, str) else self.paths
+
     def _rows(self, places: list[tuple[str, Path, list[str] | None]]) -> Iterator[Row]:
         for name, path, columns in places:
             source = self.name or path.name.split(".")[0]
@@ -59,10 +71,9 @@ class Files(Fields):
 
     def _places(self) -> list[tuple[str, Path]]:
         """Return (name to record, path) of every file."""
-        patterns = (self.paths,) if isinstance(self.paths, str) else self.paths
-        if not patterns:
+        if not self._patterns:
             raise ConfigError("paths names no file")
-        places = dict(place for pattern in patterns for place in _match_files(pattern))
+        places = dict(place for pattern in self._patterns for place in _locate_files(pattern, self.folder))
         for name, path in places.items():
             if file_kind(path) not in READERS:
                 raise ConfigError(
@@ -71,19 +82,18 @@ class Files(Fields):
         return list(places.items())
 
 
-def _match_files(pattern: str) -> list[tuple[str, Path]]:
+def _locate_files(pattern: str, folder: str) -> list[tuple[str, Path]]:
     """Return (name as in the config, path) of the files that a pattern matches, ascending."""
-    bundle = _bundled_folder() if pattern.startswith(BUNDLED) else None
-    real_pattern = os.path.expanduser(pattern if bundle is None else str(bundle / pattern.removeprefix(BUNDLED)))
-    if os.path.isfile(real_pattern):
-        paths = [real_pattern]
-    else:
-        paths = sorted(path for path in glob.glob(real_pattern, recursive=True) if os.path.isfile(path))
-    if not paths:
-        raise ConfigError(f"no file {escape_surrogates(pattern)!r}; {_suggest_paths(Path(real_pattern))}")
-    return [
-        (escape_surrogates(path if bundle is None else BUNDLED + os.path.basename(path)), Path(path)) for path in paths
-    ]
+    is_bundled = pattern.startswith(BUNDLED)
+    real_pattern = str(_bundled_folder() / pattern.removeprefix(BUNDLED)) if is_bundled else pattern
+    match = match_files(real_pattern, "" if is_bundled else folder)
+    if not match.paths:
+        where = f" in {escape_surrogates(folder)!r}" if folder and not os.path.isabs(real_pattern) else ""
+        raise ConfigError(
+            f"no file {escape_surrogates(pattern)!r}{where}; {_suggest_paths(Path(match.real(real_pattern)))}"
+        )
+    names = [BUNDLED + os.path.basename(path) if is_bundled else escape_surrogates(path) for path in match.paths]
+    return [(name, Path(match.real(path))) for name, path in zip(names, match.paths, strict=True)]
 
 
 def _suggest_paths(path: Path) -> str:

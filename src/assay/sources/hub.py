@@ -10,6 +10,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import content_id, hash_file
 from assay.core.ports import SourceRow
 from assay.sources._bad_row import BadRow, shorten
+from assay.sources._places import describe_old_place, match_folder
 from assay.sources._rows import Fields, Row
 
 SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk
@@ -19,7 +20,8 @@ SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk
 class Hub(Fields):
     """Read each row of a split as one problem with its label, or one drop with the row's number and the reason.
 
-    `path` is a folder made by `save_to_disk`, a folder of data files, or a hub id. Local data are streamed or
+    `path` is a folder made by `save_to_disk`, a folder of data files, or a hub id; a relative folder starts from the
+    config's. Local data are streamed or
     memory-mapped; a hub dataset is downloaded once into the library's own cache. A broken data file ends the reading
     with a `broken_file` drop, because the library does not report its rows one by one; the source `files` continues
     behind it. `line` is the row's number in the split, from 1.
@@ -49,6 +51,12 @@ class Hub(Fields):
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return content_id("hub", [(str(path.relative_to(folder)), hash_file(path)) for path in files])
 
+    def notices(self) -> tuple[str, ...]:
+        """Return a sentence where only the working directory holds the folder, and the config lies elsewhere."""
+        match = match_folder(self.path, self.folder)
+        is_there = os.path.exists(match.real(self.path))
+        return tuple(filter(None, (describe_old_place(self.path, self.folder, match) if is_there else "",)))
+
     def _rows(self, dataset: Any) -> Iterator[Row]:
         from datasets.exceptions import DatasetsError
 
@@ -61,7 +69,7 @@ class Hub(Fields):
             yield Row(bad, file=self.path, line=number + 1, source=source)
 
     def _folder(self) -> Path | None:
-        folder = Path(os.path.expanduser(self.path))
+        folder = Path(match_folder(self.path, self.folder).real(self.path))
         if folder.is_dir():
             return folder
         if folder.is_file():

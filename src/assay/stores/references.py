@@ -20,6 +20,8 @@ SUBJECTS = {
 }
 COMMANDS = {
     "train": "train run PLAN",
+    "sft": "",  # `train sft` or `train dpo`, where these made the rows
+    "dpo": "",
     "refresh": "",  # `train loop` does it again when it goes on
 }  # of stages whose command is not `curate STAGE PLAN`
 NAMED = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")

@@ -11,6 +11,7 @@ from typing import Literal
 import pyarrow as pa
 
 TEXT, INT, FLOAT, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+TURN = pa.struct([("role", TEXT), ("content", TEXT)])  # of a chat
 # `made_by` of bookkeeping tables: every run writes them, no stage makes them again, and `lineage` leaves them out
 RUNS = ("run",)
 
@@ -78,7 +79,14 @@ def sql_type(kind: pa.DataType) -> str:
         return f"{sql_type(kind.value_type)}[]"
     if pa.types.is_struct(kind):
         return "STRUCT(" + ", ".join(f'"{field.name}" {sql_type(field.type)}' for field in kind) + ")"
-    names = {TEXT: "VARCHAR", INT: "BIGINT", FLOAT: "DOUBLE", FLAG: "BOOLEAN", pa.float32(): "FLOAT"}
+    names = {
+        TEXT: "VARCHAR",
+        INT: "BIGINT",
+        FLOAT: "DOUBLE",
+        FLAG: "BOOLEAN",
+        pa.float32(): "FLOAT",
+        pa.int32(): "INTEGER",
+    }
     return names[kind]
 
 

@@ -1,30 +1,28 @@
 """Train a policy with GRPO on TRL, in the curriculum's order, rewarded by the verifiers that score everything else."""
 
 import math
-import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assay.core.errors import ConfigError, Stopped, require
+import numpy as np
+
+from assay.core.errors import ConfigError, require
 from assay.core.identity import content_id
 from assay.core.parts import build_part
 from assay.core.ports import Judge, OnlineCurriculum, Reporter, RolloutSink
 from assay.core.types import Curriculum, Label, Mode, Policy, Problem, SamplingConfig
-from assay.training.checkpoints.ema import KEPT_STATES, average_checkpoints
+from assay.maths.allocation.weighted_copies import weighted_copies
 from assay.training.checkpoints.resume import (
-    ResumeState,
-    complete_states,
+    begin_at_state,
     delete_states,
     latest_state,
     restore_curriculum,
     save_curriculum,
     states_folder,
 )
-from assay.training.checkpoints.save import save_checkpoint
 from assay.training.held_out.attempts import HeldOutSet, evaluation_policy
 from assay.training.teacher.teacher import Teacher
 from assay.training.trainer.arguments import template_arguments
@@ -49,7 +47,8 @@ from assay.training.trainer.checks import (
 )
 from assay.training.trainer.libraries import load_trainer, silence_libraries
 from assay.training.trainer.loss import Objective
-from assay.training.trainer.rollout_recorder import RolloutRecorder, next_attempt, training_policy
+from assay.training.trainer.rollout_recorder import RolloutRecorder, training_policy
+from assay.training.trainer.run import rank_and_world_size, resume_record, run_steps, save_result
 from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
 from assay.training.trainer.settings import TrainingSettings
 from assay.training.trainer.trackers import configure_trackers
@@ -90,6 +89,8 @@ def train(
     online: OnlineCurriculum | None = None,
     mode: Mode = "strict",
     on_saved: Callable[[TrainingResult], Result] = lambda result: result,  # type: ignore[assignment,return-value]
+    begin_at: Path | None = None,
+    keep_state: bool = False,
 ) -> Result:
     """Train a policy on a curriculum, save the checkpoint to `output/step-N`, and hand every rollout to the sink.
 
@@ -117,6 +118,8 @@ def train(
         online: Chooses each step's problems; the curriculum is then its pool.
         mode: Which reading of a verdict rewards use.
         on_saved: Called once the checkpoint is complete, before the resume states are deleted.
+        begin_at: The last state of a shorter training with the same settings, from which this one goes on.
+        keep_state: Whether the last state stays, so that a longer training can go on from it.
 
     Returns:
         What `on_saved` returns; by default the TrainingResult.
@@ -129,21 +132,26 @@ def train(
     """
     objective = _check(curriculum, problems, labels, sampler, settings, teacher)
     run = run or run_id(curriculum, labels, base, sampler, settings, teacher, online, mode)
-    order = _sampler(curriculum.order, settings, online, reporter)
+    order = _sampler(_training_order(curriculum, settings, online), settings, online, reporter)
     rank, processes = rank_and_world_size()
     recorder = RolloutRecorder(
         problems, labels, judge, sink, reporter, base, sampler, run, order, rank, processes, mode=mode
     )
     states = states_folder(output, run)
+    if rank == 0:
+        begin_at_state(states, begin_at)
     with silence_libraries(), configure_trackers(settings.report_to, output):
         trainer, saver, use_cache = _prepare(
             recorder, checkpoint, objective, settings, states, teacher, demonstrations, held_out, online, stop
         )
-        seconds = _run_steps(trainer, saver, states)
-        target = _save(trainer, recorder, settings, output, states, use_cache=use_cache)
+        trainer.loss_weights = curriculum.weights if settings.weights == "loss" else {}
+        seconds = run_steps(trainer, saver, recorder.sink, states)
+        target = save_result(
+            trainer, recorder, asdict(settings), output, states, average=settings.average, use_cache=use_cache
+        )
     result = on_saved(TrainingResult(target, run, settings.steps, recorder.tokens, seconds, tuple(recorder.rewards)))
     if rank == 0:
-        delete_states(states)
+        delete_states(states, keep_last=keep_state)
     return result
 
 
@@ -161,6 +169,7 @@ def run_id(
     label_ids = [labels[id_].id for id_ in curriculum.order]
     online_key = [] if online is None else [str(online.state_dict()["key"])]
     other_mode = [] if mode == "strict" else [mode]
+    weights = [sorted(curriculum.weights.items())] if settings.weights != "ignore" else []
     return content_id(
         "run",
         base.revision,
@@ -171,18 +180,8 @@ def run_id(
         teacher and teacher.id,
         *online_key,
         *other_mode,
+        *weights,
     )
-
-
-def rank_and_world_size() -> tuple[int, int]:
-    """Return this process's rank and the number of processes, as the launcher set them; (0, 1) without one."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def merged_model(trainer: Any) -> Any:
-    """Return the trained model as an ordinary one, with adapters merged into its weights."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def _check(
@@ -233,6 +232,8 @@ def _prepare(
     load_trainer()
     sampler, reporter = recorder.sampler, recorder.reporter
     recorder.allow_truncated = settings.allow_truncated
+    recorder.terms = settings.reward
+    recorder.divides = objective.arguments().get("scale_rewards", "group") in ("group", True)
     recorder.tokenizer = tokenizer = load_tokenizer(checkpoint)
     config = load_model_config(checkpoint)
     window = getattr(config.get_text_config(), "max_position_embeddings", None)
@@ -250,13 +251,21 @@ def _prepare(
         hook = build_teacher_hook(teacher, settings, sampler, tokenizer, window, reporter, demonstrations)
     trainer = build_trainer(checkpoint, tokenizer, chats, recorder, objective, settings, states, hook)
     folder, state = latest_state(states)
-    _resume(recorder, state, settings)
+    recorder.rewards = [math.nan if mean is None else mean for mean in state.rewards]
+    shares = state.more.get("correct", [None] * state.step)
+    recorder.correct = [math.nan if share is None else share for share in shares]
+    resume_record(
+        recorder,
+        state,
+        settings.steps,
+        lambda attempt: _attempt_revisions(recorder, state.step, settings.steps, attempt),
+    )
     saver = add_state_saver(trainer, recorder, stop)
     if online is not None:
         restore_curriculum(folder, online)
         saver.save_extra = partial(save_curriculum, curriculum=online)
     add_relift(trainer, recorder, settings, state, demonstrations, saver)
-    add_evaluation(trainer, recorder, settings, held_out)
+    add_evaluation(trainer, recorder, settings.eval_every, held_out)
     return trainer, saver, config.use_cache
 
 
@@ -288,6 +297,25 @@ def _sampler(
     return CurriculumSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order[:count]))}, *shape)
 
 
+def _training_order(
+    curriculum: Curriculum, settings: TrainingSettings, online: OnlineCurriculum | None
+) -> tuple[str, ...]:
+    """Return the order of training: the curriculum's, or with each problem as often as its weight says."""
+    if settings.weights != "sampling":
+        return curriculum.order
+    if online is not None:
+        raise ConfigError(
+            'an online curriculum chooses by itself: weights = "sampling" needs a fixed order; use "loss"'
+        )
+    ids: list[str] = []
+    walks = [(part, epoch) for part in curriculum.phases for epoch in range(part.epochs)]
+    for place, (phase, epoch) in enumerate(walks):
+        start = np.random.default_rng((settings.seed, place, epoch)).random()
+        copies = weighted_copies(phase.weights or (1.0,) * len(phase.ids), len(phase.ids), start)
+        ids += [id_ for id_, n in zip(phase.ids, copies.tolist(), strict=True) for _ in range(n)]
+    return tuple(ids)
+
+
 def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_size: int) -> None:
     if online.max_resamples and (settings.guidance is not None or settings.relift or settings.mask_truncated):
         raise ConfigError(
@@ -298,23 +326,6 @@ def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_si
         raise ConfigError(f"an online curriculum in {world_size} processes: it is told of groups in one")
 
 
-def _resume(recorder: RolloutRecorder, state: ResumeState, settings: TrainingSettings) -> None:
-    """Bring the recorder to the state's step; rollouts of earlier attempts at the steps to come are superseded."""
-    recorder.tokens = state.tokens
-    recorder.rewards = [math.nan if mean is None else mean for mean in state.rewards]
-    if recorder.rank == 0:
-        recorder.attempt = next_attempt(
-            recorder.sink, lambda attempt: _attempt_revisions(recorder, state.step, settings.steps, attempt)
-        )
-    if recorder.processes > 1:
-        from accelerate.utils import broadcast_object_list
-
-        (recorder.attempt,) = broadcast_object_list([recorder.attempt])
-    if state.step or recorder.attempt:
-        attempt = f"; attempt {recorder.attempt + 1} at what follows" if recorder.attempt else ""
-        recorder.reporter.say(f"going on after step {state.step} of {settings.steps}{attempt}")
-
-
 def _attempt_revisions(recorder: RolloutRecorder, first: int, steps: int, attempt: int) -> list[str]:
     """Return the revisions of an attempt at the steps from `first` on, and of the evaluations after each.
 
@@ -323,60 +334,3 @@ def _attempt_revisions(recorder: RolloutRecorder, first: int, steps: int, attemp
     sampling = [training_policy(recorder.run, recorder.base, step, attempt).revision for step in range(first, steps)]
     evaluated = range(first + 1 if first else 0, steps + 1)
     return sampling + [evaluation_policy(recorder.run, recorder.base, step, attempt).revision for step in evaluated]
-
-
-def _run_steps(trainer: Any, saver: Any, states: Path) -> float:
-    """Run the steps after the last resume state; return the seconds. However it ends, what was generated is stored."""
-    began = time.perf_counter()
-    folder, _ = latest_state(states)
-    try:
-        trainer.train(resume_from_checkpoint=folder and str(folder))
-    finally:
-        trainer.recorder.sink.flush()
-        _remove_empty(states)
-    if saver.stopped:
-        progress = f"step {trainer.state.global_step} of {trainer.args.max_steps}"
-        raise Stopped(f"asked to stop after {progress}; its state is kept")
-    return time.perf_counter() - began
-
-
-def _remove_empty(states: Path) -> None:
-    """Leave no folder of a run without a resume state."""
-    for folder in (states, states.parent):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _save(
-    trainer: Any, recorder: RolloutRecorder, settings: TrainingSettings, output: Path, states: Path, *, use_cache: Any
-) -> Path:
-    """Write the checkpoint, in the first process; with an average, the last weights go beside it."""
-    target = output / f"step-{settings.steps}"
-    if recorder.rank == 0:
-        model = merged_model(trainer)
-        model.config.use_cache = use_cache  # which the library turns off
-        record = _checkpoint_record(recorder, settings)
-        if settings.average:
-            save_checkpoint(model, trainer._tokenizer, target.with_name(f"{target.name}-last"), record)
-            _load_average(model, states, settings)
-        save_checkpoint(model, trainer._tokenizer, target, record)
-    trainer.accelerator.wait_for_everyone()
-    return target
-
-
-def _load_average(model: Any, states: Path, settings: TrainingSettings) -> None:
-    """Replace the model's weights by their average with those of the last states before."""
-    last = f"checkpoint-{settings.steps}"
-    folders = [path for path in complete_states(states) if path.name != last][1 - KEPT_STATES :]
-    weights = average_checkpoints(folders, model.state_dict(), settings.average)
-    model.load_state_dict(weights, strict=False)  # tied weights have one name in the states
-
-
-def _checkpoint_record(recorder: RolloutRecorder, settings: TrainingSettings) -> dict[str, Any]:
-    return {
-        "run": recorder.run,
-        "base": asdict(recorder.base),
-        "sampler": asdict(recorder.sampler),
-        "settings": asdict(settings),
-        "rewards": recorder.reward_means,
-    }

@@ -4,3 +4,7 @@ A verifier is `NAME.py`, or a folder NAME whose `__init__.py` exports its class;
 of them, `pool/` runs them, `isolation/` and `jail/` confine what they run. To add one, write the file, its test and its
 row in `docs/methods.md`.
 """
+
+from assay.core.parts import lazy_classes
+
+__getattr__, __dir__ = lazy_classes("verifier")

@@ -38,19 +38,6 @@ def test_truncation_would_lose_1608_of_9800_where_quotas_lose_none():
     assert int(shares.sum()) == 9_800
 
 
-def test_published_averages_by_level_give_dart_maths_two_exact_totals():
-    queries = np.array([7473, 565, 1349, 1592, 1690, 2304])
-    tables = {  # averages to 4 decimals -> totals by level; arXiv:2407.13690's analysis notebook
-        590_705: ([39.9310, 40.0, 40.0, 39.7990, 39.5391, 37.1354], [298_404, 22_600, 53_960, 63_360, 66_821, 85_560]),
-        585_392: (
-            [8.4914, 14.2850, 33.5196, 54.9441, 79.5888, 107.0621],
-            [63_456, 8_071, 45_218, 87_471, 134_505, 246_671],
-        ),
-    }
-    for total, (averages, by_level) in tables.items():
-        assert quotas(queries * averages, total, np.full(6, total)).tolist() == by_level
-
-
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 50)), max_size=12), st.integers(0, 400))
 def test_quotas_sum_exactly_and_respect_capacities(groups, budget):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.maths.beta.posterior import interval, mass_between, mean, posterior
+from assay.maths.beta.posterior import beyond, interval, mass_between, mean, posterior
 
 
 def test_three_of_four_solved_under_jeffreys_is_beta_three_and_a_half_one_and_a_half():
@@ -77,3 +77,16 @@ def test_bad_values_are_named():
             interval(1, 1, level=level)
     with pytest.raises(ValueError, match="band"):
         mass_between(1, 1, 0.8, 0.2)
+
+
+def test_beyond_is_the_interval_on_the_other_side_of_the_band():
+    counts = np.array([[0, 64], [1, 63], [32, 32], [63, 1], [64, 0], [0, 8]])
+    low, high = interval(counts[:, 0], counts[:, 1])
+    a, b = posterior(counts[:, 0], counts[:, 1])
+    below, above = beyond(a, b, 0.15, 0.85)
+    assert below.tolist() == (high < 0.15).tolist() == [True, True, False, False, False, False]
+    assert above.tolist() == (low > 0.85).tolist() == [False, False, False, True, True, False]
+    assert not any(side.any() for side in beyond(a, b, 0, 1)), "nothing lies outside [0, 1]"
+    for band, level in (((0.5, 0.5), 0.95), ((0.1, 0.9), 1.0)):
+        with pytest.raises(ValueError, match=r"band|level"):
+            beyond(a, b, *band, level=level)

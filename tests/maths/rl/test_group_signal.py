@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from assay.maths.rl.group_signal import expected_signal, group_signal, observed_signal, reward_signal
+from assay.maths.rl.group_signal import expected_signal, group_signal, observed_signal, reward_signal, signal_band
 
 
 def test_a_group_of_eight_keeps_the_published_shares():
@@ -73,3 +73,13 @@ def test_the_signal_of_rewards_is_the_share_of_groups_with_unequal_ones():
 def test_two_rewards_are_the_binary_case():
     tally = np.array([[4, 4], [8, 0], [7, 1]])
     np.testing.assert_allclose(reward_signal(tally, 4), observed_signal(tally[:, 0], 8, 4))
+
+
+def test_the_band_of_a_group_ends_where_it_is_mixed_half_as_often_as_at_one_half():
+    for size in (2, 8, 64):
+        low, high = signal_band(size)
+        assert group_signal([low, high], size) == pytest.approx([group_signal(0.5, size) / 2] * 2)
+        assert low + high == pytest.approx(1)
+    assert signal_band(2)[0] > signal_band(8)[0] > signal_band(64)[0] > 0
+    with pytest.raises(ValueError, match="no group of 1"):
+        signal_band(1)

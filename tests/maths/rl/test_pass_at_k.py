@@ -3,7 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from assay.maths.rl.pass_at_k import majority_at_k, pass_all_k, pass_at_k
+from assay.maths.beta.two_betas import fit_rate_prior
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.rl.pass_at_k import majority_at_k, pass_all_k, pass_at_k, posterior_pass_all_k, posterior_pass_at_k
 
 
 def test_two_of_four_right_by_hand():
@@ -59,3 +61,30 @@ def test_impossible_counts_are_named():
         pass_at_k(1, 4, 0)
     with pytest.raises(ValueError, match="0"):
         majority_at_k(["a"], "a", 0)
+
+
+def test_after_adaptive_stopping_the_posterior_holds_where_the_plain_share_is_biased():
+    """Problems that fail their first two attempts stop there; the others get 16."""
+    errors, plain, inside = [], [], 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rate = rng.beta(0.5, 1.0, 500)
+        won = rng.random((500, 16)) < rate[:, None]
+        tried = np.where(won[:, :2].sum(axis=1) == 0, 2, 16)
+        right = np.array([row[:n].sum() for row, n in zip(won, tried, strict=True)])
+        prior = fit_rate_prior(right, tried - right)
+        mean, deviation = posterior_pass_at_k(prior.posterior(right, tried - right), 4)
+        true = (1 - (1 - rate) ** 4).mean()
+        errors.append(mean.mean() - true)
+        plain.append((1 - (1 - right / tried) ** 4).mean() - true)
+        inside += abs(errors[-1]) <= 2.5 * np.sqrt((deviation**2).sum()) / 500
+    assert abs(np.mean(errors)) < 0.01
+    assert np.mean(plain) < -0.05
+    assert inside >= 16  # the pool's own prior is estimated, which widens no interval
+
+
+def test_the_posteriors_of_both_measures_mirror_each_other():
+    a, b = ZeroInflatedBeta.of(2, 3, 0.1, 0.2), ZeroInflatedBeta.of(3, 2, 0.2, 0.1)
+    none, _ = posterior_pass_at_k(a, 5)
+    every, _ = posterior_pass_all_k(b, 5)
+    assert 1 - none == pytest.approx(every)

@@ -14,6 +14,7 @@ from assay.maths.text.rendered_prompts import rendered_questions
         "<bos><start_of_turn>user\nWhat is 3+1?<end_of_turn>\n<start_of_turn>model\n",
         "<s>[INST] What is 3+1? [/INST]",
         "<｜User｜>What is 3+1?<｜Assistant｜><think>\n",
+        "What is 3+1?<think>\n",
         "<|user|>\nWhat is 3+1?<|end|>\n<|assistant|>\n",
         "[gMASK]<sop><|user|>\nWhat is 3+1?<|assistant|>\n",
         "<|system|>\nBe brief.</s>\n<|user|>\nWhat is 3+1?</s>\n<|assistant|>\n",

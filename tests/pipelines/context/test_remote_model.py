@@ -47,7 +47,7 @@ def stored(context: RunContext) -> list[dict[str, Any]]:
     return context.lake.rows("SELECT problem_id, sample, finish FROM rollouts ORDER BY ALL")
 
 
-def test_a_second_walk_over_a_server_asks_only_who_it_is(serve: Callable[..., ModelServer], context: Made) -> None:
+def test_a_second_walk_over_a_server_asks_it_nothing(serve: Callable[..., ModelServer], context: Made) -> None:
     service = serve()
     first = context()
     run_stages(first)
@@ -55,7 +55,7 @@ def test_a_second_walk_over_a_server_asks_only_who_it_is(serve: Callable[..., Mo
     assert next(service.numbers) == FIRST + SAMPLES
     again = context()
     assert all(outcome.reused for outcome in run_stages(again))
-    assert next(service.numbers) == FIRST + SAMPLES + 1 + FIRST
+    assert next(service.numbers) == FIRST + SAMPLES + 1
 
 
 def test_a_failed_attempt_is_no_wrong_answer_and_the_next_run_draws_it(
@@ -117,18 +117,21 @@ def test_a_limit_begins_no_new_problem_and_finishes_those_in_flight(
     assert next(service.numbers) == FIRST + 4 * len(found), "nothing was cut"
 
 
-def test_another_checkpoint_under_the_same_name_stops_before_anything_is_written(
+def test_another_checkpoint_under_the_same_name_stops_before_anything_is_drawn(
     serve: Callable[..., ModelServer], context: Made
 ) -> None:
     serve()
     run_stages(context())
     serve(rule="spread")
-    other = context()
+    other = context(score={"n": 5})
+    preflight(other, "arrange")
     with pytest.raises(ConfigError, match="another checkpoint than the one whose attempts the lake holds") as caught:
-        preflight(other, "arrange")
+        run_stages(other)
     assert "\n" not in str(caught.value)
+    assert len(stored(other)) == SAMPLES
     vouched = context(policy={"revision": "new"})
-    preflight(vouched, "arrange")
+    run_stages(vouched)
+    assert len(stored(vouched)) == 2 * SAMPLES
 
 
 def test_rows_are_the_same_whoever_answers_first(

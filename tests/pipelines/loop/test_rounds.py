@@ -129,3 +129,27 @@ def test_no_round_and_an_empty_band_are_refused(tiny: MakeContext) -> None:
     for table, words in (({"rounds": 0}, "rounds"), ({"low": 0.5, "high": 0.5}, "is empty"), ({"share": 1.5}, "share")):
         with pytest.raises(ConfigError, match=words):
             tiny(loop=table)
+
+
+@pytest.mark.model
+def test_a_loop_learns_right_answers_first_and_rewards_after(tiny: MakeContext) -> None:
+    methods = {"methods": ["dart"], "settings": {"dart": {"rule": "vanilla", "trials": 2, "distinct": False}}}
+    changes: dict[str, Any] = {"loop": {"kinds": ["sft", "grpo"]}, "synthesize": methods, "sft": {"rows_per_step": 8}}
+    context = tiny(**changes)
+    first, second = run_loop(context)
+    assert [outcome.stage for outcome in first.outcomes] == ["curate", "sft", "refresh", "round"]
+    assert [outcome.stage for outcome in second.outcomes] == ["curate", "train", "refresh", "round"]
+    targets = context.lake.rows("SELECT DISTINCT policy FROM targets")
+    assert targets == [{"policy": context.policy.revision}]  # the first round's own attempts
+    assert first.outcomes[1].detail["rows"] == len(context.lake.rows("SELECT 1 FROM targets"))
+    assert second.context.config.policy.model == first.outcomes[1].detail["checkpoint"]
+    assert [finished.outcomes[-1].detail["kind"] for finished in (first, second)] == ["sft", "grpo"]
+    again = tiny(**changes)
+    assert all(outcome.reused for finished in run_loop(again) for outcome in finished.outcomes)
+    assert again.meter.samples == 0
+
+
+def test_a_round_that_learns_stored_rows_needs_a_method(tiny: MakeContext) -> None:
+    with pytest.raises(ConfigError, match=r"loop.kinds has 'dpo', which learns what synthesis makes: name a method"):
+        check_config(tiny(loop={"kinds": ["grpo", "dpo"]}).config)
+    check_config(tiny(loop={"kinds": ["dpo"]}, dpo={"method": "tree_pairs"}).config)

@@ -8,20 +8,20 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.refusals import any_refused, keep_refusals, known_refusals
+from assay.pipelines.sampling.refusals import count_refused, keep_refusals, known_refusals
 
 POLICY, SAMPLER = Policy("m", "r"), SamplingConfig()
 
 
 def test_a_refusal_is_known_for_its_problem_policy_and_sampler_alone(context: Callable[..., RunContext]) -> None:
     made = context()
-    assert not any_refused(made, POLICY, SAMPLER)
+    assert count_refused(made, POLICY, SAMPLER) == 0
     keep_refusals(made, POLICY, SAMPLER, {"a": "status 400: too long", "b": "status 422: no"})
     keep_refusals(made, POLICY, SAMPLER, {"a": "status 400: too long"})
     assert known_refusals(made, POLICY, SAMPLER, ["a", "c"]) == {"a": "status 400: too long"}
     assert known_refusals(made, Policy("m", "another"), SAMPLER, ["a"]) == {}
     assert known_refusals(made, POLICY, SamplingConfig(max_tokens=9), ["a"]) == {}
-    assert any_refused(made, POLICY, SAMPLER)
+    assert count_refused(made, POLICY, SAMPLER)
     made.retry_refused = True
     assert known_refusals(made, POLICY, SAMPLER, ["a"]) == {}
 

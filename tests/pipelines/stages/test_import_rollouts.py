@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, EvidenceError
 from assay.core.types import Label, Problem
 from assay.pipelines.analysis.show import PARTS, explain
 from assay.pipelines.data.problems import to_row
-from assay.pipelines.stages.import_rollouts import import_rollouts, import_scores
+from assay.pipelines.stages.import_rollouts import Columns, import_rollouts
+from assay.pipelines.stages.import_scores import import_scores
 from assay.stores.lake import Lake
 
 SUM = Problem.of("What is 2 + 2?", source="sums")
@@ -104,8 +105,10 @@ def test_unmatched_rows_are_drops_with_file_and_line(lake: Lake, tmp_path: Path)
         {"prompt": "another?", "completion": "4", "reward": 1},
         {"assay_id": SUM.id, "reward": 1},
     ]
-    done = import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p")
-    assert dict(done.dropped) == {"unmatched": 1, "no_text": 1}
+    with pytest.raises(
+        EvidenceError, match=r"none of 2 rows .*1 unmatched, 1 no_text.*columns are prompt, completion, reward"
+    ):
+        import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p")
     found = lake.rows("SELECT reason, file, line FROM drops ORDER BY line")
     assert found == [
         {"reason": "unmatched", "file": "a.jsonl", "line": 1},
@@ -220,3 +223,80 @@ def test_one_problem_s_story_has_every_chapter(lake: Lake, tmp_path: Path) -> No
 def test_a_problem_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(ConfigError, match="no problems begin with 'zz': there are 1 problems"):
         explain(lake, "zz")
+
+
+def test_any_columns_hold_question_answer_and_reward(lake: Lake, tmp_path: Path) -> None:
+    rows = [
+        {"q": "What is 2 + 2?", "gen": {"text": "4"}, "acc": 1, "format": 0, "why": "stop"},
+        {
+            "q": [{"role": "user", "content": "What is 2 + 2?"}],
+            "gen": {"text": "4!"},
+            "acc": 1,
+            "format": 1,
+            "why": "stop",
+        },
+        {"q": SUM.id, "gen": {"text": "so long"}, "acc": 0, "format": 1, "why": "length"},
+    ]
+    columns = Columns(problem="q", text="gen.text", reward="acc", finish="why")
+    done = import_rollouts(
+        lake,
+        "jsonl",
+        write(tmp_path / "theirs" / "a.jsonl", rows),
+        policy="p",
+        columns=columns,
+        right="acc == 1 and format > 0",
+    )
+    assert (done.added, dict(done.dropped)) == (3, {})
+    assert [rate(lake)[name] for name in ("n_correct", "n_wrong", "n_truncated", "n_error")] == [1, 1, 1, 0]
+
+
+def test_several_answers_in_one_row_are_as_many_attempts(lake: Lake, tmp_path: Path) -> None:
+    rows = [{"problem": "What is 2 + 2?", "generations": ["4", "5", "4"], "right": [True, False, True], "n": 3}]
+    columns = Columns(text="generations", reward="right")
+    done = import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p", columns=columns)
+    assert (done.rows, done.added) == (3, 3)
+    assert [rate(lake)[name] for name in ("n_correct", "n_wrong")] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("right", "message"),
+    [("reward >", "is no expression"), ("__import__('os')", "holds no call"), ("a.b", "holds no attribute")],
+)
+def test_what_is_no_expression_is_refused_before_anything_is_read(
+    lake: Lake, tmp_path: Path, right: str, message: str
+) -> None:
+    rows = [{"assay_id": SUM.id, "text": "a", "reward": 1}]
+    with pytest.raises(ConfigError, match=message):
+        import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p", right=right)
+    assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 0}]
+
+
+def test_a_column_that_the_expression_names_and_the_file_lacks_is_named(lake: Lake, tmp_path: Path) -> None:
+    rows = [{"assay_id": SUM.id, "text": "a", "reward": 1}]
+    with pytest.raises(ConfigError, match="no column 'rewrad'; nearest: 'reward'"):
+        import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p", right="rewrad > 0")
+
+
+def test_verl_s_dump_without_extra_info_is_matched_in_the_dress_of_each_family(lake: Lake, tmp_path: Path) -> None:
+    dressed = [
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "system\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\nuser\n\n{}assistant\n\n",
+        "<start_of_turn>user\n{}<end_of_turn>\n<start_of_turn>model\n",
+        "user\n{}\nmodel\n",
+        "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n<think>\n",
+        "system\nYou are Qwen.\nuser\n{}\nassistant\n",
+        "<｜begin▁of▁sentence｜><｜User｜>{}<｜Assistant｜><think>\n",
+        "{}<think>\n",
+        "<s>[SYSTEM_PROMPT]Be brief.[/SYSTEM_PROMPT][INST]{}[/INST]",
+        "[INST] {} [/INST]",
+        " {}",
+    ]
+    asked = SUM.messages[0].content + ' Let\'s think step by step and output the final answer after "####".'
+    rows = [
+        {"input": dress.format(text), "output": str(place), "score": 1.0, "step": 0}
+        for place, (dress, text) in enumerate(
+            (dress, text) for dress in dressed for text in (SUM.messages[0].content, asked)
+        )
+    ]
+    done = import_rollouts(lake, "verl", write(tmp_path / "dump" / "0.jsonl", rows), policy="p")
+    assert (done.added, dict(done.dropped)) == (len(rows), {})

@@ -190,9 +190,24 @@ def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
     assert told["problems"] == 24
 
 
-def test_pass_at_k_is_refused_where_outcomes_decided_who_was_attempted_and_beyond_n(pool):
-    with pytest.raises(ConfigError, match="bias pass@k"):
-        passes(pool(), [1])
+def test_pass_at_k_after_an_adaptive_design_is_the_posteriors_and_marked_so(pool):
+    context = pool()
+    with pytest.raises(ConfigError, match="needs ingest, which is not done"):
+        passes(context, [1])
+    rows = scored(context)
+    told = passes(context, [1, 8])
+    assert (told["estimator"], told["n"], told["problems"], told["too_few"]) == ("posterior", None, 24, 0)
+    assert told["means"]["pass@1"] == pytest.approx(sum(row["value"] for row in rows) / 24, abs=2e-4)
+    assert told["means"]["pass@8"] > told["means"]["pass@1"] > told["means"]["pass^8"]
+    assert set(told["means"]) == {"pass@1", "pass^1", "pass@8", "pass^8"}
+    low, high = told["intervals"]["pass@8"]
+    assert low < told["means"]["pass@8"] < high
+    fixed = pool("fixed", score={"n": 8})
+    scored(fixed)
+    assert passes(fixed, [1])["estimator"] == "unbiased"
+
+
+def test_pass_at_k_of_a_fixed_design_is_refused_beyond_n(pool):
     with pytest.raises(ConfigError, match=r"pass@9 of score.n = 8"):
         passes(pool(score={"n": 8}), [9])
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from assay.core.config import ScoreConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.types import Counts, Score
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages, survey
+from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
 
@@ -106,6 +108,19 @@ def test_a_budget_above_the_pool_of_nothing_and_one_that_cannot_be_met_are_said(
     run_stages(made)
     assert kept(made) == 0
     assert any("'band' keeps 0 of 32 problems, fewer than the budget of 5" in text for text in heard)
+
+
+def test_default_settings_do_not_warn_of_each_other_and_a_stated_one_names_the_remedy(
+    context: Made, heard: list[str]
+) -> None:
+    run_stages(context(score={"n": 4, "truncated": "masked"}))
+    assert any("train.mask_truncated = true makes them one" in text for text in heard), "it was stated"
+    heard.clear()
+    plain = context()
+    config = plain.config.model_copy(update={"score": ScoreConfig(n=4), "lake": plain.config.lake + "2"})
+    with Lake(config.lake) as lake, RunContext(config, lake, plain.reporter) as silent:
+        run_stages(silent)
+    assert not heard
 
 
 def test_more_clusters_than_problems_is_as_many_as_there_are(context: Made) -> None:

@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assay.api import NullReporter
-from assay.core.config import parse_config
+from assay.core.config import SelectConfig, parse_config
 from assay.core.errors import ConfigError, Stopped
+from assay.engines.server.app import ModelServer
+from assay.engines.transformers import Transformers
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.loop.evaluate import difference, evaluate, last_counts, points
-from assay.pipelines.runner.stages import run_stages, run_training
+from assay.pipelines.runner.stages import preflight, run_stages, run_training
+from assay.pipelines.stages.order import stored_curriculum
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
@@ -29,12 +33,12 @@ def tiny(tmp_path: Path) -> Made:
     ]
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def make(**changes: Any) -> RunContext:
+    def make(*, policy: Any = None, **changes: Any) -> RunContext:
         tree = {
             "lake": str(tmp_path / "lake"),
             "source": [{"part": "files", "paths": str(sums), "verifier": "numeric", "keep": ["how"]}],
             "split": {"held_out": 4},
-            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4, **(policy or {})},
             "score": {"n": 2, "truncated": "wrong"},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 8},
@@ -93,7 +97,7 @@ def test_two_trainings_are_compared_by_the_pairs_of_their_held_out_problems(tiny
 
 
 def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Made) -> None:
-    context = tiny(steps=1)
+    context = tiny(policy={"temperature": 3.0}, steps=1)  # some attempts fail
     with pytest.raises(ConfigError, match="needs a finished training"):
         evaluate(context, samples=2)
     run_training(context)
@@ -125,3 +129,72 @@ def test_trainings_without_a_common_problem_cannot_be_paired() -> None:
         difference({"a": (1, 2)}, {"b": (1, 2)})
     (row,) = points([("x", {"a": (1, 2), "b": (2, 2)})])
     assert (row["pass_at_1"][0], row["pass_at_k"][0], row["k"], row["difference"]) == (0.75, 1.0, 2, None)
+
+
+def test_what_a_server_scored_is_trained_on_the_weights_that_the_config_names(tiny: Made) -> None:
+    with closing(ModelServer(Transformers("tiny-arithmetic")).start()) as server:
+        served = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1)
+    preflight(served, "arrange")
+    with pytest.raises(ConfigError, match=r"runs on a server: name its weights in train\.model"):
+        run_training(served)
+    weighed = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="tiny-arithmetic")
+    preflight(weighed, "train")
+    outcome = run_training(weighed)
+    assert outcome.detail["rollouts"] == 4
+    assert (Path(outcome.detail["checkpoint"]) / "config.json").is_file()
+    gone = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="./no such folder")
+    with pytest.raises(ConfigError, match="no such folder"):
+        preflight(gone, "train")
+
+
+def test_a_finished_training_goes_on_to_more_steps_from_the_state_that_it_kept(tiny: Made) -> None:
+    first = tiny(steps=2, keep_state=True)
+    short = run_training(first)
+    longer = tiny(steps=3, keep_state=True)
+    outcome = run_training(longer, resume=True)
+    steps = longer.lake.rows("SELECT DISTINCT step FROM train_metrics WHERE training = ?", [outcome.key.rows])
+    assert [row["step"] for row in steps] == [2], "the first two steps are not done again"
+    assert outcome.detail["rollouts"] == 4
+    assert outcome.detail["checkpoint"] != short.detail["checkpoint"]
+    kept = Path(outcome.detail["checkpoint"]).parent.glob(".run-*/checkpoint-*")
+    assert [path.name for path in kept] == ["checkpoint-3"], "and the last state is kept again"
+    with pytest.raises(ConfigError, match=r"train\.keep_state = true kept its last state"):
+        run_training(tiny(steps=5, learning_rate=2e-5), resume=True)
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        run_training(tiny(steps=6, learning_rate_end=0.5), resume=True)
+
+
+def test_reward_terms_of_training_are_stored_per_rollout_and_logged(tiny: Made) -> None:
+    context = tiny(steps=2, reward={"length": 0.5, "format": 0.1, "format_pattern": "^1"})
+    run_training(context)
+    rows = context.lake.rows(
+        "SELECT r.step IS NOT NULL AS trained, e.term, count(*) AS n FROM reward_terms e JOIN rollouts r "
+        "ON r.id = e.rollout_id GROUP BY ALL ORDER BY ALL"
+    )
+    counts = {(row["trained"], row["term"]): row["n"] for row in rows}
+    assert counts == {(False, "format"): 24, (False, "length"): 24, (True, "format"): 8, (True, "length"): 8}
+    names = {row["name"] for row in context.lake.rows("SELECT DISTINCT name FROM train_metrics")}
+    assert {"reward", "correct", "reward_length", "reward_format"} <= names
+
+
+def test_the_weights_of_a_selection_reach_training_or_are_warned_of(tiny: Made) -> None:
+    context = tiny(policy={"temperature": 3.0}, steps=1)  # some attempts fail
+    query = "SELECT selection_id, min(weight) AS weight FROM selections WHERE kept GROUP BY 1"
+    ((selection, weight),) = [tuple(row.values()) for row in context.lake.rows(query)]
+    assert weight == 1
+    key = run_stages(context, only=True).rows_of("arrange")
+    assert stored_curriculum(context, key, selection).weights == {}
+    context.config = context.config.model_copy(
+        update={"select": SelectConfig(selector="dart", budget=12)}  # weighs hard problems more
+    )
+    results = run_stages(context)
+    curriculum = stored_curriculum(context, results.rows_of("arrange"), results.rows_of("select"))
+    kept = context.lake.rows(
+        "SELECT problem_id, weight FROM selections WHERE selection_id = ? AND kept", [results.rows_of("select")]
+    )
+    assert curriculum.weights == {row["problem_id"]: row["weight"] for row in kept if row["weight"] != 1}
+    assert len(curriculum.weights) > 1
+    warnings: list[str] = []
+    context.reporter.warn = warnings.append  # type: ignore[method-assign]
+    run_training(context)
+    assert any("train.weights" in text for text in warnings)

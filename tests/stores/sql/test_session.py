@@ -32,7 +32,7 @@ def test_a_question_makes_the_tables_that_it_reads_and_no_others(tmp_path: Path,
         assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 2}]
         assert made(lake) == {"rollouts"}
         assert lake.query("SELECT * FROM pass_rates").num_rows == 1
-        assert made(lake) == {"rollouts", "verdicts", "superseded", "intervals", "pass_rates"}
+        assert made(lake) == {"attempts", "extensions", "rollouts", "verdicts", "superseded", "intervals", "pass_rates"}
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,22 @@ Sheet = Annotated[
 Marked = Annotated[
     Path | None, typer.Option("--marked", metavar="CSV", help="Read a marked sheet back and store what it says.")
 ]
+WrongGolds = Annotated[
+    bool,
+    typer.Option("--wrong-golds", help="Judge stored attempts against other problems' gold answers; no token."),
+]
 Size = Annotated[
     int,
     typer.Option("--sample", min=1, metavar="N", help="Accepted answers, and as many rejected ones, of each verifier."),
+]
+Cost = Annotated[
+    float,
+    typer.Option(
+        "--false-accept-cost",
+        min=0,
+        metavar="C",
+        help="Of accepting a wrong answer, a right one being worth 1: decides the best number of samples.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw.")]
 
@@ -39,20 +52,31 @@ def audit(
     marked: Marked = None,
     sample: Size = 50,
     seed: Seed = 0,
+    cost: Cost = 1.0,
+    wrong_golds: WrongGolds = False,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked)."""
+    """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked).
+
+    Or count what is accepted wrongly without a person (--wrong-golds).
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        if (sheet is None) == (marked is None):
-            raise ConfigError("curate audit needs either --sheet CSV, to write one, or --marked CSV, to read one")
+        if [sheet is None, marked is None, not wrong_golds].count(False) != 1:
+            raise ConfigError(
+                "curate audit needs one of --sheet CSV, to write one, --marked CSV, to read one, and --wrong-golds"
+            )
         config = load_config(path, lake, sets)
     run_with_context(
         config,
         "curate audit",
-        lambda context: _audit(context, sheet, marked, sample, seed, as_json, reporter),
+        lambda context: (
+            _wrong_golds(context, sample, seed, as_json)
+            if wrong_golds
+            else _audit(context, sheet, marked, sample, seed, cost, as_json, reporter)
+        ),
         reporter,
         upto="clean",
     )
@@ -64,6 +88,7 @@ def _audit(
     marked: Path | None,
     sample: int,
     seed: int,
+    cost: float,
     as_json: bool,
     reporter: ConsoleReporter,
 ) -> int:
@@ -78,32 +103,75 @@ def _audit(
         return DONE
     assert marked is not None
     audits = stage.read_sheet(context, marked)
-    rates = stage.corrected_rates(context, audits)
+    rates = stage.corrected_rates(context, audits, cost=cost)
     if as_json:
         print_json({"audits": audits, "rates": rates})
         return DONE
+    _print(audits, rates, cost)
+    return DONE
+
+
+def _print(audits: list[dict[str, Any]], rates: list[dict[str, Any]], cost: float) -> None:
     names = ("soundness", "completeness")
     rows = [
         (
             row["verifier"],
             row["version"],
+            row.get("source") or "all",
             *(f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" for name in names),
         )
         for row in audits
     ]
-    open_console().print(build_table("verifiers, 95% intervals", ("verifier", "version", *names), rows))
+    console = open_console()
+    console.print(build_table("verifiers, 95% intervals", ("verifier", "version", "source", *names), rows))
     rate_rows = [
         (row["source"], row["verifier"], row["n"], f"{row['observed']:.3f}", _format_rate(row)) for row in rates
     ]
-    open_console().print(
-        build_table(
-            "\npass rates", ("source", "verifier", "attempts", "observed", "corrected, 95% interval"), rate_rows
-        )
+    head = ("source", "verifier", "attempts", "observed", "corrected, 95% interval")
+    console.print(build_table("\npass rates", head, rate_rows))
+    reach = [(row["source"], row["verifier"], *_format_resampling(row)) for row in rates]
+    title = f"\nresampling until the verifier accepts, where a false accept costs {cost:g} right answers"
+    console.print(
+        build_table(title, ("source", "verifier", "right of accepted, at most", "best K", "right", "false"), reach)
     )
-    return DONE
+
+
+def _format_resampling(rate: dict[str, Any]) -> tuple[str, ...]:
+    if rate["best_k"] is None:
+        return ("unknown", "-", "-", "-")
+    k = str(rate["best_k"]) if rate["best_k"] < rate["most_k"] else f"{rate['most_k']} or more"
+    return f"{rate['ceiling']:.3f}", k, f"{rate['right']:.3f}", f"{rate['false']:.3f}"
 
 
 def _format_rate(rate: dict[str, Any]) -> str:
     if rate["corrected"] is None:
         return "unknown: the verifier says nothing"
     return f"{rate['corrected']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+
+
+def _wrong_golds(context: Any, sample: int, seed: int, as_json: bool) -> int:
+    from assay.pipelines.analysis.wrong_golds import judge_wrong_golds
+
+    found = judge_wrong_golds(context, sample, seed)
+    if as_json:
+        print_json({"wrong_golds": found})
+        return DONE
+    rows = [
+        (
+            row["source"],
+            row["verifier"],
+            *(f"{row[f'{name}_accepted']} of {row[f'n_{name}']}" for name in ("right", "wrong")),
+            "-" if row["rate"] is None else f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+        )
+        for row in found
+    ]
+    columns = ("source", "verifier", "right ones accepted", "wrong ones accepted", "rate, 95% interval")
+    open_console().print(build_table("attempts judged against other problems' gold answers", columns, rows))
+    for row in found:
+        for example in row["examples"]:
+            open_console().print(
+                f"{row['source']}: {example['answer']!r} is accepted for {example['other_gold']!r}; "
+                f"its own gold answer is {example['own_gold']!r}",
+                markup=False,
+            )
+    return DONE

@@ -52,7 +52,7 @@ def check(
                 print_json({"plan": str(path), **config_check.as_data(context, samples, trials, warnings)})
                 return
             _print_golds(trials)
-            policy, sampler = context.engine.policy, config.policy.sampler.id
+            policy, sampler = context.policy, config.policy.sampler.id
             reporter.say(
                 f"{path}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}"
             )

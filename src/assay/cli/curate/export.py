@@ -1,47 +1,167 @@
-"""`curate export`: the curriculum for another trainer."""
+"""`curate export`: the curriculum for another trainer, and its rollouts."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.cli.runner import FAILED, AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.core.errors import ConfigError
 from assay.core.parts import list_parts
 
-To = Annotated[str, typer.Option("--to", metavar="NAME", help=f"One of {', '.join(list_parts('export'))}.")]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="NAME",
+        help=f"The curriculum: one of {', '.join(list_parts('export'))}. "
+        f"What synthesis stored: {', '.join(list_parts('training_set'))}.",
+    ),
+]
+Method = Annotated[
+    str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
+]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
 ]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Send 200 gold answers, and 200 stored attempts of each outcome, through the exported reward: exit 1 where one is "
+        "not the lake's. A folder that holds an export already is checked as it is.",
+    ),
+]
 
 
+FileForm = Annotated[
+    str, typer.Option("--as", metavar="FORM", help="jsonl, parquet, or traces: sessions for the hub's viewer.")
+]
+EveryPolicy = Annotated[
+    bool, typer.Option("--every-policy", help="Rollouts of other policies and samplers too, training's among them.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Rollouts at most; 0 = all.")]
+
+
+class DefaultGroup(TyperGroup):
+    """A group whose first command is meant where none is named, so that `curate export PLAN` stays a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name in front of arguments that begin with no command's."""
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = [next(iter(self.commands)), *args]
+        return list(super().parse_args(ctx, args))
+
+
+app = typer.Typer(
+    help="The curriculum or its rollouts, for others. `export PLAN --to NAME` is short for `export curriculum`.",
+    cls=DefaultGroup,
+    no_args_is_help=True,
+)
+
+
+@app.command("curriculum")
 def export(
     path: ConfigPath,
     to: To = "jsonl",
     out: Out = Path("export"),
     filtered: Filtered = False,
+    check: Check = False,
+    method: Method = "",
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum in its order, in the form that another trainer reads, and say how it is read."""
+    """Write the curriculum in its order, or what synthesis stored, in the form that another trainer reads, and say how it
+    is read; a curriculum with its reward.
+
+    Settings of an export are keys of the plan: --set export.settings.verl.data_source=math_dapo.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
         from assay.pipelines.analysis.export import export as write
+        from assay.pipelines.analysis.export_check import check_export
+        from assay.pipelines.analysis.export_training_set import export_training_set
+        from assay.pipelines.context.run import RunContext
+        from assay.stores.lake import Lake
+
+        folder = out.resolve()
+        is_set = to in list_parts("training_set")
+        if check and is_set:
+            raise ConfigError(f"--check sends answers through an exported reward, and {to} has none")
+        only_check = check and folder.is_dir() and any(folder.iterdir())
+        with (
+            Lake(config.lake, create=False) as opened,
+            RunContext(config, opened, reporter, command="curate export") as context,
+        ):
+            result: dict[str, Any] = {"folder": str(folder)}
+            if is_set:
+                result = export_training_set(context, to, folder, method=method)
+            elif not only_check:
+                result = write(context, to, folder, filtered=filtered)
+            checked = check_export(context, to, folder) if check else None
+        if as_json:
+            print_json(result | ({"check": asdict(checked)} if checked else {}))
+        else:
+            if not only_check:
+                reporter.say(f"{result['folder']}: {_describe_rows(to, result)}; it is read so:\n{result['snippet']}")
+            if checked:
+                _show_check(reporter, checked)
+        if checked and not checked.equal:
+            raise typer.Exit(FAILED)
+
+
+def _describe_rows(to: str, result: Mapping[str, Any]) -> str:
+    """Return how many rows were written, and into which files."""
+    if "left_out" in result:
+        left_out = "".join(f", {count} left out: {reason}" for reason, count in result["left_out"].items())
+        return f"{result['rows']} rows of {result['method']} for {to}{left_out}"
+    return f"{result['rows']} rows for {to}, {result['filtered']} filtered rows; files: {', '.join(result['files'])}"
+
+
+@app.command("rollouts")
+def rollouts(
+    path: ConfigPath,
+    form: FileForm = "jsonl",
+    out: Out = Path("rollouts"),
+    every_policy: EveryPolicy = False,
+    limit: Limit = 0,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    as_json: AsJson = False,
+) -> None:
+    """Write the rollouts of the plan's problems with their verdicts: JSON lines, Parquet or session traces."""
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+        from assay.pipelines.analysis.export_rollouts import export_rollouts
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
         with (
             Lake(config.lake, create=False) as opened,
-            RunContext(config, opened, reporter, command="curate export") as context,
+            RunContext(config, opened, reporter, command="curate export rollouts") as context,
         ):
-            result = write(context, to, out.resolve(), filtered=filtered)
+            result = export_rollouts(context, form, out.resolve(), every_policy=every_policy, limit=limit)
         if as_json:
             print_json(result)
             return
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in result["outcomes"].items())
+        reporter.say(f"{result['folder']}: {result['rollouts']} rollouts as {form}: {counts}")
+
+
+def _show_check(reporter: ConsoleReporter, checked: Any) -> None:
+    """Print what was sent through the reward, and where it differs from the lake."""
+    for kind, count in checked.sent.items():
+        reporter.say(f"checked {count} {kind}: {count - checked.differing.get(kind, 0)} as in the lake")
+    for example in checked.examples:
         reporter.say(
-            f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; it is read "
-            f"so:\n{result['snippet']}"
+            f"  {example['problem_id'][:12]} ({example['kind']}): the lake has {example['lake']}, the exported reward "
+            f"{example['exported']}: ...{example['text'][-80:]!r}"
         )

@@ -6,7 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AnyLake, AsJson, print_json, report_errors
+from assay.cli.runner import (
+    DONE,
+    AnyLake,
+    AsJson,
+    LakeDir,
+    Sets,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.pipelines.stages import pool_stages
 
 app = typer.Typer(
     help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.",
@@ -16,9 +27,15 @@ app = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)
 ]
-Tool = Annotated[str, typer.Option("--from", metavar="TOOL", help="verl, trl or jsonl.")]
+Tool = Annotated[str, typer.Option("--from", metavar="TOOL", help="verl, trl, verifiers, nemo_gym or jsonl.")]
 PolicyName = Annotated[
-    str, typer.Option("--policy", help="The policy's revision, for rows that do not say; the first of several.")
+    str,
+    typer.Option(
+        "--policy",
+        help="The policy's revision, for rows that do not say; the first of several. Without it the plan's policy.model, "
+        "and without a plan `imported`.",
+        show_default=False,
+    ),
 ]
 LastPolicy = Annotated[
     str,
@@ -26,7 +43,31 @@ LastPolicy = Annotated[
         "--policy-last", help="The revision that finished, where weights changed meanwhile.", show_default=False
     ),
 ]
-Right = Annotated[float, typer.Option("--right", help="The reward from which on an attempt is correct.")]
+Right = Annotated[
+    str,
+    typer.Option(
+        "--right",
+        metavar="EXPR",
+        help="When an attempt is correct: a reward from which on it is, or an expression over the columns, such as "
+        "'acc == 1 and reward > 0.5'.",
+    ),
+]
+PlanPath = Annotated[
+    Path | None,
+    typer.Argument(metavar="[PLAN]", help="A plan, whose problems, lake and policy these are.", show_default=False),
+]
+ProblemColumn = Annotated[
+    str,
+    typer.Option("--problem", metavar="COLUMN", help="Holds the question, or the problem's id.", show_default=False),
+]
+TextColumn = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Holds the answer.", show_default=False)]
+RewardColumn = Annotated[str, typer.Option("--reward", metavar="COLUMN", help="Holds the reward.", show_default=False)]
+TokensColumn = Annotated[
+    str, typer.Option("--tokens", metavar="COLUMN", help="Holds the number of tokens.", show_default=False)
+]
+FinishColumn = Annotated[
+    str, typer.Option("--finish", metavar="COLUMN", help="Says `length` where the cap cut.", show_default=False)
+]
 Column = Annotated[str, typer.Option("--column", help="The difficulty column.")]
 Model = Annotated[str, typer.Option("--model", help="The model that it was measured on.")]
 Direction = Annotated[
@@ -41,21 +82,59 @@ Scale = Annotated[
 @app.command("rollouts")
 def rollouts(
     folder: Folder,
+    path: PlanPath = None,
     tool: Tool = "jsonl",
-    policy: PolicyName = "imported",
+    problem: ProblemColumn = "",
+    text: TextColumn = "",
+    reward: RewardColumn = "",
+    tokens: TokensColumn = "",
+    finish: FinishColumn = "",
+    policy: PolicyName = "",
     policy_last: LastPolicy = "",
-    right: Right = 1.0,
-    lake: AnyLake = ".assay/lake",
+    right: Right = "1",
+    lake: LakeDir = "",
+    sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
     """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its
-    reason.
+    reason, and it is an error where nothing matches.
+
+    With a plan they are attempts at its problems: score.evidence = "imported" makes them the plan's pass rates. Rewards
+    are the verdicts; rows of a file without any are judged by the problems' own verifiers.
     """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets) if path else None
 
-    def work(opened: Any, module: Any) -> Any:
-        return module.import_rollouts(opened, tool, folder, policy=policy, policy_last=policy_last, right=right)
+    def work(opened: Any, module: Any, labels: dict[str, str] | None = None) -> Any:
+        return module.import_rollouts(
+            opened,
+            tool,
+            folder,
+            policy=policy or (config.policy.model if config else "imported"),
+            policy_last=policy_last,
+            right=right,
+            columns=module.Columns(problem, text, reward, tokens, finish),
+            labels=labels,
+        )
 
-    _import_into_lake(lake, as_json, work)
+    if config is None:
+        _import_into_lake(lake or ".assay/lake", as_json, work)
+        return
+
+    def body(context: Any) -> int:
+        from assay.pipelines.data.problems import cleaned
+        from assay.pipelines.runner.stages import run_stages
+        from assay.pipelines.stages import import_rollouts
+
+        inputs = run_stages(context, pool_stages()[-1])
+        labels = {id_: label.id for id_, label in cleaned(context, inputs)[1].items()}
+        _print_counts(work(context.lake, import_rollouts, labels), as_json, reporter)
+        evidence = policy if policy and policy != config.policy.model else "imported"
+        reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the plan")
+        return DONE
+
+    run_with_context(config, "curate import rollouts", body, reporter, upto=pool_stages()[-1])
 
 
 @app.command("scores")
@@ -69,12 +148,12 @@ def scores(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a difficulty column as scores, under its model's name and with its direction."""
+    from assay.pipelines.stages.import_scores import import_scores
+
     _import_into_lake(
         lake,
         as_json,
-        lambda opened, module: module.import_scores(
-            opened, folder, column, model=model, direction=direction, scale=scale
-        ),
+        lambda opened, _: import_scores(opened, folder, column, model=model, direction=direction, scale=scale),
     )
 
 
@@ -87,9 +166,15 @@ def _import_into_lake(lake: str, as_json: bool, work: Any) -> None:
         with Lake(lake, create=False) as opened:
             result = work(opened, module)
             opened.catalogue()
+    _print_counts(result, as_json, reporter)
+
+
+def _print_counts(result: Any, as_json: bool, reporter: ConsoleReporter) -> None:
     counts = {"rows": result.rows, "added": result.added, "dropped": dict(result.dropped)}
     if as_json:
         print_json(counts)
     else:
         dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
         reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {dropped or 'none'}")
+    if result.unrated:
+        reporter.warn(f"{result.unrated} rows have no reward that is a number: --reward names its column")

@@ -24,7 +24,7 @@ Ks = Annotated[
 
 
 def passes(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
-    """Show pass@k, pass^k and majority@k of the train side, unbiased, from a fixed design's stored attempts."""
+    """Show pass@k, pass^k and majority@k of the train side: unbiased of a fixed design, else by the posterior."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
@@ -40,11 +40,27 @@ def _passes(context: Any, as_json: bool, ks: list[int]) -> int:
     if as_json:
         print_json(estimates)
         return DONE
-    short = f", {estimates['too_few']} more have fewer" if estimates["too_few"] else ""
-    rows = [(name, "-" if value is None else round(value, 4)) for name, value in estimates["means"].items()]
-    open_console().print(
-        build_table(
-            f"{estimates['problems']} problems with {estimates['n']} attempts{short}", ("mean of", "share"), rows
-        )
-    )
+    open_console().print(_build_table(estimates))
     return DONE
+
+
+def _build_table(estimates: dict[str, Any]) -> Any:
+    if estimates["estimator"] == "posterior":
+        short = f", {estimates['too_few']} more have no score" if estimates["too_few"] else ""
+        title = f"{estimates['problems']} problems{short}; posterior estimates, since outcomes decided the attempts"
+        spans = {name: f" [{low:.4f}, {high:.4f}]" for name, (low, high) in estimates["intervals"].items()}
+        rows = [(name, f"{value:.4f}{spans[name]}") for name, value in estimates["means"].items()]
+        return _add_corrected(title, "share, 95% interval", rows, estimates)
+    short = f", {estimates['too_few']} more have fewer" if estimates["too_few"] else ""
+    title = f"{estimates['problems']} problems with {estimates['n']} attempts{short}"
+    shares = [(name, "-" if value is None else round(value, 4)) for name, value in estimates["means"].items()]
+    return _add_corrected(title, "share", shares, estimates)
+
+
+def _add_corrected(title: str, head: str, rows: list[tuple[str, Any]], estimates: dict[str, Any]) -> Any:
+    """Build the table, with a column of what verifier errors leave of the shares where audits say."""
+    corrected = estimates["corrected"]
+    if not corrected:
+        return build_table(title, ("mean of", head), rows)
+    cells = [(*row, f"{corrected[row[0]]:.4f}" if row[0] in corrected else "-") for row in rows]
+    return build_table(title, ("mean of", head, "corrected for verifier errors"), cells)

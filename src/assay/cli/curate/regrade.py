@@ -34,6 +34,8 @@ def _regrade(context: Any, as_json: bool, reporter: ConsoleReporter) -> int:
     result = run_regrade(context)
     if as_json:
         print_json(result)
+    elif result["terms"] and not result["judged"]:
+        reporter.say(f"{result['terms']} stored rollouts lacked a term of [train.reward]; no verdict was missing")
     elif not result["judged"]:
         reporter.say("nothing to regrade: every stored rollout has a verdict of its present label and verifier")
     else:

@@ -11,6 +11,7 @@ import typer
 from assay.cli.console import ConsoleReporter
 from assay.cli.runner import (
     DONE,
+    NOTHING,
     PARTLY,
     AsJson,
     ConfigPath,
@@ -91,9 +92,14 @@ def _build_command(stage: str, meaning: str) -> Callable[..., None]:
 
 
 def _run_stage(context: Any, stage: str, as_json: bool, reporter: ConsoleReporter) -> int:
+    from assay.pipelines.analysis.empty_result import explain_empty
     from assay.pipelines.runner.stages import run_stages
 
-    return _print_result(stage, run_stages(context, stage, only=True)[-1], as_json, reporter)
+    results = run_stages(context, stage, only=True)
+    code = _print_result(stage, results[-1], as_json, reporter)
+    if why := explain_empty(context, results):
+        reporter.warn(why)
+    return NOTHING if why and code == DONE else code
 
 
 def _print_result(stage: str, outcome: Any, as_json: bool, reporter: ConsoleReporter) -> int:

@@ -135,29 +135,23 @@ def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
 
 def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
     spent, lake = result["spent"], result["lake"]
+    generated = "tokens of a recording replayed, none generated," if spent["replayed"] else "tokens generated"
     console.print(
-        f"\nspent now: {spent['tokens']} tokens generated in {spent['samples']} attempts, {spent['seconds']} s",
+        f"\nspent now: {spent['tokens']} {generated} in {spent['samples']} attempts, {spent['seconds']} s",
         markup=False,
     )
-    console.print("two queries to try:", markup=False)
-    for query in QUERIES:
+    if result["queries"]:
+        console.print("two queries to try:", markup=False)
+    for query in result["queries"]:
         console.print(f'  curate sql --lake {shlex.quote(lake)} "{query}"', markup=False, soft_wrap=True)
     catalogue = "" if lake.startswith("s3://") else ", views for other tools in assay.duckdb"
     console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
     following = (
-        f"next: train run {config}"
+        f"next: train run {config}{'' if result['has_weights'] else ' --set train.model=FOLDER (of the served weights)'}"
         if result.get("curriculum")
         else "the curriculum is empty: nothing to train on; the table of drops says why"
     )
     console.print(following, markup=False, soft_wrap=True)
-
-
-QUERIES = (
-    "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id "
-    "GROUP BY source",
-    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN completions t ON t.id = v.rollout_id WHERE "
-    "outcome <> 'correct' LIMIT 5",
-)
 
 
 def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json: bool) -> None:

@@ -19,28 +19,46 @@ from assay.cli.runner import (
     run_with_context,
 )
 from assay.cli.tables import build_table
+from assay.core.errors import ConfigError
 
 Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
 Plans = Annotated[
     list[Path],
     typer.Argument(metavar="PLAN PLAN...", help="Plans whose trainings are done, over the same held-out problems."),
 ]
+Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Of the training: grpo, sft or dpo.")]
 
 
 def evaluate(
-    path: ConfigPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False
+    path: ConfigPath,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    samples: Samples = 8,
+    kind: Kind = "grpo",
+    as_json: AsJson = False,
 ) -> None:
     """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier moved."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        config = load_config(path, lake, sets)
-    run_with_context(config, "train eval", lambda context: _evaluate(context, samples, as_json), reporter, upto="train")
+        config, stage = load_config(path, lake, sets), _stage_of(kind)
+    run_with_context(
+        config, "train eval", lambda context: _evaluate(context, samples, kind, as_json), reporter, upto=stage
+    )
 
 
-def _evaluate(context: Any, samples: int, as_json: bool) -> int:
+def _stage_of(kind: str) -> str:
+    """Return the name of the stage that makes trainings of a kind."""
+    from assay.pipelines.stages import KINDS
+
+    if kind not in KINDS:
+        raise ConfigError(f"--kind {kind!r} is none of {', '.join(KINDS)}")
+    return KINDS[kind].name
+
+
+def _evaluate(context: Any, samples: int, kind: str, as_json: bool) -> int:
     from assay.pipelines.loop.evaluate import evaluate as measure_held_out
 
-    result = measure_held_out(context, samples=samples)
+    result = measure_held_out(context, samples=samples, kind=kind)
     if as_json:
         print_json(replace_nan(result))
         return DONE
@@ -53,10 +71,15 @@ def _evaluate(context: Any, samples: int, as_json: bool) -> int:
             row["k"],
             format_interval(row["pass_at_k"]),
             format_interval(row["difference"]),
+            *([format_interval(row["corrected"])] if row["corrected"] else []),
         )
         for row in result["points"]
     ]
-    console.print(build_table("held out", ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), rows))
+    errors = ("pass@1 without verifier errors",) if any(row["corrected"] for row in result["points"]) else ()
+    head = ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first", *errors)
+    console.print(build_table("held out", head, rows))
+    if kind != "grpo":  # which attempts no training problems
+        return DONE
     frontier = result["frontier"]
     places = f"{frontier['stayed']} still are, {frontier['above']} lie above, {frontier['below']} below"
     console.print(
@@ -67,19 +90,26 @@ def _evaluate(context: Any, samples: int, as_json: bool) -> int:
     return DONE
 
 
-def compare(plans: Plans, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False) -> None:
+def compare(
+    plans: Plans,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    samples: Samples = 8,
+    kind: Kind = "grpo",
+    as_json: AsJson = False,
+) -> None:
     """Set the last policies of several trainings side by side on the held-out problems that all of them attempted."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        configs = [load_config(config, lake, sets) for config in plans]
+        configs, stage = [load_config(config, lake, sets) for config in plans], _stage_of(kind)
     counts: list[tuple[str, Any]] = []
     for path, config in zip(plans, configs, strict=True):
         run_with_context(
             config,
             "train compare",
-            lambda context, path=path: _count_held_out(context, path, samples, counts),  # type: ignore[misc]
+            lambda context, path=path: _count_held_out(context, path, samples, kind, counts),  # type: ignore[misc]
             reporter,
-            upto="train",
+            upto=stage,
         )
     with report_errors(reporter):
         from assay.pipelines.loop.evaluate import points
@@ -106,10 +136,10 @@ def compare(plans: Plans, lake: LakeDir = "", sets: Sets = [], samples: Samples 
         )
 
 
-def _count_held_out(context: Any, path: Path, samples: int, counts: list[tuple[str, Any]]) -> int:
+def _count_held_out(context: Any, path: Path, samples: int, kind: str, counts: list[tuple[str, Any]]) -> int:
     from assay.pipelines.loop.evaluate import last_counts
 
-    counts.append((str(path), last_counts(context, samples)))
+    counts.append((str(path), last_counts(context, samples, kind)))
     return DONE
 
 

@@ -38,7 +38,7 @@ def run(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson =
         config = load_config(path, lake, sets)
         training = (
             find_flow("train", config, path, lake, sets, reporter)
-            if _is_first_process() and (flow or config.flow.enabled)
+            if is_first_process() and (flow or config.flow.enabled)
             else None
         )
     run_with_context(config, "train run", lambda context: _train(context, as_json, training), reporter, upto="train")
@@ -58,7 +58,7 @@ def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None
     from assay.pipelines.runner.stages import run_training
 
     outcome = flow(context) if flow else run_training(context, resume=only)
-    if not _is_first_process():
+    if not is_first_process():
         return DONE
     log = context.lake.rows(LOG, [outcome.key.rows])
     summary = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": context.meter.tokens, "log": log}
@@ -87,6 +87,6 @@ def pick_steps(count: int, most: int) -> list[int]:
     return list(range(count)) if count <= most else [place * (count - 1) // (most - 1) for place in range(most)]
 
 
-def _is_first_process() -> bool:
+def is_first_process() -> bool:
     """Return whether this is the first process of a training, which reports and is the flow."""
     return os.environ.get("RANK", "0") == "0"

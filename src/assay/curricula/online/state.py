@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,7 +36,7 @@ class CurriculumState(ABC):
         self.ids, self.seed, self.calls = pool.ids, seed, 0
         # Another model has other scores, and so another key.
         digests = [(name, _digest(values)) for name, values in sorted(pool.columns.items())]
-        self.key = content_id("course", type(settings).__name__, repr(settings), seed, digests, *pool.ids)
+        self.key = content_id("course", type(settings).__name__, _describe(settings), seed, digests, *pool.ids)
         self._rows = {id_: row for row, id_ in enumerate(pool.ids)}
 
     @abstractmethod
@@ -117,6 +118,19 @@ class FixedOrder(CurriculumState):
         rows = [self._row(self.order[(self.place + n) % len(self.order)]) for n in range(groups)]
         self.place += groups
         return rows
+
+
+def _describe(settings: Any) -> str:
+    """Return the settings' repr, without those of `later` that have their defaults: older states do not know them."""
+    later = getattr(settings, "later", ())
+    if not later:
+        return repr(settings)
+    shown = [
+        f"{setting.name}={getattr(settings, setting.name)!r}"
+        for setting in fields(settings)
+        if setting.name not in later or getattr(settings, setting.name) != setting.default
+    ]
+    return f"{type(settings).__qualname__}({', '.join(shown)})"
 
 
 def _digest(values: NDArray[Any]) -> str:

@@ -23,6 +23,8 @@ def load_tokenizer(folder: Path, model: str, *, extra: str) -> Any:
 def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
     """Encode the prompt followed by a begun answer, if any; no special token is added to those of the template.
 
+    A begun answer whose token ids are known is not encoded anew.
+
     Raises:
         ConfigError: the template refuses the messages, as some do with a system prompt or two turns of one role.
     """
@@ -37,6 +39,8 @@ def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
         raise ConfigError(
             f"problem {request.problem_id}: the chat template refuses its messages: {error or type(error).__name__}"
         ) from error
+    if request.prefix_tokens is not None:
+        return (*tokenizer(text, add_special_tokens=False)["input_ids"], *request.prefix_tokens)
     return tuple(tokenizer(text + request.prefix, add_special_tokens=False)["input_ids"])
 
 

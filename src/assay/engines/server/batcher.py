@@ -272,5 +272,5 @@ def merge_requests(group: Sequence[PendingRequest], *, name: str = "") -> Seeded
     first = secrets.randbelow(SEEDS) if pending.seed is None else pending.seed
     samples = tuple(range(sum(pending.n for pending in group)))
     return SeededRequest(
-        name or pending.problem_id, pending.messages, pending.sampler, samples, first, pending.prefix, first
+        name or pending.problem_id, pending.messages, pending.sampler, samples, first, pending.prefix, first=first
     )

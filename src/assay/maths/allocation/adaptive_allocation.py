@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assay.maths.beta.beta_binomial import (
-    Futures,
+    AnyFutures,
     crossing_gain,
     expected_top_sum,
+    futures_of,
     gain_over_bar,
     settling_gain,
     side_uncertainty,
 )
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.beta.two_betas import RatePrior
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,7 +83,7 @@ class Wave:
 
 def top_wave(
     evidence: PoolEvidence,
-    prior: ZeroInflatedBeta,
+    prior: RatePrior,
     *,
     budget: int,
     group_size: int,
@@ -114,7 +115,7 @@ def top_wave(
 
 
 def band_wave(
-    evidence: PoolEvidence, prior: ZeroInflatedBeta, *, low: float, high: float, delta: float = 0.004, most: int = 64
+    evidence: PoolEvidence, prior: RatePrior, *, low: float, high: float, delta: float = 0.004, most: int = 64
 ) -> Wave:
     """The problems whose remaining attempts should lower their chance of the wrong side of [low, high] by over delta.
 
@@ -135,7 +136,7 @@ def band_wave(
 
 
 def contenders(
-    evidence: PoolEvidence, prior: ZeroInflatedBeta, *, budget: int, group_size: int, share: float, most: int
+    evidence: PoolEvidence, prior: RatePrior, *, budget: int, group_size: int, share: float, most: int
 ) -> Ints:
     """The `share` of the pool, ascending, whose completion is worth most: problems near the bar that may cross it."""
     states, row, _ = _distinct_states(evidence, prior, most)
@@ -152,7 +153,7 @@ def contenders(
 class _States:
     """Distinct states: problems with equal priors, counts and remaining attempts have the same future."""
 
-    belief: ZeroInflatedBeta  # (s,)
+    belief: RatePrior  # (s,)
     remaining: Ints  # (s,)
 
     def select(self, rows: Ints) -> "_States":
@@ -166,10 +167,10 @@ class _Outlook:
     complete_value: float  # the expected top sum once every problem has all its attempts
 
 
-def _distinct_states(evidence: PoolEvidence, prior: ZeroInflatedBeta, most: int) -> tuple[_States, Ints, Floats]:
+def _distinct_states(evidence: PoolEvidence, prior: RatePrior, most: int) -> tuple[_States, Ints, Floats]:
     """The states, (s,), each problem's state, (n,), and how many problems are in each state, (s,)."""
     remaining = evidence.remaining(most)
-    if len(prior.a) > 1:
+    if len(prior) > 1:
         belief = prior.posterior(evidence.correct, evidence.wrong)
         return _States(belief, remaining), np.arange(len(remaining)), np.ones(len(remaining))
     rows = np.stack([evidence.correct, evidence.wrong, remaining])
@@ -203,17 +204,17 @@ def _bar(signal: Floats, budget: int) -> float:
     return float((ranked[max(budget - 1, 0)] + ranked[budget]) / 2)
 
 
-def _futures_by_remaining(states: _States, group_size: int) -> Iterator[tuple[Ints, int, Futures]]:
+def _futures_by_remaining(states: _States, group_size: int) -> Iterator[tuple[Ints, int, AnyFutures]]:
     """States with equally many remaining attempts, and their futures; at most CHUNK at a time."""
     for remaining in np.unique(states.remaining):
         rows = np.flatnonzero(states.remaining == remaining)
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
             belief = states.belief.select(part) if len(states.remaining) > 1 else states.belief
-            yield part, int(remaining), Futures.of(belief, int(remaining), group_size)
+            yield part, int(remaining), futures_of(belief, int(remaining), group_size)
 
 
-def _map_futures(states: _States, group_size: int, function: Callable[[Futures, Ints, int], Floats]) -> Floats:
+def _map_futures(states: _States, group_size: int, function: Callable[[AnyFutures, Ints, int], Floats]) -> Floats:
     values = np.zeros(len(states.remaining))
     for rows, remaining, futures in _futures_by_remaining(states, group_size):
         values[rows] = function(futures, rows, remaining)

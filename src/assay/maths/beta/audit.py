@@ -58,6 +58,26 @@ def audit(accepted: tuple[int, int], rejected: tuple[int, int], share: float, *,
     )
 
 
+class MarkedSample(NamedTuple):
+    """What a person marked of a verifier's answers: (right, wrong) counts of either side, and the share accepted."""
+
+    accepted: tuple[int, int]
+    rejected: tuple[int, int]
+    share: float  # of all answers that the verifier accepts  # (0, 1)
+
+    def point(self) -> tuple[float, float]:
+        """Soundness and completeness at the marked fractions."""
+        estimate = audit(*self)
+        return estimate.soundness.value, estimate.completeness.value
+
+
+def error_rates(sample: MarkedSample, *, points: int = 7) -> tuple[Floats, Floats]:
+    """Soundness and completeness over a grid of their posterior, (points^2,) each, all combinations equally likely."""
+    a, b = (_quantiles(*side, points) for side in (sample.accepted, sample.rejected))
+    soundness, completeness = _soundness_completeness(a[:, None], b[None, :], sample.share)
+    return soundness.ravel(), completeness.ravel()
+
+
 def rogan_gladen(observed: ArrayLike, soundness: float, completeness: float) -> Floats:
     """The true pass rate is (observed - (1 - soundness)) / (completeness + soundness - 1), clamped to [0, 1].
 
@@ -114,9 +134,9 @@ def _fraction_of(part: Floats, rest: Floats) -> Floats:
     return np.asarray(np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 1.0))  # nothing to err on: no error
 
 
-def _quantiles(right: int, wrong: int) -> Floats:
-    """Midpoint quantiles of the Jeffreys posterior, (GRID,)."""
-    return np.asarray(special.betaincinv(right + 0.5, wrong + 0.5, (np.arange(GRID) + 0.5) / GRID))
+def _quantiles(right: int, wrong: int, points: int = GRID) -> Floats:
+    """Midpoint quantiles of the Jeffreys posterior, (points,)."""
+    return np.asarray(special.betaincinv(right + 0.5, wrong + 0.5, (np.arange(points) + 0.5) / points))
 
 
 def _fraction(right: int, wrong: int) -> float:

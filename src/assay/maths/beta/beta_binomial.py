@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from assay.maths.beta.two_betas import RatePrior, TwoBetas
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,49 @@ class Futures:
         return zero, one
 
 
-def crossing_gain(futures: Futures, more: int, bar: float, now: Floats) -> Floats:
+@dataclass(frozen=True, slots=True)
+class MixtureFutures:
+    """The futures of problems whose rates are of two Betas: those of either, weighed by their chances."""
+
+    belief: TwoBetas  # (n,)
+    first: Futures
+    second: Futures
+
+    def chance(self, more: int) -> Floats:
+        """As of `Futures`."""
+        first, second = self._chances(more)
+        return np.asarray(first + second)
+
+    def signal(self, more: int) -> Floats:
+        """As of `Futures`."""
+        return self._mix(more, self.first.signal(more), self.second.signal(more))
+
+    def inside(self, more: int, low: float, high: float) -> Floats:
+        """As of `Futures`."""
+        return self._mix(more, self.first.inside(more, low, high), self.second.inside(more, low, high))
+
+    def _chances(self, more: int) -> tuple[Floats, Floats]:
+        """The chances of each future together with the first Beta, and with the second, (n, more + 1) each."""
+        weight = self.belief.weight[:, None]
+        return (1 - weight) * self.first.chance(more), weight * self.second.chance(more)
+
+    def _mix(self, more: int, of_first: Floats, of_second: Floats) -> Floats:
+        first, second = self._chances(more)
+        return np.asarray((first * of_first + second * of_second) / np.maximum(first + second, 1e-300))
+
+
+AnyFutures = Futures | MixtureFutures
+
+
+def futures_of(belief: RatePrior, horizon: int, group_size: int) -> AnyFutures:
+    """The futures up to `horizon` attempts ahead, of one Beta or of two."""
+    if isinstance(belief, ZeroInflatedBeta):
+        return Futures.of(belief, horizon, group_size)
+    parts = (Futures.of(part, horizon, group_size) for part in (belief.first, belief.second))
+    return MixtureFutures(belief, *parts)
+
+
+def crossing_gain(futures: AnyFutures, more: int, bar: float, now: Floats) -> Floats:
     """The value of `more` attempts against a bar: E[max(later signal, bar)] - max(signal now, bar), (n,), >= 0.
 
     It is 0 for a problem so far below the bar that it cannot reach it, or so far above that it cannot fall below it.
@@ -96,7 +139,7 @@ def gain_over_bar(chance: Floats, later: Floats, bar: float, now: Floats) -> Flo
     return np.asarray(np.maximum(expected - np.maximum(now, bar), 0.0))
 
 
-def settling_gain(futures: Futures, more: int, low: float, high: float) -> Floats:
+def settling_gain(futures: AnyFutures, more: int, low: float, high: float) -> Floats:
     """The expected drop, after `more` attempts, in the chance of being on the wrong side of [low, high], (n,), >= 0.
 
     A problem is put on the likelier side, inside or outside, now and later; it is 0 where no attempt could change that.
@@ -109,7 +152,7 @@ def settling_gain(futures: Futures, more: int, low: float, high: float) -> Float
     return np.asarray(np.maximum(side_uncertainty(futures.belief, low, high) - later, 0.0))
 
 
-def side_uncertainty(belief: ZeroInflatedBeta, low: float, high: float) -> Floats:
+def side_uncertainty(belief: RatePrior, low: float, high: float) -> Floats:
     """The chance that a problem is not on the likelier side of [low, high], (n,).  # [0, .5]"""
     inside = belief.inside(low, high)
     return np.asarray(np.minimum(inside, 1 - inside))

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 PRIORS = {
     "jeffreys": (0.5, 0.5),  # invariant to how the rate is parametrised
@@ -66,6 +67,27 @@ def interval(
     low = np.where(np.asarray(correct) == 0, 0.0, special.betaincinv(a, b, tail))
     high = np.where(np.asarray(wrong) == 0, 1.0, special.betaincinv(a, b, 1 - tail))
     return low, high
+
+
+def beyond(a: ArrayLike, b: ArrayLike, low: float, high: float, *, level: float = 0.95) -> tuple[Mask, Mask]:
+    """Whether the central interval of Beta(a, b) lies below `low`, and whether it lies above `high`.
+
+    Each asks for 1 - (1 - level) / 2 of the mass on its side, which is the interval without its inverse. Nothing lies
+    below 0 or above 1. Shapes: a S, b S -> S, S.
+
+    Raises:
+        ValueError: the band is not inside [0, 1] or is empty, or the level is outside (0, 1).
+
+    >>> [bool(side) for side in beyond(0.5, 64.5, 0.1, 0.9)]
+    [True, False]
+    """
+    if not 0 <= low < high <= 1:
+        raise ValueError(f"the band [{low}, {high}] is not inside [0, 1]")
+    if not 0 < level < 1:
+        raise ValueError(f"a level of {level} is not inside (0, 1)")
+    tail = (1 - level) / 2
+    below = (low > 0) & (special.betainc(a, b, low) >= 1 - tail)
+    return np.asarray(below), np.asarray((high < 1) & (special.betainc(a, b, high) <= tail))
 
 
 def mass_between(a: ArrayLike, b: ArrayLike, low: float, high: float) -> Floats:

@@ -53,6 +53,9 @@ class ZeroInflatedBeta:
             )
         return cls(first, second, never, always)
 
+    def __len__(self) -> int:
+        return len(self.a)
+
     @property
     def between(self) -> Floats:
         """The chance that the rate is neither 0 nor 1.  # (0, 1]"""
@@ -86,7 +89,7 @@ class ZeroInflatedBeta:
         """The expected group signal, E[1 - p^G - (1 - p)^G].  # [0, 1]"""
         return np.asarray(self.between * expected_signal(self.a, self.b, group_size))
 
-    def inside(self, low: float, high: float) -> Floats:
+    def inside(self, low: float | Floats, high: float | Floats) -> Floats:
         """The chance that the rate lies in [low, high].  # [0, 1]"""
         beta = special.betainc(self.a, self.b, high) - special.betainc(self.a, self.b, low)
         return np.asarray(self.between * beta + self.zero * (low <= 0) + self.one * (high >= 1))
@@ -115,11 +118,30 @@ class ZeroInflatedBeta:
         texts = [f"a={a:.4g} b={b:.4g} zero={zero:.4g} one={one:.4g}" for a, b, zero, one in rows]
         return texts * n if len(texts) == 1 else texts
 
+    def sample(self, size: int, rng: np.random.Generator) -> Floats:
+        """Rates of this many problems of a pool with this prior, (size,)."""
+        place, between = rng.random(size), rng.beta(self.a[0], self.b[0], size)
+        return np.where(place < self.zero[0], 0.0, np.where(place > 1 - self.one[0], 1.0, between))
+
+    def none_right(self, k: int) -> Floats:
+        """The chance that none of k attempts is right, E[(1 - p)^k].  # [0, 1]"""
+        later = np.exp(special.betaln(self.a, self.b + k) - special.betaln(self.a, self.b))
+        return np.asarray(self.zero + self.between * later)
+
+    def all_right(self, k: int) -> Floats:
+        """The chance that all of k attempts are right, E[p^k].  # [0, 1]"""
+        later = np.exp(special.betaln(self.a + k, self.b) - special.betaln(self.a, self.b))
+        return np.asarray(self.one + self.between * later)
+
+    def second_moment(self) -> Floats:
+        """The expected square of the rate.  # [0, 1]"""
+        total = self.a + self.b
+        return np.asarray(self.between * self.a * (self.a + 1) / (total * (total + 1)) + self.one)
+
     def matching_beta(self) -> tuple[Floats, Floats]:
         """Parameters of the Beta with the same mean and variance; a and b themselves without point masses."""
-        mean, total = self.mean(), self.a + self.b
-        second_moment = self.between * self.a * (self.a + 1) / (total * (total + 1)) + self.one
-        variance = np.maximum(second_moment - mean**2, 1e-300)
+        mean = self.mean()
+        variance = np.maximum(self.second_moment() - mean**2, 1e-300)
         strength = np.maximum(mean * (1 - mean) / variance - 1, 1e-12)
         is_plain = (self.zero == 0) & (self.one == 0)
         a, b = np.maximum(mean * strength, 1e-300), np.maximum((1 - mean) * strength, 1e-300)

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from assay.maths.rl.group_signal import expected_signal, group_signal
+from assay.maths.rl.group_signal import group_signal
+from assay.maths.rl.reward_signal import SignalKind, binary_signal, deviation
 
 Floats = NDArray[np.float64]
 
@@ -12,11 +13,13 @@ TIMES = 8  # over the run
 CHUNK = 4096  # distinct posteriors in memory at a time
 
 
-def run_signal(a: ArrayLike, b: ArrayLike, group_size: int, *, drift: float = 0.0) -> Floats:
+def run_signal(
+    a: ArrayLike, b: ArrayLike, group_size: int, *, drift: float = 0.0, kind: SignalKind = "mixed"
+) -> Floats:
     """The signal expected under p ~ Beta(a, b), averaged over a run in which logit p rises evenly by `drift`.  # [0, 1]
 
-    drift = 0 is `expected_signal`, in closed form; a large one favours what is hard now; a negative one is a policy
-    that gets worse. Shapes: a S, b S -> S. Equal posteriors are computed once.
+    drift = 0 is `binary_signal`, in closed form; a large one favours what is hard now; a negative one is a policy
+    that gets worse. Of kind "sd" the signal is E[sd] (`reward_signal`). Shapes: a S, b S -> S. Equal posteriors are computed once.
 
     Raises:
         ValueError: G is below 1, or the drift is not finite.
@@ -27,20 +30,23 @@ def run_signal(a: ArrayLike, b: ArrayLike, group_size: int, *, drift: float = 0.
     if not np.isfinite(drift):
         raise ValueError(f"a drift of {drift} is not finite")
     if drift == 0:
-        return expected_signal(a, b, group_size)
+        return binary_signal(a, b, group_size, kind)
     first, second = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
     pairs, where = np.unique(np.stack([first.ravel(), second.ravel()], axis=1), axis=0, return_inverse=True)
-    values = [_average_signal(pairs[start : start + CHUNK], group_size, drift) for start in range(0, len(pairs), CHUNK)]
+    values = [
+        _average_signal(pairs[start : start + CHUNK], group_size, drift, kind) for start in range(0, len(pairs), CHUNK)
+    ]
     return np.asarray(np.concatenate([np.empty(0), *values])[where.ravel()].reshape(first.shape))
 
 
-def _average_signal(pairs: Floats, group_size: int, drift: float) -> Floats:
+def _average_signal(pairs: Floats, group_size: int, drift: float, kind: SignalKind) -> Floats:
+    at_rate = group_signal if kind == "mixed" else deviation
     rate, mass = beta_nodes(pairs[:, 0], pairs[:, 1])  # (m, q), (m, q)
     times, weights = np.polynomial.legendre.leggauss(TIMES)
     total = np.zeros(len(pairs))
     for time, weight in zip((times + 1) / 2, weights / 2, strict=True):
         later_rate = rate * np.exp(drift * time) / (1 - rate + rate * np.exp(drift * time))
-        total += weight * (mass * group_signal(later_rate, group_size)).sum(axis=1)
+        total += weight * (mass * at_rate(later_rate, group_size)).sum(axis=1)
     return np.clip(total, 0.0, 1.0)
 
 

@@ -28,6 +28,26 @@ def group_signal(rate: ArrayLike, group_size: int) -> Floats:
     return np.asarray(1 - p**group_size - (1 - p) ** group_size)
 
 
+def signal_band(group_size: int) -> tuple[float, float]:
+    """The pass rates between which a group of G is mixed at least half as often as at .5.  # 0 < low < high < 1
+
+    Symmetric about .5: 1 - low = high. Found by bisection to 1e-12. Shapes: scalar -> two scalars.
+
+    Raises:
+        ValueError: G is below 2, and no group is mixed.
+
+    >>> tuple(round(rate, 3) for rate in signal_band(8))
+    (0.082, 0.918)
+    """
+    if group_size < 2:
+        raise ValueError(f"no group of {group_size} attempts is mixed")
+    half, low, high = float(group_signal(0.5, group_size)) / 2, 0.0, 0.5
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if group_signal(middle, group_size) < half else (low, middle)
+    return low, 1 - low
+
+
 def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     """The signal expected under p ~ Beta(a, b) is 1 - E[p^G] - E[(1 - p)^G], in closed form.  # [0, 1]
 

@@ -1,7 +1,7 @@
 """Chances over several attempts at a problem, unbiased from a fixed number of them: pass@k, pass^k and majority@k.
 
-They hold for a fixed design only. If outcomes decided the number of attempts (a problem stopped early because it looked
-easy), c / n and everything built on it is biased; use a posterior instead. Shapes: `correct` and `attempts` any one
+These hold for a fixed design only. If outcomes decided the number of attempts (a problem stopped early because it looked
+easy), c / n and everything built on it is biased; `posterior_pass_at_k` holds there too. Shapes: `correct` and `attempts` any one
 shape S -> S.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+
+from assay.maths.beta.two_betas import RatePrior
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +50,26 @@ def pass_all_k(correct: ArrayLike, attempts: ArrayLike, k: int) -> Floats:
     """
     n_correct, n = _check_counts(correct, attempts, k)
     return _share(n_correct, n, k)
+
+
+def posterior_pass_at_k(belief: RatePrior, k: int) -> tuple[Floats, Floats]:
+    """The posterior mean and standard deviation of pass@k = 1 - (1 - p)^k, (n,) each.
+
+    It holds whatever rule stopped the attempts, if that saw outcomes alone and the prior is right.
+
+    >>> from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+    >>> mean, deviation = posterior_pass_at_k(ZeroInflatedBeta.of([1.0], [1.0]), 1)
+    >>> float(mean[0]), round(float(deviation[0]) ** 2, 4)  # a uniform rate: mean 1/2, variance 1/12
+    (0.5, 0.0833)
+    """
+    none = belief.none_right(k)
+    return 1 - none, np.asarray(np.sqrt(np.maximum(belief.none_right(2 * k) - none**2, 0.0)))
+
+
+def posterior_pass_all_k(belief: RatePrior, k: int) -> tuple[Floats, Floats]:
+    """The posterior mean and standard deviation of pass^k = p^k, (n,) each; as `posterior_pass_at_k`."""
+    all_k = belief.all_right(k)
+    return all_k, np.asarray(np.sqrt(np.maximum(belief.all_right(2 * k) - all_k**2, 0.0)))
 
 
 def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:

@@ -27,8 +27,8 @@ def rendered_questions(text: str) -> list[str]:
     'What is 3+1?'
     """
     turns = list(_USER.finditer(text))
-    if not turns:
-        return []
+    if not turns:  # DeepSeek's marks are all special tokens: where these were removed, the begun thought is left
+        return [text.strip().removesuffix("<think>").strip()] if text.rstrip().endswith("<think>") else []
     turn = text[turns[-1].end() :]
     end = _END.search(turn)
     questions = [turn[: end.start()]] if end else [turn, _REPLY_BEGINS.sub("", turn)]

@@ -1,19 +1,24 @@
 """How far a verifier can be trusted, by a person's marks on a sample of its verdicts.
 
 `write_sheet` writes the sample as a CSV, `read_sheet` turns the marks into soundness and completeness of each verifier,
-and `corrected_rates` into the pass rates behind the observed ones.
+and `corrected_rates` into the pass rates behind the observed ones and what resampling can reach.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.maths.beta.audit import audit, corrected_rate
+from assay.maths.beta.audit import MarkedSample, audit, corrected_rate
+from assay.maths.beta.two_betas import fit_rate_prior
+from assay.maths.beta.verifier_error import MOST_SAMPLES, corrected_posterior, resampling
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.verifier_errors import to_sample
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.regrade import PRESENT, present
 
@@ -70,6 +75,8 @@ def write_sheet(context: RunContext, path: Path, size: int, seed: int = 0) -> di
 def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
     """Store one row of `verifier_audits` per verifier on the sheet; answers that nobody marked are left out.
 
+    Where a verifier judged several sources, each of which has marks on both sides, there is a row for each of them too.
+
     Args:
         context: the run.
         path: a sheet of `write_sheet`, with yes or no in its column `right`.
@@ -81,61 +88,103 @@ def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
         ConfigError: no such sheet, an unknown verdict, a mark that is neither yes nor no, nothing marked.
     """
     marks = _read_marks(path)
-    verdicts = {row["id"]: row for row in _read_verdicts(context)[0]}
+    judged, problems, _ = _read_verdicts(context)
+    verdicts = {row["id"]: row for row in judged}
     if strange := [id_ for id_ in marks if id_ not in verdicts]:
         raise ConfigError(
             f"{path}: verdict {strange[0]!r} is not among the {len(verdicts)} present ones "
             "(regraded since, or another plan's)"
         )
     kinds = sorted({(verdicts[id_]["verifier"], verdicts[id_]["version"]) for id_ in marks})
-    rows = [_audit_row(list(verdicts.values()), marks, *kind, context.read_otherwise) for kind in kinds]
+    rows = [_audit_row(judged, marks, *kind, context.read_otherwise) for kind in kinds]
+    rows += _rows_by_source(judged, problems, marks, kinds, context.read_otherwise)
     context.lake.append({"verifier_audits": rows}, run=context.run)
     return rows
 
 
-def corrected_rates(context: RunContext, audits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Correct the pass rates of each source for the errors of its verifiers.
+def corrected_rates(
+    context: RunContext, audits: Sequence[dict[str, Any]], *, cost: float = 1.0
+) -> list[dict[str, Any]]:
+    """Correct the pass rates of each source for the errors of its verifiers, and say what resampling can reach.
 
     Args:
         context: the run.
         audits: rows of `read_sheet`.
+        cost: of accepting a wrong answer, where a right one is worth 1.
 
     Returns:
         One row per source and verifier: the observed share of accepted answers of n, and the pass rate behind it with
-        its 95% interval; `corrected` is None where the verifier is no better than chance.
+        its 95% interval; `corrected` is None where the verifier is no better than chance. `ceiling` is the share of
+        right answers among those accepted after any number of samples, `best_k` the number of samples per problem at
+        which right answers less `cost` x wrong ones are most, `right` and `false` what these
+        bring; `most_k` is the largest number looked at.
     """
     verdicts, problems, _ = _read_verdicts(context)
     rows = []
-    for verifier_audit in audits:
-        judged = [
-            row
-            for row in verdicts
-            if (row["verifier"], row["version"]) == (verifier_audit["verifier"], verifier_audit["version"])
-        ]
+    for verifier_audit in (row for row in audits if not row.get("source")):
+        judged = [row for row in verdicts if _is_kind(row, verifier_audit)]
         for source in sorted({problems[row["problem_id"]].source for row in judged}):
-            accepted = [row["accepted"] for row in judged if problems[row["problem_id"]].source == source]
+            own = [row for row in audits if row.get("source") == source and _is_kind(row, verifier_audit)]
+            sample = to_sample((own or [verifier_audit])[0])
+            answers = [row for row in judged if problems[row["problem_id"]].source == source]
+            accepted = [row["accepted"] for row in answers]
             seen = {
                 "source": source,
                 "verifier": verifier_audit["verifier"],
                 "n": len(accepted),
                 "observed": sum(accepted) / len(accepted),
             }
-            rows.append({**seen, **_correct_rate(sum(accepted), len(accepted), verifier_audit)})
+            rates = _correct_rate(sum(accepted), len(accepted), sample)
+            rows.append({**seen, **rates, **_resample(answers, sample, cost)})
     return rows
 
 
-def _correct_rate(correct: int, n: int, verifier_audit: dict[str, Any]) -> dict[str, float | None]:
-    sides = (
-        (verifier_audit["accepted_right"], verifier_audit["accepted_wrong"]),
-        (verifier_audit["rejected_right"], verifier_audit["rejected_wrong"]),
-    )
+def _is_kind(row: dict[str, Any], verifier_audit: dict[str, Any]) -> bool:
+    return (row["verifier"], row["version"]) == (verifier_audit["verifier"], verifier_audit["version"])
+
+
+def _resample(answers: Sequence[dict[str, Any]], sample: MarkedSample, cost: float) -> dict[str, float | int | None]:
+    """Compute what sampling until the verifier accepts can reach on these problems, by their corrected posteriors."""
+    soundness, completeness = sample.point()
+    if soundness + completeness <= 1:
+        return dict.fromkeys(("ceiling", "best_k", "right", "false", "most_k"))
+    ids = sorted({row["problem_id"] for row in answers})
+    place = {id_: row for row, id_ in enumerate(ids)}
+    counts = np.zeros((2, len(ids)), dtype=np.int64)
+    for row in answers:
+        counts[0 if row["accepted"] else 1, place[row["problem_id"]]] += 1
+    accepted, rejected = counts
+    prior = fit_rate_prior(accepted, rejected)
+    posterior = corrected_posterior(accepted, rejected, prior, sample, of_verdicts=True)
+    return {
+        **resampling(posterior.points, posterior.weights.mean(axis=0), soundness, completeness, cost)._asdict(),
+        "most_k": MOST_SAMPLES,
+    }
+
+
+def _rows_by_source(
+    verdicts: Sequence[dict[str, Any]],
+    problems: Mapping[str, Any],
+    marks: dict[str, bool],
+    kinds: Sequence[tuple[str, str]],
+    mode: list[str],
+) -> list[dict[str, Any]]:
+    """Build the rows of verifiers that judged several sources, for every source with marks on both sides."""
+    rows = []
+    for kind in kinds:
+        by_source: dict[str, list[dict[str, Any]]] = {}
+        for row in verdicts:
+            if (row["verifier"], row["version"]) == kind:
+                by_source.setdefault(problems[row["problem_id"]].source, []).append(row)
+        for source, judged in sorted(by_source.items()) if len(by_source) > 1 else ():
+            if {row["accepted"] for row in judged if row["id"] in marks} == {True, False}:
+                rows.append(_audit_row(judged, marks, *kind, mode, source=source))
+    return rows
+
+
+def _correct_rate(correct: int, n: int, sample: MarkedSample) -> dict[str, float | None]:
     try:
-        rate = corrected_rate(
-            correct,
-            n - correct,
-            *sides,
-            verifier_audit["accepted"] / (verifier_audit["accepted"] + verifier_audit["rejected"]),
-        )
+        rate = corrected_rate(correct, n - correct, *sample)
     except ValueError:  # soundness + completeness <= 1
         return {"corrected": None, "low": 0.0, "high": 1.0}
     return {"corrected": rate.value, "low": rate.low, "high": rate.high}
@@ -181,7 +230,13 @@ def _read_marks(path: Path) -> dict[str, bool]:
 
 
 def _audit_row(
-    verdicts: list[dict[str, Any]], marks: dict[str, bool], verifier: str, version: str, mode: list[str]
+    verdicts: Sequence[dict[str, Any]],
+    marks: dict[str, bool],
+    verifier: str,
+    version: str,
+    mode: list[str],
+    *,
+    source: str = "",
 ) -> dict[str, Any]:
     judged = [row for row in verdicts if (row["verifier"], row["version"]) == (verifier, version)]
     accepted = sum(row["accepted"] for row in judged)
@@ -203,6 +258,7 @@ def _audit_row(
         "rejected": len(judged) - accepted,
     }
     row |= {"mode": mode[0]} if mode else {}  # null = strict
+    row |= {"source": source} if source else {}  # null = all
     for name, side in (("accepted", True), ("rejected", False)):
         row[f"{name}_right"], row[f"{name}_wrong"] = counts[side]
     for name, estimate in (("soundness", estimates.soundness), ("completeness", estimates.completeness)):

@@ -19,6 +19,7 @@ from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
 from assay.filters.unverifiable import gold_rollouts
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.sources import build_source, check_outside_verifiers
 from assay.pipelines.stages.ingest import check_label
 
 ROWS = 20  # rows of each source that are always read
@@ -63,14 +64,13 @@ def check_parts(config: Config) -> None:
         ConfigError: a module, function or package is missing, or raises when it is imported.
     """
     from assay.training.trainer.checks import check_reports
-    from assay.verifiers.pool.plugins import wrap_plugin
 
-    for source in config.source:
-        name = str(source.settings.get("verifier", "math"))
-        part = parts.build_part("verifier", name, config.grade.settings.get(name))
-        if name.startswith("python:"):
-            wrap_plugin(name, part)
+    for name in {str(source.settings.get("verifier", "math")) for source in config.source}:
+        own, _ = parts.split_correct_at(name, config.grade.settings.get(name, {}))
+        parts.build_part("verifier", name, own)
+    check_outside_verifiers(config)
     check_reports(config.train.report_to)
+    check_reports(config.track.report_to, key="track.report_to")
 
 
 def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
@@ -86,7 +86,7 @@ def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
 
 
 def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
-    part, ends = parts.build_part("source", source.part, source.settings), time.monotonic() + MOST_S
+    part, ends = build_source(context, source), time.monotonic() + MOST_S
     getattr(part, "check", bool)()
     look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
     rows, whole = 0, True
@@ -136,7 +136,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     rollouts = gold_rollouts(label)
     verdicts = context.judge.judge([GradingCase(problem, label, rollout) for rollout in rollouts])
     errors = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
-    if verdicts and len(errors) == len(verdicts) and label.verifier.startswith("python:"):
+    if verdicts and len(errors) == len(verdicts) and parts.is_outside(label.verifier):
         raise ConfigError(
             f"verifier {label.verifier!r} fails on the gold answer {label.answer[:80]!r} of source {look.name!r}: "
             f"{errors[0].reason}"
@@ -159,7 +159,7 @@ def as_data(
     context: RunContext, looks: list[SourceLook], golds: list[GoldTrial], warnings: list[str]
 ) -> dict[str, Any]:
     """Put what a check found into plain data."""
-    policy = context.engine.policy
+    policy = context.policy
     return {
         "whole": True,
         "policy": policy.name,

@@ -35,7 +35,7 @@ OUTCOMES = """
 SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted,
        min_by(reason, id) AS reason
 FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
-      FROM rollouts r JOIN completions t USING (id) JOIN verdicts v ON v.rollout_id = r.id
+      FROM attempts r JOIN completions t USING (id) JOIN verdicts v ON v.rollout_id = r.id
       WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
         AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.id) = 1)
 GROUP BY outcome ORDER BY n DESC, outcome
@@ -161,10 +161,8 @@ def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Meas
 
 def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict[str, Any]:
     """Return the shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
-    versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, inputs, "train")]
-    rows = context.lake.rows(
-        OUTCOMES, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, versions, ids]
-    )
+    versions = [context.verifier_version(name) for name in side_verifiers(context, inputs, "train")]
+    rows = context.lake.rows(OUTCOMES, [context.mode, context.policy.revision, context.sampler.id, versions, ids])
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for row in rows:
@@ -200,8 +198,8 @@ def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
 
 def _tokens_per_problem(context: RunContext, policy: Policy, ids: list[str]) -> list[int]:
     rows = context.lake.rows(
-        "SELECT sum(tokens)::BIGINT AS tokens FROM rollouts "
+        "SELECT sum(tokens)::BIGINT AS tokens FROM attempts "
         "WHERE policy = ? AND sampler = ? AND list_contains(?::VARCHAR[], problem_id) GROUP BY problem_id",
-        [policy.revision, context.config.policy.sampler.id, ids],
+        [policy.revision, context.sampler.id, ids],
     )
     return [row["tokens"] for row in rows]

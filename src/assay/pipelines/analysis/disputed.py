@@ -17,7 +17,7 @@ EXAMPLES = f"""
 SELECT r.problem_id, any_value(l.answer) AS gold, min(v.extracted) FILTER ({LENIENT} = 'correct') AS answer,
        min(v.reason) FILTER ({LENIENT} = 'correct') AS reason,
        count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient, count(*) AS n
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
+FROM attempts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? AND NOT r.guided
 AND v.verifier || '@' || v.version =
     (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
@@ -39,9 +39,7 @@ def summarize_disputed(context: RunContext, results: StageResults) -> dict[str, 
     ids = [row["problem_id"] for row in context.lake.rows(FLAGGED, [scoring])]
     if not ids:
         return NONE
-    rows = context.lake.rows(
-        EXAMPLES, [ids[:SHOWN], context.engine.policy.revision, context.config.policy.sampler.id, scoring]
-    )
+    rows = context.lake.rows(EXAMPLES, [ids[:SHOWN], context.policy.revision, context.sampler.id, scoring])
     return {"problems": len(ids), "examples": rows}
 
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.pipelines.context.first_attempts import REMEDIES
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.sampling.refusals import count_refused
 
 DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of rows whose twin stays in the pool
 REASONS_SHOWN = 3
@@ -17,6 +19,11 @@ LOST = """
 SELECT m.pool, m.problem_id, any_value(d.reason) AS reason
 FROM pool_members m LEFT JOIN (SELECT problem_id, reason FROM drops WHERE key = ?) d USING (problem_id)
 WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY m.pool, m.problem_id
+"""
+ATTEMPTED = """
+SELECT coalesce(sum(n_correct), 0)::BIGINT AS correct, coalesce(sum(n_wrong), 0)::BIGINT AS wrong,
+       coalesce(sum(n_truncated), 0)::BIGINT AS truncated, coalesce(sum(n_error), 0)::BIGINT AS error
+FROM current_scores WHERE scoring_id = ?
 """
 COUNTED = f"SELECT pool, coalesce(reason, '') AS reason, count(*)::BIGINT AS n FROM ({LOST}) GROUP BY ALL"
 
@@ -44,20 +51,38 @@ def shortfall(context: RunContext, results: StageResults) -> Shortfall:
         context: the run.
         results: what its stages have come to.
     """
-    return Shortfall(_explain_empty(results), tuple(_find_lost_sources(context, results)))
-
-
-def _explain_empty(results: StageResults) -> str:
-    if "arrange" not in results or results.of("arrange").rows_out:
-        return ""
-    first = next(
-        result for result in results if not result.rows_out or (result.stage == "split" and not _count_trained(result))
+    left_something = "arrange" not in results or results.of("arrange").rows_out
+    return Shortfall(
+        "" if left_something else explain_empty(context, results), tuple(_find_lost_sources(context, results))
     )
-    return f"nothing to train on: {_explain_stage(first)}"
 
 
-def _count_trained(split: StageResult) -> int:
-    return split.rows_in - int(split.detail.get("held_out", 0))
+def explain_empty(context: RunContext, results: StageResults) -> str:
+    """Say why nothing is left after stages, by the first that left nothing; "" where each left something."""
+    first = next((result for result in results if not _count_left(result)), None)
+    if first is None:
+        return ""
+    why = _explain_attempts(context, results) if first.stage in ("score", "select") else ""
+    return f"nothing to train on: {_explain_stage(first)}{why}"
+
+
+def _count_left(result: StageResult) -> int:
+    return result.rows_in - int(result.detail.get("held_out", 0)) if result.stage == "split" else result.rows_out
+
+
+def _explain_attempts(context: RunContext, results: StageResults) -> str:
+    """Say what came of the attempts where hardly any is evidence, with the remedy for the commonest cause."""
+    row = context.lake.rows(ATTEMPTED, [results.rows_of("score")])[0]
+    total, refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
+    causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": refused})
+    (worst, count), *_ = causes.most_common(1)
+    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_share) * (total + refused):
+        return ""
+    refusals = f", and the requests of {refused} problems were refused" if refused else ""
+    return (
+        f"; of {total} attempts {row['truncated']} were cut at the cap and {row['error']} could not be judged{refusals}: "
+        f"{REMEDIES[worst]}"
+    )
 
 
 def _explain_stage(outcome: StageResult) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,60 +11,92 @@ import pyarrow as pa
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
 from assay.core.parts import build_part
-from assay.core.types import Label, Problem
+from assay.core.types import Label, Problem, SamplingConfig
+from assay.pipelines.analysis.export_files import add_columns, write_curriculum, write_reward_files
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.order import stored_curriculum
 from assay.stores import query_results
 
-UNSCORED: dict[str, Any] = {"n_correct": 0, "n_wrong": 0, "n_truncated": 0, "n_error": 0, "value": None}
+UNSCORED: dict[str, Any] = {
+    "low": None,
+    "high": None,
+    "n_correct": 0,
+    "n_wrong": 0,
+    "n_truncated": 0,
+    "n_error": 0,
+    "value": None,
+}
 
 
 def export(
     context: RunContext, to: str, folder: Path, settings: dict[str, Any] | None = None, *, filtered: bool = False
 ) -> dict[str, Any]:
-    """Write the plan's curriculum in the form that another trainer reads.
+    """Write the plan's curriculum in the form that another trainer reads, with its reward beside it.
 
     Args:
         context: the run.
         to: the name of the export, a part in exports/.
         folder: where the files are written; it is new or empty.
-        settings: of the export.
+        settings: of the export, over those in `[export.settings]`.
         filtered: whether the problems that the selection dropped are written too, as a file of their own.
 
     Returns:
-        {to, folder, rows, filtered: rows of that second file, snippet: the code by which the trainer reads the data}.
+        {to, folder, rows, filtered: rows of that second file, files: all that was written, snippet: the code by which the
+        trainer reads the data}.
 
     Raises:
-        ConfigError: an unknown export, a stage that is not done, or a folder that holds other files.
+        ConfigError: an unknown export, one whose trainer cannot express a verifier, a stage that is not done, or a folder
+            that holds other files.
     """
-    part = build_part("export", to, settings)
+    part = build_export(context, to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     results = run_stages(context, "arrange", only=True)
     chosen, gone = _read_rows(context, results)
-    suffix = getattr(part, "suffix", "parquet")
-    inner = folder / "data" if to == "hub" else folder
+    _check_verifiers(part, to, chosen)
+    inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
-    _write_rows(inner / f"train.{suffix}", part.rows(chosen))
+    suffix = getattr(part, "suffix", "parquet")
+    columns = context.config.export.columns
+    _write_rows(inner / f"train.{suffix}", add_columns(part.rows(chosen), chosen, columns))
     if filtered and gone:
-        _write_rows(inner / f"filtered.{suffix}", part.rows(gone))
+        _write_rows(inner / f"filtered.{suffix}", add_columns(part.rows(gone), gone, columns))
+    write_reward_files(context, part, inner, chosen)
+    write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
             part.card(chosen, gone if filtered else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
         )
-    snippet = part.snippet(str(inner / f"train.{suffix}"))
     return {
         "to": to,
         "folder": str(folder),
         "rows": len(chosen),
         "filtered": len(gone) if filtered else 0,
-        "snippet": snippet,
+        "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
+        "snippet": part.snippet(str(inner / f"train.{suffix}")),
     }
+
+
+def build_export(context: RunContext, to: str, settings: dict[str, Any] | None = None) -> Any:
+    """Build an export with the config's settings, over which those of a call go."""
+    export_config = context.config.export
+    return build_part("export", to, {**export_config.settings.get(to, {}), **(settings or {})})
+
+
+def data_folder(part: Any, folder: Path) -> Path:
+    """Return where an export's data lies: the folder, or the one below it that the export names."""
+    return folder / getattr(part, "inner_folder", "")
+
+
+def _check_verifiers(part: Any, to: str, rows: Sequence[ExportRow]) -> None:
+    verifiers = sorted({row.verifier for row in rows})
+    if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
+        raise ConfigError(f"export {to!r}: {refusal}")
 
 
 def _read_rows(context: RunContext, results: StageResults) -> tuple[list[ExportRow], list[ExportRow]]:
@@ -75,13 +108,15 @@ def _read_rows(context: RunContext, results: StageResults) -> tuple[list[ExportR
         [results.rows_of("select")],
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
+    versions = {name: context.judge.version(name) for name in {label.verifier for label in labels.values()}}
     curriculum = stored_curriculum(context, results.rows_of("arrange"))
     walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
     def row_of(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
-        return _export_row(
+        row = _export_row(
             context, problems[id_], labels[id_], scores.get(id_, UNSCORED), place, lesson, weights.get(id_, 0.0), reason
         )
+        return replace(row, verifier_version=versions[labels[id_].verifier])
 
     chosen = [row_of(id_, place, lesson, "") for place, (lesson, id_) in enumerate(walked)]
     return chosen, [row_of(row["problem_id"], -1, -1, row["reason"]) for row in decided if not row["kept"]]
@@ -99,6 +134,8 @@ def _export_row(
 ) -> ExportRow:
     turns = context.config.policy.sampler.render(problem)
     counts = {name: score[f"n_{name}"] for name in ("correct", "wrong", "truncated", "error")}
+    sampler, policy = context.config.policy.sampler, context.policy
+    kept = parse_json(problem.metadata)
     return ExportRow(
         problem.id,
         tuple(ChatTurn(role=turn.role, content=turn.content) for turn in turns),
@@ -111,9 +148,25 @@ def _export_row(
         weight,
         **counts,
         mean=score["value"],
-        policy=context.engine.policy.name,
+        policy=policy.name,
         reason=reason,
+        row_id=_row_id(kept, context.config.export.row_id),
+        messages=tuple(ChatTurn(role=turn.role, content=turn.content) for turn in problem.messages),
+        metadata=problem.metadata,
+        gold=label.answer,
+        low=score.get("low"),
+        high=score.get("high"),
+        revision=policy.revision,
+        sampler=sampler.id,
+        temperature=sampler.temperature,
+        max_tokens=sampler.max_tokens,
+        template=sampler.template,
     )
+
+
+def _row_id(kept: Any, name: str) -> str:
+    value = kept.get(name) if isinstance(kept, dict) else None
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _summarize_export(context: RunContext, results: StageResults) -> DatasetSummary:
@@ -131,13 +184,41 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
     )
     return DatasetSummary(
         context.config.name,
-        context.engine.policy.name,
-        context.engine.policy.revision,
+        context.policy.name,
+        context.policy.revision,
         tuple(row["verifier"] for row in judges),
         histogram,
         [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],
         {row["source"]: row["licence"] or "" for row in sources},
+        licence=context.config.export.licence,
+        sampling=_sampling(context),
+        benchmarks=_benchmarks(context),
+        **_spent(context),
     )
+
+
+def _sampling(context: RunContext) -> dict[str, Any]:
+    """Return how the policy was asked: the settings that are not at their defaults, and those that always matter."""
+    sampler = asdict(context.config.policy.sampler)
+    default = asdict(SamplingConfig())
+    always = ("temperature", "max_tokens", "template")
+    return {name: value for name, value in sampler.items() if name in always or value != default[name]}
+
+
+def _benchmarks(context: RunContext) -> list[str]:
+    """Return the names of what the pool was decontaminated against."""
+    clean = context.config.clean
+    tables = clean.settings.get("contaminated", {}).get("against", ()) if "contaminated" in clean.filters else ()
+    return [str(table.get("name") or table.get("path") or table.get("paths") or table.get("part")) for table in tables]
+
+
+def _spent(context: RunContext) -> dict[str, int]:
+    """Return the policy's stored attempts under its sampling settings, and their tokens."""
+    return context.lake.rows(
+        "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts "
+        "WHERE policy = ? AND sampler = ? AND step IS NULL",
+        [context.policy.revision, context.config.policy.sampler.id],
+    )[0]
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

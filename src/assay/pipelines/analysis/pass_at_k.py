@@ -1,4 +1,4 @@
-"""pass@k, pass^k and majority@k of the plan's problems, from the first n attempts of a fixed design."""
+"""pass@k and pass^k of the plan's problems: unbiased from a fixed design, from the posterior after an adaptive one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,12 +6,22 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import ConfigError
-from assay.maths.rl.pass_at_k import majority_at_k, pass_all_k, pass_at_k
+from assay.maths.beta.two_betas import fit_rate_prior, parse_rate_priors
+from assay.maths.rl.pass_at_k import (
+    majority_at_k,
+    pass_all_k,
+    pass_at_k,
+    posterior_pass_all_k,
+    posterior_pass_at_k,
+)
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
-from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.data.problems import problems_by_id, side, side_ids
+from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.verifier_errors import correct_group, find_sample, load_samples
+from assay.pipelines.runner.stages import done_stages, run_stages
 
+Z = 1.96  # of a 95% interval
 ANSWERS = """
 SELECT problem_id, counts AS outcome, extracted FROM present_verdicts(?, ?, ?, ?, ?) WHERE step IS NULL
 QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER BY problem_id, sample
@@ -21,28 +31,30 @@ QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER B
 def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     """Estimate pass@k, pass^k and majority@k of the plan's problems.
 
-    A cut or unreadable attempt counts as a failure; one whose verifier failed does not count, and its problem has fewer
+    Where outcomes decided the attempts (`score.design` is not fixed) the estimates are those of the posterior, and marked
+    so: they hold if the prior does. They have intervals, and majority@k is not among them. k may be any number then.
+
+    Of a fixed design, a cut or unreadable attempt counts as a failure; one whose verifier failed does not count, and its problem has fewer
     than n. Only the first n attempts by sample index count, so that attempts which an adaptive design added for their
     outcomes change nothing.
 
     Args:
         context: the run.
-        ks: numbers of attempts, each from 1 to the plan's `score.n`.
+        ks: numbers of attempts, each from 1 to the plan's `score.n` of a fixed design.
 
     Returns:
-        {n, problems: how many have n attempts, too_few: how many have fewer, means: the pool's mean by measure such as
-        "pass@4", rows: one per problem with n attempts}.
+        {estimator: "unbiased" or "posterior", n (None of a posterior), problems: how many have n attempts, too_few: how
+        many have fewer, means: the pool's mean by measure such as "pass@4", intervals: {measure: (low, high)} of a
+        posterior at 95%, else {}, rows: one per problem with n attempts, corrected: the pool's mean pass@k and pass^k
+        corrected for the verifiers' audited errors, by the same names; {} where a verifier has no audit}.
 
     Raises:
-        ConfigError: the plan's design is not fixed, or a k is above its n.
+        ConfigError: a k is above the n of a fixed design, or the scorer of another has no such posterior.
     """
     settings = context.config.score.settings
-    design, n = settings.get("design", "fixed"), int(settings.get("n", 8))
-    if design != "fixed":
-        raise ConfigError(
-            f"score.design = {design!r}: attempts that were stopped by their outcomes bias pass@k; "
-            "the posterior in `scores` is what holds"
-        )
+    n = int(settings.get("n", 8))
+    if settings.get("design", "fixed") != "fixed":
+        return _posterior_passes(context, ks)
     if wrong := [k for k in ks if not 1 <= k <= n]:
         raise ConfigError(f"pass@{wrong[0]} of score.n = {n} attempts; k is 1 to n")
     outcomes = _read_outcomes(context, run_stages(context, "split", only=True), n)
@@ -54,16 +66,92 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
         )
     names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
     means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
-    return {"n": n, "problems": len(rows), "too_few": lacking, "means": means, "rows": rows}
+    sizes = {"n": n, "problems": len(rows), "too_few": lacking}
+    right = np.array([row["correct"] for row in rows], dtype=np.int64)
+    corrected = _correct(context, [row["problem_id"] for row in rows], right, n - right, [], ks)
+    return {
+        "estimator": "unbiased",
+        **sizes,
+        "means": means,
+        "intervals": {},
+        "rows": rows,
+        "corrected": corrected,
+    }
+
+
+def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
+    """Estimate from the posteriors of the plan's scores, whatever decided the attempts."""
+    inputs = done_stages(context, "score", "passes after an adaptive design")
+    scores = [row for row in current_scores(context, inputs.rows_of("score")) if row["beta_a"] is not None]
+    if not scores:
+        raise ConfigError("passes after an adaptive design needs scores with a posterior, and none is stored")
+    with_truncated = context.config.score.settings.get("truncated", "masked") == "wrong"
+    right = np.array([row["n_correct"] for row in scores], dtype=np.int64)
+    wrong = np.array([row["n_wrong"] + with_truncated * row["n_truncated"] for row in scores], dtype=np.int64)
+    belief = parse_rate_priors([row["prior"] for row in scores]).posterior(right, wrong)
+    columns: dict[str, list[Any]] = {"problem_id": [row["problem_id"] for row in scores]}
+    columns |= {"correct": right.tolist(), "n": (right + wrong).tolist()}
+    means, intervals = dict[str, float](), dict[str, tuple[float, float]]()
+    for k in ks:
+        for name, estimate in ((f"pass@{k}", posterior_pass_at_k), (f"pass^{k}", posterior_pass_all_k)):
+            values, deviations = estimate(belief, k)
+            mean, half = float(values.mean()), Z * float(np.sqrt((deviations**2).sum())) / len(values)
+            means[name], intervals[name] = mean, (max(0.0, mean - half), min(1.0, mean + half))
+            columns[name] = values.tolist()
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    sizes = {"n": None, "problems": len(rows), "too_few": len(side_ids(context, inputs, "train")) - len(rows)}
+    corrected = _correct(context, columns["problem_id"], right, wrong, [row["prior"] for row in scores], ks)
+    return {
+        "estimator": "posterior",
+        **sizes,
+        "means": means,
+        "intervals": intervals,
+        "rows": rows,
+        "corrected": corrected,
+    }
+
+
+def _correct(
+    context: RunContext,
+    ids: Sequence[str],
+    right: np.ndarray,
+    wrong: np.ndarray,
+    priors: Sequence[str],
+    ks: Sequence[int],
+) -> dict[str, float]:
+    """Estimate the pool's means behind the verdicts by corrected posteriors; {} where a verifier has no audit.
+
+    Without `priors` one is fitted to the counts.
+    """
+    samples = load_samples(context)
+    if not samples or not ids:
+        return {}
+    sources = {id_: problem.source for id_, problem in problems_by_id(context, ids).items()}
+    labels = side(context, run_stages(context, "split", only=True), "train")[1]
+    groups: dict[Any, list[int]] = {}
+    for row, id_ in enumerate(ids):
+        verifier = labels[id_].verifier
+        sample = find_sample(samples, context.verifier_version(verifier), sources[id_])
+        groups.setdefault(sample, []).append(row)
+    if None in groups:
+        return {}
+    texts = list(priors) or fit_rate_prior(right, wrong).describe(len(ids))
+    sums: dict[str, float] = {}
+    for sample, rows in groups.items():
+        posterior = correct_group([texts[row] for row in rows], right[rows], wrong[rows], sample)
+        for k in ks:
+            sums[f"pass@{k}"] = sums.get(f"pass@{k}", 0.0) + float((1 - posterior.none_right(k)).sum())
+            sums[f"pass^{k}"] = sums.get(f"pass^{k}", 0.0) + float(posterior.all_right(k).sum())
+    return {name: total / len(ids) for name, total in sums.items()}
 
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
-    versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
+    versions = sorted({context.verifier_version(label.verifier) for label in labels.values()})
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
-        ANSWERS, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, ids, versions, n]
+        ANSWERS, [context.mode, context.policy.revision, context.sampler.id, ids, versions, n]
     ):
         if row["problem_id"] in outcomes and row["outcome"] != "verifier_error":
             outcomes[row["problem_id"]].append((row["outcome"], row["extracted"]))

@@ -137,8 +137,8 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         "config": context.config.name,
         "lake": context.lake.place,
         "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "policy": context.engine.policy.name,
-        "revision": context.engine.policy.revision,
+        "policy": context.policy.name,
+        "revision": context.policy.revision,
         "sampler": {
             name: value
             for name, value in asdict(context.config.policy.sampler).items()

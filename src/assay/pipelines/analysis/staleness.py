@@ -83,7 +83,7 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
         for verifier in row["verifiers"]
         if (now := _present_version(context, verifier)) != verifier
     ]
-    policy = context.engine.policy
+    policy = context.policy
     if policy.revision != row["policy"]:
         reasons.append(f"made for policy {row['policy']}, and the plan's is {policy.revision}")
     moved = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])

@@ -5,6 +5,7 @@ from typing import Any
 from assay.pipelines.analysis import disputed
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.stores.schema import quoted
 
 SUMS = ("correct", "wrong", "truncated", "error")
 DIFFICULTY = """
@@ -47,8 +48,9 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     values: dict[str, Any] = {
         "lake": context.lake.place,
         "run": context.run,
-        "policy": context.engine.policy.name,
-        "revision": context.engine.policy.revision,
+        "policy": context.policy.name,
+        "revision": context.policy.revision,
+        "has_weights": has_weights(context),
     }
     if "score" in results:
         values["difficulty"] = difficulty(context, results)
@@ -60,12 +62,37 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     values["noticed"] = noticed(context, results)
     if "arrange" in results:
         values["curriculum"] = lessons(context, results)
+    values["queries"] = suggest_queries(context, results)
     values["spent"] = {
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
+        "replayed": bool(getattr(type(context.engine), "recorded", False)),  # then no token was generated
         "seconds": round(context.meter.seconds, 1),
     }
     return values
+
+
+def has_weights(context: RunContext) -> bool:
+    """Whether the config says where the weights lie that training would start from; a server alone does not."""
+    return bool(context.config.train.model) or not hasattr(type(context.engine), "identity")
+
+
+def suggest_queries(context: RunContext, results: StageResults) -> list[str]:
+    """Return two queries about what this run measured: pass rates by source, and answers that were not right.
+
+    They name the scoring, the policy and the sampler, so that attempts of other policies, of other settings and of
+    training do not count. Without scores there is nothing to ask.
+    """
+    if "score" not in results:
+        return []
+    policy, sampler = quoted(context.policy.revision), quoted(context.sampler.id)
+    return [
+        "SELECT source, count(*) AS problems, avg(value) AS solved FROM current_scores "
+        f"JOIN problems p ON p.id = problem_id WHERE scoring_id = {quoted(results.rows_of('score'))} GROUP BY source",
+        "SELECT extracted, outcome, left(text, 60) AS said FROM attempts r JOIN verdicts v ON v.rollout_id = r.id "
+        f"JOIN completions t ON t.id = r.id WHERE r.policy = {policy} AND r.sampler = {sampler} AND step IS NULL "
+        "AND outcome <> 'correct' LIMIT 5",
+    ]
 
 
 def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any]]:

@@ -75,6 +75,17 @@ class FirstAttempts:
         )
 
 
+def describe_refusals(texts: Sequence[str]) -> str:
+    """Return the sentence with which a run ends whose requests a server all refused."""
+    shown = "; ".join(
+        f"{count} x {' '.join(text.split())[:300]}" for text, count in Counter(texts).most_common(TEXTS_SHOWN)
+    )
+    return (
+        f"all {len(texts)} requests were refused and none was answered: {shown}; {REMEDIES['refused']}; "
+        "nothing was paid for, score.stop_early = false goes on regardless"
+    )
+
+
 def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
     """Return one line that shows an attempt's outcome: its answer, the reason of an error, or the end of its text."""
     if kind == "error":

@@ -1,8 +1,11 @@
-"""Check at each start that a served policy is still the one whose attempts the lake holds."""
+"""Check before the first new attempt of a run that a served policy is still the one whose attempts the lake holds.
+
+What makes no attempt does not come here, and works while the server is off (`known_policy`).
+"""
 
 from collections.abc import Mapping
 
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, EngineError
 from assay.core.identity import canonical_json, content_id
 from assay.pipelines.context.run import RunContext, parse_json
 
@@ -32,6 +35,7 @@ def require_stored_policy(context: RunContext) -> None:
 
     Raises:
         ConfigError: the server has another checkpoint than before.
+        EngineError: no server answers.
     """
     if (identity := served_identity(context)) is None:
         return
@@ -41,6 +45,11 @@ def require_stored_policy(context: RunContext) -> None:
         for row in context.lake.rows("SELECT * FROM policies WHERE name = ? ORDER BY id", [policy.name])
     }
     if not stored or policy.revision in stored:
+        if policy.revision != context.policy.revision:  # a server came up, or was changed, after this run had begun
+            raise EngineError(
+                f"{policy.name!r} has the revision {policy.revision!r}, and this run began with "
+                f"{context.policy.revision!r}; the same command starts anew"
+            )
         return
     revision, before = next(reversed(stored.items()))
     differing = [name for name, value in identity.items() if before.get(name) != value]

@@ -13,16 +13,20 @@ from functools import cache, cached_property
 from typing import Any
 
 from assay.core import parts
-from assay.core.config import Config, PolicyConfig
-from assay.core.errors import Stopped
+from assay.core.config import Config, GradeConfig, PolicyConfig
+from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
-from assay.core.types import Mode
+from assay.core.types import Mode, Policy, SamplingConfig
 from assay.pipelines.context.first_attempts import FirstAttempts
+from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported
+from assay.pipelines.context.known_policy import known_policy
 from assay.pipelines.context.results import StageKey, StageResult
 from assay.stores.lake import Lake, Rows
+from assay.verifiers.outside.plugins import CallLimits
 from assay.verifiers.pool.grader import Grader
 
+UNKNOWN_REVISION = "unknown"  # of a policy whose server does not answer, and of which the lake holds nothing
 WATCHED = (
     "torch",
     "transformers",
@@ -97,6 +101,50 @@ class RunContext:
         """The policy's engine; building it loads no model."""
         return build_engine(self.config.policy)
 
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy whose attempts count.
+
+        A served one is known by what the lake holds of it, and its server is asked only where the lake knows none.
+        Whoever makes a new attempt calls `remote_model.require_stored_policy` first.
+        """
+        if self.imported is not None:
+            return self.imported.policy
+        if self.config.policy.revision or not hasattr(type(self.engine), "identity"):
+            return self.engine.policy
+        return known_policy(self.lake, self.config.policy) or self.engine.policy
+
+    @cached_property
+    def imported(self) -> ImportedEvidence | None:
+        """The imported attempts that are this config's evidence; None where the policy attempts the problems.
+
+        Raises:
+            ConfigError: the lake holds no such attempts.
+        """
+        return None if self.config.score.evidence == DRAWN else find_imported(self.lake, self.config)
+
+    @property
+    def sampler(self) -> SamplingConfig:
+        """How the attempts that count were sampled."""
+        return self.imported.sampling if self.imported is not None else self.config.policy.sampler
+
+    def verifier_version(self, verifier: str) -> str:
+        """Return `name@version` of the verdicts that count, for labels of this verifier."""
+        if self.imported is not None and self.imported.verifier:
+            return self.imported.verifier
+        return f"{verifier}@{self.judge.version(verifier)}"
+
+    def suppose_policy(self) -> None:
+        """Go on without a server that does not answer, where the lake holds no attempts of its policy either.
+
+        No stage that depends on the policy is then done. This is for looking, not for attempts, which ask the server.
+        """
+        try:
+            _ = self.policy
+        except EngineError as error:
+            self.reporter.warn(f"{error}; the lake knows no attempts of this policy")
+            self.__dict__["policy"] = Policy(self.config.policy.model, UNKNOWN_REVISION)
+
     @property
     def mode(self) -> Mode:
         """Which reading of a verdict counts: `grade.mode`."""
@@ -110,14 +158,7 @@ class RunContext:
     @cached_property
     def judge(self) -> Grader:
         """The verifiers, in worker processes that can be killed."""
-        grade = self.config.grade
-        return Grader(
-            limit_s=grade.limit_s,
-            workers=grade.workers,
-            allow_code=grade.allow_code,
-            settings=grade.settings,
-            env=grade.env,
-        )
+        return build_grader(self.config.grade)
 
     @contextmanager
     def cuttable(self) -> Iterator[None]:
@@ -204,7 +245,7 @@ class RunContext:
             "tokens": meter.tokens,
             "samples": meter.samples,
             "seconds": meter.seconds,
-            "policy": self.engine.policy.revision if "engine" in self.__dict__ else None,
+            "policy": self.policy.revision if "policy" in self.__dict__ else None,
             "time": time.time(),
         }
         self.lake.append({"runs": [row]}, run=self.run)
@@ -236,12 +277,29 @@ def build_engine(policy: PolicyConfig) -> Engine:
     return parts.build_part("engine", policy.engine, settings, other_keys=type(policy).model_fields)  # type: ignore[no-any-return]
 
 
+def build_grader(grade: GradeConfig) -> Grader:
+    """Build the verifiers of a config's `[grade]` table, in worker processes."""
+    return Grader(
+        limit_s=grade.limit_s,
+        workers=grade.workers,
+        allow_code=grade.allow_code,
+        settings=grade.settings,
+        env=grade.env,
+        outside={name: CallLimits(**table.model_dump()) for name, table in grade.outside.items()},
+    )
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),
-        **{name: of for name in ("assay-curation", *WATCHED) if (of := _installed(name)) is not None},
+        **{name: of for name in (DISTRIBUTION, *WATCHED) if (of := _installed(name)) is not None},
     }
+
+
+def installed_version() -> str:
+    """Return the version of this package; "" where it is not installed."""
+    return _installed(DISTRIBUTION) or ""
 
 
 @cache  # each takes 4 ms to look up, and every run asks for ten of them twice

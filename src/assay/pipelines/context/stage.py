@@ -34,7 +34,8 @@ class Stage(ABC):
     columns: ClassVar[PoolColumns] = PoolColumns()
 
     def __init_subclass__(cls) -> None:
-        COLUMNS[cls.name] = cls.columns
+        if hasattr(cls, "name"):  # a base class of several stages has none
+            COLUMNS[cls.name] = cls.columns
 
     def __init__(self, context: RunContext, inputs: StageResults) -> None:
         self.context, self.inputs = context, inputs

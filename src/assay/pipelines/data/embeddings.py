@@ -36,9 +36,7 @@ def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]]) -> En
         return load_encoder(config.embed.encoder, texts=texts() if config.embed.encoder == "tfidf" else ())
     if config.policy.engine in ("scripted", "replay"):
         raise ConfigError(f"embed.encoder is 'policy', but engine {config.policy.engine!r} has no hidden states")
-    return HiddenStates(
-        registry.find_checkpoint(config.policy.model, config.policy.revision), context.engine.policy.revision
-    )
+    return HiddenStates(registry.find_checkpoint(config.policy.model, config.policy.revision), context.policy.revision)
 
 
 class CachedEncoder:

@@ -10,6 +10,7 @@ from assay.core.parts import build_part
 from assay.maths.rl.expected_improvement import fit_drift
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.objective_signal import with_signal
 from assay.pipelines.data.scores import current_scores
 
 TRAINED = """
@@ -24,12 +25,14 @@ WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FRO
 
 
 def build_selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
-    """Build the config's selector; a drift of "fitted" is replaced by the one fitted to the lake's training rollouts.
+    """Build the config's selector with what other tables and the lake decide.
+
+    Its signal is that of the training's objective, and a drift of "fitted" the one fitted to stored training rollouts.
 
     Raises:
         ConfigError: an unknown selector or setting.
     """
-    part = build_part("selector", config.selector, config.settings)
+    part = with_signal(build_part("selector", config.selector, config.settings), context.config)
     if getattr(part, "drift", None) != "fitted":
         return part
     drift, attempts = fit_stored_drift(context, inputs)

@@ -18,6 +18,7 @@ from assay.core.types import Pool
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import stored_vectors
+from assay.pipelines.data.rewards import reward_columns
 
 SEARCH_COLUMNS = {
     "K": "value - 1",
@@ -45,7 +46,7 @@ def scored_pool(
     ids: Sequence[str],
     queries: Mapping[str, str] = NO_QUERIES,
 ) -> tuple[Pool, tuple[str, ...]]:
-    """Make the pool with exactly the columns that a part needs.
+    """Make the pool with exactly the columns that a part needs, and the rewards' posterior beside those of scores.
 
     Args:
         context: the run.
@@ -70,8 +71,17 @@ def scored_pool(
         rows = [row for row in rows if ids[row] in encoded]
     columns = {name: np.array([column[row] for row in rows]) for name, column in values.items() if name != "cluster"}
     cluster = np.array([values["cluster"][row] for row in rows], dtype=np.int64) if "cluster" in needs else None
-    pool = Pool(tuple(ids[row] for row in rows), columns, vectors, cluster)
+    kept = tuple(ids[row] for row in rows)
+    columns |= {
+        name: column for name, column in reward_columns(context, inputs, needs, kept).items() if name not in columns
+    }
+    pool = Pool(kept, columns, vectors, cluster)
     return pool, tuple(sorted(set(ids) - set(pool.ids)))
+
+
+def list_version(part: Any) -> list[str]:
+    """Return the version of a part from outside as part of a key; nothing where it has none, so that keys stay."""
+    return [part.version] if getattr(part, "version", "") else []
 
 
 def queries_of(*parts: Any) -> dict[str, str]:
@@ -146,8 +156,8 @@ def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.T
         ConfigError: it has two rows for a problem, or other columns.
     """
     known = {
-        "policy": context.engine.policy.revision,
-        "sampler": context.config.policy.sampler.id,
+        "policy": context.policy.revision,
+        "sampler": context.sampler.id,
         "scoring": inputs.rows_of("score") if "score" in inputs else "",
     }
     table = context.lake.query(query, {name: value for name, value in known.items() if f"${name}" in query} or None)
@@ -174,7 +184,7 @@ def _read_search_columns(
     scoring = [inputs.rows_of("score")] if "score" in inputs else [""]
     if context.lake.query(f"SELECT 1 {own} LIMIT 1", scoring).num_rows:
         return _read_columns(context, expressions, own, scoring, ids)
-    return _read_columns(context, expressions, f"FROM ({SEARCHED})", [context.engine.policy.revision], ids)
+    return _read_columns(context, expressions, f"FROM ({SEARCHED})", [context.policy.revision], ids)
 
 
 def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
@@ -197,4 +207,4 @@ def _plain(value: object) -> bool:
 
 
 def _read_searches(context: RunContext) -> list[dict[str, Any]]:
-    return context.lake.rows(SEARCHED, [context.engine.policy.revision])
+    return context.lake.rows(SEARCHED, [context.policy.revision])

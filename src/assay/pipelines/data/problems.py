@@ -92,15 +92,18 @@ def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str
     return _read_side(context, inputs, TEXTS, name)
 
 
+def side_labels(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> dict[str, Label]:
+    """Read the labels of some problems of `side` by problem id, ids ascending, and no question."""
+    rows = context.lake.rows(LABELS, [*_side_parameters(inputs, name), list(ids)])
+    return {row["problem_id"]: to_label(row) for row in sorted(rows, key=lambda row: str(row["problem_id"]))}
+
+
 def some_of_side(
     context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]
 ) -> tuple[dict[str, Problem], dict[str, Label]]:
     """Read some problems of `side` and their labels, ids ascending, for a worker that needs no other ones."""
     problems = problems_by_id(context, ids)
-    labels = {
-        row["problem_id"]: to_label(row)
-        for row in context.lake.rows(LABELS, [*_side_parameters(inputs, name), list(ids)])
-    }
+    labels = side_labels(context, inputs, name, ids)
     known = sorted(problems.keys() & labels.keys())
     return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
 

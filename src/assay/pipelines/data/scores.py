@@ -35,7 +35,7 @@ def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str,
     Returns:
         Their ids.
     """
-    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    versions = {context.verifier_version(label.verifier) for label in labels.values()}
     parameters = [policy, sampler, sorted(label.id for label in labels.values()), sorted(versions)]
     return {row["problem_id"] for row in context.lake.rows(DISPUTED, parameters)}
 

@@ -1,11 +1,12 @@
 """A training's last weights as a policy: where they lie, and which engine reads them."""
 
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from assay.core.config import PolicyConfig
 from assay.core.errors import ConfigError
 from assay.core.parts import load_part
+from assay.pipelines.context.results import StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.train import output_folder
 
@@ -13,21 +14,23 @@ from assay.pipelines.stages.train import output_folder
 READ_BY = {"transformers": "transformers", "vllm": "vllm", "llamacpp": "transformers"}
 
 
-def find_checkpoint(context: RunContext, training: str) -> Path:
+def find_checkpoint(context: RunContext, training: StageResult) -> Path:
     """Find the folder of a finished training's last weights.
 
     Args:
         context: the run.
-        training: the training's key.
+        training: its result, of any kind.
 
     Raises:
         ConfigError: it is not there, or holds no weights.
     """
-    last = output_folder(context, training) / f"step-{context.config.train.steps}"
+    name = PurePath(training.detail["checkpoint"]).name  # the lake may have been moved since
+    last = output_folder(context, training.key.rows) / name
     if not (last / "config.json").is_file() or not any(last.glob("*.safetensors")):
+        table = "train" if training.stage == "train" else training.stage
         raise ConfigError(
             f"no checkpoint at {str(last)!r}: it was moved or deleted; "
-            "put it back, or train anew with another train.seed"
+            f"put it back, or train anew with another {table}.seed"
         )
     return last
 

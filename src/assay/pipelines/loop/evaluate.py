@@ -8,15 +8,18 @@ import numpy as np
 
 from assay.core.errors import ConfigError
 from assay.core.types import Counts
+from assay.maths.beta.audit import MarkedSample
+from assay.maths.beta.verifier_error import corrected_mean
 from assay.maths.rl.evaluation import count_moves, mean_interval, paired_difference, pass_at
-from assay.pipelines.context.results import StageKey, StageResults
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.verifier_errors import find_sample, load_samples
 from assay.pipelines.loop.checkpoints import find_checkpoint, policy_on_checkpoint
-from assay.pipelines.runner.stages import done_stages
+from assay.pipelines.runner.stages import plan_training
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.stages.train import Train
 
 Counted = dict[str, tuple[int, int]]  # {problem id: right, attempts}
 
@@ -33,7 +36,9 @@ WHERE r.policy = ? AND v.label_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY r.pr
 """
 
 
-def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.9)) -> dict[str, Any]:
+def evaluate(
+    context: RunContext, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.9), kind: str = "grpo"
+) -> dict[str, Any]:
     """Evaluate the plan's training on held-out problems.
 
     Points come from the attempts that `train.eval_every` stored. Where there are none, the base policy and the last
@@ -43,25 +48,27 @@ def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float]
         context: the run.
         samples: attempts per problem that are made where none is stored.
         band: the pass rates between which a problem is on the frontier.
+        kind: of the training: grpo, sft or dpo.
 
     Returns:
-        {training: its key, points: as of `points`, frontier: as of `frontier`, tokens: spent by this call}.
+        {training: its key, points: as of `points`, frontier: as of `frontier`, tokens: spent by this call}. Trainings
+        on stored rows sample no training problems, so their frontier has no problems.
 
     Raises:
         ConfigError: nothing is held out, or the training is not done.
         Stopped: the run was asked to stop; what arrived is committed.
     """
-    inputs = done_stages(context, "", "train eval")
-    key = Train(context, inputs).key.rows
+    stage = plan_training(context, kind)
+    key = stage.key.rows
     return {
         "training": key,
-        "points": points(counted(context, inputs, key, samples)),
-        "frontier": frontier(context, inputs, key, band),
+        "points": points(counted(context, stage, samples), find_held_out_sample(context, stage.inputs)),
+        "frontier": frontier(context, stage.inputs, key, band) if kind == "grpo" else count_moves((), (), *band),
         "tokens": context.meter.tokens,
     }
 
 
-def counted(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
+def counted(context: RunContext, training: Stage, samples: int) -> list[tuple[str, Counted]]:
     """Count the held-out outcomes of one training, policy by policy.
 
     They are those that `train.eval_every` stored, and where there are none, those of the base policy and the last
@@ -69,8 +76,7 @@ def counted(context: RunContext, inputs: StageResults, key: str, samples: int) -
 
     Args:
         context: the run.
-        inputs: with all stages before training.
-        key: of the training.
+        training: its stage, of any kind.
         samples: attempts per problem that are made now.
 
     Returns:
@@ -79,28 +85,47 @@ def counted(context: RunContext, inputs: StageResults, key: str, samples: int) -
     Raises:
         ConfigError, Stopped: as `evaluate`.
     """
-    stored = _stored_outcomes(context, inputs, key)
+    stored = _stored_outcomes(context, training.inputs, training.key.rows)
     if stored and context.config.train.average:
         # during training the weights of the step were attempted, and not their average
-        return [*stored, ("average", _attempt_now(context, inputs, key, samples)[-1][1])]
-    return stored or _attempt_now(context, inputs, key, samples)
+        return [*stored, ("average", _attempt_now(context, training, samples)[-1][1])]
+    return stored or _attempt_now(context, training, samples)
 
 
-def points(policies: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
+def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSample | None:
+    """Return what people marked of the held-out problems' verifier; None without an audit, or with several verifiers.
+
+    Where all held-out problems are of one source that was audited by itself, its marks count.
+    """
+    problems, labels = side(context, inputs, "held_out")
+    verifiers, sources = (
+        {getattr(row, name) for row in table.values()} for table, name in ((labels, "verifier"), (problems, "source"))
+    )
+    if len(verifiers) != 1:
+        return None
+    verifier = next(iter(verifiers))
+    source = next(iter(sources)) if len(sources) == 1 else ""
+    return find_sample(load_samples(context), context.verifier_version(verifier), source)
+
+
+def points(policies: Sequence[tuple[str, Counted]], sample: MarkedSample | None = None) -> list[dict[str, Any]]:
     """Compute the rates of each policy.
 
     Args:
         policies: as of `counted`.
+        sample: what people marked of the verifier's answers; None = its errors are unknown.
 
     Returns:
         One row per policy, in order: policy, problems, k (the fewest attempts at a problem), pass_at_1 and pass_at_k
-        with their 95% intervals, and the paired difference of pass@1 to the first policy, None for the first itself.
+        with their 95% intervals, corrected: pass@1 corrected for the verifier's errors with its interval, None without
+        marks, and the paired difference of pass@1 to the first policy, None for the first itself.
     """
     rows = []
     for name, counts in policies:
         k = min((attempts for _, attempts in counts.values()), default=0)
         row: dict[str, Any] = {"policy": name, "problems": len(counts), "k": k}
         row["pass_at_1"] = mean_interval(_pass_rates(counts, 1))
+        row["corrected"] = _correct_interval(row["pass_at_1"], sample)
         row["pass_at_k"] = mean_interval(_pass_rates(counts, k)) if k else (float("nan"),) * 3
         row["difference"] = difference(policies[0][1], counts) if counts is not policies[0][1] else None
         rows.append(row)
@@ -140,18 +165,29 @@ def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[fl
     return count_moves(before, after, *band)
 
 
-def last_counts(context: RunContext, samples: int) -> Counted:
+def last_counts(context: RunContext, samples: int, kind: str = "grpo") -> Counted:
     """Count the held-out outcomes of what a training left: its last policy, or the average that took its place.
 
     Args:
         context: the run.
         samples: attempts per problem that are made where none is stored.
+        kind: of the training: grpo, sft or dpo.
 
     Raises:
         ConfigError: as `evaluate`.
     """
-    inputs = done_stages(context, "", "train compare")
-    return counted(context, inputs, Train(context, inputs).key.rows, samples)[-1][1]
+    return counted(context, plan_training(context, kind), samples)[-1][1]
+
+
+def _correct_interval(
+    interval: tuple[float, float, float], sample: MarkedSample | None
+) -> tuple[float, float, float] | None:
+    """Correct pass@1 for the verifier's errors; None without marks, or without an interval."""
+    mean, low, high = interval
+    if sample is None or not np.isfinite(interval).all():
+        return None
+    corrected = corrected_mean(mean, low, high, sample)
+    return corrected.value, corrected.low, corrected.high
 
 
 def _pass_rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
@@ -172,14 +208,15 @@ def _usable_counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
     return {row["problem_id"]: (row["correct"], row["attempts"]) for row in rows if row["attempts"]}
 
 
-def _attempt_now(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
-    done = context.finished("train", StageKey.of(key))
+def _attempt_now(context: RunContext, training: Stage, samples: int) -> list[tuple[str, Counted]]:
+    done = training.finished()
     if done is None:
-        raise ConfigError("train eval needs a finished training: `train run PLAN` first")
-    last = find_checkpoint(context, key)
+        command = "run" if training.name == "train" else training.name
+        raise ConfigError(f"train eval needs a finished training: `train {command} PLAN` first")
+    last = find_checkpoint(context, done)
     return [
-        (name, _attempt_held_out(context, inputs, model, samples))
-        for name, model in (("before", context.config.policy.model), ("after", str(last)))
+        (name, _attempt_held_out(context, training.inputs, model, samples))
+        for name, model in (("before", context.config.train.model or context.config.policy.model), ("after", str(last)))
     ]
 
 

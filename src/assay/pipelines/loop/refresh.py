@@ -129,8 +129,11 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
     """Return the stage that scores a checkpoint's pool.
 
     It is `refresh`, and `score` itself where scores are no pass rates, since what training stores says nothing on a
-    search's iterations.
+    search's iterations, and where rewards are graded, since it is counted by outcome there.
     """
+    graded = "SELECT 1 FROM scores WHERE scoring_id = ? AND rewards IS NOT NULL LIMIT 1"
+    if context.lake.query(graded, [before.scoring]).num_rows:
+        return score.ScoreStage(context, inputs)
     if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
         return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
@@ -216,7 +219,7 @@ def choose_resamples(
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
     dropped = {id_: _find_stratum(part, earlier.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
     drawn = sample_strata(
-        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.engine.policy.revision
+        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.policy.revision
     )
     wanted |= dict.fromkeys(drawn, part.n)
     rest = [id_ for id_ in dropped if id_ not in wanted]
@@ -261,7 +264,7 @@ def _refresh(stage: Refresh) -> StageResult:
     evidence = {
         id_: _add_attempts(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in fresh.items()
     } | {id_: seen[id_] for id_ in choice.decided}
-    unsure = find_disputed(context, labels, context.engine.policy.revision, attempts.sampler.id)
+    unsure = find_disputed(context, labels, context.policy.revision, attempts.sampler.id)
     rows = [
         _score_row(
             context,
@@ -275,7 +278,7 @@ def _refresh(stage: Refresh) -> StageResult:
     ]
     rows += [_carry_score(earlier[id_], scoring) for id_ in choice.carried]
     detail = {
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "selection": before.selection,  # of the training that made it
         "decided": len(choice.decided),
         "attempted": len(choice.wanted),
@@ -334,7 +337,7 @@ def _score_row(
         "n_truncated": seen.counts.truncated,
         "n_error": seen.counts.error,
         "scoring_id": scoring,
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "sampler": context.config.policy.sampler.id,
         "verifier": f"{label.verifier}@{context.judge.version(label.verifier)}",
         "censored": False,

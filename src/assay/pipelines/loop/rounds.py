@@ -19,16 +19,20 @@ from assay.core.identity import content_id
 from assay.maths.rl.evaluation import count_moves
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint, policy_on_checkpoint
 from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
-from assay.pipelines.stages import pool_stages, stage_names
+from assay.pipelines.stages import KINDS, pool_stages, stage_names
 from assay.pipelines.stages import train as training
+from assay.pipelines.stages.stored_synthesis import find_synthesis
+from assay.pipelines.stages.synthesize import Synthesize
 
-DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds"}}
+DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
+TABLES = {"sft": "targets", "dpo": "pairs"}  # what a round of this kind learns
 SAMPLED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
 WHERE policy IN (SELECT unnest(?::VARCHAR[])) AND step IS NULL AND problem_id IN (SELECT unnest(?::VARCHAR[]))
@@ -57,19 +61,34 @@ class Round:
     before: refreshing.EarlierScore | None = None
     outcomes: list[StageResult] = field(default_factory=list)
 
+    @property
+    def kind(self) -> str:
+        """Of its training: grpo, sft or dpo."""
+        kinds = self.context.config.loop.kinds
+        return kinds[(self.number - 1) % len(kinds)]
+
+    def training(self) -> Stage:
+        """The stage that trains in this round."""
+        return KINDS[self.kind].load()(self.context, self.results)
+
     def key(self, what: str) -> StageKey:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
+        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
+        excluded |= {"score": DECIDE_NOTHING["score"] | ({"evidence"} if context.imported is None else set())}
         tables = {
-            name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name))
+            name: getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
             for name in (*curating_stages(), "train", "loop")
             if name in type(config).model_fields
         }
+        if self.kind != "grpo":
+            learnt = {name: getattr(config, name).model_dump(mode="json") for name in ("synthesize", self.kind)}
+            tables |= {"kind": self.kind, **learnt}
         versions = sorted(
             (name, context.judge.version(name)) for name in side_verifiers(context, self.results, "train")
         )
         pool = [str(self.results.of(name).key) for name in pool_stages()]
-        how = (context.engine.policy.revision, config.policy.sampler.id, config.seed, tables)
+        how = (context.policy.revision, config.policy.sampler.id, config.seed, tables)
         return StageKey.of(content_id(what, self.number, pool, versions, *how))
 
     @cached_property
@@ -80,7 +99,7 @@ class Round:
             ConfigError: the checkpoint is not there.
         """
         before = refreshing.EarlierScore(*(self.results.rows_of(name) for name in ("score", "select", "train")))
-        context = self.context.beside(_config_on_checkpoint(self.context, before.training, self.number + 1))
+        context = self.context.beside(_config_on_checkpoint(self.context, self.results.of("train"), self.number + 1))
         return Round(self.number + 1, context, self.results.only(*pool_stages()), before)
 
 
@@ -123,11 +142,18 @@ def check_config(config: Config) -> None:
     """Check that rounds can follow one another and be compared.
 
     Raises:
-        ConfigError: nothing is held out, or an engine that cannot load a checkpoint.
+        ConfigError: nothing is held out, an engine that cannot load a checkpoint, or a round without a method of
+            synthesis.
     """
     checkpoint_engine(config.policy)
     if not config.split.held_out:
         raise ConfigError("rounds are compared on held-out problems, and nothing is held out: split.held_out is 0")
+    for kind in dict.fromkeys(config.loop.kinds):
+        if kind != "grpo" and not (getattr(config, kind).method or config.synthesize.methods):
+            raise ConfigError(
+                f"loop.kinds has {kind!r}, which learns what synthesis makes: name a method in {kind}.method or "
+                "synthesize.methods"
+            )
 
 
 def first_round(context: RunContext) -> Round:
@@ -150,20 +176,31 @@ def curate(round_: Round) -> StageResult:
         scored = _score_round(round_)
         for name in curating_stages()[1:]:
             round_.results = round_.results.plus(run_next_stage(context, name, round_.results))
-        detail = {
-            "round": round_.number,
-            "keys": {name: str(round_.results.of(name).key) for name in curating_stages()},
-        }
+        if round_.kind != "grpo":
+            round_.results = round_.results.plus(_synthesize(round_))
+        made = [name for name in (*curating_stages(), "synthesize") if name in round_.results]
+        detail = {"round": round_.number, "keys": {name: str(round_.results.of(name).key) for name in made}}
         return context.finish(StageResult("curate", key, scored.rows_in, round_.results[-1].rows_out, detail))
 
 
+def _synthesize(round_: Round) -> StageResult:
+    """Make the rows that the round's training learns, from the attempts of its own policy."""
+    context, config = round_.context, getattr(round_.context.config, round_.kind)
+    names = (config.method,) if config.method else context.config.synthesize.methods
+    for name in names:
+        stage = Synthesize(context, round_.results, name)
+        _require_whole(stage.finished() or run_planned(stage))
+    synthesis = find_synthesis(context, round_.results, TABLES[round_.kind], config.method)
+    return restored(context, "synthesize", StageKey.of(synthesis.id))
+
+
 def train(round_: Round) -> StageResult:
-    """Train on the round's curriculum; a training that was stopped or killed goes on."""
-    stage = training.Train(round_.context, round_.results)
+    """Train on the round's curriculum, or on what it synthesized; a training that was stopped or killed goes on."""
+    stage = round_.training()
     done = stage.finished()
     with closing(round_.context):
         outcome = done or run_planned(stage)
-    round_.results = round_.results.plus(outcome)
+    round_.results = round_.results.plus(replace(outcome, stage="train"))  # of whatever kind
     return outcome
 
 
@@ -200,14 +237,13 @@ def report(round_: Round) -> StageResult:
     context, key = round_.context, round_.key("round")
     if done := context.finished("round", key):
         return done
-    held = evaluate.points(
-        evaluate.counted(context, round_.results, round_.results.rows_of("train"), context.config.train.eval_samples)
-    )
+    held = evaluate.points(evaluate.counted(context, round_.training(), context.config.train.eval_samples))
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
         "round": round_.number,
-        "policy": context.engine.policy.revision,
+        "kind": round_.kind,
+        "policy": context.policy.revision,
         "checkpoint": round_.following.context.config.policy.model,
         "training": round_.results.rows_of("train"),
         "selection": round_.results.rows_of("select"),
@@ -250,10 +286,10 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
     judged = run_regrade(context)
     round_ = first_round(context)
     pool = side_ids(context, round_.results, "train")
-    if not context.lake.rows(SCORED, [context.engine.policy.revision, pool])[0]["n"]:
+    if not context.lake.rows(SCORED, [context.policy.revision, pool])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
     outcomes = [curate(round_)]
-    while training.Train(round_.context, round_.results).finished():
+    while round_.training().finished():
         checkpoint_engine(context.config.policy)
         outcomes += [train(round_), refresh(round_)]
         ahead = round_.following
@@ -294,7 +330,7 @@ def _require_whole(outcome: StageResult) -> None:
         )
 
 
-def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Config:
+def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
     """Put the plan on the checkpoint of the run's training.
 
     Where the plan names a folder for checkpoints, each round gets a folder within it.
@@ -303,10 +339,12 @@ def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Co
     folder = str(find_checkpoint(context, training))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
     # the first round's teacher is that of all rounds
-    teacher = config.train.teacher.model_copy(update={"model": config.train.teacher.model or config.policy.model})
+    teacher = config.train.teacher.model_copy(
+        update={"model": config.train.teacher.model or config.train.model or config.policy.model}
+    )
     changed = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
-        "train": config.train.model_copy(update={"output": output, "teacher": teacher}),
+        "train": config.train.model_copy(update={"output": output, "teacher": teacher, "model": ""}),
     }
     return config.model_copy(update=changed)
 
@@ -322,7 +360,7 @@ def _count_drift(round_: Round) -> dict[str, int]:
     """Count the problems that left the band and entered it, of those measured before the round and anew after it."""
     loop = round_.context.config.loop
     before = _read_rates(round_)
-    after = _read_rates(round_.following, round_.following.context.engine.policy.revision)
+    after = _read_rates(round_.following, round_.following.context.policy.revision)
     shared = sorted(before.keys() & after.keys())
     return count_moves(
         np.array([before[id_] for id_ in shared]), np.array([after[id_] for id_ in shared]), loop.low, loop.high
@@ -341,8 +379,8 @@ def _count_spent(round_: Round) -> dict[str, dict[str, int]]:
 
     Attempts at the pool are those of every refresh, and in the first round those of its scoring too.
     """
-    lake, own = round_.context.lake, round_.context.engine.policy.revision
-    ahead = round_.following.context.engine.policy.revision
+    lake, own = round_.context.lake, round_.context.policy.revision
+    ahead = round_.following.context.policy.revision
     key = round_.results.rows_of("train")
     pool, held = (side_ids(round_.context, round_.results, name) for name in ("train", "held_out"))
     both = [own, ahead] if round_.before is None else [ahead]

@@ -11,7 +11,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.stages import STAGES, load_stage, regrade, stage_entries
+from assay.pipelines.stages import KINDS, STAGES, extend, load_stage, pool_stages, regrade, stage_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def survey(context: RunContext, upto: str = "") -> Survey:
         upto: the last stage that is looked up; "" = the last of all.
     """
     results = StageResults()
+    context.suppose_policy()
     for entry in stage_entries(upto):
         stage, result = plan_stage(context, entry.name, results)
         if result is None:
@@ -156,23 +157,58 @@ def run_regrade(context: RunContext) -> dict[str, Any]:
     return regrade.judge_unjudged(context, run_stages(context, "clean"))
 
 
-def run_training(context: RunContext, *, resume: bool = False) -> StageResult:
-    """Train on a curriculum that the lake already holds; a killed training goes on.
+def run_extension(context: RunContext, max_tokens: int) -> dict[str, Any]:
+    """Continue the stored attempts that the config's cap cut, up to a longer one.
+
+    Returns:
+        As `stages.extend.extend`.
+
+    Raises:
+        ConfigError: the cap is not longer, or nothing is stored.
+        Stopped: the run was asked to stop.
+    """
+    return extend.extend(context, run_stages(context, pool_stages()[-1]), max_tokens)
+
+
+def run_training(context: RunContext, kind: str = "grpo", *, resume: bool = False) -> StageResult:
+    """Train on a curriculum or on rows that the lake already holds; a killed training goes on.
 
     Args:
         context: the run.
+        kind: grpo, sft or dpo.
         resume: only go on with a training that has kept a state.
 
     Raises:
-        ConfigError: the curriculum is not there, or nothing to resume.
+        ConfigError: the curriculum or the rows are not there, or nothing to resume.
     """
     from assay.pipelines.stages.train import Train, unfinished
 
+    stage = plan_training(context, kind)
+    result = stage.finished()
+    shorter = isinstance(stage, Train) and stage.shorter_state() is not None
+    if resume and result is None and not (shorter or unfinished(context, stage.key.rows)):
+        command = "run" if kind == "grpo" else kind
+        raise ConfigError(
+            f"nothing to resume: this plan's training has kept no state yet; `train {command} PLAN` starts it. A "
+            "finished training goes on to more train.steps where train.keep_state = true kept its last state"
+        )
+    return result or run_planned(stage)
+
+
+def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
+    """Make the object of a training on what the lake holds.
+
+    Args:
+        context: the run.
+        kind: grpo needs the curriculum; sft and dpo need scores, and what synthesis stored.
+
+    Raises:
+        ConfigError: what it needs is not there.
+    """
+    entry = KINDS[kind]
+    if kind != "grpo":
+        return entry.load()(context, done_stages(context, "score", f"train {entry.name}"))
     inputs = run_stages(context, only=True)
     if context.finished("arrange", inputs.of("arrange").key) is None:
         raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
-    stage = Train(context, inputs)
-    result = stage.finished()
-    if resume and result is None and not unfinished(context, stage.key.rows):
-        raise ConfigError("nothing to resume: this plan's training has kept no state yet; `train run PLAN` starts it")
-    return result or run_planned(stage)
+    return entry.load()(context, inputs)

@@ -9,14 +9,13 @@ that lack a verdict of the present label or verifier version are judged again, w
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
-from operator import attrgetter
+from dataclasses import asdict, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, EngineError, EvidenceError, Stopped
@@ -25,6 +24,8 @@ from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import (
     AttemptStats,
     Counts,
+    ForeignSampling,
+    GradedAttempts,
     GradingCase,
     Label,
     Outcome,
@@ -36,13 +37,16 @@ from assay.core.types import (
     rollout_id,
 )
 from assay.pipelines.context import remote_model
-from assay.pipelines.context.first_attempts import show_first, show_tracebacks
+from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
+from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.respondents import count_stored
+from assay.pipelines.sampling.rewards import AttemptRewards
 from assay.pipelines.sampling.truncation import Cutter
-from assay.stores.tables import schema
 
+NOT_IN_ROLLOUTS = ("logprobs", "token_ids", "fault", "stopped", "refused")  # what the table has no column for
 REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # the longest that arrivals wait for a wave to fill
 # Sample index -> (outcome, tokens); outcome None = stored but not judged by the present verifier.
@@ -51,12 +55,15 @@ EVIDENT = ("correct", "wrong", "unparsable")  # outcomes that say something abou
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcomes that have another name among the counts
 
 STORED = """
-SELECT r.problem_id, r.sample, r.tokens, v.outcome
-FROM rollouts r LEFT JOIN (
-    SELECT rollout_id, counted(outcome, lenient, ?) AS outcome FROM verdicts
-    WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
+SELECT r.problem_id, r.sample, r.tokens, v.outcome, v.reward, CASE WHEN r.extended OR $recorded THEN r.id END AS id
+FROM attempts r LEFT JOIN (
+    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome,
+           CASE WHEN $mode = 'lenient' AND lenient IS NOT NULL THEN (lenient = 'correct')::DOUBLE ELSE reward END AS reward
+    FROM verdicts
+    WHERE verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))
+      AND (label_id IN (SELECT unnest($labels::VARCHAR[])) OR starts_with(verifier, 'imported:'))
 ) v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
+WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND r.problem_id IN (SELECT unnest($ids::VARCHAR[]))
 """
 # Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
 BEFORE = """
@@ -89,20 +96,25 @@ class StoredRollouts:
         keep_refused: bool = False,
     ) -> None:
         self.context, self.problems, self.labels = context, problems, labels
-        self.sampler: SamplingConfig = sampler or context.config.policy.sampler
-        self.policy = context.engine.policy
+        self.sampler: SamplingConfig = sampler or context.sampler
+        self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine failed to generate in this run
         self.refused = 0  # samples that a server refused to generate in this run
+        self.recorded = isinstance(self.sampler, ForeignSampling)  # imported: nothing more can be drawn
+        self._rewards = AttemptRewards(context, self.policy.revision, self.sampler.id)
+        self._other_ids: dict[tuple[str, int], str] = {}  # of attempts sampled under another config than `sampler`
         self._samples = self._stored(list(problems))
         self._keep_refused = keep_refused
         self._refused = known_refusals(context, self.policy, self.sampler, problems) if keep_refused else {}
         self._cutter: Cutter | None = None
         self._introduced = False  # the rows of sampler and policy are in the lake
-        self._recorded = False  # the sampler's row is, although nothing had to be drawn
+        self._row_written = False  # the sampler's row is, although nothing had to be drawn
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """List the sample indices still to be drawn, by problem, in an order that is independent of difficulty."""
+        if self.recorded:
+            return {}
         lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items() if id_ not in self._refused}
         order = sorted(
             (id_ for id_, n in lacking.items() if n > 0),
@@ -121,9 +133,11 @@ class StoredRollouts:
         """
         self._judge_unjudged(wanted)
         missing = self.missing(wanted)
-        if not missing and not self._recorded:  # the row may be gone although the attempts are there
+        if (
+            not missing and not self._row_written and not self.recorded
+        ):  # the row may be gone although the attempts are there
             self.context.lake.append({"sampling_configs": [self._settings()]}, run=self.context.run)
-            self._recorded = True
+            self._row_written = True
         if missing and not self.stopped:
             self._generate(missing)
         return {id_: self._tally(id_).counts for id_ in wanted}
@@ -162,8 +176,23 @@ class StoredRollouts:
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
 
+    def count_of(self, policy: str) -> dict[str, Counts]:
+        """Count another policy's stored attempts, as `count_stored` does."""
+        return count_stored(self.context, self.labels, policy)
+
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """The least and the most that a reward can be, by `grade.reward_range` and `[train.reward]`."""
+        return self._rewards.bounds
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> dict[str, GradedAttempts]:
+        """Return the rewards of each problem's first attempts; {} where all are 1 for correct and 0 for all else."""
+        return self._rewards.read(self._samples, n_attempts, self._rollout_id)
+
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
+        if self.recorded:
+            return 0, 0
         short = [
             n - len(samples) for id_, samples in self._samples.items() if len(samples) < n and id_ not in self._refused
         ]
@@ -195,18 +224,32 @@ class StoredRollouts:
 
     def _stored(self, ids: Sequence[str]) -> dict[str, Samples]:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
-        versions = [f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in self.labels.values()]
+        versions = [self.context.verifier_version(label.verifier) for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.context.lake.iterate_rows(
-            STORED,
-            [self.context.mode, sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)],
-        ):
+        parameters = {
+            "recorded": self.recorded,
+            "mode": self.context.mode,
+            "versions": sorted(set(versions)),
+            "labels": labels,
+            "policy": self.policy.revision,
+            "sampler": self.sampler.id,
+            "ids": list(samples),
+        }
+        rows: Iterable[dict[str, Any]] = self.context.lake.iterate_rows(STORED, parameters)
+        for row in _numbered(rows) if self.recorded else rows:
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
+            self._rewards.note(row["problem_id"], row["sample"], row["outcome"], row["reward"])
+            if row["id"]:
+                self._other_ids[row["problem_id"], row["sample"]] = row["id"]
         return samples
+
+    def _rollout_id(self, id_: str, sample: int) -> str:
+        other = self._other_ids.get((id_, sample))
+        return other or rollout_id(id_, self.policy.revision, self.sampler.id, sample)
 
     def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
         ids = {
-            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            self._rollout_id(id_, sample): (id_, sample)
             for id_ in wanted
             for sample, (outcome, _) in self._samples[id_].items()
             if outcome is None
@@ -215,7 +258,10 @@ class StoredRollouts:
             return
         self.context.reporter.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
         before = judged_before(self.context, sorted(ids))
-        verdicts = self._judge(stored_rollouts(self.context, sorted(ids)))
+        rollouts = [
+            replace(rollout, sample=ids[rollout.id][1]) for rollout in stored_rollouts(self.context, sorted(ids))
+        ]
+        verdicts = self._judge(rollouts)
         count_moved(self.context, before, verdicts)
         self.context.lake.append({"verdicts": verdict_table(verdicts, self.context.run)}, run=self.context.run)
 
@@ -223,22 +269,8 @@ class StoredRollouts:
         return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
-        if not (first := self.context.first_attempts).counts:
-            first.trusted = sum(
-                outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
-            )
-        if not self._introduced:
-            self.context.lake.append(
-                {"sampling_configs": [self._settings()], "policies": remote_model.policy_rows(self.context)},
-                run=self.context.run,
-            )
-            self._introduced = True
-        requests = [self.request(id_, samples) for id_, samples in missing.items()]
-        if "prompt" not in self.context.warned:
-            self.context.warned.add("prompt")
-            self.context.reporter.say(
-                f"the first prompt, as the model reads it:\n{self.context.engine.show(requests[0])}"
-            )
+        requests = self.requests(missing)
+        self._introduce(requests[0])
         streaming = isinstance(self.context.engine, StreamingEngine)
         with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
             arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
@@ -248,6 +280,24 @@ class StoredRollouts:
             )
         if self.context.stop():
             raise Stopped("asked to stop; the attempts that had arrived are committed")
+
+    def _introduce(self, first_request: Request) -> None:
+        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it."""
+        if not (first := self.context.first_attempts).counts:
+            first.trusted = sum(
+                outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
+            )
+        if not self._introduced:
+            remote_model.require_stored_policy(self.context)
+            self.context.lake.append(
+                {"sampling_configs": [self._settings()], "policies": remote_model.policy_rows(self.context)},
+                run=self.context.run,
+            )
+            self._introduced = True
+        if "prompt" not in self.context.warned:
+            self.context.warned.add("prompt")
+            prompt = self.context.engine.show(first_request)
+            self.context.reporter.say(f"the first prompt, as the model reads it:\n{prompt}")
 
     def _commit_in_waves(self, arrivals: Iterator[list[Rollout]], *, most: int) -> None:
         """Commit wave by wave.
@@ -326,10 +376,18 @@ class StoredRollouts:
             self.context.reporter.warn(
                 f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}"
             )
-        self._report_refused(refused, keep=self._keep_refused and answered)
+        self._report_refused(refused, answered=answered)
 
-    def _report_refused(self, refused: Sequence[Rollout], *, keep: bool) -> None:
-        """Report what a server refused, in its words. A refusal is no attempt; `keep` stores it as a drop."""
+    def _report_refused(self, refused: Sequence[Rollout], *, answered: bool) -> None:
+        """Report what a server refused, in its words. A refusal is no attempt; where others were answered it is stored.
+
+        Raises:
+            EvidenceError: no request was ever answered, so that the cause is common to all.
+        """
+        stop_early = self.context.config.score.stop_early
+        if refused and stop_early and not (answered or self.failed or self.context.stop()):
+            raise EvidenceError(describe_refusals([rollout.refused for rollout in refused]))
+        keep = self._keep_refused and (answered or not stop_early)
         then = "--retry-refused asks again" if keep else "the next run asks again"
         for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
             self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
@@ -339,6 +397,10 @@ class StoredRollouts:
             self._refused.update(texts)
         else:
             self.refused += len(refused)
+
+    def requests(self, missing: Mapping[str, tuple[int, ...]]) -> list[Request]:
+        """Make the requests for these samples, by problem."""
+        return [self.request(id_, samples) for id_, samples in missing.items()]
 
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """Make the request for these samples of one problem."""
@@ -363,6 +425,7 @@ class StoredRollouts:
                 verdict.in_mode(self.context.mode).outcome,
                 rollout.tokens,
             )
+            self._rewards.note_verdict(rollout, verdict)
         return verdicts
 
     def _tally(
@@ -381,7 +444,7 @@ class StoredRollouts:
     def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
         """Return the outcomes of the answers longer than `length` tokens when cut there, by problem and sample."""
         longer = {
-            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            self._rollout_id(id_, sample): (id_, sample)
             for id_, n in wanted.items()
             for sample in sorted(self._samples[id_])[:n]
             if self._samples[id_][sample][1] > length
@@ -396,45 +459,6 @@ class StoredRollouts:
 def commit(context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
     """Commit rollouts, their texts and their verdicts, all or none."""
     context.lake.append(attempt_tables(context, rollouts, verdicts), run=context.run)
-
-
-def attempt_tables(
-    context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]
-) -> dict[str, pa.Table]:
-    """Return the rows of attempts by the name of their table: rollouts, completions and verdicts."""
-    texts = {"text": [storable(rollout.text) for rollout in rollouts]}
-    tables = {
-        "rollouts": columns("rollouts", rollouts, context.run),
-        "completions": columns("completions", rollouts, context.run, texts),
-    }
-    return {**tables, "verdicts": verdict_table(verdicts, context.run)}
-
-
-def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:
-    """Return verdicts as rows of `verdicts`, with answers that Parquet can hold."""
-    return columns("verdicts", verdicts, run, {"extracted": [storable(verdict.extracted) for verdict in verdicts]})
-
-
-def columns(name: str, objects: Sequence[Any], run: str, ready: Mapping[str, list[Any]] | None = None) -> pa.Table:
-    """Make rows of objects, column by column, which takes a third of the time of row by row.
-
-    Args:
-        name: of the table in the lake.
-        objects: one per row, all of one class with slots.
-        run: id of the run.
-        ready: columns that are no attribute of the objects.
-
-    Returns:
-        The rows in the table's schema; a column that is neither an attribute nor in `ready` is null.
-    """
-    values = {"run": [run] * len(objects), **(ready or {})}
-    fields, attributes = schema(name), type(objects[0]).__slots__ if objects else ()
-    for field_name in fields.names:
-        if field_name not in values:
-            values[field_name] = (
-                list(map(attrgetter(field_name), objects)) if field_name in attributes else [None] * len(objects)
-            )
-    return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
 
 
 def judged_before(context: RunContext, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -461,19 +485,20 @@ def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
 
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """Make a rollout of a row of `rollouts` that is joined with its text."""
-    return Rollout(
-        **{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped", "refused")}
-    )
-
-
-def storable(text: str) -> str:
-    """Replace lone surrogates, which a broken completion may hold but Parquet cannot, by "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in NOT_IN_ROLLOUTS})
 
 
 def settings_of(sampler: SamplingConfig) -> str:
     """Return a sampler as JSON, for people to read."""
     return canonical_json(asdict(sampler))
+
+
+def _numbered(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Number the imported attempts of each problem from 0, since every import counts for itself."""
+    numbers: Counter[str] = Counter()
+    for row in sorted(rows, key=itemgetter("problem_id", "sample", "id")):
+        yield {**row, "sample": numbers[row["problem_id"]]}
+        numbers[row["problem_id"]] += 1
 
 
 def _free_indices(taken: Samples, count: int) -> tuple[int, ...]:

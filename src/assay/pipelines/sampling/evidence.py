@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.core.errors import ConfigError, suggest_names
+from assay.core.errors import ConfigError
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
-from assay.core.types import Counts, Label, Score, StoredAttempt
+from assay.core.types import Counts, GradedAttempts, Label, Score, StoredAttempt
 from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.sampling.respondents import find_respondent, verdict_parameters
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers
 
 VERDICTS = """
 SELECT r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.finish, r.id AS rollout_id,
        counted(v.outcome, v.lenient, ?) AS outcome, v.extracted
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
   AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
 """
@@ -25,10 +26,6 @@ ATTEMPTS = f"""
 SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id
 WHERE r.policy = ? AND r.sampler = ?
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
-"""
-RESPONDENT = """
-SELECT policy, sampler FROM rollouts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
-GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 RESPONSES = f"""
 SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome,
@@ -53,6 +50,15 @@ class StoredEvidence:
         """Draw attempts as `StoredRollouts.draw` does."""
         return self.attempts.draw(wanted)
 
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """The least and the most that a reward can be."""
+        return self.attempts.reward_bounds
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> Mapping[str, GradedAttempts]:
+        """Return the rewards of attempts as `StoredRollouts.attempt_rewards` does."""
+        return self.attempts.attempt_rewards(n_attempts)
+
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         """Search each problem's tree of answers; a problem whose search a limit stopped is absent."""
         searches = Searches(self.context, self.attempts.problems, self.attempts.labels, rules, scoring=self.scoring)
@@ -76,14 +82,14 @@ class StoredEvidence:
             ConfigError: the store knows no such policy.
         """
         if policy:
-            respondent = self._find_respondent(policy)
+            respondent = find_respondent(self.context, policy)
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)
             self.attempts.stopped = self.attempts.stopped or drawn.stopped
             respondent = [drawn.policy.revision, drawn.sampler.id]
         rows = self.context.lake.rows(
-            ATTEMPTS, [self.context.mode, *_verdict_parameters(self.context, self.attempts.labels), *respondent]
+            ATTEMPTS, [self.context.mode, *verdict_parameters(self.context, self.attempts.labels), *respondent]
         )
         attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
         for row in rows:
@@ -91,20 +97,11 @@ class StoredEvidence:
                 attempts[row["problem_id"]].append(_to_attempt(row))
         return attempts
 
-    def _find_respondent(self, policy: str) -> list[str]:
-        """Return another policy's revision, and the sampler under which it has the most attempts."""
-        respondents = self.context.lake.rows(RESPONDENT, [policy, policy])
-        if not respondents:
-            known = self.context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
-            names = {name for row in known for name in row.values()}
-            raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
-        return [respondents[0]["policy"], respondents[0]["sampler"]]
-
     def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Count outcomes by respondent (a policy under a sampler) and problem; rollouts of training are left out."""
         responses: dict[str, dict[str, Counts]] = {}
         for row in self.context.lake.rows(
-            RESPONSES, [self.context.mode, *_verdict_parameters(self.context, self.attempts.labels)]
+            RESPONSES, [self.context.mode, *verdict_parameters(self.context, self.attempts.labels)]
         ):
             if row["problem_id"] in self.attempts.problems:
                 by_problem = responses.setdefault(row["respondent"], {})
@@ -129,8 +126,8 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
         return [stored[0]["n"], stored[0]["last"]]
     if "count_responses" not in getattr(part, "needs", ()):
         return []
-    rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
-    own = (context.engine.policy.revision, context.config.policy.sampler.id)
+    rows = context.lake.rows(RESPONSES, [context.mode, *verdict_parameters(context, labels)])
+    own = (context.policy.revision, context.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
         for row in rows
@@ -146,6 +143,11 @@ def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any)
     """
     if "search" not in getattr(part, "needs", ()):
         return None
+    if context.imported is not None:
+        raise ConfigError(
+            f"scorer {context.config.score.scorer!r} searches with the policy, and score.evidence = "
+            f"{context.config.score.evidence!r} has recorded answers alone"
+        )
     rules: SearchConfig = part.rules
     searches = Searches(context, attempts.problems, attempts.labels, rules, scoring="")
     n = len(searches.missing(sorted(attempts.problems)))
@@ -230,12 +232,6 @@ def _attempt_tokens(context: RunContext, plain: StoredRollouts, n: int, ids: set
         "QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ?)"
     )
     return int(context.lake.rows(query, [plain.policy.revision, plain.sampler.id, sorted(ids), n])[0]["n"])
-
-
-def _verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
-    """Return the parameters of VERDICTS after the mode: ids of present labels, and verifiers with their versions."""
-    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
-    return [sorted(label.id for label in labels.values()), sorted(versions)]
 
 
 def _to_attempt(row: Mapping[str, Any]) -> StoredAttempt:

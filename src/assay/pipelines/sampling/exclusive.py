@@ -26,8 +26,8 @@ def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[No
         Stopped: the run was asked to stop while it waited.
         LakeError: the disk refused.
     """
-    policy, waited = context.engine.policy, False
-    name = content_id("alone", policy.revision, context.config.policy.sampler.id, sorted(ids))
+    policy, waited = context.policy, False
+    name = content_id("alone", policy.revision, context.sampler.id, sorted(ids))
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         if not waited:
             context.reporter.say(

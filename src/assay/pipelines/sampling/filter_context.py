@@ -12,6 +12,7 @@ from assay.core.types import Drop, Label, Problem, Request, SamplingConfig, Verd
 from assay.embedding.neighbours import FaissNeighbours
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
+from assay.pipelines.data.sources import build_source
 from assay.pipelines.sampling.attempts import StoredRollouts
 
 VERDICTS = """
@@ -40,7 +41,7 @@ def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Pro
         neighbours=FaissNeighbours() if "neighbours" in needs else None,
         tokenizer=PolicyTokenizer(context) if "tokenizer" in needs else None,
         policy=StoredPolicyGrader(context) if "policy" in needs else None,
-        benchmarks={name: _read_benchmark(context, name, source) for name, source in benchmarks(part).items()}
+        benchmarks={name: _read_benchmark(context, name, source) for name, source in benchmarks(context, part).items()}
         if "benchmarks" in needs
         else None,
     )
@@ -61,13 +62,13 @@ def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str
     if "encoder" in part.needs and (problems is not None or context.config.embed.encoder != "tfidf"):
         dependencies.append(("encoder", _raw_encoder(context, problems or {}).revision))
     if "tokenizer" in part.needs or "policy" in part.needs:
-        dependencies.append(("policy", context.engine.policy.revision, context.config.policy.sampler.id))
+        dependencies.append(("policy", context.policy.revision, context.config.policy.sampler.id))
     if "policy" in part.needs:
         dependencies += [("seed", context.config.seed), *(("mode", mode) for mode in context.read_otherwise)]
     if "judge" in part.needs or "policy" in part.needs:
         dependencies.append(("limit_s", context.config.grade.limit_s))
     if "benchmarks" in part.needs:
-        sources = benchmarks(part)
+        sources = benchmarks(context, part)
         for source in sources.values() if problems is None else ():
             getattr(source, "check", bool)()
         dependencies.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
@@ -83,7 +84,7 @@ def filter_samplings(config: Config) -> list[str]:
     ]
 
 
-def benchmarks(part: Filter) -> dict[str, Source]:
+def benchmarks(context: RunContext, part: Filter) -> dict[str, Source]:
     """Build a filter's benchmarks by name, each as a source that is not read yet.
 
     Raises:
@@ -108,7 +109,7 @@ def benchmarks(part: Filter) -> dict[str, Source]:
         )
         if name in sources:
             raise ConfigError(f"two benchmarks are named {name!r}; `name` tells them apart")
-        sources[name] = parts.build_part("source", config.part, config.settings)
+        sources[name] = build_source(context, config)
     return sources
 
 
@@ -165,7 +166,7 @@ class StoredPolicyGrader:
         )
         ids = sorted(label.id for label in golds.values())
         verdicts: dict[str, list[Verdict]] = {id_: [] for id_ in labelled}
-        for row in self.context.lake.rows(VERDICTS, [self.context.engine.policy.revision, sampler.id, ids, versions]):
+        for row in self.context.lake.rows(VERDICTS, [self.context.policy.revision, sampler.id, ids, versions]):
             id_ = row.pop("problem_id")
             if id_ in verdicts and row.pop("sample") < n:
                 verdicts[id_].append(Verdict(**row).in_mode(self.context.mode))

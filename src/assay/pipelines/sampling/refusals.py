@@ -35,6 +35,7 @@ def keep_refusals(context: RunContext, policy: Policy, sampler: SamplingConfig, 
     context.append({"drops": [drop_row(Drop("score", REASON, id_, text), key) for id_, text in sorted(texts.items())]})
 
 
-def any_refused(context: RunContext, policy: Policy, sampler: SamplingConfig) -> bool:
-    """Whether the lake knows of a refused problem under this policy and sampler."""
-    return bool(context.lake.rows("SELECT 1 FROM drops WHERE key = ? LIMIT 1", [refusals_key(policy, sampler)]))
+def count_refused(context: RunContext, policy: Policy, sampler: SamplingConfig) -> int:
+    """Count the problems that were refused under this policy and sampler."""
+    query = "SELECT count(DISTINCT problem_id)::BIGINT AS n FROM drops WHERE key = ?"
+    return int(context.lake.rows(query, [refusals_key(policy, sampler)])[0]["n"])

@@ -33,7 +33,8 @@ from assay.maths.search.tree import (
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempts import COMMIT_S, settings_of, storable
+from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempts import COMMIT_S, settings_of
 
 STORED = """
 SELECT s.id, s.problem_id, s.iterations, s.solved_at, s.tokens, n.visits, n.n_correct, n.n_wrong, n.n_truncated
@@ -90,7 +91,7 @@ class Searches:
     ) -> None:
         self.context, self.problems, self.labels, self.rules, self.scoring = context, problems, labels, rules, scoring
         self.step, self.rest = samplers(context.config.policy.sampler, rules)
-        self.policy = context.engine.policy
+        self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # answers that the engine failed to generate
         self._paid: dict[str, SearchStep] = {}  # stored continuations by their key
@@ -153,6 +154,7 @@ class Searches:
     def _open(self, ids: Sequence[str]) -> None:
         rows = self.context.lake.rows(PAID, [self.policy.revision, [self.step.id, self.rest.id], list(ids)])
         self._paid = {row["id"]: SearchStep(row["text"], row["tokens"], row["ended"]) for row in rows}
+        remote_model.require_stored_policy(self.context)
         settings = [{"id": sampler.id, "settings": settings_of(sampler)} for sampler in (self.step, self.rest)]
         self.context.lake.append(
             {"sampling_configs": settings, "policies": remote_model.policy_rows(self.context)}, run=self.context.run

@@ -1,4 +1,5 @@
-"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; importing rollouts and regrading.
+"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; importing, extending and regrading
+rollouts.
 
 To add a stage, write a file NAME.py with a class Name that derives from `pipelines.context.stage.Stage`, and one line
 in `STAGES`: commands, `curate status`, dry runs, reports, flows and the Python API follow it. Listing imports no stage.
@@ -54,23 +55,32 @@ STAGES = (
     StageEntry("select", "Choose the subset to train on."),
     StageEntry("arrange", "Put the selection into its order.", f"{__name__}.order:Order"),
 )
+# After `score` and beside the others, by `curate synthesize`; nothing of the curriculum depends on it.
+SYNTHESIZE = StageEntry("synthesize", "Turn stored attempts into training sets, preferences, labels and new problems.")
 TRAIN = StageEntry("train", "Train the policy on the curriculum in its order.")  # after them, by `train run`
+SFT = StageEntry("sft", "Train the policy to give the answers that synthesis stored.")  # by `train sft`
+DPO = StageEntry("dpo", "Train the policy to prefer the better of two stored answers.")  # by `train dpo`
+TRAININGS = (TRAIN, SFT, DPO)
+KINDS = {"grpo": TRAIN, "sft": SFT, "dpo": DPO}  # of a loop's rounds
 
 
 def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     """Return the stages in their order up to and with one of them.
 
     Args:
-        upto: a stage's name; "" = all stages of curation, "train" = these and training.
+        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training, "synthesize" =
+            those up to scoring and synthesis.
 
     Raises:
         ConfigError: there is no stage of this name.
     """
     names = stage_names()
-    if upto == TRAIN.name:
-        return (*STAGES, TRAIN)
+    if training := next((entry for entry in TRAININGS if entry.name == upto), None):
+        return (*STAGES, training)
+    if upto == SYNTHESIZE.name:
+        return (*STAGES[: names.index("score") + 1], SYNTHESIZE)
     if upto and upto not in names:
-        raise ConfigError(f"no stage is called {upto!r}; known: {', '.join((*names, TRAIN.name))}")
+        raise ConfigError(f"no stage is called {upto!r}; known: {', '.join((*names, *(e.name for e in TRAININGS)))}")
     return STAGES[: names.index(upto) + 1] if upto else STAGES
 
 

@@ -1,4 +1,4 @@
-"""Import other tools' rollouts as rollouts, texts and verdicts, and their difficulty columns as scores.
+"""Import other tools' rollouts as rollouts, texts and verdicts.
 
 A row is matched to a problem by the `assay_id` that our exports carry, else by its prompt; a row that matches none is a
 drop with its reason. Ids hash what was imported, so importing a folder again adds nothing.
@@ -6,26 +6,27 @@ drop with its reason. Ids hash what was imported, so importing a folder again ad
 
 import json
 import math
-import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.errors import ConfigError, suggest_names
+from assay.core.errors import ConfigError, EvidenceError, suggest_names
+from assay.core.expressions import parse_expression
 from assay.core.identity import canonical_json, content_id
 from assay.core.types import Drop
 from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
-from assay.pipelines.data.scores import score_id
-from assay.pipelines.sampling.attempts import storable
+from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.stages.foreign_rows import flatten_row
 from assay.stores.lake import Lake
 
 # Tool -> what is read -> the columns that may hold it, of which the first one with a value counts.
@@ -43,23 +44,26 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "step": ("step",),
         "advantage": ("advantage",),
     },
+    "verifiers": {  # traces.jsonl, flattened
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+    },
+    "nemo_gym": {  # rollouts, flattened
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+    },
     "jsonl": {
-        "prompt": ("prompt", "messages", "question"),
+        "prompt": ("prompt", "messages", "question", "problem"),
         "text": ("completion", "text", "response", "output"),
-        "reward": ("reward", "score"),
+        "reward": ("reward", "score", "correct", "is_correct"),
         "step": ("step",),
         "advantage": ("advantage",),
     },
 }
-# Difficulty columns of public data sets -> (what a higher value means, divisor). A value "k/n", as POLARIS has it, is
-# k correct of n attempts under any name.
-COLUMNS = {
-    "llama8b_solve_rate": ("easier", 1.0),  # Big-Math
-    "difficulty": ("harder", 10.0),  # DeepScaleR: judged from 1 to 10, -1 where nobody judged
-    "passrate": ("easier", 1.0),  # open-instruct; its counts are read where they are there
-    "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
-}
-COUNTED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
 WAVE = 2_000  # rows per commit
 
 
@@ -69,7 +73,33 @@ class Imported:
 
     rows: int = 0
     added: int = 0  # rollouts or scores that were new
+    usable: int = 0  # rows that are attempts at a problem, those that were there before included
+    unrated: int = 0  # of them, those whose reward could not be read
     dropped: Counter[str] = field(default_factory=Counter)
+    columns: tuple[str, ...] = ()  # of the first row
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns hold what; "" = those that the tool is known to write. `a.b` is field b of column a."""
+
+    problem: str = ""  # the question, as text, as a chat or written out by a chat template; or the problem's id
+    text: str = ""  # what the policy answered
+    reward: str = ""
+    tokens: str = ""
+    finish: str = ""  # why it ended: length = cut by the cap
+
+    def names(self, tool: str) -> dict[str, tuple[str, ...]]:
+        """Return the columns to look at, by what is read."""
+        known = {"tokens": ("tokens",), "finish": ("finish", "finish_reason"), **NAMES[tool]}
+        given = {
+            "prompt": self.problem,
+            "text": self.text,
+            "reward": self.reward,
+            "tokens": self.tokens,
+            "finish": self.finish,
+        }
+        return {**known, **{what: (name,) for what, name in given.items() if name}}
 
 
 def import_rollouts(
@@ -80,7 +110,9 @@ def import_rollouts(
     policy: str,
     policy_last: str = "",
     sampler: Mapping[str, Any] | None = None,
-    right: float = 1.0,
+    right: float | str = 1.0,
+    columns: Columns = Columns(),
+    labels: Mapping[str, str] | None = None,
 ) -> Imported:
     """Import the rollouts of every .jsonl and .parquet file under a folder.
 
@@ -94,39 +126,49 @@ def import_rollouts(
         policy: the policy that generated them.
         policy_last: the policy at the end of the rollout, where weights changed in between.
         sampler: settings under which they were sampled.
-        right: the least reward that counts as correct.
+        right: the least reward that counts as correct, or an expression over the columns (`core.expressions`).
+        columns: which columns hold what.
+        labels: the label of each problem that is judged against, by problem id; None = the first one in the lake.
 
     Returns:
         Counts of what was read, added and dropped.
 
     Raises:
-        ConfigError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
+        ConfigError: an unknown tool, no file, one that cannot be read, or an expression that is none; what was read
+            before it is kept.
+        EvidenceError: no row is an attempt at a problem of the lake; the message has the columns.
     """
     if tool not in NAMES:
         raise ConfigError(f"unknown tool {tool!r}; {suggest_names(tool, NAMES)}")
     run, report = content_id("import", time.time_ns(), tool, str(folder)), Imported()
-    settings = canonical_json({"tool": tool, **(sampler or {})})
+    names = columns.names(tool)
+    rated = labels is None or _has_rewards(folder, names)
+    settings = canonical_json(
+        {"tool": tool, **(sampler or {}), **({} if rated else {"judged": "by the labels' verifiers"})}
+    )
     defaults = {
         "policy": policy,
         "policy_last": policy_last,
         "sampler": content_id("foreign sampler", settings),
         "tool": tool,
-        "right": right,
+        "names": names,
+        "is_right": _rule(right),
     }
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
-    matcher, seen = _Matcher(lake), Counter[str]()
+    matcher, seen = Matcher(lake, labels), Counter[str]()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
-    for path, line, row in _read_rows(folder):
+    for path, line, row in _read_attempts(folder, names):
         report.rows += 1
-        problem = matcher.problem(row, NAMES[tool]["prompt"])
-        text = _first_value(row, NAMES[tool]["text"])
+        report.columns = report.columns or tuple(row)
+        problem = matcher.problem(row, names["prompt"])
+        text = _as_text(_first_value(row, names["text"]))
         if problem is None or not isinstance(text, str):
             reason = "unmatched" if problem is None else "no_text"
             report.dropped[reason] += 1
             detail = (
                 f"{tool}: no problem has this assay_id or prompt"
                 if problem is None
-                else f"{tool}: none of {NAMES[tool]['text']} is a text"
+                else f"{tool}: none of {names['text']} is a text"
             )
             rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
         elif isinstance(rollout := _rollout_or_why(row, problem, storable(text), defaults, seen), str):
@@ -135,64 +177,42 @@ def import_rollouts(
                 drop_row(Drop("import", "unreadable", problem, f"{tool}: {rollout}", tool, path.name, line), run)
             )
         else:
-            _add_rows(rows, rollout, matcher.label(problem))
+            report.usable += 1
+            report.unrated += rated and rollout["reward"] is None
+            _add_rows(rows, rollout, matcher.label(problem), rated=rated)
         if sum(map(len, rows.values())) >= WAVE:
             report.added += _commit(lake, rows, run)
     report.added += _commit(lake, rows, run)
+    if not report.usable:
+        raise EvidenceError(_describe_mismatch(report, names, matcher))
     return report
 
 
-def import_scores(
-    lake: Lake, folder: Path, column: str, *, model: str, direction: str = "", scale: float = 0.0
-) -> Imported:
-    """Import a difficulty column of another tool as scores in [0, 1].
-
-    A value "k/n" is k correct of n attempts, so a higher one is easier whatever the column is called. A value outside
-    [0, 1] is a drop.
-
-    Args:
-        lake: where the scores are added.
-        folder: of the files, or one file.
-        column: the name of the column.
-        model: whose difficulty it is.
-        direction: whether a higher value is "easier" or "harder"; "" = as `COLUMNS` says.
-        scale: by which values are divided; 0 = as `COLUMNS` says, else 1.
-
-    Returns:
-        Counts of what was read, added and dropped.
-
-    Raises:
-        ConfigError: a column of unknown direction, or no file; nothing was added.
-    """
-    towards, divisor = COLUMNS.get(column, ("", 1.0))
-    run, report, matcher = content_id("import", time.time_ns(), column), Imported(), _Matcher(lake)
-    rows, drops = [], []
-    for path, line, row in _read_rows(folder):
-        report.rows += 1
-        problem = matcher.problem(row, ("prompt", "problem", "question", "messages"))
-        share = _read_share(row, column, scale or divisor)
-        if problem is None or share is None:
-            reason = "unmatched" if problem is None else "no_value"
-            report.dropped[reason] += 1
-            detail = f"{column}: {row.get(column)!r}"[:200]
-            drops.append(drop_row(Drop("import", reason, problem or "", detail, model, path.name, line), run))
-            continue
-        means = direction or ("easier" if "/" in str(row[column]) else towards)
-        if means not in ("easier", "harder"):
-            raise ConfigError(
-                f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}"
-            )
-        rows.append(_score(problem, column, share, model, means))
-    before = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"]
-    lake.append({"scores": rows, "drops": drops}, run=run)
-    report.added = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"] - before
-    return report
+def _rule(right: float | str) -> Callable[[Mapping[str, Any], float], bool]:
+    """Return what says of a row and its reward whether the attempt is right."""
+    try:
+        least = float(right)
+    except ValueError:
+        is_true = parse_expression(str(right))
+        return lambda row, _: is_true(row)
+    return lambda _, reward: reward >= least
 
 
-class _Matcher:
+def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], matcher: "Matcher") -> str:
+    if not report.rows:
+        return "the files hold no rows: nothing was imported"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
+    return (
+        f"none of {report.rows} rows is an attempt at one of the lake's {matcher.count} problems ({reasons}); "
+        f"the columns are {', '.join(report.columns) or 'none'}; the question was looked for in "
+        f"{', '.join(names['prompt'])}, the answer in {', '.join(names['text'])}: --problem and --text name others"
+    )
+
+
+class Matcher:
     """Finds the problem of a row by its id, else by the normal form of its prompt."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, labels: Mapping[str, str] | None = None) -> None:
         problems = lake.rows("SELECT id, messages FROM problems")
         self._ids = {row["id"] for row in problems}
         self._prompts: dict[str, str] = {}
@@ -200,10 +220,9 @@ class _Matcher:
             turns = [turn["content"] for turn in row["messages"]]
             for text in (turns[-1], "\n".join(turns)):
                 self._prompts.setdefault(normal_form(text), row["id"])
-        self._labels = {
-            row["problem_id"]: row["id"]
-            for row in lake.rows("SELECT problem_id, min(id) AS id FROM labels GROUP BY problem_id")
-        }
+        self.count = len(self._ids)
+        first = lake.rows("SELECT problem_id, min(id) AS id FROM labels GROUP BY problem_id")
+        self._labels = {row["problem_id"]: row["id"] for row in first} | dict(labels or {})
 
     def problem(self, row: Mapping[str, Any], prompts: tuple[str, ...]) -> str | None:
         extra = row.get("extra_info") or row.get("info") or {}
@@ -211,6 +230,8 @@ class _Matcher:
         if isinstance(id_, str) and id_ in self._ids:
             return id_
         prompt = _first_value(row, prompts)
+        if isinstance(prompt, str) and prompt in self._ids:
+            return prompt
         turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
         texts = (
             [turn.get("content", "") for turn in turns if turn.get("role") == "user"][-1:]
@@ -234,7 +255,9 @@ def _rollout_or_why(
     """Make a rollout of a row, or say what is wrong with one of its numbers."""
     try:
         return _rollout(row, problem, text, defaults, seen)
-    except (TypeError, ValueError, OverflowError) as error:
+    except ConfigError:  # of the user's expression, and so of every row
+        raise
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
         return f"{type(error).__name__}: {error}"[:200]
 
 
@@ -242,19 +265,20 @@ def _rollout(
     row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
 ) -> dict[str, Any]:
     """Make a rollout of a row, with text, reward and outcome; equal rows of one import differ by their order."""
-    names = NAMES[defaults["tool"]]
+    names = defaults["names"]
     policy, step = str(row.get("policy") or defaults["policy"]), _first_value(row, names["step"])
     key = content_id("imported", defaults["tool"], problem, policy, defaults["sampler"], step, text)
     seen[key] += 1
     seen[place := f"{problem} {policy}"] += 1
-    reward, finish = _reward(row, names["reward"]), str(row.get("finish") or row.get("finish_reason") or "stop")
+    reward, finish = _reward(row, names["reward"]), str(_first_value(row, names["finish"]) or "stop")
+    length = _first_value(row, names["tokens"])
     outcome = (
         "truncated"
         if finish == "length"
         else "verifier_error"
         if reward is None
         else "correct"
-        if reward >= defaults["right"]
+        if defaults["is_right"](row, reward)
         else "wrong"
     )
     last = row.get("policy_last") or defaults["policy_last"]
@@ -266,13 +290,13 @@ def _rollout(
         "sampler": defaults["sampler"],
         "sample": seen[place] - 1,
         "seed": int(row["seed"]) if row.get("seed") is not None else -1,
-        "tokens": int(row.get("tokens") or 0),
+        "tokens": int(length or 0),
         "prompt_tokens": int(row.get("prompt_tokens") or 0),
         "finish": finish if finish in ("stop", "length", "error") else "stop",
         "engine": defaults["tool"],
         "step": int(step) if step is not None else None,
         "group": str(row["group"]) if row.get("group") is not None else None,
-        "advantage": _to_number(_first_value(row, names.get("advantage", ()))),
+        "advantage": to_number(_first_value(row, names.get("advantage", ()))),
         "guided": bool(row.get("guided", False)),
         "policy_last": str(last) if last else None,
         "text": text,
@@ -281,11 +305,18 @@ def _rollout(
     }
 
 
-def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], label: str) -> None:
+def _has_rewards(folder: Path, names: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the first row has a reward; where it has none, the labels' own verifiers judge."""
+    return any(_reward(row, names["reward"]) is not None for _, _, row in islice(_read_attempts(folder, names), 1))
+
+
+def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], label: str, *, rated: bool) -> None:
     text, reward, outcome = rollout.pop("text"), rollout.pop("reward"), rollout.pop("outcome")
     verifier = f"imported:{rollout['engine']}"
     rows["rollouts"].append(rollout)
     rows["completions"].append({"id": rollout["id"], "text": text})
+    if not rated:
+        return
     verdict = {
         "id": content_id("verdict", rollout["id"], verifier),
         "rollout_id": rollout["id"],
@@ -309,43 +340,25 @@ def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
     return len(fresh["rollouts"])
 
 
-def _read_share(row: Mapping[str, Any], column: str, divisor: float) -> tuple[float, int, int] | None:
-    """Return (value in [0, 1], correct, attempts); None where the cell is empty, no number, or outside [0, 1]."""
-    cell = row.get(column)
-    if isinstance(cell, str) and (counted := COUNTED.fullmatch(cell)):
-        correct, total = int(counted[1]), int(counted[2])
-        return (correct / total, correct, total) if 0 < total >= correct else None
-    value = _to_number(cell)
-    if value is None or not 0 <= value / divisor <= 1:
-        return None
-    total = int(row.get("total_rollouts") or 0)
-    return value / divisor, int(row.get("total_correct_rollouts") or 0) if total else 0, total
+def _read_attempts(folder: Path, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+    """Yield each row; one whose answers are a list is as many rows, each with its own of the rewards."""
+    for path, line, row in read_rows(folder):
+        lists = {
+            name: row[name]
+            for what in ("text", "reward", "tokens", "finish")
+            for name in names[what]
+            if isinstance(row.get(name), list)
+        }
+        texts = next((lists[name] for name in names["text"] if name in lists), None)
+        if not texts or not all(isinstance(text, str) for text in texts):
+            yield path, line, row
+            continue
+        for place in range(len(texts)):
+            own = {name: values[place] for name, values in lists.items() if len(values) == len(texts)}
+            yield path, line, {**row, **own}
 
 
-def _score(problem: str, column: str, share: tuple[float, int, int], model: str, direction: str) -> dict[str, Any]:
-    value, correct, total = share
-    content = {
-        "scoring_id": content_id("foreign", column, model),
-        "problem_id": problem,
-        "scorer": f"imported:{column}",
-        "policy": model,
-        "sampler": "",
-        "verifier": "",
-        "prior": "",
-        "value": value,
-        "low": 0.0,
-        "high": 1.0,
-        "n_correct": correct,
-        "n_wrong": total - correct,
-        "n_truncated": 0,
-        "n_error": 0,
-        "direction": direction,
-        "censored": False,
-    }
-    return {"id": score_id(content), **content}
-
-
-def _read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+def read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Yield every row with its file and its line, from 1; a line that is no JSON object is an empty row."""
     paths = (
         [folder]
@@ -358,7 +371,7 @@ def _read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
         raise ConfigError(f"{folder} holds no .jsonl and no .parquet file")
     for path in paths:
         for line, row in enumerate(_rows(path), 1):
-            yield path, line, row
+            yield from ((path, line, attempt) for attempt in flatten_row(row))
 
 
 def _rows(path: Path) -> Iterable[dict[str, Any]]:
@@ -379,21 +392,32 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
 
 
 def _first_value(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    value = next((row[name] for name in names if row.get(name) is not None), None)
-    if isinstance(value, list) and value and isinstance(value[-1], dict) and names == ("completion",):
-        return value[-1].get("content")
-    return value
+    return next((value for name in names if (value := _cell(row, name)) is not None), None)
+
+
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a column, or of a field of a column where the name has a point; None where there is none."""
+    if name in row or "." not in name:
+        return row.get(name)
+    outer, _, inner = name.partition(".")
+    value = row.get(outer)
+    return _cell(value, inner) if isinstance(value, dict) else None
+
+
+def _as_text(value: Any) -> Any:
+    """Return the last turn of a chat as its content; anything else as it is."""
+    return value[-1].get("content") if isinstance(value, list) and value and isinstance(value[-1], dict) else value
 
 
 def _reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
     """Return the reward; where no such column is there, the sum of the rewards per function, as TRL logs them."""
-    if (reward := _to_number(_first_value(row, names))) is not None:
+    if (reward := to_number(_first_value(row, names))) is not None:
         return reward
     rewards = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
     return float(sum(rewards)) if rewards else None
 
 
-def _to_number(value: Any) -> float | None:
+def to_number(value: Any) -> float | None:
     """Return the value as a finite number; None where it is not one."""
     try:
         number = float(value)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from assay.core.config import SourceConfig
 from assay.core.identity import canonical_json, content_id
 from assay.core.notes import Note
-from assay.core.parts import build_part
+from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source, SourceRow
 from assay.core.types import Drop
 from assay.maths.text.golds import find_oddities
@@ -23,6 +23,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
+from assay.pipelines.data.sources import build_source, check_outside_verifiers
 from assay.stores.lake import Lake
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
@@ -44,7 +45,7 @@ class Ingest(Stage):
         Raises:
             ConfigError: a setting that a source refuses.
         """
-        return [(config, build_part("source", config.part, config.settings)) for config in self.context.config.source]
+        return [(config, build_source(self.context, config)) for config in self.context.config.source]
 
     def compute_key(self) -> StageKey:
         """Make a key with one part per source, in the config's order."""
@@ -99,7 +100,8 @@ class Ingest(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Build every source, and check those that the lake has not read."""
+        """Build every source and verifier from outside, and check the sources that the lake has not read."""
+        check_outside_verifiers(context.config)
         _ = cls(context, StageResults()).results
 
     @classmethod
@@ -145,7 +147,7 @@ def check_label(context: RunContext, source_row: SourceRow, number: int) -> Sour
         source_row: a problem with its label, or a drop.
         number: of the row in its source, from 1.
     """
-    if isinstance(source_row, Drop) or source_row[1].verifier.startswith("python:"):
+    if isinstance(source_row, Drop) or is_outside(source_row[1].verifier):
         return source_row
     problem, label = source_row
     fault = getattr(

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from assay.core.errors import ConfigError
 from assay.core.identity import content_id, derive_seed
 from assay.core.parts import build_part
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.pool import column_evidence, queries_of, scored_pool
+from assay.pipelines.data.pool import column_evidence, list_version, queries_of, scored_pool
 
 
 class Order(Stage):
@@ -40,6 +41,7 @@ class Order(Stage):
             config.settings,
             config.seed,
             *column_evidence(self.context, self.inputs, self.curriculum),
+            *list_version(self.curriculum),
         )
         return StageKey.of(content_id("arrange", self.inputs.rows_of("select"), *how))
 
@@ -58,7 +60,10 @@ class Order(Stage):
                 "they come last, in id order"
             )
         rng = np.random.default_rng(derive_seed("arrange", config.seed))
-        curriculum: Curriculum = self.curriculum.arrange(pool, rng)
+        try:
+            curriculum: Curriculum = self.curriculum.arrange(pool, rng)
+        except (ValueError, LookupError) as error:
+            raise ConfigError(f"curriculum {config.curriculum!r}: {error}") from error
         phases = [*curriculum.phases, *([Phase(lacking)] if lacking else [])]
         rows = _rows(self.key.rows, phases)
         detail, seconds = {"lessons": len(phases)}, time.monotonic() - began
@@ -88,12 +93,25 @@ def _rows(key: str, phases: Sequence[Phase]) -> list[dict[str, Any]]:
     ]
 
 
-def stored_curriculum(context: RunContext, key: str) -> Curriculum:
-    """Read the curriculum that the lake holds under a key."""
+def stored_curriculum(context: RunContext, key: str, selection: str = "") -> Curriculum:
+    """Read the curriculum that the lake holds under a key.
+
+    Args:
+        context: the run.
+        key: of the curriculum.
+        selection: key of the selection that it orders, whose weights its phases then carry; "" = they carry none.
+    """
+    query = "SELECT problem_id, weight FROM selections WHERE selection_id = ? AND kept AND weight <> 1"
+    weights = {row["problem_id"]: row["weight"] for row in context.lake.iterate_rows(query, [selection])}
     rows = context.lake.rows(
         "SELECT lesson, passes, problem_id FROM curriculum WHERE curriculum_id = ? ORDER BY lesson, position", [key]
     )
     phases: dict[int, tuple[int, list[str]]] = {}
     for row in rows:
         phases.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
-    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in phases.values()))
+    return Curriculum(
+        tuple(
+            Phase(tuple(ids), passes, tuple(weights.get(id_, 1.0) for id_ in ids) if weights else ())
+            for passes, ids in phases.values()
+        )
+    )

@@ -7,7 +7,9 @@ from assay.core.types import GradingCase, Label, Verdict
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, VerdictChanges
 from assay.pipelines.data.problems import cleaned
-from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts, verdict_table
+from assay.pipelines.sampling.attempt_rows import verdict_table
+from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts
+from assay.pipelines.sampling.rewards import store_missing_terms, token_caps
 
 CHUNK = 2_000  # rollouts per commit, and the most that a killed process loses
 PRESENT = """
@@ -31,14 +33,17 @@ OUTDATED = UNJUDGED.replace(
 def judge_unjudged(context: RunContext, inputs: StageResults) -> dict[str, Any]:
     """Judge the stored rollouts that lack a verdict of their present label and verifier version; earlier verdicts stay.
 
+    The terms of `[train.reward]` that rollouts lack are worked out as well.
+
     Args:
         context: the run. All rollouts of its config's problems count, those of training included.
         inputs: with `clean`, which may have corrected labels.
 
     Returns:
-        Counts, and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
+        Counts (`terms`: rollouts that lacked some), and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
     """
-    return _judge_anew(context, inputs, UNJUDGED)
+    counts = _judge_anew(context, inputs, UNJUDGED)
+    return {**counts, "terms": store_missing_terms(context, sorted(cleaned(context, inputs)[0]), token_caps(context))}
 
 
 def judge_outdated(context: RunContext, inputs: StageResults) -> dict[str, Any]:

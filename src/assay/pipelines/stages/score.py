@@ -1,21 +1,24 @@
 """Stage 4: how hard each training problem is for this policy, with its uncertainty; held-out ones are not attempted."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.parts import build_part
+from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
-from assay.pipelines.context import remote_model
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.objective_signal import signal_key, with_signal
+from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
-from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
+from assay.pipelines.sampling.attempts import StoredRollouts, settings_of
 from assay.pipelines.sampling.evidence import (
     compare_with_attempts,
     evidence_for,
@@ -24,14 +27,15 @@ from assay.pipelines.sampling.evidence import (
 )
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import filter_samplings
-from assay.pipelines.sampling.refusals import any_refused
+from assay.pipelines.sampling.refusals import count_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
     "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no evidence
     {"mean": "value"}
     | {name: name for name in ("beta_a", "beta_b", "low", "high")}
-    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")},
+    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")}
+    | {name: name for name in ("reward_mean", "reward_sd")},
 )
 
 
@@ -77,9 +81,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and any_refused(
-            context, context.engine.policy, context.config.policy.sampler
-        )
+        asks_again = context.retry_refused and count_refused(context, context.policy, context.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
@@ -100,9 +102,8 @@ class ScoreStage(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find a missing model, and a server that serves another one than it did."""
-        _ = context.engine.policy
-        remote_model.require_stored_policy(context)
+        """Find a missing model. A server is asked only where the lake does not know the policy behind it."""
+        _ = context.policy
 
 
 def scorer(context: RunContext) -> Any:
@@ -111,7 +112,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build_part("scorer", context.config.score.scorer, settings(context))
+    part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
+    if context.imported is not None and (design := settings(context).get("design", "fixed")) != "fixed":
+        raise ConfigError(
+            f"score.design = {design!r} decides what is drawn next, and score.evidence = "
+            f"{context.config.score.evidence!r} draws nothing: design = 'fixed' counts all recorded attempts"
+        )
+    return part
 
 
 def settings(context: RunContext) -> dict[str, Any]:
@@ -146,17 +153,22 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     """
     config = context.config.score
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
+    imported = [context.imported.content, context.imported.verifier] if context.imported else []
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
-    how = (config.scorer, settings(context), *pool, *encoder)
+    audits = [("verifier_errors", *audit_ids(context))] if config.verifier_errors == "corrected" else []
+    how = (config.scorer, settings(context), *pool, *encoder, *audits, *list_version(scorer(context)))
     return content_id(
         "scoring",
         *how,
-        context.engine.policy.revision,
-        context.config.policy.sampler.id,
+        context.policy.revision,
+        context.sampler.id,
         versions,
         *beyond,
+        *imported,
+        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
         *context.read_otherwise,
+        *context.config.train.reward.terms.key,
     )
 
 
@@ -169,7 +181,10 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     if attempts.unfinished and part.joint:  # joint scores of a part of the evidence must not mix with the final ones
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
+    _warn_of_empty_intervals(context, scores)
+    _warn_of_threshold(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
+    corrected = _correct(context, scores, attempts)
     rows = [
         _row(
             context,
@@ -178,6 +193,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
             scoring,
             attempts.policy.revision,
             score.problem_id in unsure,
+            corrected.get(score.problem_id, {}),
         )
         for score in scores
     ]
@@ -195,22 +211,69 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
+def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:
+    """Correct the scores for verifier errors where the config asks for it, and say how many are."""
+    if context.config.score.verifier_errors == "ignore":
+        return {}
+    corrected = correct_scores(context, scores, attempts.problems, attempts.labels)
+    if len(corrected) < len(scores):
+        context.reporter.warn(
+            f'score.verifier_errors = "corrected": {len(scores) - len(corrected)} of {len(scores)} scores have no '
+            "corrected rate, since no audit of their verifier says anything: `curate audit PLAN --sheet CSV`"
+        )
+    return corrected
+
+
+def _row(
+    context: RunContext,
+    score: Score,
+    label: Label,
+    scoring: str,
+    policy: str,
+    unsure: bool,
+    corrected: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
         del row["direction"]  # null = easier
-    verifier = f"{label.verifier}@{context.judge.version(label.verifier)}"
+    row = {name: value for name, value in row.items() if value is not None or not name.startswith("reward")}
+    if score.rewards is not None:
+        row["rewards"] = [{"reward": reward, "correct": right, "n": n} for reward, right, n in score.rewards]
+    verifier = context.verifier_version(label.verifier)
     content = {
         **row,
         **{f"n_{outcome}": count for outcome, count in counts.items()},
         "scoring_id": scoring,
         "policy": policy,
-        "sampler": context.config.policy.sampler.id,
+        "sampler": context.sampler.id,
         "verifier": verifier,
         **({"disputed": True} if unsure else {}),  # null = no
+        **(corrected or {}),
     }
     return {"id": score_id(content), **content}
+
+
+def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
+    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards are."""
+    graded = [score for score in scores if score.rewards]
+    highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
+    if graded and not any(score.counts.correct for score in scores):
+        context.reporter.warn(
+            f"rewards are graded, up to {highest:g}, and no attempt is correct: all pass rates are alike, and gates by right "
+            "answers keep nothing. `correct_at` in [grade.settings.VERIFIER] says from which reward on an answer is correct"
+        )
+
+
+def _warn_of_empty_intervals(context: RunContext, scores: Sequence[Score]) -> None:
+    """Warn of a scorer from outside whose scores all say that nothing is known, which leaves all problems unscored."""
+    name = context.config.score.scorer
+    if name.startswith(OUTSIDE) and scores and all(score.low == 0 and score.high == 1 for score in scores):
+        context.reporter.warn(
+            f"all {len(scores)} scores of {name!r} have the interval [0, 1], which says that "
+            "nothing is known: selectors that need a score find these problems unscored; a scorer that knows no "
+            "interval returns low = high = value"
+        )
 
 
 def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> None:
@@ -220,9 +283,22 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
         "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
         [attempts.policy.revision, [attempts.sampler.id, *filter_samplings(context.config)]],
     )
-    if others and not attempts.stored:
+    if others and not attempts.stored and context.imported is None:
         context.reporter.warn(
             f"{others[0]['n']} stored rollouts of this policy were made under another sampler "
             f"({others[0]['sampler']}): a pass rate under another prompt or temperature is another quantity, "
-            "so all samples are drawn afresh"
+            f"so all samples are drawn afresh{_hint_at_extension(context, others[0]['sampler'])}"
         )
+
+
+def _hint_at_extension(context: RunContext, sampler: str) -> str:
+    """Return how the stored attempts may serve, where they were sampled alike but for a shorter cap; else ""."""
+    rows = context.lake.rows("SELECT settings FROM sampling_configs WHERE id = ?", [sampler])
+    settings, now = parse_json(rows[0]["settings"]) if rows else {}, parse_json(settings_of(context.sampler))
+    shorter = int(settings.get("max_tokens", now["max_tokens"]))
+    if shorter >= now["max_tokens"] or {**settings, "max_tokens": now["max_tokens"]} != now:
+        return ""
+    return (
+        f"; only their cap is shorter: `curate extend PLAN --set policy.max_tokens={shorter} "
+        f"--max-tokens {now['max_tokens']}` lets them count, and continues those that it cut"
+    )

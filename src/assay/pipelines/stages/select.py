@@ -15,9 +15,22 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import build_selector
-from assay.pipelines.data.pool import further_evidence, queries_of, scored_pool
+from assay.pipelines.data.objective_signal import signal_key
+from assay.pipelines.data.pool import further_evidence, list_version, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.scores import disputed_ids, score_ids
+
+RATE_QUERIES = {
+    name: f"SELECT problem_id, coalesce({corrected}, {observed}) AS value FROM current_scores "
+    "WHERE scoring_id = $scoring AND (low = 0 AND high = 1) IS NOT TRUE"
+    for name, corrected, observed in (
+        ("mean", "corrected", "value"),
+        ("low", "corrected_low", "low"),
+        ("high", "corrected_high", "high"),
+        ("beta_a", "corrected_a", "beta_a"),
+        ("beta_b", "corrected_b", "beta_b"),
+    )
+}
 
 
 class Select(Stage):
@@ -45,10 +58,13 @@ class Select(Stage):
         """Hash the scores and everything else that the selector sees, and its settings, budget and seed."""
         config, inputs = self.context.config.select, self.inputs
         fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
+        fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
-        return StageKey.of(content_id("select", *seen, config.selector, config.settings, config.budget, config.seed))
+        corrected = ["corrected"] if config.rates == "corrected" else []
+        how = (config.selector, config.settings, config.budget, config.seed, *corrected, *list_version(self.selector))
+        return StageKey.of(content_id("select", *seen, *how))
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
@@ -60,7 +76,8 @@ class Select(Stage):
         _warn_of_another_trainer(context, self.selector)
         disputed = set_aside_as_disputed(context, self.scoring)
         ids = [id_ for id_ in side_ids(context, self.inputs, "train") if id_ not in disputed]
-        pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries_of(self.selector))
+        queries = {**_rate_queries(context, self.scoring), **queries_of(self.selector)}
+        pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries)
         selection = select_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
         dropped = {
             **selection.dropped,
@@ -75,6 +92,23 @@ class Select(Stage):
         return context.finish(
             StageResult(self.name, self.key, len(rows), len(selection.ids), detail, seconds), {"selections": rows}
         )
+
+
+def _rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
+    """Return the queries of the corrected rates, by the column in whose place they stand; none for observed ones.
+
+    Raises:
+        ConfigError: no score of this scoring carries a corrected rate.
+    """
+    if context.config.select.rates == "observed":
+        return {}
+    counted = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
+    if not context.lake.rows(counted, [scoring])[0]["n"]:
+        raise ConfigError(
+            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = "corrected", '
+            "and mark answers with `curate audit PLAN --sheet CSV`"
+        )
+    return RATE_QUERIES
 
 
 def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
@@ -131,16 +165,21 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
 
 
 def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
-    """Warn where the selection assumes other training settings than those of `[train]`."""
-    train, cut = context.config.train, context.config.score.settings.get("truncated", "masked")
+    """Warn where the selection assumes other training settings than those of `[train]`; two defaults are no warning."""
+    train, settings = context.config.train, context.config.score.settings
+    cut, stated = (
+        settings.get("truncated", "masked"),
+        "truncated" in settings or "mask_truncated" in train.model_fields_set,
+    )
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
             f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: the signal is another"
         )
-    if (cut == "masked") != train.mask_truncated:
+    if stated and (cut == "masked") != train.mask_truncated:
         context.reporter.warn(
             f"score.truncated = {cut!r}, but train.mask_truncated = {str(train.mask_truncated).lower()}: "
-            "cut attempts count otherwise in training than in these scores"
+            "cut attempts count otherwise in training than in these scores; "
+            f"train.mask_truncated = {str(cut == 'masked').lower()} makes them one"
         )
 
 

@@ -17,6 +17,7 @@ from assay.pipelines.context.locks import renewing
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.derived import parents_of
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
@@ -61,9 +62,10 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
     began, split = time.monotonic(), key.rows
     problems, _ = cleaned(context, inputs)
     stored = {row["problem_id"]: row for row in context.lake.rows("SELECT * FROM splits WHERE split = ?", [split])}
-    groups = grouped(problems)
+    parents = parents_of(context.lake, list(problems))
+    groups = grouped({id_: problem for id_, problem in problems.items() if id_ not in parents})
     sides = {row["duplicates"]: row["side"] for row in stored.values()}
-    held = sum(stored[id_]["side"] == "held_out" for id_ in problems if id_ in stored)
+    held = sum(stored[id_]["side"] == "held_out" for id_ in problems if id_ in stored and id_ not in parents)
     for group in sorted(
         groups.keys() - sides.keys(), key=lambda group: content_id("draw", context.config.split.seed, group)
     ):
@@ -80,15 +82,45 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
         }
         for id_, group in sorted(fresh)
     ]
+    drawn = {row["problem_id"]: row["side"] for row in [*stored.values(), *rows]}
+    derived = _derived_rows(split, problems, parents, drawn)
+    rows += derived
+    drawn |= {row["problem_id"]: row["side"] for row in derived}
+    beside = sum(drawn[id_] == "held_out" for id_ in parents)
     if held < context.config.split.held_out:
         context.reporter.warn(
             f"split.held_out = {context.config.split.held_out}, "
             f"but only {held} of {len(problems)} cleaned problems could be held out"
         )
     return context.finish(
-        StageResult("split", key, len(problems), len(problems) - held, {"held_out": held}, time.monotonic() - began),
+        StageResult(
+            "split", key, len(problems), len(problems) - held - beside, {"held_out": held}, time.monotonic() - began
+        ),
         {"splits": rows},
     )
+
+
+def _derived_rows(
+    split: str, problems: dict[str, Problem], parents: dict[str, list[str]], sides: dict[str, str]
+) -> list[dict[str, str]]:
+    """Put problems that synthesis made on the side of those behind them: held out where one of these is.
+
+    A problem behind them that is not in the pool gets the side `train`, so that no later draw holds it out.
+    """
+    rows, known = [], dict(sides)
+
+    def side_of(id_: str) -> str:
+        if id_ not in known:
+            behind = {side_of(parent) for parent in parents.get(id_, [])}
+            known[id_] = "held_out" if "held_out" in behind else "train"
+            key = normal_key(problems[id_]) if id_ in problems else id_
+            row = {"id": content_id("split", split, id_), "split": split, "problem_id": id_, "side": known[id_]}
+            rows.append({**row, "duplicates": content_id("duplicates", key)})
+        return known[id_]
+
+    for id_ in sorted(parents):
+        side_of(id_)
+    return rows
 
 
 def grouped(problems: dict[str, Problem]) -> dict[str, list[str]]:

@@ -8,27 +8,45 @@ from functools import cached_property
 from pathlib import Path
 
 from assay.core.config import TrainConfig, teacher_settings
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, EmptyResultError
 from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
-from assay.core.types import Curriculum, Rollout, Verdict
+from assay.core.types import Curriculum, Policy, Rollout, Verdict
+from assay.engines.models import registry
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
-from assay.pipelines.sampling.attempts import attempt_tables
+from assay.pipelines.sampling.attempt_rows import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
+from assay.training.checkpoints.resume import COMPLETE_FILE
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.settings import TrainingSettings
+from assay.training.trainer.run import rank_and_world_size
+from assay.training.trainer.settings import LATER_SETTINGS, TrainingSettings
 
 # Settings that do not change what is learnt.
-ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
+ELSEWHERE = {
+    "output",
+    "save_every",
+    "keep_state",
+    "eval_every",
+    "eval_samples",
+    "eval_problems",
+    "report_to",
+    "vllm_url",
+}
 FLUSH_S = 5.0  # the longest that rollouts of a step wait for their commit, unless the next step takes longer
+STORED = """
+SELECT policy FROM (SELECT policy FROM rollouts UNION SELECT policy FROM train_metrics)
+WHERE policy IN (SELECT unnest(?::VARCHAR[]))
+"""
+# Settings of schedules that are stretched over all steps, with the values at which they are none.
+SPAN_ALL_STEPS = {"learning_rate_end": 1.0, "beta_rule": "constant", "average": 0.0}
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -42,7 +60,7 @@ class Train(Stage):
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum, as the lake holds it."""
-        return stored_curriculum(self.context, self.inputs.rows_of("arrange"))
+        return stored_curriculum(self.context, self.inputs.rows_of("arrange"), self.inputs.rows_of("select"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -52,10 +70,36 @@ class Train(Stage):
     def compute_key(self) -> StageKey:
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
-        settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
-        how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
+        unhashed = ELSEWHERE - ({"save_every"} if config.average else set()) | undecided(config)
+        settings = config.model_dump(mode="json", exclude=unhashed)
+        how = (settings, context.config.train_sampler.id, base_policy(context).revision)
         helper = self.teacher and self.teacher.id
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
+
+    def with_steps(self, steps: int) -> "Train":
+        """Return the stage of the same training with another number of steps."""
+        config = self.context.config
+        other = config.model_copy(update={"train": config.train.model_copy(update={"steps": steps})})
+        return Train(self.context.beside(other), self.inputs)
+
+    def shorter_state(self) -> Path | None:
+        """Return the last state of the longest finished training that differs from this one in having fewer steps.
+
+        Where a schedule depends on the number of steps (`SPAN_ALL_STEPS`), a longer training is another one from its
+        first step on, and goes on from none.
+        """
+        config = self.context.config.train
+        if any(getattr(config, name) != default for name, default in SPAN_ALL_STEPS.items()):
+            return None
+        rows = self.context.lake.rows("SELECT key, detail FROM stages WHERE stage = 'train'")
+        steps_by_key = {row["key"]: int(parse_json(row["detail"]).get("steps", 0)) for row in rows}
+        for steps in sorted({steps for steps in steps_by_key.values() if 0 < steps < config.steps}, reverse=True):
+            key = self.with_steps(steps).key
+            if steps_by_key.get(str(key)) == steps:
+                states = output_folder(self.context, key.rows).glob(f".run-*/checkpoint-{steps}")
+                if state := next((path for path in states if (path / COMPLETE_FILE).is_file()), None):
+                    return state
+        return None
 
     def remaining(self) -> Remaining:
         """Count the steps and rollouts of the whole training."""
@@ -65,12 +109,46 @@ class Train(Stage):
 
     def run(self) -> StageResult:
         """Train, and store rollouts and measurements as they come."""
-        return _train(self.context, self.inputs, self.key, self.curriculum, self.teacher)
+        return _train(self.context, self.inputs, self.key, self.curriculum, self.teacher, self.shorter_state())
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find before training that there is no folder for a checkpoint."""
+        """Find before training that there is no folder for a checkpoint, or that the weights are not there."""
         output_folder(context, "KEY")
+        if context.config.train.model:
+            base_policy(context)
+
+
+def undecided(config: TrainConfig) -> set[str]:
+    """Return the fields that keys leave out, since they came later and are at their default."""
+    default = TrainConfig()
+    return {name for name in ("model", *LATER_SETTINGS) if getattr(config, name) == getattr(default, name)}
+
+
+def base_policy(context: RunContext) -> Policy:
+    """Return the policy that training starts from: the weights of `train.model`, else the policy that was scored.
+
+    Raises:
+        ConfigError: there are no such weights.
+    """
+    return registry.identify_policy(model) if (model := context.config.train.model) else context.policy
+
+
+def base_checkpoint(context: RunContext) -> Path:
+    """Return the folder of the weights that training starts from.
+
+    Raises:
+        ConfigError: the policy runs on a server and the config names no weights, or they are not there.
+    """
+    config = context.config
+    if config.train.model:
+        return registry.find_checkpoint(config.train.model)
+    if hasattr(type(context.engine), "identity"):
+        raise ConfigError(
+            f"policy {config.policy.model!r} runs on a server: name its weights in train.model, "
+            "a folder, a hub id or a name in the catalogue"
+        )
+    return registry.find_checkpoint(config.policy.model, config.policy.revision)
 
 
 def build_teacher(context: RunContext) -> Teacher | None:
@@ -103,10 +181,22 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
 def training_settings(config: TrainConfig) -> TrainingSettings:
     """Convert a config's `[train]` to the settings of the trainer."""
     fields = config.model_dump(
-        exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
+        exclude={
+            "output",
+            "model",
+            "keep_state",
+            "teacher",
+            "reward",
+            "demonstrations",
+            "demonstration",
+            "eval_samples",
+            "eval_problems",
+            *OF_SAMPLER,
+        }
     )
     guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
-    return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
+    teacher = TeacherSettings(**guidance) if guidance else None
+    return TrainingSettings(**fields, reward=config.reward.terms, guidance=teacher)
 
 
 def begin_online_curriculum(
@@ -194,9 +284,8 @@ class LakeSink:
             self.flush()
 
     def stored(self, policies: Sequence[str]) -> set[str]:
-        """Return those of the policy revisions of which the lake holds rollouts."""
-        query = "SELECT DISTINCT policy FROM rollouts WHERE policy IN (SELECT unnest(?::VARCHAR[]))"
-        return {row["policy"] for row in self.context.lake.rows(query, [list(policies)])}
+        """Return those of the policy revisions of which the lake holds rollouts or measurements."""
+        return {row["policy"] for row in self.context.lake.rows(STORED, [list(policies)])}
 
     def supersede(self, policies: Sequence[str]) -> None:
         """Mark the rollouts of these policy revisions as superseded: they stay, and count no more."""
@@ -215,16 +304,30 @@ def warn_of_deviation(context: RunContext) -> None:
             )
 
 
+def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
+    """Warn where a selection weighs its problems and training does not."""
+    if (weights := curriculum.weights.values()) and context.config.train.weights == "ignore":
+        context.reporter.warn(
+            f"the selection weighs {len(weights)} problems between {min(weights):.2f} and {max(weights):.2f}, and "
+            'training does not: train.weights = "loss" or "sampling" does'
+        )
+
+
 def _train(
-    context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
+    context: RunContext,
+    inputs: StageResults,
+    key: StageKey,
+    curriculum: Curriculum,
+    helper: Teacher | None,
+    begin_at: Path | None,
 ) -> StageResult:
-    from assay.engines.models import registry
-    from assay.training.grpo import TrainingResult, rank_and_world_size, train
+    from assay.training.grpo import TrainingResult, train
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:
-        raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
+        raise EmptyResultError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
+    _warn_of_weights(context, curriculum)
     context.lake.append(
         {"sampling_configs": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
     )
@@ -247,8 +350,8 @@ def _train(
             curriculum,
             problems,
             labels,
-            checkpoint=registry.find_checkpoint(context.config.policy.model, context.config.policy.revision),
-            base=context.engine.policy,
+            checkpoint=base_checkpoint(context),
+            base=base_policy(context),
             sampler=sampler,
             judge=context.judge,
             sink=sink,
@@ -262,4 +365,6 @@ def _train(
             mode=context.mode,
             stop=lambda: context.stop() or bool(context.limit_reached()),
             on_saved=finish,
+            begin_at=begin_at,
+            keep_state=config.keep_state,
         )

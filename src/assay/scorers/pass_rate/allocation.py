@@ -11,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.maths.allocation.adaptive_allocation import PoolEvidence, Wave, band_wave, contenders, top_wave
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.allocation.graded_allocation import graded_contenders, graded_wave
+from assay.maths.beta.two_betas import RatePrior
+from assay.maths.rl.reward_signal import RewardPosterior, SignalKind
 
 Ints = NDArray[np.int64]
 # Rows whose wave is complete; their right and wrong attempts, all attempts and tokens so far.
 WaveCounts = tuple[Ints, Ints, Ints, Ints, Ints]
 SampleWave = Callable[[Ints, Ints], WaveCounts]  # rows, and the attempts that each shall have in all
-FitPrior = Callable[[PoolEvidence, Ints], ZeroInflatedBeta]  # from the evidence on these rows
+FitPrior = Callable[[PoolEvidence, Ints], RatePrior]  # from the evidence on these rows
+# The rewards' posteriors of these rows under a prior; None where all rewards are 1 for correct and 0 for all else.
+ReadRewards = Callable[[PoolEvidence, RatePrior, Ints], RewardPosterior | None]
 
 SIMULATED_PROBLEMS = 500  # at most, for an estimate of the attempts
 REFIT_FACTOR = 1.1  # the prior is fitted again each time the attempts have grown by this factor
@@ -33,6 +37,7 @@ class Goal:
     high: float = 0.8
     delta: float = 0.004  # error level of the band, beyond that of `most` attempts
     gain: float = 0.007  # stop once completing all problems adds at most this fraction of the value
+    signal: SignalKind = "mixed"  # of graded rewards: chance of unequal rewards, or their standard deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,13 @@ class Allocation:
 
 
 def run_allocation(
-    n: int, allocation: Allocation, goal: Goal, sample: SampleWave, fit: FitPrior
-) -> tuple[PoolEvidence, ZeroInflatedBeta, Ints]:
+    n: int,
+    allocation: Allocation,
+    goal: Goal,
+    sample: SampleWave,
+    fit: FitPrior,
+    rewards: ReadRewards = lambda evidence, prior, rows: None,
+) -> tuple[PoolEvidence, RatePrior, Ints]:
     """Sample wave after wave until the goal is reached.
 
     A row whose wave stays incomplete (a limit, a failed sample) keeps what it had and is sampled no more. Decisions are
@@ -61,6 +71,7 @@ def run_allocation(
         goal: What they are for.
         sample: Brings rows to a number of attempts.
         fit: Fits a prior.
+        rewards: Reads graded rewards.
 
     Returns:
         The evidence of complete waves, the prior fitted to all of it, and the rows that have any.
@@ -77,14 +88,15 @@ def run_allocation(
         rows = np.flatnonzero(state.table[2] > 0)
         if state.table[2].sum() > fitted_at * REFIT_FACTOR:
             prior, fitted_at = fit(state.evidence(rows), rows), state.table[2].sum()
-        wave = rows[_next_wave(state.evidence(rows), prior, allocation, goal, state.open[rows])]
+        posterior = rewards(state.evidence(rows), prior, rows) if goal.budget else None
+        wave = rows[_next_wave(state.evidence(rows), prior, allocation, goal, state.open[rows], posterior)]
         wave = wave[state.open[wave]]
         wanted = np.minimum(state.table[2, wave] + step, allocation.most)
         if not len(wave) or not _sample(state, wave, wanted, sample) or allocation.kind == "two_stage":
             return state.evidence(rows), fit(state.evidence(rows), rows), rows
 
 
-def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInflatedBeta) -> float:
+def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePrior) -> float:
     """Return the attempts per problem that an allocation would make in a pool drawn from a prior, by one simulation.
 
     Args:
@@ -95,8 +107,7 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInf
     """
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
-    place, between = rng.random(size), rng.beta(prior.a[0], prior.b[0], size)
-    rate = np.where(place < prior.zero[0], 0.0, np.where(place > 1 - prior.one[0], 1.0, between))
+    rate = prior.sample(size, rng)
     successes = np.cumsum(rng.random((size, allocation.most)) < rate[:, None], axis=1, dtype=np.int64)
 
     def sample(rows: Ints, wanted: Ints) -> WaveCounts:
@@ -108,7 +119,7 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInf
     return float(evidence.attempts.mean())
 
 
-def adaptive_wave(evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal) -> Wave:
+def adaptive_wave(evidence: PoolEvidence, prior: RatePrior, allocation: Allocation, goal: Goal) -> Wave:
     """Return the next wave of an adaptive allocation."""
     if not goal.budget:
         return band_wave(evidence, prior, low=goal.low, high=goal.high, delta=goal.delta, most=allocation.most)
@@ -144,12 +155,19 @@ def _sample(state: _AllocationState, rows: Ints, wanted: Ints, sample: SampleWav
 
 
 def _next_wave(
-    evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal, is_open: NDArray[np.bool_]
+    evidence: PoolEvidence,
+    prior: RatePrior,
+    allocation: Allocation,
+    goal: Goal,
+    is_open: NDArray[np.bool_],
+    posterior: RewardPosterior | None = None,
 ) -> Ints:
     # Nothing more will come of a row that is not open: it counts as complete, at its tokens per attempt.
     tried = np.where(is_open, evidence.attempts, allocation.most)
     tokens = np.where(is_open, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.attempts, 1))
     frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
+    if posterior is not None:
+        return _next_graded_wave(frozen, posterior, allocation, goal)
     if allocation.kind == "two_stage" and goal.budget:
         return contenders(
             frozen,
@@ -160,3 +178,27 @@ def _next_wave(
             most=allocation.most,
         )
     return adaptive_wave(frozen, prior, allocation, goal).rows
+
+
+def _next_graded_wave(evidence: PoolEvidence, posterior: RewardPosterior, allocation: Allocation, goal: Goal) -> Ints:
+    if allocation.kind == "two_stage":
+        return graded_contenders(
+            evidence,
+            posterior,
+            budget=goal.budget,
+            group_size=goal.group_size,
+            share=allocation.near,
+            most=allocation.most,
+            kind=goal.signal,
+        )
+    return graded_wave(
+        evidence,
+        posterior,
+        budget=goal.budget,
+        group_size=goal.group_size,
+        kind=goal.signal,
+        most=allocation.most,
+        step=allocation.step,
+        share=allocation.share,
+        gain=goal.gain,
+    ).rows

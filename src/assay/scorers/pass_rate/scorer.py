@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assay.core.ports import RolloutProvider, WaveProvider
-from assay.core.types import Counts, Score
+from assay.core.types import Counts, Outcome, Score
 from assay.maths.allocation.adaptive_allocation import PoolEvidence
 from assay.maths.allocation.embedding_prior import fit_embedding_prior
+from assay.maths.beta.paired_rates import fit_joint_rates, prior_given
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
+from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.rl.reward_signal import RewardPosterior
 from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
+from assay.scorers.pass_rate.rewards import PoolRewards
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -33,9 +37,10 @@ class PassRate:
     Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
-    Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta with a point mass at 0; `predicted` from
-    each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `beta_a`
-    and `beta_b` match the posterior's mean and variance.
+    Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
+    `predicted` from each problem's vector by a ridge fitted on other problems' outcomes; `policy:NAME` from the stored
+    attempts of another policy of the lake, such as the checkpoint before, through what both policies' counts show of
+    each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
     too ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will
@@ -45,12 +50,17 @@ class PassRate:
     A problem without any attempt has no score. One whose attempts were all truncated (masked) or failed has the score
     of the prior, over [0, 1].
 
+    Where rewards are graded, a score also has the mean reward of the attempts with an interval that holds at any n
+    (`maths/beta/bounded_mean.py`) and their histogram. The value stays the rate of correct attempts, and `two_stage`
+    and `adaptive` decide by the signal of the rewards (`maths/allocation/graded_allocation.py`).
+
     Differs from the pass rates of Big-Math, Open-R1 and open-instruct: those store c / n, which loses the uncertainty
     and counts a truncated or unjudged attempt as a wrong one.
     """
 
     n: Count = 8  # attempts per problem, of the fixed design
-    prior: Literal["jeffreys", "uniform", "fitted", "predicted"] = "jeffreys"
+    # jeffreys, uniform, fitted, predicted, or policy:NAME, another policy of the lake
+    prior: Annotated[str, Field(pattern=r"^(jeffreys|uniform|fitted|predicted|policy:.+)$")] = "jeffreys"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
     truncated: Literal["masked", "wrong"] = "masked"
     at_length: Count | None = None  # tokens; None = the sampling configuration's own limit
@@ -59,6 +69,9 @@ class PassRate:
     # Problems, or below 1 a share of the pool; None = `select.budget`.
     budget: Annotated[float, Field(ge=0)] | None = None
     group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = `train.group_size`
+    # Of graded rewards: "mixed", the chance that a group's rewards differ, or "sd", their expected standard deviation;
+    # None = the one by which `train.objective` learns.
+    signal: Literal["mixed", "sd"] | None = None
     low: Share = 0.2  # of the band, pass rates
     high: Share = 0.8
     # Share of wrong sides beyond those of `most` attempts per problem; .5 = decide at once.
@@ -79,7 +92,12 @@ class PassRate:
     @property
     def joint(self) -> bool:
         """Whether a problem's score depends on the others: the pool decides its attempts or its prior."""
-        return self.design != "fixed" or self.prior in ("fitted", "predicted")
+        return self.design != "fixed" or self.prior not in PRIORS
+
+    @property
+    def against(self) -> str:
+        """The other policy whose attempts the prior reads; "" = none."""
+        return self.prior.removeprefix("policy:") if self.prior.startswith("policy:") else ""
 
     @property
     def apart(self) -> bool:
@@ -105,7 +123,7 @@ class PassRate:
         """
         if self.design == "fixed" or not problems:
             return float(self.n)
-        prior = fit_zero_inflated_beta([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
+        prior = fit_rate_prior([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
         return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
@@ -126,6 +144,11 @@ class PassRate:
             else self._sample_waves(pool, cast(WaveProvider, attempts))
         )
         tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
+        scores = self._score_all(tried, attempts)
+        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self._counted)
+        return scores if rewards is None else rewards.describe(scores, level=self.level)
+
+    def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
             return [self._score(id_, counts) for id_, counts in tried.items()]
         right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
@@ -156,10 +179,19 @@ class PassRate:
             right, wrong, tried, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
             return complete, right, wrong, tried, tokens
 
-        def fit(evidence: PoolEvidence, rows: Ints) -> ZeroInflatedBeta:
+        def fit(evidence: PoolEvidence, rows: Ints) -> RatePrior:
             return self._fit_prior(evidence, [ids[row] for row in rows], attempts)
 
-        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit)
+        def rewards(evidence: PoolEvidence, prior: RatePrior, rows: Ints) -> RewardPosterior | None:
+            own = [ids[row] for row in rows]
+            pool = (
+                None
+                if self.at_length
+                else PoolRewards.read(attempts, {id_: counts_by_id[id_] for id_ in own}, self._counted)
+            )
+            return None if pool is None else pool.posterior(own, prior.posterior(evidence.correct, evidence.wrong))
+
+        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
         return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
 
     def _goal(self, problems: int) -> Goal:
@@ -170,20 +202,30 @@ class PassRate:
                 f"design {self.design!r} selects, so it needs budget and group_size; the plan's [select] has them"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
-        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.gain)
+        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.gain, signal=self.signal or "mixed")
 
     def _allocation(self) -> Allocation:
         kind = "two_stage" if self.design == "two_stage" else "adaptive"
         return Allocation(kind, self.first, self.most, self.step, self.at_once, self.near)  # type: ignore[arg-type]
 
+    def _counted(self, outcome: Outcome) -> bool:
+        """Whether an attempt of this outcome enters the posterior."""
+        return outcome in ("correct", "wrong", "unparsable") or (outcome == "truncated" and self.truncated == "wrong")
+
     def _wrong(self, counts: Counts) -> int:
         return counts.wrong + (counts.truncated if self.truncated == "wrong" else 0)
 
-    def _fit_prior(self, evidence: PoolEvidence, ids: Sequence[str], attempts: RolloutProvider) -> ZeroInflatedBeta:
+    def _fit_prior(self, evidence: PoolEvidence, ids: Sequence[str], attempts: RolloutProvider) -> RatePrior:
         if self.prior in PRIORS:
             return ZeroInflatedBeta.of(*PRIORS[self.prior])
         if self.prior == "fitted" or len(ids) < 2:
-            return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
+            return fit_rate_prior(evidence.correct, evidence.wrong)
+        if self.against:
+            counts = cast(WaveProvider, attempts).count_of(self.against)
+            graded = ((counts[id_].correct, self._wrong(counts[id_])) if id_ in counts else (0, 0) for id_ in ids)
+            reference = np.array(list(graded), dtype=np.int64)
+            joint = fit_joint_rates(reference, np.stack([evidence.correct, evidence.wrong], axis=1))
+            return prior_given(joint, reference)
         vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
         return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 
@@ -193,7 +235,7 @@ class PassRate:
         low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)
         return _build_score(id_, self.prior, counts, float(mean(a, b)), float(low), float(high), float(a), float(b))
 
-    def _score_jointly(self, ids: list[str], counts: list[Counts], prior: ZeroInflatedBeta) -> list[Score]:
+    def _score_jointly(self, ids: list[str], counts: list[Counts], prior: RatePrior) -> list[Score]:
         if not ids:
             return []
         right, wrong = np.array([c.correct for c in counts]), np.array([self._wrong(c) for c in counts])

@@ -6,10 +6,10 @@
 -- engine: backend that ran the policy
 -- from_training: whether training sampled them
 -- rollouts: how many attempts
--- tokens: generated tokens
+-- tokens: generated tokens; what an extension continues is counted once
 -- prompt_tokens: prompt tokens, counted once per attempt
 CREATE VIEW costs AS
 SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS NOT NULL AS from_training,
-       count(*) AS rollouts, sum(tokens)::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens
+       count(*) AS rollouts, sum(tokens - coalesce(tokens_before, 0))::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens
 FROM rollouts
 GROUP BY policy, sampler, engine, step IS NOT NULL

@@ -2,7 +2,8 @@
 -- problem.
 --
 -- id, scoring_id, problem_id, scorer, policy, sampler, verifier, prior, beta_a, beta_b, value, low, high, n_correct,
---   n_wrong, n_truncated, n_error, direction, censored, disputed, run: as in scores
+--   n_wrong, n_truncated, n_error, direction, censored, disputed, corrected, corrected_low, corrected_high,
+--   corrected_a, corrected_b, reward_mean, reward_sd, reward_low, reward_high, rewards, run: as in scores
 CREATE VIEW current_scores AS
 SELECT * FROM scores
 QUALIFY row_number() OVER (

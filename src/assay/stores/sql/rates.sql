@@ -12,7 +12,7 @@ WITH counts AS (
            sum(r.tokens)::BIGINT AS tokens,
            count(*) FILTER (counted(v.outcome, v.lenient, 'lenient') = 'correct') AS n_correct_lenient,
            count(*) FILTER (v.outcome = 'correct') = 0 AND n_correct_lenient > 0 AS disputed
-    FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+    FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
     WHERE NOT r.guided AND r.step IS NULL AND r.policy NOT IN (SELECT policy FROM superseded)
     GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
 )

@@ -119,7 +119,7 @@ def find_tables(query: str) -> set[str]:
     """Return the tables that a query may read: those that its words name, or that the views and macros it names read.
 
     >>> sorted(find_tables("SELECT * FROM frontier"))
-    ['problems', 'rollouts', 'superseded', 'verdicts']
+    ['extensions', 'problems', 'rollouts', 'superseded', 'verdicts']
     """
     return find_names(query) & set(schemas())
 

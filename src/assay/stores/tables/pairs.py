@@ -1,24 +1,69 @@
-"""Preferences: of two continuations of one problem or prefix, which is better."""
+"""Preferences: of two continuations of one problem or begun answer, which is better.
 
-from assay.stores.schema import FLOAT, TEXT, column, table
+A row whose texts are null has those of the rollouts in `completions`; the view `pair_texts` joins them.
+"""
 
+import pyarrow as pa
+
+from assay.stores.schema import FLAG, FLOAT, TEXT, TURN, column, table
+
+SIDES = "rollouts.id or search_nodes.id or labels.id"
 SCHEMA = table(
-    column("pairing", TEXT, "hash of the rule, its settings and its evidence"),
+    column(
+        "synthesis_id",
+        TEXT,
+        "stages.key of the synthesis: one method, its settings and its evidence",
+        refers="stages.key",
+        was="pairing",
+    ),
+    column("method", TEXT, "the method of synthesis, such as tree_pairs"),
+    column("rule", TEXT, "the rule of the method that paired them, such as sibling or q_gap"),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column(
         "prefix_id",
         TEXT,
-        "search_nodes.id from which both go on; null = the problem itself",
+        "search_nodes.id from which both go on; null = the problem itself, or a begun answer of no tree",
         refers="search_nodes.id",
         optional=True,
     ),
-    column("chosen", TEXT, "rollouts.id or search_nodes.id of the better one", refers="rollouts.id or search_nodes.id"),
     column(
-        "rejected", TEXT, "rollouts.id or search_nodes.id of the worse one", refers="rollouts.id or search_nodes.id"
+        "messages",
+        pa.list_(TURN),
+        "the chat that is answered, as `[policy]` renders it; null = the problem's own, rendered the same way",
     ),
-    column("rule", TEXT, "the rule that paired them"),
+    column("prefix", TEXT, "the begun answer behind which both go on; null = none"),
+    column("chosen", TEXT, "rollouts.id, search_nodes.id or labels.id of the better one", refers=SIDES),
+    column("rejected", TEXT, "rollouts.id, search_nodes.id or labels.id of the worse one", refers=SIDES),
+    column("chosen_text", TEXT, "text of the better one; null = the text of that rollout"),
+    column("rejected_text", TEXT, "text of the worse one; null = the text of that rollout"),
     column("margin", FLOAT, "difference of their values, above 0 = chosen is better; null = the rule gives none"),
     column("soft_label", FLOAT, "probability that chosen is better, in [0, 1]; null = 1"),
-    made_by=("synthesis",),
-    restored=False,
+    column(
+        "label_id",
+        TEXT,
+        "labels.id of the gold answer that both were verified against; null = the method used none",
+        refers="labels.id",
+        optional=True,
+    ),
+    column("origin", TEXT, "who wrote the two: policy = one policy wrote both; mixed = they have different writers"),
+    column(
+        "confidence", FLOAT, "probability that chosen is right and rejected is not, in [0, 1], by the method's estimate"
+    ),
+    column(
+        "verified",
+        FLAG,
+        "the present verifier judged chosen right and rejected not right, or every completion behind them",
+    ),
+    column(
+        "policy",
+        TEXT,
+        "revision of the weights that wrote both; null = they have different writers",
+        refers="policies.policy",
+        optional=True,
+    ),
+    column("parents", pa.list_(TEXT), "ids of all that it was made from: attempts, gold answers, problems, tree nodes"),
+    column(
+        "side", TEXT, "side of the split on which its problem lies; train, since nothing is made from held-out ones"
+    ),
+    made_by=("synthesize",),
 )

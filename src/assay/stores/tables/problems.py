@@ -2,9 +2,8 @@
 
 import pyarrow as pa
 
-from assay.stores.schema import INT, TEXT, column, table
+from assay.stores.schema import INT, TEXT, TURN, column, table
 
-TURN = pa.struct([("role", TEXT), ("content", TEXT)])
 SCHEMA = table(
     column("messages", pa.list_(TURN), "chat turns; the id is the hash of messages and media"),
     column("media", pa.list_(TEXT), "SHA-256 of each attached file's bytes"),

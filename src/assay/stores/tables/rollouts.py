@@ -24,6 +24,14 @@ SCHEMA = table(
         refers="policies.policy",
         optional=True,
     ),
+    column(
+        "extends",
+        TEXT,
+        "the rollout under a shorter cap that this one continues; its text and tokens hold both. null = none",
+        refers="rollouts.id",
+        optional=True,
+    ),
+    column("tokens_before", INT, "of its tokens, those of the rollout that it continues; null = none"),
     made_by=("score",),
     redrawn=True,
 )

@@ -1,6 +1,10 @@
 """Difficulty of a problem for a policy, with its uncertainty."""
 
+import pyarrow as pa
+
 from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
+
+REWARDS = pa.list_(pa.struct([("reward", FLOAT), ("correct", FLAG), ("n", INT)]))
 
 SCHEMA = table(
     column("scoring_id", TEXT, "hash of scorer, settings, policy, sampler and verifier versions", was="scoring"),
@@ -24,5 +28,19 @@ SCHEMA = table(
     column(
         "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
     ),
+    column(
+        "corrected",
+        FLOAT,
+        "the pass rate corrected for its verifier's errors, posterior mean in [0, 1]; null without an audit",
+    ),
+    column("corrected_low", FLOAT, "lower end of its interval"),
+    column("corrected_high", FLOAT, "upper end"),
+    column("corrected_a", FLOAT, "first parameter of the Beta with its mean and variance"),
+    column("corrected_b", FLOAT, "second parameter"),
+    column("reward_mean", FLOAT, "mean reward of the graded attempts; null where rewards are 0 and 1 alone"),
+    column("reward_sd", FLOAT, "standard deviation of their rewards, over n"),
+    column("reward_low", FLOAT, "lower end of the mean reward's interval, which holds at any n; null out of bounds"),
+    column("reward_high", FLOAT, "upper end"),
+    column("rewards", REWARDS, "attempts by reward: the reward, whether it is correct, how many; ascending"),
     made_by=("score", "refresh"),
 )

@@ -14,6 +14,6 @@ SCHEMA = table(
         refers="policies.policy",
         optional=True,
     ),
-    made_by=("train",),
+    made_by=("train", "sft", "dpo"),
     was="train_log",
 )

@@ -18,6 +18,7 @@ SCHEMA = table(
     column("completeness_low", FLOAT, "lower end of its 95% interval"),
     column("completeness_high", FLOAT, "upper end"),
     column("mode", TEXT, "the reading that was audited: strict or lenient; null = strict"),
+    column("source", TEXT, "the source whose answers were marked; null = all sources"),
     made_by=("audit",),
     restored=False,
     forget="keep",

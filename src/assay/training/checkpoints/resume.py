@@ -80,9 +80,24 @@ def complete_states(states: Path) -> list[Path]:
     )
 
 
-def delete_states(states: Path) -> None:
-    """Delete the folder of states, if there is one."""
-    shutil.rmtree(states, ignore_errors=True)
+def delete_states(states: Path, *, keep_last: bool = False) -> None:
+    """Delete the folder of states, if there is one; `keep_last` leaves the newest state in it."""
+    if not keep_last:
+        shutil.rmtree(states, ignore_errors=True)
+        return
+    for folder in complete_states(states)[:-1]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def begin_at_state(states: Path, state: Path | None) -> None:
+    """Copy the last state of a shorter training to a run that has none of its own; None leaves the run at its start."""
+    if state is None or complete_states(states):
+        return
+    target = states / state.name
+    unfinished = target.with_name(f".{target.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(state, unfinished)
+    unfinished.rename(target)
 
 
 def _read(path: Path) -> ResumeState:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from assay.core.identity import content_id
 from assay.core.types import Finish, GradingCase, Label, Policy, Problem, Rollout, Verdict, rollout_id
 from assay.maths.rl.evaluation import mean_interval, pass_at
-from assay.training.trainer.rollout_recorder import NO_SEED, RolloutRecorder
+from assay.training.trainer.rollout_recorder import NO_SEED
+from assay.training.trainer.run_record import RunRecord
 from assay.training.trainer.stop_strings import has_stop_string, text_before_stop
 
 SampleCompletions = Callable[[Sequence[str], int], list[list[int]]]  # problem ids with repeats, step -> completion ids
@@ -31,7 +32,7 @@ class HeldOutSet:
     labels: Mapping[str, Label]
     samples: int = 4  # attempts per problem; more = narrower intervals, and pass@k for larger k
 
-    def evaluate(self, recorder: RolloutRecorder, step: int, sample: SampleCompletions) -> dict[str, float]:
+    def evaluate(self, recorder: RunRecord, step: int, sample: SampleCompletions) -> dict[str, float]:
         """Measure the policy after `step` updates, and hand every attempt and the measurements to the sink.
 
         Args:
@@ -87,7 +88,7 @@ def format_evaluation(step: int, metrics: Mapping[str, float]) -> str:
 
 
 def _rollout(
-    recorder: RolloutRecorder, policy: Policy, step: int, problem_id: str, sample: int, ids: Sequence[int]
+    recorder: RunRecord, policy: Policy, step: int, problem_id: str, sample: int, ids: Sequence[int]
 ) -> Rollout:
     text, stops = recorder.decode(ids), recorder.sampler.stop
     finish: Finish = "stop" if ids[-1] in recorder.end_tokens or has_stop_string(text, stops) else "length"

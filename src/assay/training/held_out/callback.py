@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from assay.core.identity import derive_seed
 from assay.training.held_out.attempts import HeldOutSet
-from assay.training.trainer.rollout_recorder import RolloutRecorder
+from assay.training.trainer.run_record import RunRecord
 
 ROWS = 128  # rollouts per call of generate
 
@@ -19,7 +19,7 @@ ROWS = 128  # rollouts per call of generate
 class HeldOutEvaluation(TrainerCallback):  # type: ignore[misc]
     """Evaluate before the first step, every `every` steps and after the last, outside of training's random stream."""
 
-    def __init__(self, recorder: RolloutRecorder, held_out: HeldOutSet, every: int) -> None:
+    def __init__(self, recorder: RunRecord, held_out: HeldOutSet, every: int) -> None:
         self.recorder, self.held_out, self.every = recorder, held_out, every
         self.trainer: Any = None  # set once it is built
         self.prompts: dict[str, list[int]] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.core.types import SamplingConfig
 from assay.training.checkpoints.ema import KEPT_STATES
+from assay.training.offline.settings import OfflineSettings
 from assay.training.trainer.loss import Objective
 from assay.training.trainer.settings import TrainingSettings
 from assay.training.trainer.trackers import PROJECT
@@ -79,7 +80,7 @@ def generation_arguments(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def learning_rate_arguments(settings: TrainingSettings) -> dict[str, Any]:
+def learning_rate_arguments(settings: TrainingSettings | OfflineSettings) -> dict[str, Any]:
     """Return the learning rate's schedule; TRL's own default falls linearly to 0."""
     if settings.learning_rate_end == 1:
         return {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": settings.warmup}

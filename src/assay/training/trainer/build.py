@@ -12,12 +12,14 @@ from assay.core.ports import Reporter
 from assay.core.types import Problem, SamplingConfig
 from assay.training.checkpoints.resume import ResumeState
 from assay.training.held_out.attempts import HeldOutSet
+from assay.training.offline.settings import OfflineSettings
 from assay.training.teacher.hook import TeacherHook
 from assay.training.teacher.teacher import Teacher
 from assay.training.trainer.arguments import trl_arguments
 from assay.training.trainer.checks import Chat
 from assay.training.trainer.loss import Objective
 from assay.training.trainer.rollout_recorder import RolloutRecorder
+from assay.training.trainer.run_record import RunRecord
 from assay.training.trainer.schedules import kl_weight
 from assay.training.trainer.settings import TrainingSettings
 
@@ -116,7 +118,7 @@ def build_trainer(
         train_dataset=Dataset.from_dict({"prompt": list(chats.values()), "problem_id": list(chats)}),
         processing_class=tokenizer,
         callbacks=[step_log],
-        peft_config=_lora_config(settings),
+        peft_config=lora_config(settings),
     )
     trainer.remove_callback(PrinterCallback)  # which prints every log on stdout once bars are off
     if recorder.processes > 1:
@@ -124,7 +126,7 @@ def build_trainer(
     return trainer
 
 
-def add_state_saver(trainer: Any, recorder: RolloutRecorder, stop: Callable[[], bool]) -> Any:
+def add_state_saver(trainer: Any, recorder: RunRecord, stop: Callable[[], bool]) -> Any:
     """Add and return the callback that completes resume states, and ends the run after a step once `stop` is True."""
     from assay.training.trainer.callbacks import StateSaver
 
@@ -158,20 +160,18 @@ def add_relift(
     saver.extra = lambda: {"relift": problems.waiting}
 
 
-def add_evaluation(
-    trainer: Any, recorder: RolloutRecorder, settings: TrainingSettings, held_out: HeldOutSet | None
-) -> None:
-    """Add evaluation on held-out problems where it is configured, in the first process."""
-    if held_out is None or not settings.eval_every or recorder.rank:
+def add_evaluation(trainer: Any, recorder: RunRecord, every: int, held_out: HeldOutSet | None) -> None:
+    """Add evaluation on held-out problems every so many steps where it is configured, in the first process."""
+    if held_out is None or not every or recorder.rank:
         return
     from assay.training.held_out.callback import HeldOutEvaluation
 
-    callback = HeldOutEvaluation(recorder, held_out, settings.eval_every)
+    callback = HeldOutEvaluation(recorder, held_out, every)
     callback.trainer = trainer
     trainer.add_callback(callback)
 
 
-def _lora_config(settings: TrainingSettings) -> Any:
+def lora_config(settings: TrainingSettings | OfflineSettings) -> Any:
     """Return PEFT's config of adapters on every linear layer, or None."""
     if not settings.lora_rank:
         return None

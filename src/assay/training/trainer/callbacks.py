@@ -13,10 +13,17 @@ import torch
 from transformers import TrainerCallback
 
 from assay.core.errors import TrainingError
+from assay.core.rewards import EXTRA_TERMS
 from assay.training.checkpoints.resume import ResumeState, mark_complete
-from assay.training.trainer.rollout_recorder import RolloutRecorder
+from assay.training.trainer.run_record import RunRecord
 
-AVERAGED = ("truncated", "teacher_seconds")  # measurements that are no counts: their mean over processes is logged
+REWARD_TERMS = tuple(f"reward_{name}" for name in EXTRA_TERMS)
+AVERAGED = (
+    "truncated",
+    "teacher_seconds",
+    "correct",
+    *REWARD_TERMS,
+)  # measurements that are no counts: their mean over processes is logged
 METRICS = {  # TRL's names -> ours
     "loss": "loss",
     "grad_norm": "grad_norm",
@@ -29,13 +36,20 @@ METRICS = {  # TRL's names -> ours
     "kl_weight": "kl_weight",
     "clip_ratio/low_mean": "clip_ratio_low",
     "clip_ratio/high_mean": "clip_ratio_high",
+    "mean_token_accuracy": "token_accuracy",
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "rewards/margins": "reward_margin",
+    "rewards/accuracies": "reward_accuracy",
+    "logps/chosen": "logp_chosen",
+    "logps/rejected": "logp_rejected",
 }
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]
     """Write one row to the sink and one line to the reporter per optimizer step."""
 
-    def __init__(self, recorder: RolloutRecorder, constants: Mapping[str, float]) -> None:
+    def __init__(self, recorder: RunRecord, constants: Mapping[str, float]) -> None:
         self.recorder, self.constants, self.started = recorder, constants, time.perf_counter()
         self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda metrics: [
             metrics
@@ -66,6 +80,8 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
             return
         self.recorder.log(metrics)
         self.recorder.reporter.say(format_step(state.global_step, state.max_steps, metrics))
+        if warning := self.recorder.check_rewards():
+            self.recorder.reporter.warn(f"step {state.global_step}: {warning}")
 
 
 class StateSaver(TrainerCallback):  # type: ignore[misc]
@@ -74,7 +90,7 @@ class StateSaver(TrainerCallback):  # type: ignore[misc]
     The attributes set after construction connect it to other processes and to what else a state must hold.
     """
 
-    def __init__(self, recorder: RolloutRecorder, stop: Callable[[], bool]) -> None:
+    def __init__(self, recorder: RunRecord, stop: Callable[[], bool]) -> None:
         self.recorder, self.stop = recorder, stop
         self.stopped = False
         self.wait: Callable[[], None] = lambda: None  # for the other processes
@@ -93,7 +109,13 @@ class StateSaver(TrainerCallback):  # type: ignore[misc]
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             self.save_extra(folder)
             mark_complete(
-                folder, ResumeState(state.global_step, self.recorder.tokens, self.recorder.reward_means, self.extra())
+                folder,
+                ResumeState(
+                    state.global_step,
+                    self.recorder.tokens,
+                    self.recorder.reward_means,
+                    {**self.recorder.saved, **self.extra()},
+                ),
             )
 
 
@@ -119,8 +141,12 @@ def check_weights(model: Any, when: str) -> None:
 def format_step(step: int, steps: int, metrics: Mapping[str, float]) -> str:
     """Return the reporter's line about one step."""
     signal = "; all rewards equal in every group, nothing to learn" if metrics.get("frac_reward_zero_std") == 1 else ""
+    loss = f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens"
+    if "rows" in metrics:  # stored ones
+        shown = {"reward_margin": "margin", "token_accuracy": "token accuracy"}
+        figures = "".join(f", {word} {metrics[name]:.3f}" for name, word in shown.items() if name in metrics)
+        return f"step {step} of {steps}: {loss} of {metrics['rows']:.0f} rows{figures}, {metrics['seconds']:.1f} s"
     return (
-        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}, "
-        f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens, "
+        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}, {loss}, "
         f"{metrics['truncated']:.0%} truncated, {metrics['seconds']:.1f} s{signal}"
     )

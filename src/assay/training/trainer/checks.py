@@ -87,15 +87,16 @@ def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
         )
 
 
-def check_reports(names: Sequence[str]) -> None:
-    """Check that every tracker to report to is installed.
+def check_reports(names: Sequence[str], *, key: str = "train.report_to") -> None:
+    """Check that every tracker to report to, which a key of the config names, is installed.
 
     Raises:
         ConfigError: names the package.
     """
     for name in names:
-        if importlib.util.find_spec(name) is None:
-            raise ConfigError(f"train.report_to names {name!r}, which is not installed: pip install {name}")
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:  # a folder of that name, such as wandb's own of its runs, is no package
+            raise ConfigError(f"{key} names {name!r}, which is not installed: pip install {name}")
 
 
 def check_window(

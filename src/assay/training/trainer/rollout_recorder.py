@@ -12,6 +12,7 @@ from typing import Any
 from assay.core.errors import TrainingError
 from assay.core.identity import content_id
 from assay.core.ports import Judge, Reporter, RolloutSink
+from assay.core.rewards import RewardTerms
 from assay.core.types import (
     Counts,
     Finish,
@@ -26,7 +27,9 @@ from assay.core.types import (
     Verdict,
     rollout_id,
 )
-from assay.training.trainer.groups import all_wrong, group_places
+from assay.maths.rl.reward_terms import term_values
+from assay.training.trainer.groups import all_wrong, correctness_advantage, group_places
+from assay.training.trainer.reward_watch import reward_warning
 from assay.training.trainer.sampler import CurriculumSampler, Slot
 from assay.training.trainer.stop_strings import has_stop_string, text_before_stop
 
@@ -88,11 +91,14 @@ class RolloutRecorder:
     processes: int = 1
     mode: Mode = "strict"  # the reading of a verdict that rewards use; stored verdicts hold both
     allow_truncated: bool = False  # continue although nearly all rollouts of the first step are truncated
+    terms: RewardTerms = field(default_factory=RewardTerms)  # of which a reward is the sum
+    divides: bool = True  # whether advantages are divided by their group's standard deviation
     tokenizer: Any = None  # of the policy; set once it is loaded
     end_tokens: frozenset[int] = frozenset()  # ids that end a completion; the trainer sets them
     attempt: int = 0  # how often the steps to come were sampled before
     tokens: int = 0  # generated in the whole run
     rewards: list[float] = field(default_factory=list)  # mean per step; NaN where nothing could be judged
+    correct: list[float] = field(default_factory=list)  # share of judged rollouts per step; NaN as in `rewards`
     metrics: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
     # The other fields are of the latest step.
     step: int = -1
@@ -191,7 +197,7 @@ class RolloutRecorder:
     def reward(
         self, *, completion_ids: Sequence[Sequence[int]], problem_id: Sequence[str], trainer_state: Any, **_: Any
     ) -> list[float | None]:
-        """Return one reward per rollout: its verdict's, or None where the verifier failed. TRL calls this.
+        """Return one reward per rollout: the sum of its terms, or None where the verifier failed. TRL calls this.
 
         TRL keeps a None out of its group's mean and std and gives it advantage 0, so a verifier's failure teaches
         nothing (its tokens still count in `dapo`'s divisor and its row in `grpo`'s, which shrinks the step a little).
@@ -232,6 +238,7 @@ class RolloutRecorder:
         """Prepare for another batch in the same step, whose measurements are added to those so far."""
         self.judged_step, self.earlier_metrics = -1, dict(self.metrics)
         self.rewards.pop()
+        self.correct.pop()
 
     def group_results(self) -> list[GroupResult]:
         """Return the result of each group of the latest batch; counts are of the student's own rollouts alone."""
@@ -244,8 +251,16 @@ class RolloutRecorder:
             for rollout, verdict in own_pairs:
                 counts = counts.plus(verdict.in_mode(self.mode).outcome) if rollout.group == first.group else counts
             size = sum(abs(self.rollouts[place].advantage or 0.0) for place in places) / len(places)
-            results[str(first.group)] = GroupResult(first.problem_id, counts, size)
+            results[str(first.group)] = GroupResult(first.problem_id, counts, size, self._correctness_advantage(places))
         return list(results.values())
+
+    def _correctness_advantage(self, places: Sequence[int]) -> float | None:
+        """Return the mean |advantage| of a group if rewards were 1 and 0; None where they are."""
+        verdicts = [self.verdicts_in_mode[place] for place in places]
+        judged = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
+        if not self.terms.key and all(verdict.reward == (verdict.outcome == "correct") for verdict in judged):
+            return None
+        return correctness_advantage([verdict.outcome == "correct" for verdict in judged], divides=self.divides)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Hand the latest step's measurements to the sink."""
@@ -265,6 +280,20 @@ class RolloutRecorder:
     def reward_means(self) -> tuple[float | None, ...]:
         """The mean reward per step so far; None where nothing could be judged, because JSON has no NaN."""
         return tuple(None if math.isnan(mean) else mean for mean in self.rewards)
+
+    @property
+    def correct_shares(self) -> list[float | None]:
+        """The share of correct rollouts per step so far, as `reward_means`."""
+        return [None if math.isnan(share) else share for share in self.correct]
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """What a resume state keeps besides counts and mean rewards."""
+        return {"correct": self.correct_shares}
+
+    def check_rewards(self) -> str:
+        """Return a warning where rewards rise and correctness does not, else ""."""
+        return reward_warning(self.rewards, self.correct)
 
     @property
     def finished_mask(self) -> list[bool]:
@@ -303,21 +332,33 @@ class RolloutRecorder:
                 f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} "
                 f"from verifier {verdict.verifier!r}"
             )
-        return verdict.reward
+        return self.terms.total(verdict.reward, self._terms_of(rollout))
+
+    def _terms_of(self, rollout: Rollout) -> dict[str, float]:
+        return term_values(self.terms, rollout.text, rollout.tokens, self.sampler.max_tokens)
 
     def _measure(self) -> None:
-        rewards = [verdict.reward for verdict in self.verdicts_in_mode if verdict.outcome != "verifier_error"]
+        judged = [
+            (verdict, self._terms_of(rollout))
+            for verdict, rollout in zip(self.verdicts_in_mode, self.rollouts, strict=True)
+            if verdict.outcome != "verifier_error"
+        ]
+        rewards = [self.terms.total(verdict.reward, values) for verdict, values in judged]
         own = [rollout for rollout in self.rollouts if not rollout.guided]
         own += [rollout for rollout, _ in self.replaced_pairs]
         tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens
-        self.rewards.append(sum(rewards) / len(rewards) if rewards else math.nan)
+        self.rewards.append(_mean(rewards))
+        self.correct.append(_mean([float(verdict.outcome == "correct") for verdict, _ in judged]))
         self.metrics = {
             "rollouts": float(len(self.rollouts)),
             "tokens": float(tokens),
             "truncated": sum(rollout.finish == "length" for rollout in own) / len(own),  # share in [0, 1]
             "verifier_errors": float(len(self.verdicts) - len(rewards)),  # count
+            "correct": self.correct[-1],  # share in [0, 1]
         }
+        for name in self.terms.extra:
+            self.metrics[f"reward_{name}"] = _mean([values[name] for _, values in judged])
         for name in ("rollouts", "tokens", "verifier_errors") if self.earlier_metrics else ():
             self.metrics[name] += self.earlier_metrics[name]
         self.earlier_metrics = {}
@@ -339,3 +380,7 @@ class RolloutRecorder:
                 f"{finding}; a cut answer is mostly graded as wrong: "
                 f"raise max_tokens above {limit}, or ask for shorter answers"
             )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

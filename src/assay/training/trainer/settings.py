@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from assay.core.rewards import RewardTerms
 from assay.training.teacher.settings import TeacherSettings
 
 # Settings that change nothing about what is learnt: a run that differs in these alone has the same id.
 NEUTRAL_SETTINGS = ("save_every", "eval_every", "report_to", "vllm_url")
+LATER_SETTINGS = ("reward", "weights")  # which older runs' ids do not hold: left out where they have their defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class TrainingSettings:
     mask_truncated: bool = False  # True: truncated rollouts are stored as evidence but not trained on
     allow_truncated: bool = False  # True: continue although nearly all rollouts of the first step are truncated
     guidance: TeacherSettings | None = None  # how a teacher helps; None = no teacher
+    reward: RewardTerms = field(default_factory=RewardTerms)  # of which a reward is the sum
+    weights: str = "ignore"  # or "loss", "sampling": what the selection's weights do
     relift: int = 0  # problems whose whole group failed per supervised pass; 0 = no such pass
     relift_learning_rate: float = 1e-6  # of that pass
     eval_every: int = 0  # steps between evaluations on held-out problems (and at start and end); 0 = none
@@ -57,4 +61,6 @@ class TrainingSettings:
     def decisive(self) -> dict[str, Any]:
         """The settings that the run's id hashes."""
         averaging = {"save_every"} if self.average else set[str]()  # it then decides which states are averaged
-        return {name: value for name, value in asdict(self).items() if name not in set(NEUTRAL_SETTINGS) - averaging}
+        left_out = set(NEUTRAL_SETTINGS) - averaging
+        left_out |= {name for name in LATER_SETTINGS if getattr(self, name) == getattr(TrainingSettings(), name)}
+        return {name: value for name, value in asdict(self).items() if name not in left_out}

@@ -3,7 +3,7 @@
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,11 +13,12 @@ from trl import GRPOTrainer
 from assay.core.errors import TrainingError
 from assay.training.teacher.hook import TeacherHook, generate_guided_rollouts, guided_mask
 from assay.training.trainer.batch_merge import merge_batches
+from assay.training.trainer.generation import generate_completions
 from assay.training.trainer.groups import group_places
 from assay.training.trainer.loss import Objective, TokenBatch, kl_divergence
 from assay.training.trainer.rollout_recorder import RolloutRecorder
 from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
-from assay.training.trainer.shared_prefix import cut_after_end, sample_completions, token_logps
+from assay.training.trainer.shared_prefix import token_logps
 from assay.training.trainer.stop_strings import cut_ids
 
 
@@ -48,6 +49,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         self.recorder, self.objective, self.kl_weight = recorder, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
         self.teacher_hook = teacher_hook
+        self.loss_weights: Mapping[str, float] = {}  # by problem id, of a selection; 1 where it says nothing
         rollout_func = None if teacher_hook is None else generate_guided_rollouts
         super().__init__(reward_funcs=recorder.reward, rollout_func=rollout_func, **options)
         recorder.end_tokens = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
@@ -58,27 +60,12 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **options: Any
     ) -> tuple[list[list[int]], Any]:
-        stops, decode = self.recorder.sampler.stop, self.recorder.decode
         if self.share_prompt and not self.use_vllm:
-            return [cut_ids(ids, stops, decode) for ids in self._sample(prompt_ids)], None
+            return generate_completions(self, self.recorder, prompt_ids), None
+        stops, decode = self.recorder.sampler.stop, self.recorder.decode
         completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **options)
         cut = [cut_ids(ids, stops, decode) for ids in completions]
         return cut, logprobs and [row[: len(ids)] for row, ids in zip(logprobs, cut, strict=True)]
-
-    def _sample(self, prompt_ids: list[list[int]]) -> list[list[int]]:
-        prompts = self._tokenizer.pad({"input_ids": prompt_ids}, padding_side="left", return_tensors="pt")
-        prompts = prompts.to(self.accelerator.device)
-        stops = list(self.recorder.sampler.stop)
-        stopping = {"stop_strings": stops, "tokenizer": self._tokenizer} if stops else {}
-        with self.accelerator.autocast():
-            rows = sample_completions(
-                self.accelerator.unwrap_model(self.model),
-                prompts.input_ids,
-                prompts.attention_mask,
-                self.generation_config,
-                **stopping,
-            )
-        return cut_after_end(rows, self.recorder.end_tokens)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         order = self.recorder.order
@@ -117,6 +104,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _score(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        output["advantages"] = output["advantages"] * self._selection_weights(output["advantages"])
         self.recorder.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
         if self.teacher_hook is not None:
             output["guided"] = guided_mask(self.recorder.guided_spans, output["completion_mask"])
@@ -142,8 +130,12 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         while its sign is kept.
         """
         assert order.curriculum is not None
-        weights = order.curriculum.weights([rollout.problem_id for rollout in self.recorder.rollouts])  # (B,)
-        return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
+        return _as_column(order.curriculum.weights([rollout.problem_id for rollout in self.recorder.rollouts]), like)
+
+    def _selection_weights(self, like: Tensor) -> Tensor:
+        """Return the selection's weight of each rollout's problem, as `_weights` does."""
+        weights = [self.loss_weights.get(rollout.problem_id, 1.0) for rollout in self.recorder.rollouts]  # (B,)
+        return _as_column(weights, like)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)
@@ -208,3 +200,8 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         low, high = ratio < 1 - self.epsilon_low, ratio > 1 + self.epsilon_high  # (B, T) each
         self._note("clip_ratio/low_mean", (low & (tokens.advantages < 0)).float(), tokens.mask)
         self._note("clip_ratio/high_mean", (high & (tokens.advantages > 0)).float(), tokens.mask)
+
+
+def _as_column(weights: Any, like: Tensor) -> Tensor:
+    """Return one weight per rollout, (B,), in a shape that multiplies advantages `like` these."""
+    return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))

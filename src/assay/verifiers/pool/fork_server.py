@@ -20,12 +20,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build_part
+from assay.core.parts import is_outside
 from assay.core.ports import Verifier
 from assay.verifiers.isolation.cpu_meter import CpuUsage, find_overrun, read_cpu_usage
 from assay.verifiers.isolation.worker_rights import worker_confinement
+from assay.verifiers.outside.plugins import load_verifier
 from assay.verifiers.pool.judging import HEADER, READY, mapped_bytes, serve_rows, warm_up_pages
-from assay.verifiers.pool.plugins import wrap_plugin
 from assay.verifiers.pool.replies import MAX_LINE_BYTES, encode_stop
 from assay.verifiers.pool.sympy_gate import restrict_sympy
 
@@ -72,7 +72,7 @@ def may_evaluate_text(verifier: str, part: Any) -> bool:
 
     It does where the verifier says so (hook `evaluates_text`), and for a verifier from outside unless it denies it.
     """
-    return bool(getattr(part, "evaluates_text", verifier.startswith("python:")))
+    return bool(getattr(part, "evaluates_text", is_outside(verifier)))
 
 
 def is_confined(verifier: str, part: Any) -> bool:
@@ -80,14 +80,14 @@ def is_confined(verifier: str, part: Any) -> bool:
 
     It does for every verifier of this package, except those that run programs, which have a jail of their own.
     """
-    return not verifier.startswith("python:") and not getattr(part, "dangerous", False)
+    return not is_outside(verifier) and not getattr(part, "dangerous", False)
 
 
 def _load_verifier(verifier: str, settings: Mapping[str, Any]) -> Verifier:
     try:
-        part = wrap_plugin(verifier, build_part("verifier", verifier, settings))
+        part = load_verifier(verifier, settings)
         getattr(part, "warm", lambda: None)()
-        if "sympy" in sys.modules and not verifier.startswith("python:"):
+        if "sympy" in sys.modules and not is_outside(verifier):
             restrict_sympy()
         return part
     except ConfigError:

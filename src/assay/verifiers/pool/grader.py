@@ -12,14 +12,14 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.parts import build_part
+from assay.core.parts import build_part, is_outside
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.golds import readings
 from assay.verifiers.answers.verdicts import expand_readings
 from assay.verifiers.isolation.inert_text import is_inert
+from assay.verifiers.outside.plugins import CallLimits, source_version
 from assay.verifiers.pool.batch import WorkerBatch
 from assay.verifiers.pool.fork_server import may_evaluate_text
-from assay.verifiers.pool.plugins import source_version
 from assay.verifiers.pool.replies import Judgement, JudgingStop
 from assay.verifiers.pool.stop_reasons import find_stop, settle_stops
 from assay.verifiers.pool.worker_process import Worker, collect_answers
@@ -46,6 +46,7 @@ class Grader:
         settings: The settings of verifiers by name; they are part of a verdict's version.
         env: Names of the caller's environment variables that workers see besides the common ones
             (`isolation.environment`); verifiers of this package that may evaluate text do not see them.
+        outside: How verifiers from outside are called, by name: their own time limits, environment and batches.
 
     Raises:
         ValueError: There is no worker, or no time.
@@ -60,6 +61,7 @@ class Grader:
         allow_code: bool = False,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         env: Sequence[str] = (),
+        outside: Mapping[str, CallLimits] | None = None,
     ) -> None:
         if limit_s <= 0 or workers < 1:
             raise ValueError(f"{workers} workers with {limit_s} s a case; both must be positive")
@@ -67,6 +69,7 @@ class Grader:
         self.allow_code = allow_code
         self.settings = settings or {}
         self.env = tuple(env)
+        self.outside = outside or {}
         self._workers: dict[str, list[Worker]] = {}  # by verifier
         self._parts: dict[str, Any] = {}
         self.tracebacks: dict[str, str] = {}  # the first of each verifier that raised
@@ -111,9 +114,7 @@ class Grader:
         Raises:
             ConfigError: There is no such verifier.
         """
-        part_version = (
-            source_version(verifier) if verifier.startswith("python:") else str(self._build_part(verifier).version)
-        )
+        part_version = source_version(verifier) if is_outside(verifier) else str(self._build_part(verifier).version)
         settings = self.settings.get(verifier)
         return f"{part_version}+{content_id(settings)[:8]}" if settings else part_version
 
@@ -169,10 +170,27 @@ class Grader:
         results: list[Any] = [None] * len(rows)
         for verifier in dict.fromkeys(verifiers):
             indices = [index for index, name in enumerate(verifiers) if name == verifier]
+            if method == "judge" and self._limits(verifier).batch_size > 1:
+                self._judge_batches(verifier, [rows[index] for index in indices])
             self._judge_with(verifier, method, indices, rows, results)
         while len(self._cache) > CACHE_SIZE:
             self._cache.popitem(last=False)
         return results
+
+    def _judge_batches(self, verifier: str, cases: Sequence[GradingCase]) -> None:
+        """Judge cases several per call, and cache the answers; those of a call that stops are judged one by one after."""
+        version, size = self.version(verifier), self._limits(verifier).batch_size
+        rows = {_cache_key("judge", version, case, lambda _: None): _strip_logprobs(case) for case in cases}
+        new_keys = [key for key in rows if key not in self._cache]
+        calls = {b"%d" % start: new_keys[start : start + size] for start in range(0, len(new_keys), size)}
+        answers: dict[bytes, Any] = {}
+        with self._open_batch(verifier, "judge_many", answers) as batch:
+            for call, keys in calls.items():
+                batch.add(call, tuple(rows[key] for key in keys))
+            batch.finish()
+        for call, keys in calls.items():
+            if isinstance(answers[call], list) and len(answers[call]) == len(keys):
+                self._cache.update(zip(keys, answers[call], strict=True))
 
     def _judge_with(
         self, verifier: str, method: str, indices: Sequence[int], rows: Sequence[Any], results: list[Any]
@@ -272,14 +290,16 @@ class Grader:
 
     def _local_part(self, verifier: str) -> Any:
         """Return the verifier, built in this process; None for one from outside, which is loaded in workers only."""
-        return None if verifier.startswith("python:") else self._build_part(verifier)
+        return None if is_outside(verifier) else self._build_part(verifier)
 
     def _start_worker(self, verifier: str) -> Worker:
-        part = self._local_part(verifier)
-        env_names = () if getattr(part, "evaluates_text", False) else self.env
-        return Worker(
-            verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}), env_names
-        )
+        part, limits = self._local_part(verifier), self._limits(verifier)
+        env_names = () if getattr(part, "evaluates_text", False) else (*self.env, *limits.env)
+        limit_s: Any = limits.timeout_s or getattr(part, "limit_s", self.limit_s)
+        return Worker(verifier, limit_s, self.memory, self.settings.get(verifier, {}), env_names)
+
+    def _limits(self, verifier: str) -> CallLimits:
+        return self.outside.get(verifier) or CallLimits()
 
     @contextlib.contextmanager
     def _open_batch(
@@ -318,6 +338,8 @@ def _own_process_test(part: Any) -> Callable[[Any], bool]:
     evaluated_text = getattr(part, "evaluated", lambda case: case.rollout.text)
 
     def needs_own_process(row: Any) -> bool:
+        if isinstance(row, tuple):  # the cases of one call
+            return any(needs_own_process(case) for case in row)
         label = row if isinstance(row, Label) else row.label
         return not is_inert(label.answer) or (row is not label and not is_inert(evaluated_text(row)))
 

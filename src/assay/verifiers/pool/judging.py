@@ -21,7 +21,7 @@ from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
 from assay.verifiers.answers.verdicts import Grade, settle_verdict
 from assay.verifiers.isolation.worker_rights import confine_worker
-from assay.verifiers.pool.replies import encode_judgement, encode_readable, encode_stop
+from assay.verifiers.pool.replies import encode_judgement, encode_judgements, encode_readable, encode_stop
 
 READY = b"ready\n"
 HEADER = struct.Struct("<16sQ")  # the row's token, with which its reply must begin; length of the request in bytes
@@ -59,14 +59,22 @@ def serve_rows(
             if body is None:
                 break
             method, row = pickle.loads(body)  # from the Grader, through a parent that only passes bytes on
-            _write_all(replies, token + answer_line(getattr(part, method), row))
+            _write_all(replies, token + answer_line(_find_method(part, method), row))
     os._exit(0)
+
+
+def _find_method(part: Verifier, method: str) -> Callable[[Any], Any]:
+    """Return a verifier's method; one that lacks `judge_many` judges the cases of a call one by one."""
+    default = (lambda cases: [part.judge(case) for case in cases]) if method == "judge_many" else None
+    return getattr(part, method, default)  # type: ignore[return-value]  # the others are of its Protocol
 
 
 def answer_line(judge: Callable[[Any], Any], row: Any) -> bytes:
     """Return the reply to one row, whatever judging it raises."""
     try:
         answer = judge(row)
+        if isinstance(row, tuple):
+            return encode_judgements(answer)
         return encode_readable(answer) if isinstance(row, Label) else encode_judgement(answer)
     except MemoryError:
         return encode_stop("memory", "memory limit")

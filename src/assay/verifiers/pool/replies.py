@@ -6,12 +6,14 @@ any other form is a `JudgingStop` of its row.
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 from assay.core.types import Outcome, Verdict
 from assay.verifiers.answers.verdicts import make_storable
 
 MAX_LINE_BYTES = 16_384  # a verdict's texts have 500 characters each, of at most 12 bytes
+SHORT_TEXT = 100  # characters of a text in the reply to a call of several cases
 MAX_TRACEBACK = 2_000  # characters
 OUTCOMES = get_args(Outcome)
 BUSY_MACHINE, IN_SANDBOX = "on a busy machine", "in the sandbox"  # follows a time limit: what caused it
@@ -51,6 +53,12 @@ def encode_judgement(verdict: Verdict) -> bytes:
     )
 
 
+def encode_judgements(verdicts: Sequence[Verdict]) -> bytes:
+    """Encode the verdicts of one call as one line, with short texts so that many fit."""
+    rows = [json.loads(encode_judgement(verdict))[1:] for verdict in verdicts]
+    return _encode(["many", *([*row[:2], row[2][:SHORT_TEXT], row[3][:SHORT_TEXT], row[4]] for row in rows)])
+
+
 def encode_readable(readable: bool) -> bytes:
     """Encode whether a gold answer can be read, as one line."""
     return _encode(["reads", bool(readable)])
@@ -62,23 +70,25 @@ def encode_stop(kind: str, reason: str, trace: str = "") -> bytes:
     return _encode(["stop", kind, make_storable(reason), *([ascii_trace] if ascii_trace else [])])
 
 
-def parse_reply(method: str, line: str) -> Judgement | JudgingStop | bool:
+def parse_reply(method: str, line: str) -> Judgement | JudgingStop | bool | list[Judgement]:
     """Parse a line from a process that is not trusted.
 
     Args:
-        method: What was asked: "judge" or "reads".
+        method: What was asked: "judge", "judge_many" or "reads".
         line: The line, whatever it holds.
 
     Returns:
-        The judgement, or whether a gold answer can be read; a `JudgingStop` where the line has another form.
+        The judgement, a list of them, or whether a gold answer can be read; a `JudgingStop` where the line has another form.
 
     >>> parse_reply("reads", '["reads", true]'), parse_reply("judge", '["judged", "correct", NaN, "", "", null]').kind
     (True, 'garbled')
     """
     try:
         fields: Any = json.loads(line)
-        if isinstance(fields, list) and fields[:1] == ["stop"] and method == "judge":
+        if isinstance(fields, list) and fields[:1] == ["stop"] and method != "reads":
             return _parse_stop(*fields[1:])
+        if method == "judge_many":
+            return _parse_judgements(fields)
         if isinstance(fields, list) and fields[:1] == [{"judge": "judged", "reads": "reads"}[method]]:
             return _parse_judgement(*fields[1:]) if method == "judge" else _parse_readable(*fields[1:])
         if isinstance(fields, list) and fields[:1] == ["stop"]:
@@ -103,6 +113,12 @@ def _parse_judgement(outcome: Any, reward: Any, extracted: Any, reason: Any, len
     ):
         raise ValueError("reward or text")
     return Judgement(outcome, float(reward), make_storable(extracted), make_storable(reason), lenient)
+
+
+def _parse_judgements(fields: Any) -> list[Judgement]:
+    if not isinstance(fields, list) or fields[:1] != ["many"]:
+        raise ValueError("judgements")
+    return [_parse_judgement(*row) for row in fields[1:]]
 
 
 def _parse_readable(readable: Any) -> bool:

@@ -107,7 +107,7 @@ class Worker:
                 )
             )
 
-    def receive(self, queue: deque[int]) -> Iterator[tuple[int, Judgement | JudgingStop | bool]]:
+    def receive(self, queue: deque[int]) -> Iterator[tuple[int, Judgement | JudgingStop | bool | list[Judgement]]]:
         """Yield what has arrived, as (row, answer); rows behind one that lost the process return to the queue.
 
         Raises:
@@ -174,7 +174,7 @@ class Worker:
 
 def collect_answers(
     workers: list[Worker], queue: deque[int], timeout_s: float | None = None
-) -> list[tuple[int, Judgement | JudgingStop | bool]]:
+) -> list[tuple[int, Judgement | JudgingStop | bool | list[Judgement]]]:
     """Collect what arrives from workers by their next deadline, or within a timeout; lost workers leave the list.
 
     Args:
@@ -188,7 +188,7 @@ def collect_answers(
     wait_s = min(worker.deadline for worker in workers) - time.monotonic()
     wait_s = max(0.0, wait_s if timeout_s is None else min(wait_s, timeout_s))
     ready = wait([worker.pipe for worker in workers], None if wait_s == NEVER else wait_s)
-    arrived: list[tuple[int, Judgement | JudgingStop | bool]] = []
+    arrived: list[tuple[int, Judgement | JudgingStop | bool | list[Judgement]]] = []
     for worker in list(workers):
         if worker.pipe in ready:
             arrived += worker.receive(queue)

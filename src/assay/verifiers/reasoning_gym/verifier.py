@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from assay.core.types import GradingCase, Label, Verdict
@@ -12,7 +13,7 @@ from assay.verifiers.reasoning_gym.scorers import LabelError, score_answer, warm
 
 @dataclass(frozen=True)
 class ReasoningGym:
-    """Judge by the scorer of the problem's generator: correct where it scores the final answer 1.
+    """Judge by the scorer of the problem's generator: correct where it scores the final answer at least `correct_at`.
 
     Its partial scores become the reward. The problem's metadata holds {"reasoning_gym": {"dataset": name, "entry":
     {question, answer, metadata}}}. The label's answer replaces the entry's, so that a corrected label re-grades. The
@@ -23,6 +24,8 @@ class ReasoningGym:
     (`scorers`). An exception in a scorer is a wrong answer, unless scoring the gold answer raises too. Source:
     reasoning-gym 0.1.25, `score_answer` of each dataset.
     """
+
+    correct_at: float = 1.0  # the least score of a correct answer, (0, 1]
 
     version: ClassVar[str] = "2"
     evaluates_text: ClassVar[bool] = (
@@ -35,7 +38,9 @@ class ReasoningGym:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case; takes as long as the generator's scorer."""
-        return settle_verdict(case, _grade, verifier="reasoning_gym", version=self.version)
+        return settle_verdict(
+            case, partial(_grade, correct_at=self.correct_at), verifier="reasoning_gym", version=self.version
+        )
 
     def glance(self, case: GradingCase) -> Verdict | None:
         """Return the verdict where there is no answer to score; None where the generator's scorer is needed."""
@@ -58,7 +63,7 @@ class ReasoningGym:
         return self.reads(label)
 
 
-def _grade(case: GradingCase) -> Grade:
+def _grade(case: GradingCase, correct_at: float = 1.0) -> Grade:
     answers = extract_answers(case)
     if not answers:
         return Grade(None, reason="no final answer")
@@ -68,11 +73,11 @@ def _grade(case: GradingCase) -> Grade:
         return Grade(None, answers[0].text, "the problem's metadata holds no reasoning_gym entry", failed=True)
     name, entry = str(metadata.get("dataset")), {**metadata["entry"], "answer": case.label.answer}
     entry = convert_lists(entry) if metadata.get("tuples") else entry
-    grades = [_apply_doubt(_score(name, answer.text, entry), answer.doubt) for answer in answers]
+    grades = [_apply_doubt(_score(name, answer.text, entry, correct_at), answer.doubt) for answer in answers]
     return max(grades, key=lambda grade: (bool(grade.right), bool(grade.lenient), grade.reward or 0.0))
 
 
-def _score(name: str, answer: str, entry: Any) -> Grade:
+def _score(name: str, answer: str, entry: Any, correct_at: float) -> Grade:
     try:
         reward = score_answer(name, answer, entry)
     except LabelError as error:
@@ -81,7 +86,7 @@ def _score(name: str, answer: str, entry: Any) -> Grade:
         raise
     except Exception as error:  # noqa: BLE001  # a scorer may raise anything
         return _grade_exception(name, answer, entry, f"reasoning_gym {name}: {type(error).__name__}: {error}")
-    return Grade(reward >= 1, answer, f"reasoning_gym {name}", reward=reward)
+    return Grade(reward >= correct_at, answer, f"reasoning_gym {name}", reward=reward)
 
 
 def _apply_doubt(grade: Grade, doubt: str) -> Grade:

@@ -1,0 +1,95 @@
+"""What an export writes besides its rows: kept fields as columns, the reward and its settings, files of rewards."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import ConfigError
+from assay.core.export_rows import ExportRow, Row
+from assay.core.parts import build_part, find_file, is_outside
+from assay.core.ports import AdaptiveCurriculum
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext, parse_json
+from assay.pipelines.data.pool import queries_of, scored_pool
+from assay.pipelines.stages.order import selected
+
+FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
+
+
+def add_columns(rows: Sequence[Row], sources: Sequence[ExportRow], columns: Sequence[str]) -> list[Row]:
+    """Return the rows with kept fields as columns; values of several types become JSON texts.
+
+    They go where a trainer passes them on: into `extra_info` or `info` where there is one, else beside the other columns.
+
+    Raises:
+        ConfigError: no row keeps a field of this name, or the export has a column of this name already.
+    """
+    kept = [parse_json(source.metadata) for source in sources]
+    added: list[Row] = [{} for _ in rows]
+    for name in columns:
+        values = [fields.get(name) for fields in kept]
+        if rows and all(value is None for value in values):
+            known = ", ".join(sorted({key for fields in kept for key in fields})) or "none"
+            raise ConfigError(f"export.columns names {name!r}, which no source keeps; kept fields: {known}")
+        one_type = len({type(value) for value in values if value is not None}) == 1 and not isinstance(values[0], dict)
+        for row, value in zip(added, values, strict=True):
+            row[name] = value if one_type or value is None else json.dumps(value, ensure_ascii=False)
+    return [_merge(row, extra) for row, extra in zip(rows, added, strict=True)]
+
+
+def _merge(row: Row, extra: Row) -> Row:
+    place = next((name for name in FREE_FORM if isinstance(row.get(name), dict)), None)
+    target = row[place] if place else row
+    if taken := sorted(set(target) & set(extra)):
+        raise ConfigError(f"export.columns names {taken[0]!r}, which the export has already")
+    return {**row, place: {**target, **extra}} if place else {**row, **extra}
+
+
+def write_reward_files(context: RunContext, part: Any, folder: Path, rows: Sequence[ExportRow]) -> None:
+    """Write an export's further files, the settings of its reward, and the files of rewards from outside."""
+    files: dict[str, str] = dict(getattr(part, "files", lambda name: {})(context.config.name))
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    for name in files:
+        if Path(name).name == "reward.py":
+            _write_settings(context, (folder / name).parent, {row.verifier: row.verifier_version for row in rows})
+
+
+def write_curriculum(context: RunContext, results: StageResults, part: Any, folder: Path) -> None:
+    """Write the state from which an online curriculum begins in the trainer, where curriculum and trainer have one.
+
+    Raises:
+        ConfigError: the curriculum needs vectors, which do not travel.
+    """
+    config, files = context.config.arrange, getattr(part, "sampler_files", {})
+    curriculum = build_part("curriculum", config.curriculum, config.settings)
+    if not files or not isinstance(curriculum, AdaptiveCurriculum):
+        return
+    if "vectors" in curriculum.needs:
+        raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which an export does not carry")
+    kept = selected(context, results.rows_of("select"))
+    pool, _ = scored_pool(context, results, curriculum.needs, kept, queries_of(curriculum))
+    content = {
+        "curriculum": config.curriculum,
+        "settings": config.settings,
+        "seed": config.seed,
+        "ids": list(pool.ids),
+        "columns": {name: values.tolist() for name, values in pool.columns.items()},
+        "cluster": None if pool.cluster is None else pool.cluster.tolist(),
+    }
+    (folder / "curriculum.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _write_settings(context: RunContext, folder: Path, versions: dict[str, str]) -> None:
+    settings = {"grade": context.config.grade.model_dump(mode="json"), "versions": versions}
+    (folder / "reward.json").write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for verifier in versions:
+        place = verifier.partition(":")[2].rpartition(":")[0]
+        if is_outside(verifier) and place.endswith(".py") and not Path(place).is_absolute():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(find_file(place), folder / place)

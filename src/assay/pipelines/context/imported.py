@@ -1,0 +1,66 @@
+"""Imported rollouts as the evidence of a config (`score.evidence`): whose they are, and which verdicts of them count."""
+
+from dataclasses import dataclass
+
+from assay.core.config import Config
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id
+from assay.core.types import ForeignSampling, Policy
+from assay.stores.lake import Lake
+
+DRAWN, IMPORTED = "drawn", "imported"
+FOREIGN = """
+SELECT r.policy, any_value(r.policy_name) AS name, r.sampler, count(*) AS n
+FROM rollouts r JOIN sampling_configs s ON s.id = r.sampler
+WHERE json_extract_string(s.settings, '$.tool') IS NOT NULL AND NOT r.guided
+GROUP BY r.policy, r.sampler ORDER BY n DESC, r.policy, r.sampler
+"""
+JUDGED = """
+SELECT DISTINCT v.verifier || '@' || v.version AS verifier FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
+WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY verifier
+"""
+CONTENT = "SELECT id FROM rollouts WHERE policy = ? AND sampler = ? ORDER BY id"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedEvidence:
+    """The imported attempts of one policy.
+
+    Attributes:
+        policy: whose they are.
+        sampling: under which id they are stored; how they were sampled is not known.
+        verifier: `name@version` of the verdicts that came with them; "" = they are judged by the labels' own verifiers.
+        content: hash of the attempts, so that scores are made anew after a further import.
+    """
+
+    policy: Policy
+    sampling: ForeignSampling
+    verifier: str
+    content: str
+
+
+def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
+    """Find the imported attempts that a config names; of several imports of one policy, the largest.
+
+    Raises:
+        ConfigError: no attempts of such a policy were imported; the message names those that were.
+    """
+    name = config.policy.model if config.score.evidence == IMPORTED else config.score.evidence
+    rows = lake.rows(FOREIGN)
+    own = [row for row in rows if name in (row["policy"], row["name"])]
+    if not own:
+        known = sorted({row["policy"] for row in rows})
+        raise ConfigError(
+            f"score.evidence = {config.score.evidence!r}: no attempts of a policy {name!r} were imported; "
+            + (suggest_names(name, known) if known else "`curate import rollouts FILE PLAN` imports some")
+        )
+    first = own[0]
+    key = [first["policy"], first["sampler"]]
+    verifiers = [row["verifier"] for row in lake.rows(JUDGED, key)]
+    ids = lake.query(CONTENT, key)["id"].to_pylist()
+    return ImportedEvidence(
+        Policy(first["name"], first["policy"]),
+        ForeignSampling(max_tokens=config.policy.max_tokens, key=first["sampler"]),
+        verifiers[0] if verifiers else "",
+        content_id("imported", ids),
+    )

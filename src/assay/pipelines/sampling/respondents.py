@@ -1,0 +1,67 @@
+"""Stored attempts of any policy of the lake, judged by the present labels and verifiers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.types import Counts, Label
+from assay.pipelines.context.run import RunContext
+
+RESPONDENT = """
+SELECT policy, sampler FROM attempts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
+GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
+"""
+COUNTS = """
+SELECT r.problem_id, counted(v.outcome, v.lenient, ?) AS outcome, count(DISTINCT r.id) AS n
+FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
+  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ?
+GROUP BY ALL ORDER BY r.problem_id, outcome
+"""
+
+
+def find_respondent(context: RunContext, policy: str) -> list[str]:
+    """Return a policy's revision, and the id of the sampling config under which it has the most attempts.
+
+    Args:
+        context: with the lake.
+        policy: name or revision.
+
+    Raises:
+        ConfigError: the lake has no attempt of it.
+    """
+    respondents = context.lake.rows(RESPONDENT, [policy, policy])
+    if not respondents:
+        known = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
+        names = {name for row in known for name in row.values()}
+        raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
+    return [respondents[0]["policy"], respondents[0]["sampler"]]
+
+
+def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) -> dict[str, Counts]:
+    """Count a policy's stored attempts under the sampling config with the most of them, training's left out.
+
+    Args:
+        context: with lake and judge.
+        labels: the present label of each problem.
+        policy: name or revision.
+
+    Returns:
+        {problem id: counts}, of problems with an attempt that was judged.
+
+    Raises:
+        ConfigError: the lake has no attempt of the policy.
+    """
+    counts: dict[str, Counts] = {}
+    parameters: list[Any] = [context.mode, *verdict_parameters(context, labels), *find_respondent(context, policy)]
+    for row in context.lake.rows(COUNTS, parameters):
+        if row["problem_id"] in labels:
+            known = counts.get(row["problem_id"], Counts())
+            counts[row["problem_id"]] = known.plus(row["outcome"], row["n"])
+    return counts
+
+
+def verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
+    """Return the ids of present labels, and their verifiers with their versions."""
+    versions = {context.verifier_version(label.verifier) for label in labels.values()}
+    return [sorted(label.id for label in labels.values()), sorted(versions)]

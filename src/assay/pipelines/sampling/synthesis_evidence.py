@@ -1,0 +1,153 @@
+"""What methods of synthesis read from a lake and ask of the policy (`core.ports.SynthesisEvidence`)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from typing import Any
+
+from assay.core.synthesis import AttemptedProblem, SearchedProblem, TrialSummary
+from assay.core.types import Counts, Label, Problem, SamplingConfig
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.graded import iterate_attempted, read_attempted, tally_attempts
+from assay.pipelines.data.problems import problems_by_id, side_ids, some_of_side, to_row
+from assay.pipelines.data.trees import iterate_searched
+from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.sampling.begun import complete_begun
+from assay.pipelines.sampling.queued import QueuedRollouts
+from assay.pipelines.sampling.respondents import find_respondent
+
+COUNTS = """
+SELECT problem_id, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id
+"""
+
+
+class LakeEvidence:
+    """The evidence of one lake: stored attempts of the plan's policy, or of the one that `[synthesize]` names.
+
+    Args:
+        context: the run.
+        inputs: the results of the stages up to `score`.
+    """
+
+    def __init__(self, context: RunContext, inputs: StageResults) -> None:
+        self.context, self.inputs = context, inputs
+        self.stopped, self.failed = "", 0  # the limit that was reached; samples that the engine failed to generate
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The problems of the train side, ascending."""
+        return side_ids(self.context, self.inputs, "train")
+
+    def sampler(self, changes: Mapping[str, Any] | None = None) -> SamplingConfig:
+        """Return the policy's sampling config with some fields changed."""
+        return replace(self.context.config.policy.sampler, **(changes or {}))
+
+    def respondent(self, changes: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """Return the policy revision and the sampler whose attempts are read.
+
+        Raises:
+            ConfigError: the lake knows no policy of the name in `synthesize.policy`.
+        """
+        if self.context.config.synthesize.policy:
+            policy, sampler = find_respondent(self.context, self.context.config.synthesize.policy)
+            return policy, sampler
+        return self.context.engine.policy.revision, self.sampler(changes).id
+
+    def counts(self) -> Mapping[str, Counts]:
+        """Return the outcomes that scoring counted."""
+        known = set(self.ids)
+        return {
+            row["problem_id"]: Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
+            for row in self.context.lake.iterate_rows(COUNTS, [self.inputs.rows_of("score")])
+            if row["problem_id"] in known
+        }
+
+    def attempted(self, *, texts: bool = False, changes: Mapping[str, Any] | None = None) -> Iterator[AttemptedProblem]:
+        """Yield every problem with its judged attempts."""
+        return iterate_attempted(self.context, self.inputs, self.ids, self.respondent(changes), texts=texts)
+
+    def searched(self) -> Iterator[SearchedProblem]:
+        """Yield every problem that has a stored search, with its tree."""
+        return iterate_searched(self.context, self.inputs, self.ids, self.respondent()[0])
+
+    def problems(self, ids: Sequence[str]) -> Mapping[str, Problem]:
+        """Return problems by id."""
+        return problems_by_id(self.context, ids)
+
+    def field(self, name: str, ids: Sequence[str]) -> Mapping[str, str | float]:
+        """Return a field that the sources kept, by problem id."""
+        query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+        rows = ((row["id"], json.loads(row["metadata"])) for row in self.context.lake.iterate_rows(query, [list(ids)]))
+        return {id_: kept[name] for id_, kept in rows if isinstance(kept.get(name), str | int | float)}
+
+    def trials(self, changes: Mapping[str, Any], *, distinct: bool) -> Mapping[str, tuple[int, int]]:
+        """Return stored right answers and stored attempts by problem id."""
+        return tally_attempts(self.context, self.inputs, self.ids, self.respondent(changes), distinct=distinct)
+
+    def draw_until(
+        self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
+    ) -> TrialSummary:
+        """Draw attempts until each problem has its right answers or `max_trials` attempts."""
+        stored = self.trials(changes, distinct=distinct)
+        lacking = {id_: stored.get(id_, (0, 0)) for id_ in wanted}
+        missing = [id_ for id_, (right, n) in lacking.items() if right < wanted[id_] and n < max_trials]
+        if not missing:
+            return TrialSummary(0, 1.0)
+        problems, labels = some_of_side(self.context, self.inputs, "train", missing)
+        attempts = QueuedRollouts(self.context, problems, labels, sampler=self.sampler(changes), keep_refused=True)
+        attempts.judge_stored(list(problems))
+        before = attempts.stored
+        queue = attempts.draw_queue(
+            {id_: wanted[id_] for id_ in problems},
+            cap=max_trials,
+            batch=batch,
+            seen=self._right_digests(labels, changes) if distinct else None,
+        )
+        self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
+        return TrialSummary(attempts.stored - before, queue.fullness, attempts.stopped)
+
+    def _right_digests(self, labels: Mapping[str, Label], changes: Mapping[str, Any]) -> dict[str, set[str]]:
+        """Return the digests of the stored right answers of these problems."""
+        return {
+            problem.problem_id: {attempt.digest for attempt in problem.attempts if attempt.correct}
+            for problem in read_attempted(self.context, labels, self.respondent(changes))
+        }
+
+    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts with their texts at each of other problems than those of the pool."""
+        problems = {problem.id: problem for problem, _ in asked}
+        labels = {
+            problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
+            for problem, label in asked
+        }
+        rows = {
+            "problems": [to_row(problem) for problem in problems.values()],
+            "labels": list(map(asdict, labels.values())),
+        }
+        self.context.append(rows)
+        attempts = StoredRollouts(self.context, problems, labels, keep_refused=True)
+        attempts.draw(dict.fromkeys(problems, n))
+        self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
+        respondent = attempts.policy.revision, attempts.sampler.id
+        found = {item.problem_id: item for item in read_attempted(self.context, labels, respondent, texts=True)}
+        return [found[problem.id]._replace(attempts=found[problem.id].attempts[:n]) for problem, _ in asked]
+
+    def complete(
+        self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
+    ) -> Sequence[Sequence[tuple[str, bool | None]]]:
+        """Return n continuations of each begun answer with whether the whole is right; stored ones come first."""
+        known, labels = some_of_side(self.context, self.inputs, "train", sorted({id_ for id_, _ in begun}))
+        found, stopped, failed = complete_begun(self.context, known, labels, begun, n, self.sampler(changes))
+        self.stopped, self.failed = self.stopped or stopped, self.failed + failed
+        return found
+
+    def say(self, text: str) -> None:
+        """Report a line."""
+        self.context.reporter.say(text)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether another run may find more evidence."""
+        return bool(self.stopped or self.failed)

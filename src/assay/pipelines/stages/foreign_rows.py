@@ -1,0 +1,86 @@
+"""Rows of tools that nest what an attempt is: traces of the verifiers library, and NeMo Gym's rollouts and profiles.
+
+They are recognised by their shape, whatever tool an import names.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+TRACE_KEYS = {"nodes", "task", "rewards"}
+
+
+def flatten_row(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the attempts of a row as flat rows: `prompt`, `completion`, `reward` and what else is known; others as they are.
+
+    An episode of the verifiers library holds several traces. A trace that ended in an error has no reward. NeMo Gym's
+    profile of a task has no completion; its `sample` is the task's row.
+    """
+    if isinstance(row.get("traces"), list):
+        for trace in row["traces"]:
+            yield from flatten_row(trace)
+    elif set(row) >= TRACE_KEYS:
+        yield _flatten_trace(row)
+    elif isinstance(row.get("responses_create_params"), Mapping) and isinstance(row.get("response"), Mapping):
+        yield _flatten_response(row)
+    elif isinstance(row.get("sample"), Mapping) and "responses_create_params" in row["sample"]:
+        yield {**row, **_describe_task(row["sample"])}
+    else:
+        yield dict(row)
+
+
+def _flatten_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
+    nodes = trace["nodes"] or []
+    turns = [node.get("message") or {} for node in nodes]
+    answered = next((n for n in reversed(range(len(turns))) if turns[n].get("role") == "assistant"), len(turns))
+    call: Mapping[str, Any] = next(
+        (call for call in reversed(trace.get("calls") or []) if call.get("node") == answered), {}
+    )
+    scored = [reward for reward in (trace.get("rewards") or {}).values() if reward]
+    data = (trace.get("task") or {}).get("data") or {}
+    record = data.get("record") if isinstance(data.get("record"), Mapping) else {}
+    return {
+        "assay_id": (record or {}).get("assay_id"),
+        "task_key": (trace.get("task") or {}).get("key"),
+        "prompt": [dict(turn) for turn in turns[:answered]],
+        "completion": turns[answered].get("content") if answered < len(turns) else None,
+        "reward": sum(r["score"] * r.get("weight", 1.0) for r in scored)
+        if scored and not trace.get("errors")
+        else None,
+        "finish": call.get("finish_reason"),
+        "tokens": (call.get("usage") or {}).get("completion_tokens"),
+        "policy": call.get("model"),
+    }
+
+
+def _flatten_response(row: Mapping[str, Any]) -> dict[str, Any]:
+    response = row["response"]
+    cut = (response.get("incomplete_details") or {}).get("reason") == "max_output_tokens"
+    return {
+        **row,
+        **_describe_task(row),
+        "completion": _response_text(response),
+        "finish": "length" if cut else "stop",
+        "tokens": (response.get("usage") or {}).get("output_tokens"),
+        "policy": response.get("model"),
+    }
+
+
+def _describe_task(row: Mapping[str, Any]) -> dict[str, Any]:
+    asked = row["responses_create_params"].get("input")
+    turns = [{"role": "user", "content": asked}] if isinstance(asked, str) else list(asked or [])
+    prompt = [
+        {"role": turn.get("role"), "content": _content(turn.get("content"))} for turn in turns if turn.get("role")
+    ]
+    record = row.get("record") if isinstance(row.get("record"), Mapping) else {}
+    return {"assay_id": (record or {}).get("assay_id"), "prompt": prompt}
+
+
+def _response_text(response: Mapping[str, Any]) -> str | None:
+    messages = [item for item in response.get("output") or [] if item.get("type") == "message"]
+    return "".join(_content(message.get("content")) for message in messages) if messages else None
+
+
+def _content(content: str | Sequence[Mapping[str, Any]] | None) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(str(part.get("text", "")) for part in content or [])

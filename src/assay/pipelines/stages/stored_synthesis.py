@@ -1,0 +1,60 @@
+"""Find the synthesis whose rows are trained on or exported, and choose which of them are learnt."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from assay.core.errors import ConfigError
+from assay.core.offline_config import OfflineConfig
+from assay.core.training_rows import PairRow, TargetRow
+from assay.pipelines.context.results import StageResult, StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.training_rows import Synthesis
+from assay.pipelines.stages.synthesize import Synthesize
+
+Row = TypeVar("Row", TargetRow, PairRow)
+
+
+def find_synthesis(context: RunContext, inputs: StageResults, table: str, method: str) -> Synthesis:
+    """Find the finished synthesis of a method that wrote rows into a table, for what the lake holds now.
+
+    Args:
+        context: the run.
+        inputs: with `score`; a result of `synthesize` among them is taken as it is.
+        table: targets, pairs or step_labels.
+        method: its name; "" = the only one of `synthesize.methods` that has such rows.
+
+    Raises:
+        ConfigError: none is named, it is not done, or it has no such rows; the message names the command.
+    """
+    given = inputs.get("synthesize")
+    done, lacking = ([given], []) if given else _finished(context, inputs, method)
+    having = [result for result in done if result.detail.get(table)]
+    what = table.replace("_", " ")
+    if len(having) > 1:
+        names = ", ".join(str(result.detail["method"]) for result in having)
+        raise ConfigError(f"{names} have {what}: name one of them as the method to learn from")
+    if not having and lacking:
+        command = f"curate synthesize PLAN {lacking[0]}"
+        raise ConfigError(f"{lacking[0]} is not done for what the lake holds now: `{command}` first")
+    if not having:
+        names = ", ".join(str(result.detail["method"]) for result in done)
+        raise ConfigError(f"{names} made no {what}; `curate sql` on {table} shows which methods did")
+    return Synthesis(table, str(having[0].detail["method"]), having[0].key.rows)
+
+
+def learnt(rows: Sequence[Row], config: OfflineConfig) -> list[Row]:
+    """Return the rows that are learnt: verified ones, unless the config wants all, and none below its confidence."""
+    return [row for row in rows if (row.verified or not config.verified) and row.confidence >= config.min_confidence]
+
+
+def _finished(context: RunContext, inputs: StageResults, method: str) -> tuple[list[StageResult], list[str]]:
+    """Return the results of the named methods that are done, and the names of those that are not."""
+    names = (method,) if method else context.config.synthesize.methods
+    if not names:
+        raise ConfigError(
+            "no method of synthesis is named: set sft.method, dpo.method or synthesize.methods, and "
+            "`curate synthesize PLAN` makes its rows"
+        )
+    results = {name: Synthesize(context, inputs, name).finished() for name in names}
+    done = [result for result in results.values() if result is not None]
+    return done, [name for name, result in results.items() if result is None]

@@ -1,0 +1,1 @@
+"""Guess from a data file's rows which settings of a source read them."""

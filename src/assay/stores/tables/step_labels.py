@@ -1,0 +1,43 @@
+"""Attempts cut into steps, each with the share of completions from behind it that were right."""
+
+import pyarrow as pa
+
+from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
+
+STEP = pa.struct([("text", TEXT), ("n", INT), ("n_correct", INT), ("value", FLOAT)])
+SCHEMA = table(
+    column(
+        "synthesis_id",
+        TEXT,
+        "stages.key of the synthesis: one method, its settings and its evidence",
+        refers="stages.key",
+    ),
+    column("method", TEXT, "the method of synthesis, such as step_pairs"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
+    column(
+        "rollout_id",
+        TEXT,
+        "rollouts.id of the attempt that was cut into steps; null = a path of a tree",
+        refers="rollouts.id",
+        optional=True,
+    ),
+    column(
+        "steps",
+        pa.list_(STEP),
+        "the steps in order, which together are the answer: text with its delimiter, completions from behind it, right ones "
+        "of them, and the share that was right in [0, 1] (null = none was completed from there)",
+    ),
+    column("correct", FLAG, "the present verifier judged the whole answer right; null = the answer has no verdict"),
+    column(
+        "policy",
+        TEXT,
+        "revision of the weights that wrote and completed it",
+        refers="policies.policy",
+        optional=True,
+    ),
+    column("parents", pa.list_(TEXT), "ids of all that it was made from: attempts, tree nodes"),
+    column(
+        "side", TEXT, "side of the split on which its problem lies; train, since nothing is made from held-out ones"
+    ),
+    made_by=("synthesize",),
+)

@@ -1,0 +1,92 @@
+"""Stages from Python: from one result to the next, with changes by keyword, and nothing paid for twice."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import assay
+from assay.core.config import Config
+from assay.core.errors import ConfigError
+from assay.curricula import HardToEasy
+from assay.selectors import Band, Uniform
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+SCRIPTED = {"engine": "scripted", "model": "scripted", "rule": "sum", "max_tokens": 16}
+TFIDF = {"encoder": "tfidf", "clusters": 2}
+
+
+def pool() -> Any:
+    rows = [{"question": f"What is {a} + 2?", "answer": str(a + 2), "level": a % 3} for a in range(12)]
+    return assay.problems(rows, metadata_fields=["level"], name="sums")
+
+
+@pytest.mark.usefixtures("here")
+def test_from_a_pool_to_a_curriculum_each_step_goes_on_from_the_last() -> None:
+    scores = assay.score(pool(), attempts=4, policy=SCRIPTED, lake="lake", held_out=2)
+    assert len(scores) == 10
+    assert (scores.config.lake, scores.config.split.held_out, scores.partial) == ("lake", 2, "")
+    assert {"prompt", "answer", "source", "level", "value", "low", "high"} <= set(scores.column_names)
+    chosen = assay.select(scores, Uniform(), budget=4, embed=TFIDF)
+    assert len(chosen) == 4
+    assert set(chosen.dropped["reason"].to_pylist()) == {"not_chosen"}
+    walked = assay.order(chosen, HardToEasy())
+    means = walked["value"].to_pylist()
+    assert means == sorted(means)
+    assert {row["problem_id"] for row in walked} == set(chosen["problem_id"].to_pylist())
+    with walked.open_lake() as lake:
+        paid = lake.rows("SELECT count(*) AS n FROM rollouts")[0]["n"]
+    assert paid == 40
+
+
+@pytest.mark.usefixtures("here")
+def test_a_second_call_pays_for_nothing_and_a_new_budget_only_selects() -> None:
+    scores = assay.score(pool(), attempts=4, policy=SCRIPTED, lake="lake")
+    again = assay.score(pool(), attempts=4, policy=SCRIPTED, lake="lake")
+    more = assay.select(again, "uniform", budget=3, embed=TFIDF)
+    assert scores.to_arrow().equals(again.to_arrow())
+    with more.open_lake() as lake:
+        assert lake.rows("SELECT count(*) AS n FROM rollouts")[0]["n"] == 48
+
+
+@pytest.mark.usefixtures("here")
+def test_another_selector_leaves_the_settings_of_the_last_one_behind() -> None:
+    scores = assay.score(pool(), attempts=2, policy=SCRIPTED, lake="lake")
+    banded = assay.select(scores, Band(low=0.1, high=0.9), budget=5, embed=TFIDF)
+    assert banded.config.select.settings == {"low": 0.1, "high": 0.9}
+    assert assay.select(banded, "uniform").config.select.settings == {}
+    assert assay.select(banded, high=0.8).config.select.settings == {"low": 0.1, "high": 0.8}
+
+
+@pytest.mark.usefixtures("here")
+def test_clean_gives_the_problems_that_stay_and_split_their_sides() -> None:
+    twice = assay.problems([{"question": "1 + 1?", "answer": "2"}, {"question": "1  +  1?", "answer": "2"}])
+    cleaned = assay.clean(twice, lake="lake", policy=SCRIPTED)
+    assert (len(cleaned), cleaned.dropped["reason"].to_pylist()) == (1, ["duplicate"])
+    sides = assay.split(pool(), held_out=3, lake="lake", policy=SCRIPTED)["side"].to_pylist()
+    assert (sides.count("train"), sides.count("held_out")) == (9, 3)
+    with pytest.raises(ConfigError, match=r"these clean rows lie in the lake 'lake', not in 'other'"):
+        assay.score(cleaned, lake="other")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_config_from_python_is_the_same_as_its_tables() -> None:
+    tables = {"source": [pool().source_table()], "policy": SCRIPTED, "score": {"n": 2}}
+    config = Config.from_python(**tables)
+    assert len(assay.score(config, lake="a")) == len(assay.score(tables, lake="b")) == 12
+    assert config.with_changes(score={"n": 3}).score.settings == {"n": 3}
+    assert config.with_changes(score={"scorer": "votes"}).score.settings == {}
+    with pytest.raises(ConfigError, match="has no setting 'm'"):
+        config.with_changes(score={"m": 3})
+
+
+def test_what_is_no_pool_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"float is no pool: assay\.problems"):
+        assay.score(1.5)
+    with pytest.raises(ConfigError, match="a selector is a name or a part"):
+        assay.select({}, Uniform)

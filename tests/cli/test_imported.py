@@ -1,0 +1,159 @@
+"""Recorded answers of another tool become a plan's pass rates, its selection and its export, without one token."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from assay.cli.apps import assay_app
+from assay.stores.lake import Lake
+
+pytestmark = pytest.mark.service
+Call = Callable[..., Any]
+PROBLEMS, N = 20, 8
+
+
+@pytest.fixture
+def call() -> Call:
+    """Runs a command in this process."""
+    return lambda *words: CliRunner().invoke(assay_app, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, scripted: Callable[..., Path]) -> Path:
+    """A plan whose policy is no model of this machine, which nothing could attempt with."""
+    path = scripted(tmp_path, problems=PROBLEMS, policy={"engine": "llamacpp", "model": "qwen-7b-cot"})
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("rule")))
+    return path
+
+
+def right(problem: int, sample: int) -> bool:
+    return sample < problem % (N + 1)
+
+
+def write(path: Path, *, rewards: bool = True) -> Path:
+    """Eight answers each, of which `problem % 9` are right."""
+    rows = [
+        {
+            "id": f"{n}/{k}",
+            "question": f"What is {n} + {n % 9}?",
+            "generation": f"The answer is {n + n % 9 + (not right(n, k))}",
+            **({"acc": float(right(n, k)), "style": 1} if rewards else {}),
+        }
+        for n in range(PROBLEMS)
+        for k in range(N)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+COLUMNS = ("--problem", "question", "--text", "generation")
+
+
+def rates(lake: Path) -> list[tuple[int, int]]:
+    with Lake(lake) as opened:
+        rows = opened.rows("SELECT n_correct, n_wrong FROM current_scores ORDER BY n_correct, n_wrong")
+    return [(row["n_correct"], row["n_wrong"]) for row in rows]
+
+
+WANTED = sorted((n % (N + 1), N - n % (N + 1)) for n in range(PROBLEMS))
+
+
+@pytest.mark.parametrize("rewards", [True, False], ids=["by their rewards", "by the labels' verifiers"])
+def test_a_pool_with_recorded_answers_is_scored_selected_and_exported_without_a_token(
+    plan: Path, call: Call, tmp_path: Path, rewards: bool
+) -> None:
+    rows = write(tmp_path / "theirs.jsonl", rewards=rewards)
+    reward = ("--reward", "acc", "--right", "acc == 1 and style > 0") if rewards else ()
+    ran = call("curate", "import", "rollouts", rows, plan, *COLUMNS, *reward)
+    assert ran.exit_code == 0, ran.output
+    assert f"{PROBLEMS * N} rows read, {PROBLEMS * N} added" in ran.output
+    assert "--set score.evidence=imported" in ran.output
+    imported = ("--set", "score.evidence=imported")
+    ran = call("curate", "run", plan, *imported, "--json")
+    assert ran.exit_code == 0, ran.output
+    summary = json.loads(ran.stdout)
+    assert (summary["spent"]["tokens"], summary["spent"]["samples"]) == (0, 0)
+    assert summary["policy"] == "qwen-7b-cot"
+    assert rates(plan.parent / "lake") == WANTED
+    exported = call("curate", "export", plan, *imported, "--to", "jsonl", "--out", tmp_path / "out")
+    assert exported.exit_code == 0, exported.output
+    written = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
+    assert len(written) == 6
+    assert all(row["correct"] + row["wrong"] == N for row in written)
+    for command in ("status", "compare", "passes", "clusters", "forecast"):
+        ran = call("curate", command, plan, *imported)
+        assert ran.exit_code == 0, (command, ran.output[-500:])
+    again = call("curate", "run", plan, *imported)
+    assert "nothing to do: every stage is in the lake" in again.output
+
+
+def test_a_further_import_is_counted_by_the_next_run_and_the_same_one_adds_nothing(
+    plan: Path, call: Call, tmp_path: Path
+) -> None:
+    rows = write(tmp_path / "theirs.jsonl")
+    assert call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc").exit_code == 0
+    assert call("curate", "run", plan, "--set", "score.evidence=imported").exit_code == 0
+    ran = call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
+    assert (ran.exit_code, "160 rows read, 0 added" in ran.output) == (0, True)
+    more = {"question": "What is 0 + 0?", "generation": "It is 0", "acc": 1}
+    (tmp_path / "more.jsonl").write_text(json.dumps(more) + "\n")
+    assert (
+        call("curate", "import", "rollouts", tmp_path / "more.jsonl", plan, *COLUMNS, "--reward", "acc").exit_code == 0
+    )
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--json")
+    assert not json.loads(ran.stdout)["stages"]["score"]["nothing_to_do"]
+    with Lake(plan.parent / "lake") as lake:
+        scored = json.loads(ran.stdout)["stages"]["score"]
+        assert scored["out"] == PROBLEMS
+        assert lake.rows("SELECT max(n_correct + n_wrong) AS n FROM scores") == [{"n": N + 1}]
+
+
+def test_a_policy_of_its_own_name_is_evidence_under_that_name(plan: Path, call: Call, tmp_path: Path) -> None:
+    rows = write(tmp_path / "theirs.jsonl")
+    ran = call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc", "--policy", "another-7b")
+    assert "--set score.evidence=another-7b" in ran.output
+    ran = call("curate", "run", plan, "--set", "score.evidence=another-7b", "--json")
+    assert (ran.exit_code, json.loads(ran.stdout)["policy"]) == (0, "another-7b")
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported")
+    assert ran.exit_code == 2
+    assert "no attempts of a policy 'qwen-7b-cot' were imported" in ran.output
+    assert "another-7b" in ran.output
+
+
+def test_a_file_in_which_nothing_matches_is_an_error_that_names_the_columns(
+    plan: Path, call: Call, tmp_path: Path
+) -> None:
+    rows = write(tmp_path / "theirs.jsonl")
+    ran = call("curate", "import", "rollouts", rows, plan, "--text", "style")
+    assert ran.exit_code == 1
+    assert f"none of {PROBLEMS * N} rows is an attempt" in ran.output
+    assert "the columns are id, question, generation, acc, style" in ran.output
+
+
+def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
+    plan: Path, call: Call, tmp_path: Path
+) -> None:
+    rows = write(tmp_path / "theirs.jsonl")
+    call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
+    text = (
+        plan.read_text()
+        .replace("[score]", '[score]\nscorer = "mcts"')
+        .replace("n = 4\n", "")
+        .replace('truncated = "wrong"\n', "")
+    )
+    plan.write_text(text)
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported")
+    assert ran.exit_code == 2, ran.output
+    assert "has recorded answers alone" in ran.output
+
+
+def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: Call, tmp_path: Path) -> None:
+    rows = write(tmp_path / "theirs.jsonl")
+    call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.design=adaptive")
+    assert ran.exit_code == 2
+    assert "design = 'fixed' counts all recorded attempts" in ran.output

@@ -1,0 +1,78 @@
+"""`curate synthesize` as a command: forecast, rows, nothing paid twice, and one line for what cannot be done."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from assay.cli.apps import curate_app
+
+PLAN = """
+lake = "{lake}"
+[[source]]
+part = "files"
+paths = "package:recordings/tiny_problems.jsonl"
+verifier = "numeric"
+[split]
+held_out = 300
+[policy]
+engine = "replay"
+path = "package:recordings/tiny.parquet"
+max_tokens = 8
+[score]
+n = 4
+[synthesize]
+methods = ["dart"]
+[synthesize.settings.dart]
+rule = "uniform"
+answers = 2
+max_trials = 16
+distinct = false
+"""
+Curate = Callable[..., Any]
+
+
+@pytest.fixture
+def curate(tmp_path: Path) -> Curate:
+    """Run a command on the plan."""
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.format(lake=tmp_path / "lake"))
+
+    def run(command: str, *words: str) -> Any:
+        return CliRunner().invoke(curate_app, [command, str(path), *words], env={"COLUMNS": "200"})
+
+    return run
+
+
+def test_a_forecast_then_rows_then_nothing_to_do(curate: Curate) -> None:
+    for stage in ("ingest", "clean", "split", "score"):
+        assert curate(stage).exit_code == 0
+    forecast = json.loads(curate("synthesize", "--dry-run", "--json").stdout)["dart"]
+    assert forecast["problems"] == 60
+    assert forecast["wanted"] == 120
+    assert sum("attempts to draw" in line for line in forecast["lines"]) >= 3
+    (made,) = json.loads(curate("synthesize", "--json").stdout)
+    assert made["targets"] == made["answers"] <= 120
+    assert forecast["attempts_expected"] / 3 < made["drawn"] < 3 * forecast["attempts_expected"]
+    assert not made["unverified"]
+    again = curate("synthesize", "dart")
+    assert "dart: nothing to do" in again.stderr + again.stdout
+
+
+def test_what_cannot_be_done_is_one_line(curate: Curate) -> None:
+    early = curate("synthesize")
+    assert early.exit_code != 0
+    assert "synthesize needs ingest, which is not done" in " ".join((early.stderr + early.stdout).split()) or (
+        "score needs ingest, which is not done" in " ".join((early.stderr + early.stdout).split())
+    )
+    for stage in ("ingest", "clean", "split", "score"):
+        curate(stage)
+    unknown = curate("synthesize", "drat")
+    assert "unknown method 'drat'; nearest: 'dart'" in unknown.stderr + unknown.stdout
+    unnamed = curate("synthesize", "--set", "synthesize.methods=[]")
+    assert "no method is named" in unnamed.stderr + unnamed.stdout
+    wrong = curate("synthesize", "--set", "synthesize.settings.dart.rule=hard")
+    assert "'uniform', 'prop2diff' or 'vanilla'" in " ".join((wrong.stderr + wrong.stdout).split())

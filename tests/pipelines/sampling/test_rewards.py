@@ -1,0 +1,177 @@
+"""Graded rewards from a verifier to a selection, and reward terms that are stored, changed and worked out again without a token."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.core.types import Counts, GradedAttempts
+from assay.pipelines.analysis.compare_selectors import compare
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.scores import current_scores
+from assay.pipelines.loop.refresh import EarlierScore, rescoring
+from assay.pipelines.runner.stages import run_regrade, run_stages
+from assay.scorers.pass_rate import PassRate
+
+Made = Callable[..., RunContext]
+LAB = '''
+def closeness(data_source, solution_str, ground_truth, extra_info):
+    """.9 for the right sum, and for another a part of it that belongs to the problem."""
+    gold = int(ground_truth)
+    return 0.9 if int(solution_str.split()[-1]) == gold else 0.9 * (gold % 5) / 5
+
+
+closeness.graded = True
+'''
+
+
+@pytest.fixture
+def graded(context: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """Opens a plan whose rewards are 0 to .9."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "lab_graded.py").write_text(LAB)
+    name = "python:lab_graded:closeness"
+    source = {"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": name}
+
+    def make(correct_at: float | None = 0.95, **changes: Any) -> RunContext:
+        settings = {} if correct_at is None else {name: {"correct_at": correct_at}}
+        grade = {"workers": 1, "settings": settings, **changes.pop("grade", {})}
+        return context(source=[source], clean={"filters": []}, grade=grade, **changes)
+
+    return make
+
+
+def scores(opened: RunContext) -> dict[str, dict[str, Any]]:
+    results = run_stages(opened, "score")
+    return {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
+
+
+def test_a_graded_verifier_without_a_threshold_is_refused(graded: Made) -> None:
+    with pytest.raises(ConfigError, match="correct_at"):
+        run_stages(graded(None), "score")
+
+
+def test_scores_carry_the_mean_reward_with_its_interval_and_histogram(graded: Made) -> None:
+    rows = scores(graded())
+    assert {row["n_correct"] for row in rows.values()} == {0}
+    assert len({row["value"] for row in rows.values()}) == 1  # by counts all problems are alike
+    assert len({row["reward_mean"] for row in rows.values()}) > 5
+    plain = [row for row in rows.values() if row["rewards"] is None]  # whose own rewards are all 0
+    assert 0 < len(plain) < 8
+    for row in (row for row in rows.values() if row["rewards"] is not None):
+        assert 0 <= row["reward_low"] <= row["reward_mean"] <= row["reward_high"] <= 1
+        assert sum(one["n"] for one in row["rewards"]) == 4
+        mean = sum(one["reward"] * one["n"] for one in row["rewards"]) / 4
+        assert row["reward_mean"] == pytest.approx(mean)
+
+
+def test_the_threshold_decides_what_is_correct_and_another_one_is_another_verdict(graded: Made) -> None:
+    low, high = graded(0.4), graded(0.95)
+    assert low.judge.version("python:lab_graded:closeness") != high.judge.version("python:lab_graded:closeness")
+    scores(high)
+    spent = high.meter.tokens
+    assert sum(row["n_correct"] for row in scores(low).values()) > 0
+    assert (spent > 0, low.meter.tokens) == (True, 0)
+
+
+def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None:
+    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    results = run_stages(opened, "select")
+    rows = {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
+    kept = {row["problem_id"] for row in opened.lake.rows(query, [results.rows_of("select")])}
+    spread = [rows[id_]["reward_sd"] or 0.0 for id_ in kept]
+    others = [row["reward_sd"] or 0.0 for id_, row in rows.items() if id_ not in kept]
+    assert len(kept) == 8
+    assert sum(spread) / len(spread) > 1.5 * sum(others) / len(others)
+
+
+@pytest.mark.parametrize("design", ["adaptive", "two_stage"])
+def test_attempts_are_allocated_by_graded_rewards(graded: Made, design: str) -> None:
+    score = {"design": design, "prior": "fitted", "first": 2, "most": 12, "at_once": 0.25, "gain": 0.0}
+    opened = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
+    rows = scores(opened)
+    numbers = {row["n_wrong"] for row in rows.values()}
+    assert len(numbers) > 1  # by counts alone all problems would be alike
+    again = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
+    assert scores(again).keys() == rows.keys()
+    assert again.meter.tokens == 0
+
+
+def test_rewards_of_0_and_1_leave_the_new_columns_empty(context: Made) -> None:
+    rows = scores(context())
+    assert {row[name] for row in rows.values() for name in ("reward_mean", "reward_sd", "reward_low", "rewards")} == {
+        None
+    }
+
+
+def test_terms_are_stored_and_a_changed_term_costs_no_token(context: Made) -> None:
+    terms = {"format": 0.5, "length": 0.25, "format_pattern": "answer"}
+    first = context(train={"reward": terms})
+    rows = scores(first)
+    stored = first.lake.rows(
+        "SELECT term, count(*) AS n, min(value) AS low, max(value) AS high FROM reward_terms GROUP BY 1"
+    )
+    assert {row["term"]: row["n"] for row in stored} == {"format": 32 * 4, "length": 32 * 4}
+    for row in rows.values():  # every text holds "answer", and is far below the cap of 16
+        share = row["n_correct"] / 4
+        assert row["reward_mean"] == pytest.approx(share + 0.5)
+    second = context(train={"reward": {**terms, "correctness": 2.0, "format_pattern": "boxed"}})
+    changed = scores(second)
+    assert second.meter.tokens == 0
+    means = {id_: row["reward_mean"] for id_, row in changed.items()}  # null where all rewards are 0
+    assert means == {id_: row["n_correct"] / 2 or None for id_, row in rows.items()}
+
+
+def test_regrade_works_out_the_terms_of_stored_rollouts(context: Made) -> None:
+    scores(context())
+    opened = context(train={"reward": {"language": 0.1}})
+    assert run_regrade(opened)["terms"] == 32 * 4
+    assert opened.lake.rows("SELECT DISTINCT term FROM reward_terms") == [{"term": "language"}]
+    assert run_regrade(opened)["terms"] == 0
+
+
+def test_a_problems_score_does_not_depend_on_the_rewards_of_others(graded: Made) -> None:
+    attempts = {"a": ((0.0, "wrong"), (1.0, "correct")), "b": ((0.4, "wrong"),)}
+
+    class Provider:
+        reward_bounds = (0.0, 1.0)
+
+        def draw(self, n_attempts: Any) -> dict[str, Counts]:
+            return {id_: Counts(sum(o == "correct" for _, o in attempts[id_]), 1) for id_ in n_attempts}
+
+        def attempt_rewards(self, n_attempts: Any) -> dict[str, GradedAttempts]:
+            return {id_: GradedAttempts("s", attempts[id_]) for id_ in n_attempts}
+
+    together = PassRate(n=2).score(["a", "b"], Provider())
+    assert together == [*PassRate(n=2).score(["a"], Provider()), *PassRate(n=2).score(["b"], Provider())]
+    assert (together[0].rewards, together[1].rewards) == (None, ((0.4, False, 1),))
+
+
+def test_a_graded_pool_is_scored_anew_for_a_checkpoint(graded: Made, context: Made) -> None:
+    for opened, stage in ((graded(), "score"), (context(lake=str(context().lake.root) + "2"), "refresh")):
+        results = run_stages(opened, "score")
+        before = EarlierScore(results.rows_of("score"), "", "")
+        assert rescoring(opened, results, before).name == stage
+
+
+def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: Made) -> None:
+    for opened, expected in ((graded(), 1), (graded(0.4), 0), (context(), 0)):
+        warnings: list[str] = []
+        opened.reporter.warn = warnings.append  # type: ignore[method-assign]
+        run_stages(opened, "score")
+        assert sum("correct_at" in text for text in warnings) == expected
+
+
+def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
+    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    run_stages(opened)
+    told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
+    assert told["plan"] > 1.2 * told["uniform"]
+    results = run_stages(opened, only=True)
+    kept = opened.lake.rows(
+        "SELECT problem_id FROM selections WHERE selection_id = ? AND kept", [results.rows_of("select")]
+    )
+    assert len(kept) == 8
