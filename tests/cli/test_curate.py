@@ -314,6 +314,17 @@ def test_regrade_judges_stored_attempts_under_a_new_setting_without_a_token(assa
     assert "nothing to regrade" in assay("curate", "regrade", config).stderr
 
 
+def test_audit_judges_attempts_against_other_gold_answers(assay: Run, config: Path) -> None:
+    assert assay("curate", "run", config).returncode == 0
+    ran = assay("curate", "audit", config, "--wrong-golds", "--sample", 5, "--json")
+    assert ran.returncode == 0, ran.stderr
+    (row,) = json.loads(ran.stdout)["wrong_golds"]
+    assert (row["right_accepted"], row["n_right"]) == (0, 5)
+    assert "wrong ones accepted" in assay("curate", "audit", config, "--wrong-golds", "--sample", 5).stdout
+    both = assay("curate", "audit", config, "--wrong-golds", "--sheet", "x.csv")
+    assert (both.returncode, "one of --sheet" in both.stderr) == (2, True)
+
+
 def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, config: Path) -> None:
     assay("curate", "run", config)
     sheet = config.parent / "sheet.csv"
