@@ -123,8 +123,9 @@ def main() -> None:
         | {"single": {k: cell["designs"][v] for k, v in singles.items()}}
         for cell in cells
     ]
-    written = {"hardware": hardware(), "singles": singles, "cells": cells}
-    place.write_text(json.dumps(written, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(cell) for cell in cells)
+    head = json.dumps({"hardware": hardware(), "singles": singles})
+    place.write_text(f'{head[:-1]}, "cells": [\n{lines}\n]}}\n')
     show(rows, singles)
     publish("scoring_pools", claims(rows, singles))
     print(f"{seeds} seeds, {time.monotonic() - began:.0f} s")

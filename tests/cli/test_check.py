@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from assay.cli.apps import curate_app
+from assay.cli.apps import curate_app, train_app
 
 Ran = Callable[..., Result]
 
@@ -62,3 +62,10 @@ def test_a_stage_that_leaves_nothing_is_no_success(config: Path, rows: str, sent
     ran = CliRunner().invoke(curate_app, ["ingest", str(config)])
     assert ran.exit_code == 4
     assert f"nothing to train on: {sentence}" in ran.stderr
+
+
+def test_training_on_an_empty_curriculum_is_nothing_to_train_on(config: Path) -> None:
+    nothing = ["run", str(config), "--set", "select.budget=0"]
+    assert CliRunner().invoke(curate_app, nothing).exit_code == 4
+    ran = CliRunner().invoke(train_app, nothing)
+    assert (ran.exit_code, "the curriculum is empty: nothing to train on" in ran.stderr) == (4, True)

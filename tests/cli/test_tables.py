@@ -100,3 +100,16 @@ def test_a_missing_number_is_a_dash_among_numbers_and_nothing_is_minus_zero() ->
 def test_wide_letters_take_two_columns_each() -> None:
     lines = printed("", ("prompt", "n"), [("算" * 40, 12)], width=40)
     assert lines[2].endswith("…   12")
+
+
+def test_the_backslash_of_a_formula_and_brackets_that_look_like_markup_stay() -> None:
+    lines = printed("", ("prompt [bold]", "n"), [(r"If \[\sqrt[3]{2}\] and [red]x[/red]", 1)])
+    assert lines[0].startswith("prompt [bold]")
+    assert r"If \[\sqrt[3]{2}\] and [red]x[/red]" in lines[2]
+
+
+def test_an_id_is_never_cut() -> None:
+    ids = tuple(f"{number:024x}" for number in range(6))
+    lines = printed("", tuple("abcdef"), [ids])
+    assert all(id_ in "\n".join(lines) for id_ in ids)
+    assert all(len(line) <= WIDTH for line in lines)

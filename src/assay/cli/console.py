@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.segment import Segment
+from rich.text import Text
 
 from assay.cli.tables import build_table
 from assay.core.display import escape_controls
@@ -27,11 +27,11 @@ class ConsoleReporter:
     def say(self, text: str) -> None:
         """Print one thing that happened; of several processes of one run only the first prints."""
         if os.environ.get("RANK", "0") == "0":
-            self.console.print(escape(text), soft_wrap=True)
+            self.console.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Print one thing that the user should know."""
-        self.console.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
+        self.console.print(Text.assemble(("warning:", "yellow"), f" {text}"), soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a small table."""

@@ -18,7 +18,15 @@ import typer
 from assay.cli.console import ConsoleReporter
 from assay.core.config import Config, read_config
 from assay.core.display import escape_controls
-from assay.core.errors import ConfigError, EngineError, EvidenceError, LakeError, Stopped, TrainingError
+from assay.core.errors import (
+    ConfigError,
+    EmptyResultError,
+    EngineError,
+    EvidenceError,
+    LakeError,
+    Stopped,
+    TrainingError,
+)
 
 DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
 
@@ -125,7 +133,7 @@ def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
         raise
     except ConfigError as error:
         reporter.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(USAGE) from error
+        raise typer.Exit(NOTHING if isinstance(error, EmptyResultError) else USAGE) from error
     except (LakeError, EngineError, EvidenceError, TrainingError) as error:
         reporter.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
@@ -201,5 +209,9 @@ def run_with_context(
         with run_context(config, reporter, command=command, upto=upto, stop=stop, on_open=may_be_cut) as context:
             code = body(context)
             context.outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
+            if config.track.report_to:
+                from assay.pipelines.analysis.tracking import track_run
+
+                track_run(context)
         if code:
             raise typer.Exit(code)

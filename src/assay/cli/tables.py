@@ -1,5 +1,6 @@
 """Tables of one line per row that fit a page of any width: no column is lost, and no number is cut."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +8,10 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+ID = re.compile(r"[0-9a-f]{24}")  # is never cut, since half an id finds nothing
 MIN_TEXT_WIDTH = 12  # characters that a text keeps
 MAX_FIGURES_WIDTH = 24  # a text up to this width without a letter counts as figures: [0.41, 0.94] or 50/32/14/0
 GAP, NARROW = 3, 2  # characters between two columns
@@ -67,9 +68,9 @@ class _Column:
 
     @property
     def figures(self) -> bool:
-        return self.numeric or (
-            self.body <= MAX_FIGURES_WIDTH and not any(letter.isalpha() for cell in self.cells for letter in cell)
-        )
+        if self.numeric or (self.cells and all(map(ID.fullmatch, self.cells))):
+            return True
+        return self.body <= MAX_FIGURES_WIDTH and not any(letter.isalpha() for cell in self.cells for letter in cell)
 
     def width(self, *, broken: bool) -> int:
         """Return the width of cells and head."""
@@ -139,7 +140,7 @@ def _draw_block(columns: tuple[_Column, ...], widths: list[int], gap: int) -> Ta
     for column, width in zip(columns, widths, strict=True):
         head = column.head if cell_len(column.head) <= width else column.head.replace(" ", "\n")
         grid.add_column(
-            escape(head),
+            Text(head),
             justify="right" if column.numeric else "left",
             no_wrap=True,
             overflow="ellipsis",
@@ -147,7 +148,7 @@ def _draw_block(columns: tuple[_Column, ...], widths: list[int], gap: int) -> Ta
             vertical="bottom",
         )
     for cells in zip(*(column.cells for column in columns), strict=True):
-        grid.add_row(*map(escape, cells))
+        grid.add_row(*map(Text, cells))  # no markup: escaping would lose the backslash of a formula's \\[
     return grid
 
 

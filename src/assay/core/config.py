@@ -17,6 +17,7 @@ from assay.core.identity import canonical_json
 from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import allow_imports, build_part, is_outside, list_parts, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
+from assay.core.track_config import TrackConfig
 from assay.core.types import SamplingConfig
 
 
@@ -336,6 +337,7 @@ class Config(_Strict):
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
     export: ExportConfig = ExportConfig()
+    track: TrackConfig = TrackConfig()
     _folder: str = PrivateAttr("")
 
     @property

@@ -12,6 +12,10 @@ class ConfigError(ValueError):
     """The config, or a flag, asks for something that does not exist or does not fit; nothing was written."""
 
 
+class EmptyResultError(ConfigError):
+    """A stage that trains found that the stages before it have left nothing to train on; nothing was written."""
+
+
 class LakeError(RuntimeError):
     """The lake cannot be opened, read or written as requested."""
 

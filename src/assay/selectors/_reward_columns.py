@@ -16,9 +16,8 @@ def read_posterior(pool: Pool) -> RewardPosterior | None:
     """
     if "rewards" not in pool.columns or not len(pool):
         return None
-    table = np.asarray(pool.column("rewards"), dtype=np.float64)
     a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
-    return RewardPosterior(a, b, table[:, :, 0], table[:, :, 1], table[:, :, 2] > 0)
+    return RewardPosterior.from_table(a, b, pool.column("rewards"))
 
 
 def mean_reward_beta(posterior: RewardPosterior) -> tuple[Floats, Floats]:

@@ -53,7 +53,7 @@ def test_a_step_is_refilled_until_it_is_full_and_never_beyond_its_bound() -> Non
 
     def attempt(ids: Any) -> list[GroupResult]:
         sizes.append(len(ids))
-        return [GroupResult(id_, Counts(), advantage=float(len(sizes) > 1)) for id_ in ids]
+        return [GroupResult(id_, Counts(correct=1, wrong=7), advantage=float(len(sizes) > 1)) for id_ in ids]
 
     assert len(step(Dynamic(refills=10).begin(pool, seed=0), 4, attempt)[0]) == 8
     assert sizes == [4, 4]

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from assay.core.errors import ConfigError
+from assay.core.types import Counts, GradedAttempts
+from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
+from assay.pipelines.loop.refresh import EarlierScore, rescoring
 from assay.pipelines.runner.stages import run_regrade, run_stages
+from assay.scorers.pass_rate import PassRate
 
 Made = Callable[..., RunContext]
 LAB = '''
@@ -54,7 +58,9 @@ def test_scores_carry_the_mean_reward_with_its_interval_and_histogram(graded: Ma
     assert {row["n_correct"] for row in rows.values()} == {0}
     assert len({row["value"] for row in rows.values()}) == 1  # by counts all problems are alike
     assert len({row["reward_mean"] for row in rows.values()}) > 5
-    for row in rows.values():
+    plain = [row for row in rows.values() if row["rewards"] is None]  # whose own rewards are all 0
+    assert 0 < len(plain) < 8
+    for row in (row for row in rows.values() if row["rewards"] is not None):
         assert 0 <= row["reward_low"] <= row["reward_mean"] <= row["reward_high"] <= 1
         assert sum(one["n"] for one in row["rewards"]) == 4
         mean = sum(one["reward"] * one["n"] for one in row["rewards"]) / 4
@@ -76,8 +82,8 @@ def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None
     rows = {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
     kept = {row["problem_id"] for row in opened.lake.rows(query, [results.rows_of("select")])}
-    spread = [rows[id_]["reward_sd"] for id_ in kept]
-    others = [row["reward_sd"] for id_, row in rows.items() if id_ not in kept]
+    spread = [rows[id_]["reward_sd"] or 0.0 for id_ in kept]
+    others = [row["reward_sd"] or 0.0 for id_, row in rows.items() if id_ not in kept]
     assert len(kept) == 8
     assert sum(spread) / len(spread) > 1.5 * sum(others) / len(others)
 
@@ -112,10 +118,11 @@ def test_terms_are_stored_and_a_changed_term_costs_no_token(context: Made) -> No
     for row in rows.values():  # every text holds "answer", and is far below the cap of 16
         share = row["n_correct"] / 4
         assert row["reward_mean"] == pytest.approx(share + 0.5)
-    second = context(train={"reward": {**terms, "format_pattern": "boxed"}})
+    second = context(train={"reward": {**terms, "correctness": 2.0, "format_pattern": "boxed"}})
     changed = scores(second)
     assert second.meter.tokens == 0
-    assert {row["reward_mean"] for row in changed.values()} == {row["reward_mean"] - 0.5 for row in rows.values()}
+    means = {id_: row["reward_mean"] for id_, row in changed.items()}  # null where all rewards are 0
+    assert means == {id_: row["n_correct"] / 2 or None for id_, row in rows.items()}
 
 
 def test_regrade_works_out_the_terms_of_stored_rollouts(context: Made) -> None:
@@ -126,9 +133,45 @@ def test_regrade_works_out_the_terms_of_stored_rollouts(context: Made) -> None:
     assert run_regrade(opened)["terms"] == 0
 
 
+def test_a_problems_score_does_not_depend_on_the_rewards_of_others(graded: Made) -> None:
+    attempts = {"a": ((0.0, "wrong"), (1.0, "correct")), "b": ((0.4, "wrong"),)}
+
+    class Provider:
+        reward_bounds = (0.0, 1.0)
+
+        def draw(self, n_attempts: Any) -> dict[str, Counts]:
+            return {id_: Counts(sum(o == "correct" for _, o in attempts[id_]), 1) for id_ in n_attempts}
+
+        def attempt_rewards(self, n_attempts: Any) -> dict[str, GradedAttempts]:
+            return {id_: GradedAttempts("s", attempts[id_]) for id_ in n_attempts}
+
+    together = PassRate(n=2).score(["a", "b"], Provider())
+    assert together == [*PassRate(n=2).score(["a"], Provider()), *PassRate(n=2).score(["b"], Provider())]
+    assert (together[0].rewards, together[1].rewards) == (None, ((0.4, False, 1),))
+
+
+def test_a_graded_pool_is_scored_anew_for_a_checkpoint(graded: Made, context: Made) -> None:
+    for opened, stage in ((graded(), "score"), (context(lake=str(context().lake.root) + "2"), "refresh")):
+        results = run_stages(opened, "score")
+        before = EarlierScore(results.rows_of("score"), "", "")
+        assert rescoring(opened, results, before).name == stage
+
+
 def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: Made) -> None:
     for opened, expected in ((graded(), 1), (graded(0.4), 0), (context(), 0)):
         warnings: list[str] = []
         opened.reporter.warn = warnings.append  # type: ignore[method-assign]
         run_stages(opened, "score")
         assert sum("correct_at" in text for text in warnings) == expected
+
+
+def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
+    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    run_stages(opened)
+    told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
+    assert told["plan"] > 1.2 * told["uniform"]
+    results = run_stages(opened, only=True)
+    kept = opened.lake.rows(
+        "SELECT problem_id FROM selections WHERE selection_id = ? AND kept", [results.rows_of("select")]
+    )
+    assert len(kept) == 8

@@ -41,6 +41,18 @@ class RewardPosterior:
     weights: Floats  # (n, V) Dirichlet parameters, >= 0
     correct: Flags  # (n, V) whether an attempt of this value is correct
 
+    @classmethod
+    def from_table(cls, a: ArrayLike, b: ArrayLike, table: ArrayLike) -> "RewardPosterior":
+        """The posterior from one array, (n, V, 3): of each value the reward, its weight, and 1 where it is correct."""
+        cells = np.asarray(table, dtype=np.float64)
+        first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+        return cls(first, second, cells[:, :, 0], cells[:, :, 1], cells[:, :, 2] > 0)
+
+    @property
+    def table(self) -> Floats:
+        """What `from_table` reads, (n, V, 3)."""
+        return np.stack([self.values, self.weights, self.correct.astype(np.float64)], axis=2)
+
     def __len__(self) -> int:
         return len(self.a)
 

@@ -17,12 +17,15 @@ from assay.core.errors import ConfigError
 from assay.core.types import Pool
 from assay.maths.geometry.coverage import coverage
 from assay.maths.rl.expected_improvement import run_signal
+from assay.maths.rl.reward_signal import RewardPosterior, reward_signal
 from assay.pipelines.analysis.summary import histogram
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.expected_improvement import build_selector
+from assay.pipelines.data.objective_signal import objective_signal
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
+from assay.pipelines.data.rewards import REWARD_COLUMNS
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages import stage_names
 from assay.pipelines.stages.select import select_from, set_aside_as_disputed
@@ -71,7 +74,7 @@ def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any
         )
     cost = mean_tokens(context, pool)
     rows = [
-        {"selection": name, **_measure_selection(pool, rows, cost, context.config.train.group_size), "dropped": why}
+        {"selection": name, **_measure_selection(context, pool, rows, cost), "dropped": why}
         for name, (rows, why) in choices.items()
     ]
     for row in rows:
@@ -150,7 +153,7 @@ def _read_pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) 
 
 def _restrict_pool(pool: Pool, needs: Sequence[str]) -> Pool:
     """Leave nothing in the pool but what one selector needs."""
-    columns = {name: values for name, values in pool.columns.items() if name in needs}
+    columns = {name: values for name, values in pool.columns.items() if name in (*needs, *REWARD_COLUMNS)}
     return Pool(
         pool.ids, columns, pool.vectors if "vectors" in needs else None, pool.cluster if "cluster" in needs else None
     )
@@ -164,22 +167,34 @@ def mean_tokens(context: RunContext, pool: Pool) -> NDArray[np.float64]:
     return np.array([tokens.get(id_, mean) for id_ in pool.ids])
 
 
-def _measure_selection(pool: Pool, rows: np.ndarray, cost: np.ndarray, group_size: int) -> dict[str, Any]:
+def _mean_signal(context: RunContext, pool: Pool, rows: np.ndarray, drift: float) -> float | None:
+    """Return the expected signal per problem of some rows, as the objective learns from it.
+
+    Returns:
+        None without rows, and for a drift where rewards are graded: it moves rates of correct attempts.
+    """
+    config, kind = context.config, objective_signal(context.config)
+    a, b, group_size = pool.column("beta_a")[rows], pool.column("beta_b")[rows], config.train.group_size
+    if not len(rows) or (drift and "rewards" in pool.columns):
+        return None
+    if "rewards" not in pool.columns:
+        return float(run_signal(a, b, group_size, drift=drift, kind=kind).mean())
+    posterior = RewardPosterior.from_table(a, b, pool.column("rewards")[rows])
+    return float(reward_signal(posterior, group_size, kind=kind, tau=config.grade.repeatability).mean())
+
+
+def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: np.ndarray) -> dict[str, Any]:
     assert pool.vectors is not None  # both are among MEASURED
     assert pool.cluster is not None
-    a, b = pool.column("beta_a")[rows], pool.column("beta_b")[rows]
     lost = pool.column("wrong")[rows] + pool.column("truncated")[rows]
     gap = coverage(pool.vectors, rows)
     return {
         "kept": len(rows),
-        "signal": {
-            f"{drift:g}": float(run_signal(a, b, group_size, drift=drift).mean()) if len(rows) else None
-            for drift in DRIFTS
-        },
+        "signal": {f"{drift:g}": _mean_signal(context, pool, rows, drift) for drift in DRIFTS},
         "clusters": len(np.unique(pool.cluster[rows])),
         "clusters_of": len(np.unique(pool.cluster)),
         "radius": None if math.isnan(gap.radius) else gap.radius,
         "distance": None if math.isnan(gap.mean) else gap.mean,
-        "tokens": round(float(cost[rows].sum()) * group_size),  # one group per kept problem
+        "tokens": round(float(cost[rows].sum()) * context.config.train.group_size),  # one group per kept problem
         "histogram": histogram([(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], lost, strict=True)]),
     }

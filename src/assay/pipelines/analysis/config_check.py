@@ -70,6 +70,7 @@ def check_parts(config: Config) -> None:
         parts.build_part("verifier", name, own)
     check_outside_verifiers(config)
     check_reports(config.train.report_to)
+    check_reports(config.track.report_to, key="track.report_to")
 
 
 def look_at_sources(context: RunContext) -> Iterator[SourceLook]:

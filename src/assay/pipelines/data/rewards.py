@@ -11,10 +11,12 @@ from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 
 HISTOGRAMS = """
-SELECT s.problem_id, s.beta_a, s.beta_b, s.rewards, s.reward_sd, p.source FROM current_scores s
+SELECT s.problem_id, s.beta_a, s.beta_b, s.rewards, s.reward_sd, s.n_correct, s.n_wrong, s.n_truncated, p.source
+FROM current_scores s
 JOIN (SELECT id, any_value(source) AS source FROM problems GROUP BY id) p ON p.id = s.problem_id
 WHERE s.scoring_id = ? ORDER BY s.problem_id
 """
+REWARD_COLUMNS = ("rewards", "reward_sd")  # beside what a part needs
 POSTERIOR = ("beta_a", "beta_b", "correct", "wrong")  # a part that needs one of these sees rewards too
 
 
@@ -43,13 +45,21 @@ def reward_columns(
     ).num_rows:
         return {}
     rows = [row for row in context.lake.rows(HISTOGRAMS, [scoring]) if row["beta_a"] is not None]
-    histograms = [tuple((one["reward"], one["correct"], one["n"]) for one in row["rewards"] or ()) for row in rows]
+    cut_is_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    histograms = [_histogram(row, cut_is_wrong) for row in rows]
     sources = [row["source"] for row in rows]
     posterior = reward_posterior(histograms, sources, *([row[name] for row in rows] for name in ("beta_a", "beta_b")))
     place = {row["problem_id"]: number for number, row in enumerate(rows)}
     known = np.array([place[id_] for id_ in ids if id_ in place], dtype=np.int64)
     if len(known) < len(ids):
         return {}
-    stacked = np.stack([posterior.values, posterior.weights, posterior.correct.astype(np.float64)], axis=2)
     deviations = np.array([np.nan if row["reward_sd"] is None else row["reward_sd"] for row in rows])
-    return {"rewards": stacked[known], "reward_sd": deviations[known]}
+    return {"rewards": posterior.table[known], "reward_sd": deviations[known]}
+
+
+def _histogram(row: dict[str, Any], cut_is_wrong: bool) -> tuple[tuple[float, bool, int], ...]:
+    """Return a problem's attempts by reward; where its score holds none they are 1 for correct and 0 for all else."""
+    if row["rewards"] is not None:
+        return tuple((one["reward"], one["correct"], one["n"]) for one in row["rewards"])
+    wrong = row["n_wrong"] + (row["n_truncated"] if cut_is_wrong else 0)
+    return tuple(one for one in ((0.0, False, wrong), (1.0, True, row["n_correct"])) if one[2])

@@ -113,7 +113,7 @@ def scorer(context: RunContext) -> Any:
         ConfigError: an unknown scorer or setting.
     """
     part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
-    if context.imported is not None and (design := getattr(part, "design", "fixed")) != "fixed":
+    if context.imported is not None and (design := settings(context).get("design", "fixed")) != "fixed":
         raise ConfigError(
             f"score.design = {design!r} decides what is drawn next, and score.evidence = "
             f"{context.config.score.evidence!r} draws nothing: design = 'fixed' counts all recorded attempts"

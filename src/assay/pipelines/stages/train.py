@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from assay.core.config import TrainConfig, teacher_settings
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, EmptyResultError
 from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
@@ -325,7 +325,7 @@ def _train(
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:
-        raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
+        raise EmptyResultError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
     _warn_of_weights(context, curriculum)
     context.lake.append(

@@ -59,13 +59,19 @@ class PoolRewards:
         return reward_posterior([self.histogram(id_) for id_ in ids], [self.sources[id_] for id_ in ids], a, b)
 
     def describe(self, scores: Sequence[Score], *, level: float) -> list[Score]:
-        """Return the scores with the mean reward, its standard deviation and interval, and the histogram."""
-        tried = [score for score in scores if self.rewards_by_id[score.problem_id]]
+        """Return the scores with the mean reward, its standard deviation and interval, and the histogram.
+
+        A problem whose own rewards are 1 for correct and 0 for all else has none of these, whatever the others have.
+        """
+        tried = [score for score in scores if self._is_graded(score.problem_id)]
         low, high = self._intervals([score.problem_id for score in tried], level)
         ends = {score.problem_id: pair for score, pair in zip(tried, zip(low, high, strict=True), strict=True)}
         return [
             self._describe(score, *ends[score.problem_id]) if score.problem_id in ends else score for score in scores
         ]
+
+    def _is_graded(self, id_: str) -> bool:
+        return any(reward != float(outcome == "correct") for reward, outcome in self.rewards_by_id[id_])
 
     def _describe(self, score: Score, low: float | None, high: float | None) -> Score:
         rewards = np.array([reward for reward, _ in self.rewards_by_id[score.problem_id]])

@@ -87,8 +87,8 @@ def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
         )
 
 
-def check_reports(names: Sequence[str]) -> None:
-    """Check that every tracker to report to is installed.
+def check_reports(names: Sequence[str], *, key: str = "train.report_to") -> None:
+    """Check that every tracker to report to, which a key of the config names, is installed.
 
     Raises:
         ConfigError: names the package.
@@ -96,7 +96,7 @@ def check_reports(names: Sequence[str]) -> None:
     for name in names:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:  # a folder of that name, such as wandb's own of its runs, is no package
-            raise ConfigError(f"train.report_to names {name!r}, which is not installed: pip install {name}")
+            raise ConfigError(f"{key} names {name!r}, which is not installed: pip install {name}")
 
 
 def check_window(
