@@ -387,7 +387,7 @@ class Config(_Strict):
         ).sampler
 
 
-def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
+def read_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """Read a TOML file, apply `key=value` overrides and check the result.
 
     Relative paths of sources start from its folder, which also is the last place where `python:` parts are looked for.
@@ -395,6 +395,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     Raises:
         ConfigError: a missing or broken file, an unknown key or part, a value of the wrong type.
     """
+    path = Path(path)
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

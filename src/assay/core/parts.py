@@ -13,7 +13,7 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -95,20 +95,16 @@ def load_part(kind: str, name: str) -> Any:
     return getattr(module, class_name(name))
 
 
-def lazy_classes(kind: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` of the package in which the parts of one kind lie.
+def find_class(kind: str, name: str) -> Any:
+    """Import the class of a part by the class's name, as `from assay.selectors import Frontier` does.
 
-    With them `from assay.selectors import Frontier` works, and only the part that is named is imported.
+    Raises:
+        AttributeError: no part of this kind has a class of this name.
     """
-    room = f"assay.{ROOMS[kind].replace('/', '.')}"
-
-    def find(name: str) -> Any:
-        part = next((part for part in list_parts(kind) if class_name(part) == name), "") if name[:1].isupper() else ""
-        if not part:
-            raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        return load_part(kind, part)
-
-    return find, lambda: [class_name(part) for part in list_parts(kind)]
+    part = next((part for part in list_parts(kind) if class_name(part) == name), "")
+    if not part:
+        raise AttributeError(f"no {kind} is called {name!r}; known: {', '.join(map(class_name, list_parts(kind)))}")
+    return load_part(kind, part)
 
 
 def class_name(name: str) -> str:

@@ -5,6 +5,13 @@ One file per order, found by its name (`curriculum = "bandit"`). To add one, wri
 `begin`, and its state is a subclass of `online.state.CurriculumState`.
 """
 
-from assay.core.parts import lazy_classes
+from typing import Any
 
-__getattr__, __dir__ = lazy_classes("curriculum")
+
+def __getattr__(name: str) -> Any:
+    """Import the part whose class has this name, when it is named."""
+    if not name[:1].isupper():  # a module, which Python looks for next
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from assay.core.parts import find_class
+
+    return find_class("curriculum", name)

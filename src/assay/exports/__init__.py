@@ -4,6 +4,13 @@ To add one: a file NAME.py with a frozen dataclass of that name, whose `rows` tu
 and whose `snippet` shows how that trainer reads the file. `hub` also writes a dataset card (`CardExport`).
 """
 
-from assay.core.parts import lazy_classes
+from typing import Any
 
-__getattr__, __dir__ = lazy_classes("export")
+
+def __getattr__(name: str) -> Any:
+    """Import the part whose class has this name, when it is named."""
+    if not name[:1].isupper():  # a module, which Python looks for next
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from assay.core.parts import find_class
+
+    return find_class("export", name)

@@ -4,6 +4,7 @@ import atexit
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
@@ -158,11 +159,24 @@ def flush() -> None:
 
 
 def _name_run() -> str:
-    """Return the run's name in the server's lists: the config's file and the time."""
+    """Return the run's name in the server's lists: the config's name, as artifacts have it, and the time."""
     from prefect import runtime
 
     start = runtime.flow_run.get_scheduled_start_time()
-    return f"{Path(runtime.flow_run.get_parameters()['config']).stem} {start:%Y-%m-%d %H:%M:%S}"
+    return f"{_config_name(Path(runtime.flow_run.get_parameters()['config']))} {start:%Y-%m-%d %H:%M:%S}"
+
+
+def _config_name(path: Path) -> str:
+    """Return a config's `name`, or its file's where it has none or cannot be read.
+
+    >>> _config_name(Path("nowhere/nightly.toml"))
+    'nightly'
+    """
+    try:
+        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
+    except (OSError, ValueError):
+        name = None
+    return name if isinstance(name, str) and name else path.stem
 
 
 def _engine_failed(_task: Any, _run: Any, state: Any) -> bool:

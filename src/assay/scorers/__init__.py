@@ -4,6 +4,13 @@ One scorer per file, found by its name (`scorer = "pass_rate"`). To add one, wri
 `score` (`core.ports.Scorer`; optional hooks in `core.hooks.ScorerHooks`), its test, and a row in `docs/methods.md`.
 """
 
-from assay.core.parts import lazy_classes
+from typing import Any
 
-__getattr__, __dir__ = lazy_classes("scorer")
+
+def __getattr__(name: str) -> Any:
+    """Import the part whose class has this name, when it is named."""
+    if not name[:1].isupper():  # a module, which Python looks for next
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from assay.core.parts import find_class
+
+    return find_class("scorer", name)

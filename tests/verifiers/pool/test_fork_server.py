@@ -14,7 +14,7 @@ def raises(error):
 
 
 def test_an_outside_part_that_raises_while_it_is_loaded_is_an_error_of_the_plan(monkeypatch):
-    monkeypatch.setattr(fork_server, "build_part", raises(ZeroDivisionError("at import")))
+    monkeypatch.setattr(fork_server, "load_verifier", raises(ZeroDivisionError("at import")))
     with pytest.raises(ConfigError, match="verifier 'python:lab:f': ZeroDivisionError: at import"):
         fork_server._load_verifier("python:lab:f", {})
 
@@ -22,7 +22,7 @@ def test_an_outside_part_that_raises_while_it_is_loaded_is_an_error_of_the_plan(
 def test_a_part_is_warmed_where_it_can_be(monkeypatch):
     warmed = []
     part = types.SimpleNamespace(judge=print, warm=lambda: warmed.append(1))
-    monkeypatch.setattr(fork_server, "build_part", lambda *_: part)
+    monkeypatch.setattr(fork_server, "load_verifier", lambda *_: part)
     monkeypatch.setattr(fork_server, "restrict_sympy", lambda: None)
     assert fork_server._load_verifier("math", {}) is part
     assert warmed == [1]

@@ -170,7 +170,7 @@ def deviation(rate: ArrayLike, group_size: int) -> Floats:
     Shapes: S -> S.  # [0, .5], 0 at p = 0 and 1, most at .5
 
     >>> deviation([0.0, 0.1, 0.5], 8).round(3).tolist()
-    [0.0, 0.208, 0.464]
+    [0.0, 0.209, 0.464]
     """
     p = np.asarray(rate, dtype=np.float64)[..., None]
     k = np.arange(group_size + 1)
@@ -182,8 +182,8 @@ def expected_deviation(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
 
     The count of correct attempts is beta-binomial. Shapes: a S, b S -> S.
 
-    >>> expected_deviation(1, 1, 2).round(6)  # one of three counts is mixed, and its sd is 1 / 2
-    array(0.166667)
+    >>> float(expected_deviation(1, 1, 2).round(6))  # one of three counts is mixed, and its sd is 1 / 2
+    0.166667
     """
     first, second = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
     k = np.arange(group_size + 1)

@@ -22,7 +22,7 @@ def soft_overlong(tokens: int, token_cap: int, buffer: float) -> float:
         return 0.0
     if tokens >= token_cap:
         return -1.0
-    return -max(0.0, (tokens - (token_cap - width)) / width) if width > 0 else 0.0
+    return min(0.0, (token_cap - width - tokens) / width) if width > 0 else 0.0
 
 
 def has_format(text: str, pattern: str) -> float:

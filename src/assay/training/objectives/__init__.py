@@ -4,6 +4,13 @@ To add one, write a frozen dataclass with `arguments`, `per_token` and `mean` (`
 a row in `docs/methods.md`.
 """
 
-from assay.core.parts import lazy_classes
+from typing import Any
 
-__getattr__, __dir__ = lazy_classes("objective")
+
+def __getattr__(name: str) -> Any:
+    """Import the part whose class has this name, when it is named."""
+    if not name[:1].isupper():  # a module, which Python looks for next
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from assay.core.parts import find_class
+
+    return find_class("objective", name)
