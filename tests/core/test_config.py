@@ -1,10 +1,12 @@
 """A plan is checked before anything runs: one line that names the key, what was found and the nearest valid names."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.core.config import Config, parse_config, read_config
+from assay.core.config_errors import apply_override
 from assay.core.errors import ConfigError
 
 SOURCE = {"part": "files", "paths": "x.jsonl"}
@@ -80,6 +82,16 @@ def test_set_overrides_one_key_and_a_bare_word_is_a_string(tmp_path: Path) -> No
     path.write_text('[[source]]\npart = "files"\npaths = "x.jsonl"\n[select]\nbudget = 9\n')
     made = read_config(path, ["select.budget=50", "name=night", "policy.temperature=0.5"])
     assert (made.select.budget, made.name, made.policy.temperature) == (50, "night", 0.5)
+
+
+def test_a_quoted_step_of_a_set_key_holds_dots_and_equals_signs() -> None:
+    for quote in "\"'":
+        tree: dict[str, Any] = {}
+        apply_override(tree, f"grade.settings.{quote}python:a.py:f=g{quote}.correct_at = 0.9")
+        assert tree == {"grade": {"settings": {"python:a.py:f=g": {"correct_at": 0.9}}}}
+    plain: dict[str, Any] = {}
+    apply_override(plain, 'policy.template="a=b.c"')
+    assert plain == {"policy": {"template": "a=b.c"}}
 
 
 @pytest.mark.parametrize("override", ["budget", "=3", "select..budget=3", "name.inner=3"])

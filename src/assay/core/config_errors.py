@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.parts import describe_error
 
+STEP = r"""\"[^"]+\"|'[^']+'|[^.="']+"""  # of a key: a quoted one may hold dots and "="
+KEY = re.compile(rf"((?:{STEP})(?:\.(?:{STEP}))*)=")
 SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
@@ -17,15 +19,17 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
 
     Args:
         tree: the config as TOML gives it; it is changed.
-        override: `table.key=value`, the value as TOML or as a bare word.
+        override: `table.key=value`, the value as TOML or as a bare word; a step that holds dots stands in quotes, as in
+            `grade.settings."python:rewards.py:near".correct_at=0.9`.
 
     Raises:
         ConfigError: it has another form, or a step of the key is no table.
     """
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
+    key = KEY.match(override)
+    steps = [step.strip().strip("\"'") for step in re.findall(STEP, key[1])] if key else []
+    if not key or not all(steps):
         raise ConfigError(f"--set {override!r} is not of the form key=value")
+    text = override[key.end() :]
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
