@@ -1,6 +1,7 @@
 """What the select stage joins, and what it says where a plan asks for more than there is."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -146,3 +147,10 @@ def test_selectors_run_in_a_plan(context: Made, settings: dict[str, Any]) -> Non
     run_stages(made)
     assert kept(made) == 6
     assert all(each.reused for each in run_stages(context(select={**settings, "budget": 6})))
+
+
+def test_a_pool_of_which_no_attempt_is_right_is_said(context: Made, heard: list[str]) -> None:
+    run_stages(context())
+    assert not any("judged attempts is right" in text for text in heard)
+    run_stages(context(policy={"template": "{prompt} 5000 + 5000"}))
+    assert any(re.search(r"none of [1-9]\d* judged attempts is right", text) for text in heard)

@@ -85,6 +85,7 @@ class Select(Stage):
             **({"disputed": tuple(sorted(disputed))} if disputed else {}),
         }
         _warn_of_budget(context, pool, len(unscored), len(selection.ids))
+        _warn_of_unsolved(context, self.scoring)
         rows = _rows(self.key.rows, selection, dropped)
         reasons = {reason: len(ids) for reason, ids in dropped.items() if ids}
         detail = {"dropped": reasons, "scoring": self.scoring}
@@ -161,6 +162,20 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
         context.reporter.warn(
             f"{config.selector!r} keeps {chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
             "the others say why"
+        )
+
+
+def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
+    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the problems."""
+    counted = (
+        "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, max(reward_sd) AS spread "
+        "FROM current_scores WHERE scoring_id = ?"
+    )
+    row = context.lake.rows(counted, [scoring])[0]
+    if row["wrong"] and not row["correct"] and not row["spread"]:
+        context.reporter.warn(
+            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at the "
+            "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
         )
 
 
