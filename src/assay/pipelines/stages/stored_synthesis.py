@@ -52,8 +52,8 @@ def _finished(context: RunContext, inputs: StageResults, method: str) -> tuple[l
     names = (method,) if method else context.config.synthesize.methods
     if not names:
         raise ConfigError(
-            "no method of synthesis is named: set sft.method, dpo.method or synthesize.methods, and "
-            "`curate synthesize PLAN` makes its rows"
+            "no method of synthesis is named: set sft.method, dpo.method or synthesize.methods, or `--method` of an "
+            "export; `curate synthesize PLAN METHOD` makes its rows"
         )
     results = {name: Synthesize(context, inputs, name).finished() for name in names}
     done = [result for result in results.values() if result is not None]
