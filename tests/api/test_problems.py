@@ -66,3 +66,8 @@ def test_what_is_no_pool_says_what_is() -> None:
         assay.problems(ROWS, anwser="answer")
     with pytest.raises(ConfigError, match="JSON has no form for"):
         assay.problems([{"question": "1?", "answer": object()}])
+
+
+def test_a_column_alone_is_no_table_of_rows() -> None:
+    with pytest.raises(ConfigError, match="Series is not a table of rows with named fields"):
+        assay.problems(pd.Series(["What is 1 + 2?"]))

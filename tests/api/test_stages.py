@@ -90,3 +90,13 @@ def test_what_is_no_pool_is_named() -> None:
         assay.score(1.5)
     with pytest.raises(ConfigError, match="a selector is a name or a part"):
         assay.select({}, Uniform)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pool_that_leaves_nothing_and_a_budget_beyond_it_are_python_warnings() -> None:
+    numbers = assay.problems([{"question": "What is 1 + 2?", "answer": 3}], name="numbers")
+    with pytest.warns(UserWarning, match=r"nothing to train on: .*answer_not_text 1"):
+        assert len(assay.score(numbers, policy=SCRIPTED, lake="lake")) == 0
+    scores = assay.score(pool(), attempts=2, policy=SCRIPTED, lake="lake", progress=False)
+    with pytest.warns(UserWarning, match=r"select\.budget = 99 is above the pool of 12"):
+        assay.select(scores, Uniform(), budget=99, embed=TFIDF, progress=False)

@@ -184,7 +184,10 @@ def _to_table(data: Any) -> pa.Table:
     if hasattr(data, "with_format") and hasattr(data, "column_names"):  # a datasets.Dataset
         return data.with_format("arrow")[:]
     if hasattr(data, "__arrow_c_stream__"):  # polars, DuckDB, pandas
-        return _without_index(pa.table(data))
+        try:
+            return _without_index(pa.table(data))
+        except pa.ArrowInvalid as error:  # such as a pandas Series, whose stream has no columns
+            raise ConfigError(f"{type(data).__name__} is not a table of rows with named fields: {error}") from error
     if hasattr(data, "to_dict") and hasattr(data, "columns"):  # pandas before 2.2
         return pa.Table.from_pandas(data, preserve_index=False)
     raise ConfigError(

@@ -25,12 +25,16 @@ class NullReporter:
     def advance(self, amount: int = 1, *, note: str = "") -> None: ...
 
 
-class ProgressReporter(NullReporter):
-    """A reporter with a progress bar per stage, as a widget in notebooks and as text elsewhere."""
+class WarningReporter(NullReporter):
+    """A reporter that says nothing but its warnings, which are Python's."""
 
     def warn(self, text: str) -> None:
         """Show a Python warning."""
         warnings.warn(text, stacklevel=2)
+
+
+class ProgressReporter(WarningReporter):
+    """A reporter with a progress bar per stage, as a widget in notebooks and as text elsewhere."""
 
     @contextmanager
     def track(self, title: str, total: int) -> Iterator["NullReporter"]:
@@ -50,11 +54,11 @@ class _Bar(NullReporter):
 
 
 def choose_reporter(progress: bool | None) -> NullReporter:
-    """Return a reporter for Python code.
+    """Return a reporter for Python code; warnings are shown with and without bars.
 
     Args:
         progress: True = bars, False = none; None = bars in a notebook or a terminal.
     """
     if progress is None:
         progress = "ipykernel" in sys.modules or "marimo" in sys.modules or sys.stderr.isatty()
-    return ProgressReporter() if progress else NullReporter()
+    return ProgressReporter() if progress else WarningReporter()

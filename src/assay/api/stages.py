@@ -21,6 +21,7 @@ from assay.api.reporting import choose_reporter
 from assay.api.results import KINDS, Clusters, Curriculum, Pool, Scores, Selection, StageRows, Training
 from assay.core.config import Config, parse_config, read_config
 from assay.core.errors import ConfigError
+from assay.pipelines.analysis.empty_result import explain_empty
 from assay.pipelines.analysis.stage_rows import read_stage_rows
 from assay.pipelines.context.results import StageResult
 from assay.pipelines.runner import stages
@@ -292,6 +293,8 @@ def _run(name: str, pool: Input, changes: dict[str, Any], lake: str | Path | Non
         for result in context.partial:
             partial = _explain_partial(result, context.limit_reached())
             warnings.warn(partial, stacklevel=3)
+        if name != "train" and (empty := explain_empty(context, results)):
+            warnings.warn(empty, stacklevel=3)
         rows = read_stage_rows(context.lake, results, name)
         return KINDS.get(name, StageRows)(name, config, partial, context.run, rows, results)
 
