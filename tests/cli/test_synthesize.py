@@ -76,3 +76,15 @@ def test_what_cannot_be_done_is_one_line(curate: Curate) -> None:
     assert "no method is named" in unnamed.stderr + unnamed.stdout
     wrong = curate("synthesize", "--set", "synthesize.settings.dart.rule=hard")
     assert "'uniform', 'prop2diff' or 'vanilla'" in " ".join((wrong.stderr + wrong.stdout).split())
+
+
+def test_many_times_what_scoring_drew_is_refused_unless_a_limit_or_a_setting_allows_it(curate: Curate) -> None:
+    for stage in ("ingest", "clean", "split", "score"):
+        assert curate(stage).exit_code == 0
+    hungry = ("--set", "synthesize.settings.dart.answers=400", "--set", "synthesize.settings.dart.max_trials=500")
+    refused = curate("synthesize", *hungry)
+    assert refused.exit_code == 2
+    assert "attempts where 240 are stored" in refused.stderr
+    assert "limit.tokens" in refused.stderr
+    assert curate("synthesize", *hungry, "--set", "limit.tokens=40").exit_code == 3
+    assert curate("synthesize", *hungry, "--dry-run").exit_code == 0

@@ -153,6 +153,8 @@ class SynthesizeConfig(_Strict):
     methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
     settings: dict[str, dict[str, Any]] = {}
     policy: str = ""  # name or revision whose stored attempts are read; "" = the plan's policy
+    # a method that expects to draw more than so many times the stored attempts is refused, unless [limit] is set
+    max_growth: float = Field(default=10.0, gt=0)
 
 
 class EmbedConfig(_Strict):

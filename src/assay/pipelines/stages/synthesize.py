@@ -88,12 +88,29 @@ class Synthesize(Stage):
             ConfigError: the lake holds nothing that the method reads; the message names the command that makes it.
         """
         require_evidence(self.context, self.evidence, self.method, self.part)
-        for line in self.forecast().lines:
+        forecast = self.forecast()
+        for line in forecast.lines:
             self.context.reporter.say(f"{self.method} expects: {line}")
         if not self.part.draws:
             return self._make()
+        self._check_growth(float(forecast.counts.get("attempts_expected", 0)))
         with exclusive_sampling(self.context, self.evidence.ids):
             return self.finished() or self._make()
+
+    def _check_growth(self, expected: float) -> None:
+        """Refuse to draw many times what scoring drew, which nobody may have expected; a limit is consent.
+
+        Raises:
+            ConfigError: more is expected than `synthesize.max_growth` allows.
+        """
+        config, limit = self.context.config.synthesize, self.context.config.limit
+        stored = sum(counts.total for counts in self.evidence.counts().values())
+        if limit.tokens is None and limit.hours is None and expected > config.max_growth * stored:
+            raise ConfigError(
+                f"{self.method} expects to draw {expected:,.0f} attempts where {stored:,} are stored; settings of the method "
+                f"(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = {config.max_growth:g} "
+                "may be raised"
+            )
 
     def _make(self) -> StageResult:
         began, counts, summary = time.monotonic(), Counter[str](), SynthesisSummary({})
