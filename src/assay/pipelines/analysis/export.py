@@ -215,9 +215,9 @@ def _benchmarks(context: RunContext) -> list[str]:
 def _spent(context: RunContext) -> dict[str, int]:
     """Return the policy's stored attempts under its sampling settings, and their tokens."""
     return context.lake.rows(
-        "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts "
+        "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM attempts "
         "WHERE policy = ? AND sampler = ? AND step IS NULL",
-        [context.policy.revision, context.config.policy.sampler.id],
+        [context.policy.revision, context.sampler.id],
     )[0]
 
 
