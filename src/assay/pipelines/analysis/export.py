@@ -12,7 +12,7 @@ from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
 from assay.core.parts import build_part
 from assay.core.types import Label, Problem, SamplingConfig
-from assay.pipelines.analysis.export_files import add_columns, write_curriculum, write_reward_files
+from assay.pipelines.analysis.export_files import add_columns, check_outside_files, write_curriculum, write_reward_files
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
@@ -59,6 +59,7 @@ def export(
     results = run_stages(context, "arrange", only=True)
     chosen, gone = _read_rows(context, results)
     _check_verifiers(part, to, chosen)
+    check_outside_files(context, part, [row.verifier for row in chosen])
     inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
     suffix = getattr(part, "suffix", "parquet")
