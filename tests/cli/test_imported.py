@@ -178,3 +178,27 @@ def test_synthesis_and_exported_rollouts_read_recorded_answers_and_ask_no_model(
     ran = call("curate", "export", "rollouts", plan, *imported, "--out", tmp_path / "rollouts", "--json")
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["judged"] == PROBLEMS * N
+
+
+def test_another_policy_is_read_by_its_own_verdicts_whichever_of_the_two_was_imported(
+    tmp_path: Path, scripted: Callable[..., Path], call: Call
+) -> None:
+    plan = scripted(tmp_path, problems=PROBLEMS)
+    rows = write(tmp_path / "theirs.jsonl")
+    assert call("curate", "run", plan).exit_code == 0
+    call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc", "--policy", "another-7b")
+    with Lake(plan.parent / "lake") as lake:
+        own = lake.rows("SELECT policy FROM rollouts WHERE policy <> 'another-7b' LIMIT 1")[0]["policy"]
+        attempted = lake.rows("SELECT count(DISTINCT problem_id) AS n FROM rollouts WHERE policy = ?", [own])[0]["n"]
+    for evidence, other in (("drawn", "another-7b"), ("another-7b", own)):
+        given = ("--set", f"score.evidence={evidence}")
+        ran = call("curate", "compare", "policies", plan, own, "another-7b", *given, "--json")
+        assert ran.exit_code == 0, (evidence, ran.output)
+        assert json.loads(ran.stdout)["problems"] == attempted
+        ran = call("curate", "score", plan, *given, "--set", f"score.prior=policy:{other}")
+        assert ran.exit_code == 0, (evidence, ran.output)
+    with Lake(plan.parent / "lake") as lake:
+        priors = lake.rows(
+            "SELECT count(DISTINCT prior) AS n FROM scores WHERE starts_with(prior, 'policy:') GROUP BY prior[:12]"
+        )
+    assert [row["n"] > 1 for row in priors] == [True, True], "each problem's prior follows the other policy's counts"

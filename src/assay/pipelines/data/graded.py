@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from assay.core.synthesis import AttemptedProblem, GradedAttempt
 from assay.core.types import Label
+from assay.pipelines.context.imported import list_imported_verifiers
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_labels
@@ -117,14 +118,12 @@ def attempts_fingerprint(
 def wanted_verdicts(context: RunContext, labels: Mapping[str, Label], respondent: tuple[str, str]) -> list[list[str]]:
     """Return the parameters of `WANTED`: problems, their labels, and `name@version` of the verdicts that count.
 
-    Those of imported attempts are the verdicts that came with them, where scores count these.
+    Of imported attempts these are the verdicts that came with them, where any did.
     """
+    may_be_imported = context.imported is not None or context.config.synthesize.policy
+    imported = list_imported_verifiers(context.lake, *respondent) if may_be_imported else []
     verifiers = {label.verifier for label in labels.values()}
-    imported = context.imported
-    if imported is not None and respondent == (imported.policy.revision, imported.sampling.id):
-        versions = {name: context.verifier_version(name) for name in verifiers}
-    else:
-        versions = {name: f"{name}@{context.judge.version(name)}" for name in verifiers}
+    versions = {name: imported[0] if imported else f"{name}@{context.judge.version(name)}" for name in verifiers}
     return [
         list(labels),
         [label.id for label in labels.values()],
