@@ -100,3 +100,17 @@ def test_a_pool_that_leaves_nothing_and_a_budget_beyond_it_are_python_warnings()
     scores = assay.score(pool(), attempts=2, policy=SCRIPTED, lake="lake", progress=False)
     with pytest.warns(UserWarning, match=r"select\.budget = 99 is above the pool of 12"):
         assay.select(scores, Uniform(), budget=99, embed=TFIDF, progress=False)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_result_serves_from_another_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = assay.score(pool(), attempts=4, policy=SCRIPTED, lake="lake", held_out=2)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    chosen = assay.select(scores, "uniform", budget=4, embed=TFIDF)
+    assert len(chosen) == 4
+    assert scores.dropped.num_rows == 0
+    assert len(assay.select(scores, "uniform", budget=3, embed=TFIDF, lake=tmp_path / "lake")) == 3
+    assert list(Path().iterdir()) == [], "no second lake is begun"
+    with chosen.open_lake() as lake:
+        assert lake.rows("SELECT count(*) AS n FROM rollouts")[0]["n"] == 40

@@ -157,3 +157,48 @@ def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: C
     ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.design=adaptive")
     assert ran.exit_code == 2
     assert "design = 'fixed' counts all recorded attempts" in ran.output
+
+
+@pytest.mark.parametrize("rewards", [True, False], ids=["by their rewards", "by the labels' verifiers"])
+def test_synthesis_and_exported_rollouts_read_recorded_answers_and_ask_no_model(
+    plan: Path, call: Call, tmp_path: Path, rewards: bool
+) -> None:
+    rows = write(tmp_path / "theirs.jsonl", rewards=rewards)
+    call("curate", "import", "rollouts", rows, plan, *COLUMNS, *(("--reward", "acc") if rewards else ()))
+    imported = ("--set", "score.evidence=imported")
+    assert call("curate", "score", plan, *imported).exit_code == 0
+    ran = call("curate", "synthesize", plan, "s3ft", *imported, "--set", "synthesize.settings.s3ft.paraphrases=0")
+    assert ran.exit_code == 0, ran.output
+    with Lake(plan.parent / "lake") as lake:
+        own = lake.rows("SELECT count(*)::BIGINT AS n FROM targets WHERE tier = 0 AND verified")[0]["n"]
+        assert own == lake.rows("SELECT count(*) AS n FROM current_scores WHERE n_correct > 0")[0]["n"] > 0
+    ran = call("curate", "synthesize", plan, "dart", *imported)
+    assert ran.exit_code == 2, ran.output
+    assert "recorded answers alone" in ran.output
+    ran = call("curate", "export", "rollouts", plan, *imported, "--out", tmp_path / "rollouts", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["judged"] == PROBLEMS * N
+
+
+def test_another_policy_is_read_by_its_own_verdicts_whichever_of_the_two_was_imported(
+    tmp_path: Path, scripted: Callable[..., Path], call: Call
+) -> None:
+    plan = scripted(tmp_path, problems=PROBLEMS)
+    rows = write(tmp_path / "theirs.jsonl")
+    assert call("curate", "run", plan).exit_code == 0
+    call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc", "--policy", "another-7b")
+    with Lake(plan.parent / "lake") as lake:
+        own = lake.rows("SELECT policy FROM rollouts WHERE policy <> 'another-7b' LIMIT 1")[0]["policy"]
+        attempted = lake.rows("SELECT count(DISTINCT problem_id) AS n FROM rollouts WHERE policy = ?", [own])[0]["n"]
+    for evidence, other in (("drawn", "another-7b"), ("another-7b", own)):
+        given = ("--set", f"score.evidence={evidence}")
+        ran = call("curate", "compare", "policies", plan, own, "another-7b", *given, "--json")
+        assert ran.exit_code == 0, (evidence, ran.output)
+        assert json.loads(ran.stdout)["problems"] == attempted
+        ran = call("curate", "score", plan, *given, "--set", f"score.prior=policy:{other}")
+        assert ran.exit_code == 0, (evidence, ran.output)
+    with Lake(plan.parent / "lake") as lake:
+        priors = lake.rows(
+            "SELECT count(DISTINCT prior) AS n FROM scores WHERE starts_with(prior, 'policy:') GROUP BY prior[:12]"
+        )
+    assert [row["n"] > 1 for row in priors] == [True, True], "each problem's prior follows the other policy's counts"

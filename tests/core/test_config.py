@@ -1,10 +1,12 @@
 """A plan is checked before anything runs: one line that names the key, what was found and the nearest valid names."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assay.core import parts
 from assay.core.config import Config, parse_config, read_config
 from assay.core.config_errors import apply_override
 from assay.core.errors import ConfigError
@@ -124,3 +126,21 @@ def test_a_number_without_a_leading_or_last_digit_is_the_same_number(tmp_path, t
     path = tmp_path / "plan.toml"
     path.write_text('[[source]]\npart = "files"\npaths = "a.jsonl"\n[select]\nselector = "band"\n')
     assert read_config(path, [f"select.low={text}"]).select.settings["low"] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("verifier", ["verl:seam_reward.py:f", "python:seam_reward:f"])
+def test_two_configs_whose_folders_hold_unlike_files_of_one_name_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verifier: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(parts, "CONFIG_FOLDERS", [])
+    for folder, score in (("a", 0.0), ("b", 1.0), ("same", 0.0)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "seam_reward.py").write_text(f"def f(problem, answer, text):\n    return {score}\n")
+        source = f'[[source]]\npart = "files"\npaths = "rows.jsonl"\nverifier = "{verifier}"\n'
+        (tmp_path / folder / "plan.toml").write_text(source)
+    read_config(tmp_path / "a" / "plan.toml")
+    read_config(tmp_path / "same" / "plan.toml")
+    with pytest.raises(ConfigError, match=r"would be taken from .*/a/seam_reward.py' and not from .*/b'"):
+        read_config(tmp_path / "b" / "plan.toml")
+    read_config(tmp_path / "a" / "plan.toml")

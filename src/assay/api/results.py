@@ -6,6 +6,7 @@ and the config and the lake from which the next stage goes on.
 
 import html
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,7 @@ class StageRows:
     run: str
     table: pa.Table = field(repr=False)
     stages: StageResults = field(repr=False)
+    folder: str = field(default_factory=os.getcwd, repr=False)  # the working directory when the rows were made
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as a `pyarrow.Table`; kept fields of the source are columns of their own."""
@@ -63,7 +65,14 @@ class StageRows:
 
     def open_lake(self) -> Lake:
         """Open the lake that holds the rows, for SQL: `with scores.open_lake() as lake: lake.query(...)`."""
-        return Lake(self.config.lake, create=False)
+        return Lake(self.find_lake(), create=False)
+
+    def find_lake(self) -> str:
+        """Return the lake's place from the present working directory, which may be another than when it was written."""
+        place = self.config.lake
+        if "://" in place or os.path.isabs(os.path.expanduser(place)) or os.getcwd() == self.folder:
+            return place
+        return os.path.relpath(os.path.join(self.folder, place))
 
     @cached_property
     def dropped(self) -> pa.Table:

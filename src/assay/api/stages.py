@@ -10,6 +10,7 @@ All of them share how they are called:
 - a limit may leave a stage partly done: a warning says how much of it, and the same call goes on from there.
 """
 
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -265,9 +266,10 @@ def to_config(pool: Input, lake: str | Path | None = None) -> Config:
     if isinstance(pool, Problems):
         config = pool.to_config()
     elif isinstance(pool, StageRows):
-        if lake is not None and str(lake) != pool.config.lake:
+        place = pool.find_lake()
+        if lake is not None and str(lake) != pool.config.lake and os.path.abspath(lake) != os.path.abspath(place):
             raise ConfigError(f"these {pool.stage} rows lie in the lake {pool.config.lake!r}, not in {str(lake)!r}")
-        config = pool.config
+        config = pool.config.model_copy(update={"lake": place})
     elif isinstance(pool, Config):
         config = pool
     elif isinstance(pool, str | Path):
@@ -279,6 +281,7 @@ def to_config(pool: Input, lake: str | Path | None = None) -> Config:
             f"{type(pool).__name__} is no pool: assay.problems(...) makes one of data sets, data frames, lists of dicts "
             "and files"
         )
+    config = config if config.folder else config.in_folder(os.getcwd())  # relative paths mean the same in later calls
     return config.model_copy(update={"lake": str(lake)}) if lake is not None else config
 
 

@@ -15,7 +15,15 @@ from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.offline_config import DpoConfig, SftConfig
-from assay.core.parts import allow_imports, build_part, is_outside, list_parts, load_part, split_correct_at
+from assay.core.parts import (
+    allow_imports,
+    build_part,
+    check_imports,
+    is_outside,
+    list_parts,
+    load_part,
+    split_correct_at,
+)
 from assay.core.rewards import RewardConfig
 from assay.core.track_config import TrackConfig
 from assay.core.types import SamplingConfig
@@ -347,6 +355,12 @@ class Config(_Strict):
         """Return the folder of the config's file, from which relative paths of sources start; "" = none is known."""
         return self._folder
 
+    def in_folder(self, folder: str) -> "Config":
+        """Return this config with another folder, from which relative paths of sources start."""
+        config = self.model_copy()
+        config._folder = folder
+        return config
+
     @classmethod
     def from_python(cls, **tables: Any) -> "Config":
         """Build a config from Python values: what a TOML file holds, with one keyword per table or key.
@@ -419,8 +433,9 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     Raises:
         ConfigError: as `read_config`.
     """
-    if folder and _names_outside_part(tree):
+    if folder and _outside_parts(tree):
         allow_imports(folder)
+        check_imports(folder, _outside_parts(tree))
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
@@ -430,11 +445,11 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     return config
 
 
-def _names_outside_part(value: Any) -> bool:
+def _outside_parts(value: Any) -> list[str]:
     if isinstance(value, str):
-        return is_outside(value)
+        return [value] if is_outside(value) else []
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return any(_names_outside_part(child) for child in children)
+    return [name for child in children for name in _outside_parts(child)]
 
 
 def _check_parts(config: Config) -> None:

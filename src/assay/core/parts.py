@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import math
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,7 @@ SHAPES = {
     "model_type": "should be a table",
 }
 OUTSIDE = ("python:", "verl:", "trl:", "verifiers:")  # beginnings of the names of parts that lie outside
+CONFIG_FOLDERS: list[str] = []  # of configs that name parts from outside, as this process read them
 BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
 ANY_SETTING = "**"  # of a function that takes any keyword
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
@@ -222,6 +224,31 @@ def allow_imports(folder: str) -> None:
     if folder not in sys.path:
         sys.path.append(folder)
         importlib.invalidate_caches()
+        CONFIG_FOLDERS.append(folder)
+
+
+def check_imports(folder: str, names: Iterable[str]) -> None:
+    """Check that what a config's folder holds is not taken from the folder of a config that was read before.
+
+    Args:
+        folder: of the config.
+        names: of parts from outside.
+
+    Raises:
+        ConfigError: both folders hold a file of the name, and their contents differ.
+    """
+    for name in names:
+        place = name.partition(":")[2].split(":")[0]
+        file = place if place.endswith(".py") else place.split(".")[0] + ".py"
+        own = Path(folder, file)
+        if not os.path.isfile(own) or (found := find_file(file)) == own.resolve():
+            continue
+        elsewhere = any(found == Path(other, file).resolve() for other in CONFIG_FOLDERS)
+        if elsewhere and found.read_bytes() != own.read_bytes():
+            raise ConfigError(
+                f"{name!r} would be taken from {str(found)!r} and not from {folder!r}, since a config in that folder was "
+                "read before in this process: rename one of the files, or use a process for each config"
+            )
 
 
 def _load_outside(kind: str, name: str) -> Any:

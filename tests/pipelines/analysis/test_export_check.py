@@ -135,6 +135,24 @@ def test_a_reward_from_outside_travels_along_with_its_file(
     assert check.differing == ({"truncated": 8} if to == "verl" else {})
 
 
+@pytest.mark.parametrize(
+    ("place", "said"), [("reward.py", "give it another name"), ("../own.py", "outside the export's")]
+)
+def test_a_reward_s_file_overwrites_neither_the_export_s_own_nor_what_lies_outside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    (tmp_path / "plans").mkdir()
+    monkeypatch.chdir(tmp_path / "plans")
+    Path(place).write_text(LAB)
+    lake, context = make_context(tmp_path, verifier=f"verl:{place}:compute_score")
+    with lake:
+        with pytest.raises(ConfigError, match=said):
+            export(context, "verl", tmp_path / "plans" / "out")
+        assert not (tmp_path / "plans" / "out").exists()
+        export(context, "jsonl", tmp_path / "plans" / "data")
+        context.judge.close()
+
+
 @pytest.mark.parametrize(("to", "file"), [("verl", "sampler.py"), ("slime", "data_source.py")])
 def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path, to: str, file: str) -> None:
     lake, context = make_context(tmp_path, arrange={"curriculum": "posterior", "half_life": 9.0})

@@ -9,6 +9,7 @@ from assay.core.errors import ConfigError
 from assay.maths.beta.audit import MarkedSample, rogan_gladen
 from assay.maths.beta.posterior import mass_between
 from assay.pipelines.analysis.audit import corrected_rates, read_sheet, write_sheet
+from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.analysis.pass_at_k import passes
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.data.verifier_errors import find_sample, load_samples
@@ -98,6 +99,17 @@ def test_pass_at_k_is_told_with_and_without_the_verifiers_errors(audited):
     assert set(told["corrected"]) == {"pass@1", "pass^1", "pass@4", "pass^4"}
     assert told["corrected"]["pass@1"] < told["means"]["pass@1"]
     assert told["corrected"]["pass@4"] >= told["corrected"]["pass@1"]
+
+
+def test_compared_selectors_see_the_corrected_rates_that_the_selection_reads(audited, context):
+    band = {"selector": "band", "low": 0.5, "high": 1.0, "budget": 40}
+    chosen = {}
+    for rates in ("observed", "corrected"):
+        run_context = context(**CORRECTED, select={**band, "rates": rates})
+        kept = run_stages(run_context).of("select").rows_out
+        chosen[rates] = kept
+        assert compare(run_context)["selections"][0]["kept"] == kept
+    assert chosen["corrected"] < chosen["observed"]
 
 
 def test_held_out_rates_are_told_without_the_verifiers_errors():

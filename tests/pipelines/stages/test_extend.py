@@ -15,8 +15,10 @@ from assay.core.identity import derive_seed
 from assay.engines.scripted import Scripted
 from assay.engines.server.app import ModelServer
 from assay.engines.transformers import Transformers
+from assay.pipelines.analysis.export_rollouts import export_rollouts
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_extension, run_stages
+from assay.pipelines.runner.synthesis import run_synthesis
 
 Made = Callable[..., RunContext]
 N, SHORT, LONG = 32, 4, 12
@@ -262,3 +264,19 @@ def test_the_tiny_model_extended_answers_as_the_tiny_model_at_the_long_cap(
     common = [text for text, n in (said[0] + said[1]).most_common(25) if n >= 8]
     assert len(common) > 5
     assert stats.chi2_contingency([[each[text] for text in common] for each in said]).pvalue > 0.001
+
+
+def test_synthesis_and_exported_rollouts_see_the_attempts_that_count_under_the_longer_cap(
+    drawn: Made, tmp_path: Path
+) -> None:
+    run_stages(drawn(SHORT), "score")
+    run_extension(drawn(SHORT), LONG)
+    long = drawn(LONG, synthesize={"settings": {"s3ft": {"paraphrases": 0}}})
+    run_stages(long, "score")
+    rows = long.lake.rows(OUTCOMES, [long.sampler.id])
+    solved = len({row["problem_id"] for row in rows if row["outcome"] == "correct"})
+    assert run_synthesis(long, "s3ft")[0].detail["own"] == solved > 0
+    assert long.meter.samples == 0
+    written = export_rollouts(long, "jsonl", tmp_path / "out")
+    assert written["rollouts"] == written["judged"] == 32 * N
+    assert written["outcomes"] == dict(outcomes(long))

@@ -28,7 +28,7 @@ from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.rewards import REWARD_COLUMNS
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages import stage_names
-from assay.pipelines.stages.select import select_from, set_aside_as_disputed
+from assay.pipelines.stages.select import rate_queries, select_from, set_aside_as_disputed
 
 ALWAYS = ("uniform", "informative")  # the baselines that a method must beat
 MEASURED = ("beta_a", "beta_b", "correct", "wrong", "truncated", "cluster", "vectors")
@@ -148,7 +148,8 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 def _read_pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) -> tuple[Pool, tuple[str, ...]]:
     needs = tuple(dict.fromkeys([*MEASURED, *(name for part in parts for name in part.needs)]))
     ids = sorted(set(side_ids(context, inputs, "train")) - set_aside_as_disputed(context, inputs.rows_of("score")))
-    return scored_pool(context, inputs, needs, ids, queries_of(*parts))
+    queries = {**rate_queries(context, inputs.rows_of("score")), **queries_of(*parts)}
+    return scored_pool(context, inputs, needs, ids, queries)
 
 
 def _restrict_pool(pool: Pool, needs: Sequence[str]) -> Pool:

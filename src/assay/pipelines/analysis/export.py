@@ -12,7 +12,7 @@ from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
 from assay.core.parts import build_part
 from assay.core.types import Label, Problem, SamplingConfig
-from assay.pipelines.analysis.export_files import add_columns, write_curriculum, write_reward_files
+from assay.pipelines.analysis.export_files import add_columns, check_outside_files, write_curriculum, write_reward_files
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
@@ -59,6 +59,7 @@ def export(
     results = run_stages(context, "arrange", only=True)
     chosen, gone = _read_rows(context, results)
     _check_verifiers(part, to, chosen)
+    check_outside_files(context, part, [row.verifier for row in chosen])
     inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
     suffix = getattr(part, "suffix", "parquet")
@@ -215,9 +216,9 @@ def _benchmarks(context: RunContext) -> list[str]:
 def _spent(context: RunContext) -> dict[str, int]:
     """Return the policy's stored attempts under its sampling settings, and their tokens."""
     return context.lake.rows(
-        "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts "
+        "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM attempts "
         "WHERE policy = ? AND sampler = ? AND step IS NULL",
-        [context.policy.revision, context.config.policy.sampler.id],
+        [context.policy.revision, context.sampler.id],
     )[0]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,27 @@ def _merge(row: Row, extra: Row) -> Row:
     return {**row, place: {**target, **extra}} if place else {**row, **extra}
 
 
+def check_outside_files(context: RunContext, part: Any, verifiers: Iterable[str]) -> None:
+    """Check that the files of rewards from outside can lie beside an export's own, before anything is written.
+
+    Raises:
+        ConfigError: one has the name of a file of the export, or would lie outside the export's folder.
+    """
+    own = [Path(name) for name in getattr(part, "files", lambda name: {})(context.config.name)]
+    folders = [name.parent for name in own if name.name == "reward.py"]
+    for verifier, place in _outside_files(verifiers).items() if folders else ():
+        if ".." in Path(place).parts:
+            raise ConfigError(
+                f"verifier {verifier!r} lies above the config's folder, and would lie outside the export's: "
+                "move the file into the config's folder"
+            )
+        if any(folder / place in own for folder in folders):
+            raise ConfigError(
+                f"verifier {verifier!r} lies in a file that has the name of one of the export's own, "
+                f"{', '.join(sorted(map(str, own)))}: give it another name"
+            )
+
+
 def write_reward_files(context: RunContext, part: Any, folder: Path, rows: Sequence[ExportRow]) -> None:
     """Write an export's further files, the settings of its reward, and the files of rewards from outside."""
     files: dict[str, str] = dict(getattr(part, "files", lambda name: {})(context.config.name))
@@ -88,8 +109,12 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
 def _write_settings(context: RunContext, folder: Path, versions: dict[str, str]) -> None:
     settings = {"grade": context.config.grade.model_dump(mode="json"), "versions": versions}
     (folder / "reward.json").write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for verifier in versions:
-        place = verifier.partition(":")[2].rpartition(":")[0]
-        if is_outside(verifier) and place.endswith(".py") and not Path(place).is_absolute():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(find_file(place), folder / place)
+    for place in _outside_files(versions).values():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(find_file(place), folder / place)
+
+
+def _outside_files(verifiers: Iterable[str]) -> dict[str, str]:
+    """Return the relative paths of the files in which verifiers from outside live, by verifier."""
+    places = {name: name.partition(":")[2].rpartition(":")[0] for name in verifiers if is_outside(name)}
+    return {name: place for name, place in places.items() if place.endswith(".py") and not Path(place).is_absolute()}

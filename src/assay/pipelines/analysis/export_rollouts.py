@@ -20,7 +20,7 @@ ROLLOUTS = """
 SELECT r.id AS rollout_id, r.problem_id AS assay_id, r.policy AS revision, r.policy_name AS policy, r.sampler, r.sample, r.seed,
        r.finish, r.tokens, r.prompt_tokens, r.engine, r.step, r."group", r.advantage, r.guided, c.text AS completion,
        v.outcome, v.reward, v.lenient, v.extracted, v.reason, v.verifier, v.version AS verifier_version
-FROM rollouts r JOIN completions c ON c.id = r.id
+FROM {attempts} r JOIN completions c ON c.id = r.id
 LEFT JOIN (SELECT * FROM verdicts WHERE label_id IN (SELECT unnest($labels::VARCHAR[]))
            AND verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))) v ON v.rollout_id = r.id
 WHERE r.problem_id IN (SELECT unnest($ids::VARCHAR[])) AND ($every OR (r.policy = $policy AND r.sampler = $sampler))
@@ -62,26 +62,30 @@ def export_rollouts(
             judged += row["outcome"] is not None
             outcomes[row["outcome"] or "not judged"] = outcomes.get(row["outcome"] or "not judged", 0) + 1
     if not written:
-        raise ConfigError(f"the lake holds no rollout of {context.engine.policy.name!r} for this config's problems")
+        raise ConfigError(f"the lake holds no rollout of {context.policy.name!r} for this config's problems")
     return {"folder": str(folder), "form": form, "rollouts": written, "judged": judged, "outcomes": outcomes}
 
 
 def _read_rollouts(
     context: RunContext, problems: dict[str, Problem], labels: dict[str, Label], every_policy: bool
 ) -> Iterator[dict[str, Any]]:
-    ids, sampler = list(problems), context.config.policy.sampler
+    ids, sampler = list(problems), context.sampler
     verifiers = {label.verifier for label in labels.values()}
     parameters = {
         "labels": [label.id for label in labels.values()],
-        "versions": sorted(f"{name}@{context.judge.version(name)}" for name in verifiers),
+        "versions": sorted({context.verifier_version(name) for name in verifiers}),
         "every": every_policy,
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "sampler": sampler.id,
         "ids": ids,
     }
-    for row in context.lake.iterate_rows(ROLLOUTS, parameters):
+    # an extended attempt counts under two samplers, and is one rollout
+    query = ROLLOUTS.format(attempts="rollouts" if every_policy else "attempts")
+    for row in context.lake.iterate_rows(query, parameters):
         problem = problems[row["assay_id"]]
-        turns = sampler.render(problem) if row["sampler"] == sampler.id else problem.messages
+        turns = (
+            sampler.render(problem) if row["sampler"] == sampler.id and context.imported is None else problem.messages
+        )
         yield {
             **row,
             "prompt": [turn._asdict() for turn in turns],

@@ -14,14 +14,14 @@ from assay.pipelines.stages import STAGES, stage_entries
 BINS = 10  # of the histogram of pass rates
 COMPLETIONS = """
 SELECT p.source, p.messages[-1].content AS question, c.text AS completion, v.outcome, v.reward, r.tokens, r.finish
-FROM rollouts r JOIN completions c ON c.id = r.id JOIN problems p ON p.id = r.problem_id
+FROM attempts r JOIN completions c ON c.id = r.id JOIN problems p ON p.id = r.problem_id
 LEFT JOIN verdicts v ON v.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? QUALIFY row_number() OVER (PARTITION BY r.id ORDER BY v.version DESC) = 1
 ORDER BY md5(r.id) LIMIT ?
 """
 SCORES = "SELECT value, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id"
 SPENT = (
-    "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts "
+    "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM attempts "
     "WHERE policy = ? AND sampler = ? AND step IS NULL"
 )
 
@@ -61,7 +61,7 @@ def collect_run(context: RunContext) -> TrackedRun:
     scores = context.lake.rows(SCORES, [results.rows_of("score")]) if "score" in results else []
     for name in ("correct", "wrong", "truncated", "error"):
         numbers[f"attempts/{name}"] = float(sum(row[f"n_{name}"] for row in scores))
-    spent = context.lake.rows(SPENT, [context.policy.revision, config.policy.sampler.id])[0]
+    spent = context.lake.rows(SPENT, [context.policy.revision, context.sampler.id])[0]
     numbers |= {f"cost/{name}": float(value) for name, value in spent.items()}
     rates = [float(row["value"]) for row in scores]
     if rates:
@@ -90,7 +90,7 @@ def _find_finished(context: RunContext) -> StageResults:
 
 def _read_completions(context: RunContext) -> list[dict[str, Any]]:
     config = context.config
-    return context.lake.rows(COMPLETIONS, [context.policy.revision, config.policy.sampler.id, config.track.completions])
+    return context.lake.rows(COMPLETIONS, [context.policy.revision, context.sampler.id, config.track.completions])
 
 
 def _count_bins(rates: Sequence[float]) -> list[int]:

@@ -39,6 +39,11 @@ class ImportedEvidence:
     content: str
 
 
+def list_imported_verifiers(lake: Lake, policy: str, sampler: str) -> list[str]:
+    """Return `name@version` of the verdicts that came with a policy's attempts; [] where none were imported."""
+    return [row["verifier"] for row in lake.rows(JUDGED, [policy, sampler])]
+
+
 def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
     """Find the imported attempts that a config names; of several imports of one policy, the largest.
 
@@ -56,7 +61,7 @@ def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
         )
     first = own[0]
     key = [first["policy"], first["sampler"]]
-    verifiers = [row["verifier"] for row in lake.rows(JUDGED, key)]
+    verifiers = list_imported_verifiers(lake, first["policy"], first["sampler"])
     ids = lake.query(CONTENT, key)["id"].to_pylist()
     return ImportedEvidence(
         Policy(first["name"], first["policy"]),

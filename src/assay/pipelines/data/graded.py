@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from assay.core.synthesis import AttemptedProblem, GradedAttempt
 from assay.core.types import Label
+from assay.pipelines.context.imported import list_imported_verifiers
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_labels
@@ -17,7 +18,7 @@ SELECT unnest(?::VARCHAR[]) AS problem_id, unnest(?::VARCHAR[]) AS label_id, unn
 GRADED = f"""
 SELECT r.problem_id, r.id, r.sample, counted(v.outcome, v.lenient, ?) AS outcome, coalesce(v.extracted, '') AS answer,
        r.tokens, {{text}} AS text, md5(trim(t.text)) AS digest, r.policy
-FROM ({WANTED}) w JOIN rollouts r ON r.problem_id = w.problem_id
+FROM ({WANTED}) w JOIN attempts r ON r.problem_id = w.problem_id
 JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
 JOIN completions t ON t.id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
@@ -27,14 +28,14 @@ TALLIES = f"""
 SELECT r.problem_id, count(*) FILTER (counted(v.outcome, v.lenient, ?) = 'correct') AS n_correct,
        count(DISTINCT CASE WHEN counted(v.outcome, v.lenient, ?) = 'correct' THEN md5(trim(t.text)) END) AS distinct_correct,
        count(*) AS n
-FROM ({WANTED}) w JOIN rollouts r ON r.problem_id = w.problem_id
+FROM ({WANTED}) w JOIN attempts r ON r.problem_id = w.problem_id
 JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
 JOIN completions t ON t.id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided GROUP BY ALL
 """
 FINGERPRINT = f"""
 SELECT count(*) AS n, bit_xor(md5_number_lower(v.id || counted(v.outcome, v.lenient, ?)))::VARCHAR AS hash
-FROM ({WANTED}) w JOIN rollouts r ON r.problem_id = w.problem_id
+FROM ({WANTED}) w JOIN attempts r ON r.problem_id = w.problem_id
 JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
 """
@@ -74,7 +75,7 @@ def read_attempted(
         texts: whether completions are read.
     """
     query = GRADED.format(text="t.text" if texts else "''")
-    table = context.lake.query(query, [context.mode, *wanted_verdicts(context, labels), *respondent])
+    table = context.lake.query(query, [context.mode, *wanted_verdicts(context, labels, respondent), *respondent])
     columns = [table[name].to_pylist() for name in table.column_names[1:]]
     rows = zip(table["problem_id"].to_pylist(), map(GradedAttempt._make, zip(*columns, strict=True)), strict=True)
     attempts = {id_: [row[1] for row in group] for id_, group in groupby(rows, key=itemgetter(0))}
@@ -97,7 +98,7 @@ def tally_attempts(
     tallies: dict[str, tuple[int, int]] = {}
     for start in range(0, len(ids), SLICE):
         labels = side_labels(context, inputs, "train", ids[start : start + SLICE])
-        wanted = wanted_verdicts(context, labels)
+        wanted = wanted_verdicts(context, labels, respondent)
         table = context.lake.query(TALLIES, [context.mode, context.mode, *wanted, *respondent])
         names = ("problem_id", "distinct_correct" if distinct else "n_correct", "n")
         columns = [table[name].to_pylist() for name in names]
@@ -110,13 +111,19 @@ def attempts_fingerprint(
 ) -> list[str]:
     """Return what identifies the judged attempts at the problems, whatever their order."""
     labels = side_labels(context, inputs, "train", ids)
-    row = context.lake.rows(FINGERPRINT, [context.mode, *wanted_verdicts(context, labels), *respondent])[0]
+    row = context.lake.rows(FINGERPRINT, [context.mode, *wanted_verdicts(context, labels, respondent), *respondent])[0]
     return [str(row["n"]), str(row["hash"])]
 
 
-def wanted_verdicts(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
-    """Return the parameters of `WANTED`: problems, their labels, and verifiers with their present versions."""
-    versions = {name: f"{name}@{context.judge.version(name)}" for name in {label.verifier for label in labels.values()}}
+def wanted_verdicts(context: RunContext, labels: Mapping[str, Label], respondent: tuple[str, str]) -> list[list[str]]:
+    """Return the parameters of `WANTED`: problems, their labels, and `name@version` of the verdicts that count.
+
+    Of imported attempts these are the verdicts that came with them, where any did.
+    """
+    may_be_imported = context.imported is not None or context.config.synthesize.policy
+    imported = list_imported_verifiers(context.lake, *respondent) if may_be_imported else []
+    verifiers = {label.verifier for label in labels.values()}
+    versions = {name: imported[0] if imported else f"{name}@{context.judge.version(name)}" for name in verifiers}
     return [
         list(labels),
         [label.id for label in labels.values()],

@@ -11,7 +11,7 @@ from assay.core.types import Counts, GradedAttempts, Label, Score, StoredAttempt
 from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.respondents import find_respondent, verdict_parameters
+from assay.pipelines.sampling.respondents import counted_verifiers, find_respondent, verdict_parameters
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers
 
@@ -81,16 +81,16 @@ class StoredEvidence:
         Raises:
             ConfigError: the store knows no such policy.
         """
+        verdicts = verdict_parameters(self.context, self.attempts.labels)
         if policy:
             respondent = find_respondent(self.context, policy)
+            verdicts[1] = counted_verifiers(self.context, self.attempts.labels, respondent)
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)
             self.attempts.stopped = self.attempts.stopped or drawn.stopped
             respondent = [drawn.policy.revision, drawn.sampler.id]
-        rows = self.context.lake.rows(
-            ATTEMPTS, [self.context.mode, *verdict_parameters(self.context, self.attempts.labels), *respondent]
-        )
+        rows = self.context.lake.rows(ATTEMPTS, [self.context.mode, *verdicts, *respondent])
         attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
         for row in rows:
             if len(attempts.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):

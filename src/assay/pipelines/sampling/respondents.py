@@ -1,10 +1,11 @@
 """Stored attempts of any policy of the lake, judged by the present labels and verifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Counts, Label
+from assay.pipelines.context.imported import list_imported_verifiers
 from assay.pipelines.context.run import RunContext
 
 RESPONDENT = """
@@ -53,12 +54,20 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
         ConfigError: the lake has no attempt of the policy.
     """
     counts: dict[str, Counts] = {}
-    parameters: list[Any] = [context.mode, *verdict_parameters(context, labels), *find_respondent(context, policy)]
+    respondent = find_respondent(context, policy)
+    verdicts = [sorted(label.id for label in labels.values()), counted_verifiers(context, labels, respondent)]
+    parameters: list[Any] = [context.mode, *verdicts, *respondent]
     for row in context.lake.rows(COUNTS, parameters):
         if row["problem_id"] in labels:
             known = counts.get(row["problem_id"], Counts())
             counts[row["problem_id"]] = known.plus(row["outcome"], row["n"])
     return counts
+
+
+def counted_verifiers(context: RunContext, labels: Mapping[str, Label], respondent: Sequence[str]) -> list[str]:
+    """Return `name@version` of the verdicts that count of a respondent: those imported with its attempts, or else ours."""
+    own = {f"{name}@{context.judge.version(name)}" for name in {label.verifier for label in labels.values()}}
+    return list_imported_verifiers(context.lake, *respondent)[:1] or sorted(own)
 
 
 def verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:

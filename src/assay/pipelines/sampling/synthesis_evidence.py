@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+from assay.core.errors import ConfigError
 from assay.core.synthesis import AttemptedProblem, SearchedProblem, TrialSummary
 from assay.core.types import Counts, Label, Problem, SamplingConfig
 from assay.pipelines.context.results import StageResults
@@ -53,6 +54,8 @@ class LakeEvidence:
         if self.context.config.synthesize.policy:
             policy, sampler = find_respondent(self.context, self.context.config.synthesize.policy)
             return policy, sampler
+        if (imported := self.context.imported) is not None and not changes:
+            return imported.policy.revision, imported.sampling.id
         return self.context.engine.policy.revision, self.sampler(changes).id
 
     def counts(self) -> Mapping[str, Counts]:
@@ -90,6 +93,7 @@ class LakeEvidence:
         self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
     ) -> TrialSummary:
         """Draw attempts until each problem has its right answers or `max_trials` attempts."""
+        self._require_policy()
         stored = self.trials(changes, distinct=distinct)
         lacking = {id_: stored.get(id_, (0, 0)) for id_ in wanted}
         missing = [id_ for id_, (right, n) in lacking.items() if right < wanted[id_] and n < max_trials]
@@ -117,6 +121,7 @@ class LakeEvidence:
 
     def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts with their texts at each of other problems than those of the pool."""
+        self._require_policy()
         problems = {problem.id: problem for problem, _ in asked}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
@@ -138,10 +143,23 @@ class LakeEvidence:
         self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
     ) -> Sequence[Sequence[tuple[str, bool | None]]]:
         """Return n continuations of each begun answer with whether the whole is right; stored ones come first."""
+        self._require_policy()
         known, labels = some_of_side(self.context, self.inputs, "train", sorted({id_ for id_, _ in begun}))
         found, stopped, failed = complete_begun(self.context, known, labels, begun, n, self.sampler(changes))
         self.stopped, self.failed = self.stopped or stopped, self.failed + failed
         return found
+
+    def _require_policy(self) -> None:
+        """Go on unless the evidence is imported, of which nothing more can be drawn.
+
+        Raises:
+            ConfigError: it is.
+        """
+        if self.context.imported is not None:
+            raise ConfigError(
+                f"this method asks the policy for more, and score.evidence = {self.context.config.score.evidence!r} has "
+                "recorded answers alone"
+            )
 
     def say(self, text: str) -> None:
         """Report a line."""

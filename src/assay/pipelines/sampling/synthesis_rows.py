@@ -69,7 +69,7 @@ class SynthesisRows:
         """Look up the present outcome of rollouts."""
         if not ids:
             return {}
-        parameters = [self.context.mode, *wanted_verdicts(self.context, labels), list(ids)]
+        parameters = [self.context.mode, *wanted_verdicts(self.context, labels, self.evidence.respondent()), list(ids)]
         table = self.context.lake.query(OUTCOMES, parameters)
         return dict(zip(table["rollout_id"].to_pylist(), table["outcome"].to_pylist(), strict=True))
 
@@ -104,7 +104,7 @@ class SynthesisRows:
     def _judge(self, labels: Mapping[str, Label], targets: Sequence[Target]) -> list[bool]:
         """Judge completions that no rollout holds."""
         problems = problems_by_id(self.context, sorted({target.problem_id for target in targets})) if targets else {}
-        sampler, policy = self.evidence.sampler(), self.context.engine.policy
+        sampler, policy = self.evidence.sampler(), self.context.policy
         cases = []
         for target in targets:
             request = Request(target.problem_id, (), sampler, (0,), 0, target.prefix or "")

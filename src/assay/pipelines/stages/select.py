@@ -76,7 +76,7 @@ class Select(Stage):
         _warn_of_another_trainer(context, self.selector)
         disputed = set_aside_as_disputed(context, self.scoring)
         ids = [id_ for id_ in side_ids(context, self.inputs, "train") if id_ not in disputed]
-        queries = {**_rate_queries(context, self.scoring), **queries_of(self.selector)}
+        queries = {**rate_queries(context, self.scoring), **queries_of(self.selector)}
         pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries)
         selection = select_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
         dropped = {
@@ -95,7 +95,7 @@ class Select(Stage):
         )
 
 
-def _rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
+def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     """Return the queries of the corrected rates, by the column in whose place they stand; none for observed ones.
 
     Raises:

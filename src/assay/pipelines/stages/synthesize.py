@@ -156,6 +156,8 @@ class Synthesize(Stage):
         """Find an unknown method, a missing model, and a server that serves another one than it did."""
         for name in context.config.synthesize.methods:
             build_method(context, name)
+        if context.imported is not None:
+            return  # nothing is asked of a model
         _ = context.engine.policy
         remote_model.require_stored_policy(context)
 

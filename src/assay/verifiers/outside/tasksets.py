@@ -48,8 +48,8 @@ def _read_tasks(place: str, settings: Mapping[str, Any]) -> list[Any]:
 class TasksetReward:
     """A verifier made of a taskset: each problem is looked up among its tasks, and the task scores the completion.
 
-    A problem belongs to the task whose key is the problem's id or its metadata's `task_key`, else to that with the same
-    prompt. The reward is the weighted sum of the task's rewards, as the library has it, and correct from 1 on. The task
+    A problem belongs to the task whose key is the problem's id, else to that whose key or prompt is its own prompt.
+    The reward is the weighted sum of the task's rewards, as the library has it, and correct from 1 on. The task
     holds the gold answer; the label's own is not read. Rewards that need a container or a sandbox are refused.
     """
 
