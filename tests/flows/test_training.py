@@ -126,7 +126,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     shown = {"kept-and-dropped", "difficulty", "report"}
 
     made, tasks, artifacts = assay("train", "run")
-    assert told(made)[:2] == ("plan", "COMPLETED")
+    assert told(made)[:2] == (config.parent.name, "COMPLETED")
     assert made["state"]["message"].startswith(f"checkpoint {config.parent}/lake/checkpoints/")
     assert (tasks, artifacts) == ({"train"}, shown)
     trained = counts(config)
@@ -135,7 +135,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     assert entered("train")[0]["state"]["message"].startswith("nothing to do: checkpoint ")
 
     made, tasks, artifacts = assay("curate", "refresh")
-    assert told(made)[:2] == ("plan", "COMPLETED")
+    assert told(made)[:2] == (config.parent.name, "COMPLETED")
     assert "0 stored rollouts judged anew, round 1 refreshed" in made["state"]["message"]
     assert (tasks, artifacts) == ({"refresh"}, shown)
     refreshed = counts(config)
@@ -143,7 +143,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     assert entered("refresh")[0]["state"]["message"] == "nothing to do: nothing was stale"
 
     made, tasks, artifacts = assay("train", "loop")
-    assert told(made)[:2] == ("plan", "COMPLETED")
+    assert told(made)[:2] == (config.parent.name, "COMPLETED")
     assert made["state"]["message"].startswith("round 1: held-out pass@1 ")
     assert "; round 2: held-out pass@1 " in made["state"]["message"]
     assert (tasks, artifacts) == ({"round 1", "round 2"}, {*shown, "rounds"})
