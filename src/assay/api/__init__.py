@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.api.problems import Problems, problems
 from assay.api.reporting import NullReporter, ProgressReporter
-from assay.api.results import Clusters, Curriculum, Pool, Scores, Selection, StageRows, Training
+from assay.api.results import Clusters, Curriculum, ProblemRows, Scores, Selection, StageRows, Training
 from assay.api.stages import arrange, clean, embed, ingest, order, run_added_stage, score, select, split, train
 from assay.core.config import Config, read_config
 from assay.pipelines.analysis.grade import grade
@@ -22,7 +22,7 @@ __all__ = [
     "Curriculum",
     "Lake",
     "NullReporter",
-    "Pool",
+    "ProblemRows",
     "Problems",
     "ProgressReporter",
     "Scores",

@@ -127,7 +127,7 @@ class StageRows:
         )
 
 
-class Pool(StageRows):
+class ProblemRows(StageRows):
     """Problems that ingest read, that cleaning kept, or that the split put on a side."""
 
     def describe(self) -> str:
@@ -230,9 +230,9 @@ class Training(StageRows):
 
 
 KINDS: dict[str, type[StageRows]] = {
-    "ingest": Pool,
-    "clean": Pool,
-    "split": Pool,
+    "ingest": ProblemRows,
+    "clean": ProblemRows,
+    "split": ProblemRows,
     "score": Scores,
     "embed": Clusters,
     "select": Selection,

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from assay.api.problems import Problems
 from assay.api.reporting import choose_reporter
-from assay.api.results import KINDS, Clusters, Curriculum, Pool, Scores, Selection, StageRows, Training
+from assay.api.results import KINDS, Clusters, Curriculum, ProblemRows, Scores, Selection, StageRows, Training
 from assay.core.config import Config, parse_config, read_config
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis.empty_result import explain_empty
@@ -32,7 +32,7 @@ from assay.pipelines.stages import stage_entries
 Input = Problems | StageRows | Config | str | Path | Mapping[str, Any]
 
 
-def ingest(pool: Input, *, lake: str | Path | None = None, progress: bool | None = None, **tables: Any) -> Pool:
+def ingest(pool: Input, *, lake: str | Path | None = None, progress: bool | None = None, **tables: Any) -> ProblemRows:
     """Read the sources into problems and labels.
 
     Args:
@@ -45,10 +45,10 @@ def ingest(pool: Input, *, lake: str | Path | None = None, progress: bool | None
         ConfigError: the config, a file or a model is not as it must be; nothing was written.
         LakeError: the lake cannot be opened or written.
     """
-    return cast(Pool, _run("ingest", pool, tables, lake, progress))
+    return cast(ProblemRows, _run("ingest", pool, tables, lake, progress))
 
 
-def clean(pool: Input, *, lake: str | Path | None = None, progress: bool | None = None, **settings: Any) -> Pool:
+def clean(pool: Input, *, lake: str | Path | None = None, progress: bool | None = None, **settings: Any) -> ProblemRows:
     """Drop empty, duplicate, contradictory and unverifiable problems; `dropped` of the result says which and why.
 
     Args:
@@ -61,7 +61,7 @@ def clean(pool: Input, *, lake: str | Path | None = None, progress: bool | None 
         ConfigError: the config, a file or a model is not as it must be; nothing was written.
         LakeError: the lake cannot be opened or written.
     """
-    return cast(Pool, _run("clean", pool, _changes("clean", settings), lake, progress))
+    return cast(ProblemRows, _run("clean", pool, _changes("clean", settings), lake, progress))
 
 
 def split(
@@ -71,7 +71,7 @@ def split(
     lake: str | Path | None = None,
     progress: bool | None = None,
     **settings: Any,
-) -> Pool:
+) -> ProblemRows:
     """Hold problems out for evaluation; the column `side` says which.
 
     Args:
@@ -85,7 +85,7 @@ def split(
         ConfigError: the config, a file or a model is not as it must be; nothing was written.
         LakeError: the lake cannot be opened or written.
     """
-    return cast(Pool, _run("split", pool, _changes("split", settings, held_out=held_out), lake, progress))
+    return cast(ProblemRows, _run("split", pool, _changes("split", settings, held_out=held_out), lake, progress))
 
 
 def score(

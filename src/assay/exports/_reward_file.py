@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from assay.core.identity import content_id
+from assay.core.parts import run_file
 
 
 def load_function(path: Path, name: str, *, modules: Mapping[str, ModuleType] | None = None) -> Callable[..., Any]:
@@ -30,17 +31,8 @@ def load_function(path: Path, name: str, *, modules: Mapping[str, ModuleType] | 
         }
         sys.modules.update(lacking)
         try:
-            _run_file(module_name, path)
+            run_file(module_name, path)
         finally:
             for key in lacking:
                 del sys.modules[key]
     return getattr(sys.modules[module_name], name)  # type: ignore[no-any-return]
-
-
-def _run_file(module_name: str, path: Path) -> None:
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None  # of a file that was just read
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    spec.loader.exec_module(module)
