@@ -93,7 +93,7 @@ class LakeEvidence:
         self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
     ) -> TrialSummary:
         """Draw attempts until each problem has its right answers or `max_trials` attempts."""
-        self._require_policy()
+        self.require_policy()
         stored = self.trials(changes, distinct=distinct)
         lacking = {id_: stored.get(id_, (0, 0)) for id_ in wanted}
         missing = [id_ for id_, (right, n) in lacking.items() if right < wanted[id_] and n < max_trials]
@@ -121,7 +121,7 @@ class LakeEvidence:
 
     def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts with their texts at each of other problems than those of the pool."""
-        self._require_policy()
+        self.require_policy()
         problems = {problem.id: problem for problem, _ in asked}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
@@ -143,13 +143,13 @@ class LakeEvidence:
         self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
     ) -> Sequence[Sequence[tuple[str, bool | None]]]:
         """Return n continuations of each begun answer with whether the whole is right; stored ones come first."""
-        self._require_policy()
+        self.require_policy()
         known, labels = some_of_side(self.context, self.inputs, "train", sorted({id_ for id_, _ in begun}))
         found, stopped, failed = complete_begun(self.context, known, labels, begun, n, self.sampler(changes))
         self.stopped, self.failed = self.stopped or stopped, self.failed + failed
         return found
 
-    def _require_policy(self) -> None:
+    def require_policy(self) -> None:
         """Go on unless the evidence is imported, of which nothing more can be drawn.
 
         Raises:

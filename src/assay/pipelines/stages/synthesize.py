@@ -93,6 +93,7 @@ class Synthesize(Stage):
             self.context.reporter.say(f"{self.method} expects: {line}")
         if not self.part.draws:
             return self._make()
+        self.evidence.require_policy()
         self._check_growth(float(forecast.counts.get("attempts_expected", 0)))
         with exclusive_sampling(self.context, self.evidence.ids):
             return self.finished() or self._make()
