@@ -31,6 +31,7 @@ from assay.cli.curate import (
     stages,
     status,
     synthesize,
+    upgrade,
     upkeep,
 )
 from assay.cli.train import evaluate as train_eval
@@ -59,6 +60,7 @@ curate_app.command("serve")(serve.serve)
 curate_app.command("deploy")(serve.deploy)
 curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
+curate_app.command("upgrade")(upgrade.upgrade)
 curate_app.add_typer(compare.app, name="compare")
 curate_app.command("forecast")(forecast.forecast)
 curate_app.command("recheck")(recheck.recheck)
@@ -120,7 +122,7 @@ _add_version(train_app, TRAIN)
 
 
 PANELS = {
-    "Set up": ("init", "check", "grade"),
+    "Set up": ("init", "check", "upgrade", "grade"),
     "Curate": ("run", *stage_names()),
     "Look": ("status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
     "Keep up to date": ("refresh", "regrade", "recheck", "audit", "serve", "deploy"),
