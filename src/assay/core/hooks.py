@@ -48,7 +48,7 @@ class VerifierHooks:
     evaluates_text: ClassVar[bool] = False
     # True: rewards are any finite numbers, and an answer is correct from `correct_at` on, a setting that must be given
     graded: ClassVar[bool] = False
-    # limit_s: float = `grade.limit_s`      seconds per case, where a verifier has a limit of its own
+    # limit_s: float = `grade.timeout_s`      seconds per case, where a verifier has a limit of its own
 
     def warm(self) -> None:
         """Load what the first case would load; called once per worker process."""

@@ -37,7 +37,7 @@ class Posterior:
     """
 
     half_life: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0  # steps; 0 = evidence never fades
-    truncated: Literal["wrong", "masked"] = "wrong"  # "masked": a truncated rollout says nothing
+    truncated: Literal["wrong", "ignore"] = "wrong"  # "ignore": a truncated rollout says nothing
 
     @property
     def needs(self) -> tuple[str, ...]:

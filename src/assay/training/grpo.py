@@ -317,10 +317,9 @@ def _training_order(
 
 
 def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_size: int) -> None:
-    if online.max_resamples and (settings.guidance is not None or settings.relift or settings.mask_truncated):
+    if online.max_resamples and (settings.guidance is not None or settings.relift):
         raise ConfigError(
-            "a curriculum that refills its steps goes with no teacher, no relift and no mask_truncated: "
-            "they read one batch a step"
+            "a curriculum that refills its steps goes with no teacher and no relift: they read one batch a step"
         )
     if world_size > 1:
         raise ConfigError(f"an online curriculum in {world_size} processes: it is told of groups in one")

@@ -77,7 +77,7 @@ def test_the_threshold_decides_what_is_correct_and_another_one_is_another_verdic
 
 
 def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     results = run_stages(opened, "select")
     rows = {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
@@ -90,7 +90,14 @@ def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None
 
 @pytest.mark.parametrize("design", ["adaptive", "two_stage"])
 def test_attempts_are_allocated_by_graded_rewards(graded: Made, design: str) -> None:
-    score = {"design": design, "prior": "fitted", "first": 2, "most": 12, "at_once": 0.25, "gain": 0.0}
+    score = {
+        "allocation": design,
+        "prior": "fitted",
+        "min_attempts": 2,
+        "max_attempts": 12,
+        "wave_fraction": 0.25,
+        "stop_gain": 0.0,
+    }
     opened = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
     rows = scores(opened)
     numbers = {row["n_wrong"] for row in rows.values()}
@@ -166,7 +173,7 @@ def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: M
 
 
 def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     run_stages(opened)
     told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
     assert told["plan"] > 1.2 * told["uniform"]

@@ -66,7 +66,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         "problems": len(pool),
         "unscored": len(unscored),
         "steps": train.steps,
-        "groups": train.groups,
+        "groups": train.problems_per_step,
         "group_size": train.group_size,
         "curricula": rows,
     }
@@ -113,7 +113,7 @@ def _simulate_training(
     paid: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
-        groups, admitted = step(course, config.groups, attempt)
+        groups, admitted = step(course, config.problems_per_step, attempt)
         paid, trained = paid + groups, trained + admitted
     mixed = [group.advantage > 0 for group in paid]
     tokens = config.group_size * sum(float(cost[rows[group.problem_id]]) for group in paid)

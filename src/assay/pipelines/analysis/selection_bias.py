@@ -113,7 +113,7 @@ def _compare_signal(
     group_size: int,
 ) -> dict[str, Any]:
     """Compare prediction and observation over the problems whose fresh attempts make up a group."""
-    as_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    as_wrong = context.config.policy.truncated == "wrong"
     right = np.array([counts_now[id_].correct - before[id_].correct for id_ in ids], dtype=np.float64)
     failed = np.array(
         [_count_failed(counts_now[id_], as_wrong) - _count_failed(before[id_], as_wrong) for id_ in ids],
