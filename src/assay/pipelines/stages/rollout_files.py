@@ -52,16 +52,16 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
 def read_attempts(folder: Path, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Yield each row; one whose answers are a list is as many rows, each with its own of the rewards."""
     for path, line, row in read_rows(folder):
+        texts = next((row[name] for name in names["text"] if isinstance(row.get(name), list)), None)
+        if not texts or not all(isinstance(text, str) for text in texts):
+            yield path, line, row
+            continue
         lists = {
             name: row[name]
             for what in ("text", "reward", "tokens", "finish")
             for name in names[what]
             if isinstance(row.get(name), list)
         }
-        texts = next((lists[name] for name in names["text"] if name in lists), None)
-        if not texts or not all(isinstance(text, str) for text in texts):
-            yield path, line, row
-            continue
         for place in range(len(texts)):
             own = {name: values[place] for name, values in lists.items() if len(values) == len(texts)}
             yield path, line, {**row, **own}
