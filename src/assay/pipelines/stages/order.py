@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from assay.core.config import OrderConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, derive_seed
 from assay.core.parts import build_part
+from assay.core.ports import AdaptiveCurriculum
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -70,6 +72,22 @@ class Order(Stage):
         return context.finish(
             StageResult(self.name, self.key, len(self.kept), len(rows), detail, seconds), {"curriculum": rows}
         )
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find quotas of an order that is fixed."""
+        config = context.config.arrange
+        part = build_part("curriculum", config.curriculum, config.settings)
+        if config.quotas and not isinstance(part, AdaptiveCurriculum):
+            raise ConfigError(
+                f"arrange.quotas are of online curricula, and {config.curriculum!r} is a fixed order: "
+                'use one that chooses during training (such as "bins"), or curriculum = "target" with its ratios'
+            )
+
+
+def curriculum_needs(part: Any, config: OrderConfig) -> tuple[str, ...]:
+    """Return the columns that a curriculum needs, with those of its quotas."""
+    return tuple(dict.fromkeys([*part.needs, *(["source"] if config.quotas else [])]))
 
 
 def selected(context: RunContext, selection: str) -> list[str]:
