@@ -27,7 +27,7 @@ COMPUTED = 1_000, 2.0  # shards, seconds each
 PLAN = """
 name = "flows"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums-{shards}.jsonl"
 [policy]
 model = "scripted"

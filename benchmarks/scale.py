@@ -31,7 +31,7 @@ PLAN = """
 name = "scale"
 lake = "{folder}/lake"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/pool.jsonl"
 verifier = "numeric"
 [clean]

@@ -105,7 +105,7 @@ def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | No
                 "".join(json.dumps({"prompt": question, "answer": answer}) + "\n" for question, answer in problems)
             )
         source = {
-            "part": "files",
+            "type": "files",
             "paths": RECORDED if problems is None else str(path),
             "verifier": "numeric",
             "name": "sums",

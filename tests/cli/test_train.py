@@ -19,7 +19,7 @@ PLAN = """
 name = "two digits"
 lake = "{lake}"
 [[source]]
-part = "files"
+type = "files"
 paths = "{problems}"
 verifier = "numeric"
 [split]

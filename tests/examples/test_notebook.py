@@ -22,7 +22,7 @@ def lake(tmp_path: Path) -> Path:
     sums.write_text("".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(8)))
     config = {
         "lake": str(tmp_path / "lake"),
-        "source": [{"part": "files", "paths": str(sums)}],
+        "source": [{"type": "files", "paths": str(sums)}],
         "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
         "score": {"n": 4, "truncated": "wrong"},
         "embed": {"encoder": "tfidf", "clusters": 2},

@@ -19,7 +19,7 @@ Started = subprocess.Popen[str]
 PLAN = """
 name = "sums"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums.jsonl"
 [policy]
 model = "scripted"

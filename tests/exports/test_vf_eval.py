@@ -42,7 +42,7 @@ def test_rewards_of_an_evaluation_are_the_lake_s(tmp_path: Path, monkeypatch: py
     config = parse_config(
         {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl")}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "system": "Be brief."},
             "score": {"n": 2},
             "embed": {"encoder": "tfidf", "clusters": 2},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.config import FlowConfig
+from assay.core.flow_config import FlowConfig
 from assay.flows import artifacts
 from assay.flows.artifacts import kept_and_dropped
 

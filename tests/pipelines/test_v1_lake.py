@@ -12,6 +12,7 @@ import pytest
 
 from assay import api
 from assay.core.config import read_config
+from assay.core.config_upgrade import upgrade_text
 from assay.core.parts import load_part
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner import stages
@@ -116,9 +117,13 @@ KEYS = {
 
 @pytest.fixture
 def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the zip is unpacked, which is where its plans' relative paths begin."""
+    """Where the zip is unpacked, which is where its configs' relative paths begin; these are upgraded."""
     with zipfile.ZipFile(Path(__file__).with_name("v1") / "v1.zip") as archive:
         archive.extractall(tmp_path)
+    for path in tmp_path.glob("*.toml"):
+        text, changes = upgrade_text(path.read_text())
+        assert changes, "its names are old ones"
+        path.write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "same", raising=False)

@@ -8,6 +8,7 @@ import typer
 from assay.cli import doctor
 from assay.cli.curate import (
     audit,
+    autopsy,
     check,
     clusters,
     compare,
@@ -31,6 +32,7 @@ from assay.cli.curate import (
     stages,
     status,
     synthesize,
+    upgrade,
     upkeep,
 )
 from assay.cli.train import evaluate as train_eval
@@ -59,6 +61,7 @@ curate_app.command("serve")(serve.serve)
 curate_app.command("deploy")(serve.deploy)
 curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
+curate_app.command("upgrade")(upgrade.upgrade)
 curate_app.add_typer(compare.app, name="compare")
 curate_app.command("forecast")(forecast.forecast)
 curate_app.command("recheck")(recheck.recheck)
@@ -74,6 +77,7 @@ curate_app.command("grade")(grade.grade)
 curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
+curate_app.command("autopsy")(autopsy.autopsy)
 curate_app.command("explain")(explain.explain)
 curate_app.add_typer(export.app, name="export")
 curate_app.add_typer(importing.app, name="import")
@@ -120,9 +124,9 @@ _add_version(train_app, TRAIN)
 
 
 PANELS = {
-    "Set up": ("init", "check", "grade"),
+    "Set up": ("init", "check", "upgrade", "grade"),
     "Curate": ("run", *stage_names()),
-    "Look": ("status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
+    "Look": ("autopsy", "status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
     "Keep up to date": ("refresh", "regrade", "recheck", "audit", "serve", "deploy"),
     "In and out": ("import", "export", "engine"),
     "The lake": ("fsck", "compact", "forget"),

@@ -40,7 +40,12 @@ def make_context(folder: Path, verifier: str = "math", **tables: Any) -> tuple[L
     rows = [{"id": f"row-{n}", "prompt": f"What is {n} + 1?", "answer": str(n + 1), "level": n % 3} for n in range(10)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     answers = {row["prompt"]: [text % int(row["answer"]) if "%" in text else text for text in TEXTS] for row in rows}
-    source = {"part": "files", "paths": str(folder / "sums.jsonl"), "keep": ["id", "level"], "verifier": verifier}
+    source = {
+        "type": "files",
+        "paths": str(folder / "sums.jsonl"),
+        "metadata_fields": ["id", "level"],
+        "verifier": verifier,
+    }
     config = parse_config(
         {
             "name": "sums",

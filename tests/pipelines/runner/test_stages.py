@@ -178,7 +178,7 @@ def test_malformed_rows_are_drops_with_their_line(context: Made, tables: dict[st
 
 def test_a_generator_that_is_none_is_refused_before_anything_is_written(context: Made) -> None:
     pytest.importorskip("reasoning_gym")
-    made = context(source=[{"part": "reasoning_gym", "generator": "chain_sums"}])
+    made = context(source=[{"type": "reasoning_gym", "generator": "chain_sums"}])
     with pytest.raises(ConfigError, match="nearest: 'chain_sum'"):
         preflight(made, "arrange")
 

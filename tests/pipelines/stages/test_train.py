@@ -36,7 +36,7 @@ def tiny(tmp_path: Path) -> Made:
     def make(*, policy: Any = None, **changes: Any) -> RunContext:
         tree = {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric", "keep": ["how"]}],
+            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric", "metadata_fields": ["how"]}],
             "split": {"held_out": 4},
             "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4, **(policy or {})},
             "score": {"n": 2, "truncated": "wrong"},
