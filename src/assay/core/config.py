@@ -191,6 +191,7 @@ class OrderConfig(_Part):
 
     curriculum: str = "easy_to_hard"
     seed: int = 0
+    quotas: dict[str, Annotated[float, Field(ge=0)]] = {}  # of an online curriculum: shares of every step by source
 
 
 class TeacherConfig(_Part):
