@@ -28,6 +28,10 @@ class Posterior:
     problem's evidence. Truncated rollouts count as failures where `truncated` is "wrong". A problem may come again at
     once; a group's own counts then move it away from one half, or keep it there.
 
+    Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must not
+    keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
+    `informative`).
+
     The signal falls with |p - .5| whatever the group size, so there is no setting for it. Approximate in that decayed
     counts are rounded to a quarter of an attempt and ages to an eighth of a half-life; otherwise exact
     (`maths/rl/thompson.py`).
