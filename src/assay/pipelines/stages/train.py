@@ -60,7 +60,7 @@ class Train(Stage):
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum, as the lake holds it."""
-        return stored_curriculum(self.context, self.inputs.rows_of("arrange"), self.inputs.rows_of("select"))
+        return stored_curriculum(self.context, self.inputs.rows_of("order"), self.inputs.rows_of("select"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -74,7 +74,7 @@ class Train(Stage):
         settings = config.model_dump(mode="json", exclude=unhashed)
         how = (settings, context.config.train_sampler.id, base_policy(context).revision)
         helper = self.teacher and self.teacher.id
-        return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
+        return StageKey.of(content_id("train", self.inputs.rows_of("order"), *how, helper, *context.read_otherwise))
 
     def with_steps(self, steps: int) -> "Train":
         """Return the stage of the same training with another number of steps."""
@@ -202,17 +202,17 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
 def begin_online_curriculum(
     context: RunContext, inputs: StageResults, curriculum: Curriculum
 ) -> OnlineCurriculum | None:
-    """Start the config's online curriculum over the arranged problems; None where the curriculum is a fixed order."""
-    part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    """Start the config's online curriculum over the ordered problems; None where the curriculum is a fixed order."""
+    part = build_part("curriculum", context.config.order.curriculum, context.config.order.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
     pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
-            f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs "
+            f"{len(lacking)} ordered problems lack what {context.config.order.curriculum!r} needs "
             "and are not trained on"
         )
-    return part.begin(pool, seed=context.config.arrange.seed)
+    return part.begin(pool, seed=context.config.order.seed)
 
 
 def output_folder(context: RunContext, key: str) -> Path:
