@@ -47,11 +47,25 @@ def content_ids(*parts: object, last: Iterable[object]) -> list[str]:
     >>> content_ids("lesson", "k", last=(0, 1)) == [content_id("lesson", "k", place) for place in (0, 1)]
     True
     """
-    common = hashlib.sha256(canonical_json(parts)[:-1].encode() + (b"," if parts else b""))
-    ids = []
-    for value in last:
+    before = canonical_json(parts)[:-1] + ("," if parts else "")
+    return _hash_all(before, (_WRITERS[type(value)](value) for value in last), "]")
+
+
+def varied_ids(*parts: object, place: str, values: Iterable[str]) -> list[str]:
+    """Return `content_id(*parts)` for each of the values in the stead of the text `place`, which the parts hold once.
+
+    >>> varied_ids("score", {"of": "#"}, place="#", values=["a"]) == [content_id("score", {"of": "a"})]
+    True
+    """
+    before, after = canonical_json(parts).split(_quoted(place))
+    return _hash_all(before, map(_quoted, values), after)
+
+
+def _hash_all(before: str, texts: Iterable[str], after: str) -> list[str]:
+    common, ids = hashlib.sha256(before.encode()), []
+    for text in texts:
         digest = common.copy()
-        digest.update((_WRITERS[type(value)](value) + "]").encode())
+        digest.update((text + after).encode())
         ids.append(digest.hexdigest()[:ID_CHARS])
     return ids
 
