@@ -32,6 +32,7 @@ from assay.cli.curate import (
     status,
     synthesize,
     upkeep,
+    view,
 )
 from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
@@ -75,6 +76,7 @@ curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
 curate_app.command("explain")(explain.explain)
+curate_app.command("view")(view.view)
 curate_app.add_typer(export.app, name="export")
 curate_app.add_typer(importing.app, name="import")
 curate_app.command("fsck")(upkeep.fsck)
@@ -122,7 +124,7 @@ _add_version(train_app, TRAIN)
 PANELS = {
     "Set up": ("init", "check", "grade"),
     "Curate": ("run", *stage_names()),
-    "Look": ("status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
+    "Look": ("view", "status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
     "Keep up to date": ("refresh", "regrade", "recheck", "audit", "serve", "deploy"),
     "In and out": ("import", "export", "engine"),
     "The lake": ("fsck", "compact", "forget"),
