@@ -40,7 +40,13 @@ def table() -> PoolTable:
 
 @pytest.mark.parametrize(
     ("condition", "rows"),
-    [("rate < 0.6", [0, 3]), ("rate IS NULL", [1]), ("true", [0, 1, 2, 3]), ("id ILIKE 'C' OR row = 0 -- a comment", [0, 2]), ("rate > (SELECT avg(rate) FROM pool)", [2])],
+    [
+        ("rate < 0.6", [0, 3]),
+        ("rate IS NULL", [1]),
+        ("true", [0, 1, 2, 3]),
+        ("id ILIKE 'C' OR row = 0 -- a comment", [0, 2]),
+        ("rate > (SELECT avg(rate) FROM pool)", [2]),
+    ],
 )
 def test_a_condition_selects_rows(table: PoolTable, condition: str, rows: list[int]) -> None:
     assert table.match(condition).tolist() == rows

@@ -25,7 +25,9 @@ def test_threads_may_read_at_once(reader: LakeReader) -> None:
 
 def test_a_read_that_never_ends_is_stopped_and_the_next_is_answered(reader: LakeReader) -> None:
     with pytest.raises(ReadTimeout):
-        reader.rows("SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range + b.range > 7", limit_s=0.3)
+        reader.rows(
+            "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range + b.range > 7", limit_s=0.3
+        )
     assert reader.one("SELECT 1 AS one") == {"one": 1}
 
 

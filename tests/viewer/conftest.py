@@ -74,7 +74,9 @@ class Client:
     def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, Any, Any]:
         """Status, JSON or bytes, and headers of the answer; `headers` with _ for -."""
         sent = {"X-Assay-Token": self.viewer.token} | {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(f"{self.base}{path}", data=body, method=method, headers={k: v for k, v in sent.items() if v})
+        request = urllib.request.Request(
+            f"{self.base}{path}", data=body, method=method, headers={k: v for k, v in sent.items() if v}
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, _value(answer.read()), answer.headers
@@ -129,7 +131,9 @@ class Page:
         return value
 
     def look(self, width: int = 1280, height: int = 900, mode: str = "light") -> None:
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
 
     def open(self, url: str) -> None:
@@ -141,12 +145,16 @@ class Page:
 
     def press(self, key: str) -> None:
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, text=key if len(key) == 1 and kind == "keyDown" else "")
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, text=key if len(key) == 1 and kind == "keyDown" else ""
+            )
 
     def picture(self) -> bytes:
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"])
+        return base64.b64decode(
+            self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
+        )
 
     @property
     def complaints(self) -> list[str]:
@@ -155,7 +163,13 @@ class Page:
         for event in self.events:
             told = event.get("params", {})
             if event.get("method") == "Runtime.exceptionThrown":
-                bad.append(str(told["exceptionDetails"].get("exception", {}).get("description", told["exceptionDetails"]["text"])))
+                bad.append(
+                    str(
+                        told["exceptionDetails"]
+                        .get("exception", {})
+                        .get("description", told["exceptionDetails"]["text"])
+                    )
+                )
             elif event.get("method") == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
                 bad.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
             elif event.get("method") == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
@@ -165,7 +179,11 @@ class Page:
     @property
     def asked(self) -> set[str]:
         """Every address that the browser asked for."""
-        sent = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        sent = [
+            event["params"]["request"]["url"]
+            for event in self.events
+            if event.get("method") == "Network.requestWillBeSent"
+        ]
         return set(sent)
 
 

@@ -25,7 +25,9 @@ def test_the_pages_own_files_need_no_token_and_hold_nothing_of_the_lake(client: 
     assert client.viewer.state.place.encode() not in page
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:{port}", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:{port}", ""]
+)
 def test_another_host_name_is_refused_so_that_no_rebound_name_reads_the_lake(client: Any, host: str) -> None:
     status, told, _ = client.ask("/api/state", Host=host.format(port=client.viewer.port) or "[::2]:80")
     assert (status, told) == (421, {"error": "this server answers at its own address only"})
@@ -42,7 +44,10 @@ def test_two_hosts_are_refused(client: Any) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://localhost:{port}"])
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://localhost:{port}"],
+)
 def test_another_origin_is_refused_even_with_the_token(client: Any, origin: str) -> None:
     of = origin.format(port=client.viewer.port)
     assert client.ask("/api/state", Origin=of)[0] == 403
@@ -78,7 +83,16 @@ def test_every_answer_forbids_scripts_of_others_framing_and_caching(client: Any)
         assert "Server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/static/../server.py", "/static/%2e%2e/server.py", "/static/..%2f..%2fcli/apps.py", "/api/../static", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../server.py",
+        "/static/%2e%2e/server.py",
+        "/static/..%2f..%2fcli/apps.py",
+        "/api/../static",
+        "/etc/passwd",
+    ],
+)
 def test_no_file_but_the_pages_own_is_served(client: Any, path: str) -> None:
     status, body, _ = client.ask(path)
     assert status == 404

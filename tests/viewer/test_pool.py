@@ -17,12 +17,18 @@ def test_each_problem_of_the_pool_has_one_row(reader: LakeReader, pool: PoolInde
     assert len({row["id"] for row in rows}) == pool.count
 
 
-def test_counts_are_those_of_the_scores_and_reasons_those_of_the_selection(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> None:
+def test_counts_are_those_of_the_scores_and_reasons_those_of_the_selection(
+    reader: LakeReader, keys: ViewKeys, pool: PoolIndex
+) -> None:
     selected = reader.one("SELECT count(*) AS n FROM selections WHERE selection_id = ? AND kept", [keys.selection])["n"]
-    facets = {name: {value["value"]: value["count"] for value in values} for name, values in pool.open_view().facets.items()}
+    facets = {
+        name: {value["value"]: value["count"] for value in values} for name, values in pool.open_view().facets.items()
+    }
     assert facets["selection"]["selected"] == selected
     none_right = "n_correct = 0 AND n_wrong > 0 AND NOT disputed"
-    scores = reader.one(f"SELECT count(*) AS n FROM current_scores WHERE scoring_id = ? AND {none_right}", [keys.scoring])["n"]
+    scores = reader.one(
+        f"SELECT count(*) AS n FROM current_scores WHERE scoring_id = ? AND {none_right}", [keys.scoring]
+    )["n"]
     assert facets["outcome"]["none right"] == scores
     dropped = reader.one("SELECT count(DISTINCT problem_id) AS n FROM drops")["n"]
     assert sum(n for name, n in facets["selection"].items() if name.startswith("dropped: ")) == dropped
@@ -53,7 +59,9 @@ def test_a_page_anywhere_is_part_of_the_same_order(pool: PoolIndex) -> None:
     assert pool.page(view, pool.count + 5, 10) == []
 
 
-@pytest.mark.parametrize(("changes", "words"), [({"chosen": {"colour": ["red"]}}, "no facet"), ({"sort": "colour"}, "no order")])
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"chosen": {"colour": ["red"]}}, "no facet"), ({"sort": "colour"}, "no order")]
+)
 def test_what_is_no_facet_or_order_is_refused(pool: PoolIndex, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         pool.open_view(**changes)
@@ -63,7 +71,14 @@ def test_the_address_answers_and_refuses_in_one_line(client: Any) -> None:
     told = client.get("pool", where="rate > 0.9", sort="rate", facets=json.dumps({"source": ["GSM8K"]}))
     assert {row["source"] for row in told["rows"]} == {"GSM8K"}
     assert client.get("rows", view=told["view"], version=told["version"], offset=0, count=5)["rows"] == told["rows"][:5]
-    for query in ("where=nothing_here+%3E+1", "facets=[1]", "facets={", "count=-1", "count=1e9", "where=1)+UNION+SELECT+1+--"):
+    for query in (
+        "where=nothing_here+%3E+1",
+        "facets=[1]",
+        "facets={",
+        "count=-1",
+        "count=1e9",
+        "where=1)+UNION+SELECT+1+--",
+    ):
         status, refused, _ = client.ask(f"/api/pool?{query}")
         assert status in (400, 503), query
         assert "\n" not in refused["error"]

@@ -19,7 +19,7 @@ from assay.viewer.training import curriculum, training
 
 COMPARED = 20_000  # problems of a pool up to which selectors are run for the page
 MOST_SELECTORS = 6
-PLAN_NEEDED = "the page was opened on a lake; `curate view CONFIG` can work this out"
+CONFIG_NEEDED = "the page was opened on a lake; `curate view CONFIG` can work this out"
 
 
 class Gone(Exception):
@@ -95,11 +95,13 @@ def selectors(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
-    """Let selectors choose from the config's pool, as `curate compare` does; nothing is written."""
+    """Let selectors choose from the config's pool, as `curate analyze selectors` does; nothing is written."""
     if state.context is None:
-        raise ConfigError(PLAN_NEEDED)
+        raise ConfigError(CONFIG_NEEDED)
     if state.pool.count > COMPARED:
-        raise ConfigError(f"a pool of {state.pool.count:,} problems is compared by `curate compare`, not by a page")
+        raise ConfigError(
+            f"a pool of {state.pool.count:,} problems is compared by `curate analyze selectors`, not by a page"
+        )
     from assay.pipelines.analysis.compare_selectors import compare as compare_selectors
 
     names = [name.strip() for name in query.get("names", "").split(",") if name.strip()][:MOST_SELECTORS]
@@ -120,7 +122,7 @@ def cost(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
 def rest(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Tell what is left of the config, and what it is expected to cost."""
     if (context := state.context) is None:
-        raise ConfigError(PLAN_NEEDED)
+        raise ConfigError(CONFIG_NEEDED)
     spent = state.once("cost", lambda: costs(state.reader, state.keys))["per_problem"]
     with state.context_turn:
         found: dict[str, Any] = _finite(forecast(context, spent))

@@ -25,7 +25,6 @@ SELECT run, any_value(command) AS command, min(time) FILTER (event = 'start') AS
        max(outcome) FILTER (event = 'end') AS outcome, max(tokens) AS tokens, max(samples) AS samples, max(seconds) AS seconds
 FROM runs GROUP BY run ORDER BY started DESC LIMIT 30
 """
-PLANS = "SELECT plan->>'$.name' AS name FROM runs WHERE event = 'start' ORDER BY time DESC LIMIT 1"
 
 
 def overview(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import { rich } from '../math.js';
 
 const MARKS = [['right', 'Right', 'r'], ['wrong', 'Wrong', 'w'], ['unsure', 'Unsure', 's']];
 
-export async function audit({ root, app }) {
+export async function audit({ root }) {
   let told = await get('audit'), place = 0, busy = false;
   const done = [];
   const card = h('div', {}), tally = h('div', {});
@@ -25,7 +25,7 @@ export async function audit({ root, app }) {
   function counts() {
     const n = told.marked, marked = n.right + n.wrong + n.unsure;
     const rows = told.estimates.map((row) => [row.verifier, count(row.marked), `${rate(row.soundness[0])} [${rate(row.soundness[1])}, ${rate(row.soundness[2])}]`, `${rate(row.completeness[0])} [${rate(row.completeness[1])}, ${rate(row.completeness[2])}]`]);
-    const where = told.file ? note('Kept in ', h('code', {}, line(told.file, 200)), '. ', h('code', {}, `curate audit ${app.state.config ? 'CONFIG' : 'PLAN'} --marked FILE`), ' stores what the marks say, and corrects the pass rates.') : note('This lake has no folder for marks: start with --marks FILE.');
+    const where = told.file ? note('Kept in ', h('code', {}, line(told.file, 200)), '. ', h('code', {}, 'curate audit CONFIG --marked FILE'), ' stores what the marks say, and corrects the pass rates.') : note('This lake has no folder for marks: start with --marks FILE.');
     clear(tally, section(`${count(marked)} of ${count(told.drawn)} marked`, h('progress', { max: String(told.drawn || 1), value: marked, 'aria-label': 'Marked' }), note(`${n.right} right, ${n.wrong} wrong, ${n.unsure} unsure. You see no verdict, so that it cannot sway you.`), rows.length ? table(['verifier', { name: 'marked', num: true }, 'soundness, 95%', 'completeness, 95%'], rows, { label: 'Estimates', stack: true }) : note('Soundness and completeness are estimated as soon as accepted and rejected answers are marked.'), where));
   }
 

@@ -5,7 +5,7 @@ export async function selectors({ root }) {
   async function draw() {
     const told = await get('selectors');
     root.replaceChildren();
-    append(root, [h('h1', {}, 'Selectors'), stored(told), told.can_compare ? compare() : note('Opened on a config with up to 20,000 problems, this page also lets selectors choose anew; `curate compare` does it for any size.')]);
+    append(root, [h('h1', {}, 'Selectors'), stored(told), told.can_compare ? compare() : note('Opened on a config with up to 20,000 problems, this page also lets selectors choose anew; `curate analyze selectors` does it for any size.')]);
   }
   await draw();
   return { update: draw };
@@ -37,5 +37,5 @@ function compare() {
       clear(out, note(`${count(told.pool)} problems, groups of ${told.group_size}; signal = expected share of groups that teach.`), table(heads, told.selections.map((row) => [row.selection, count(row.kept), percent(row.signal['0']), percent(row.signal['1']), percent(row.signal['2']), `${row.clusters} of ${row.clusters_of}`, short(row.tokens), spectrumStrip(Object.values(row.histogram), row.selection)]), { label: 'Selectors compared', stack: true }), h('h3', {}, 'How they overlap'), matrix(told.selections.map((row) => row.selection), (a, b) => told.selections[a].overlap[told.selections[b].selection] ?? 0));
     } catch (error) { clear(out, h('p', { class: 'error' }, line(error.message, 500))); }
   };
-  return section('Let selectors choose from this pool', note('Each chooses at the config’s budget, as `curate compare` does. Nothing is written.'), h('form', { class: 'filter', onsubmit: run }, field, h('button', {}, 'Compare')), out);
+  return section('Let selectors choose from this pool', note('Each chooses at the config’s budget, as `curate analyze selectors` does. Nothing is written.'), h('form', { class: 'filter', onsubmit: run }, field, h('button', {}, 'Compare')), out);
 }
