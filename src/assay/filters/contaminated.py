@@ -51,7 +51,7 @@ class Contaminated:
     app. C.5, n = 8); the coverage and the guards are ours.
     """
 
-    # The benchmarks, each a table as in [[source]]: { part = "files", paths = "test.jsonl", ... }
+    # The benchmarks, each a table as in [[source]]: { type = "files", paths = "test.jsonl", ... }
     against: tuple[dict[str, Any], ...] = ()
     words: int = 8  # per n-gram; more finds less
     coverage: float = 0.6  # (0, 1]; higher drops fewer

@@ -13,6 +13,7 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.notes import Note
+from assay.core.setting_names import first_clean_settings
 from assay.core.types import Drop, Label, Problem
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -46,7 +47,7 @@ class Clean(Stage):
         fitted = config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
         problems = self.members[0] if fitted else {}
         borrowed = [filter_dependencies(context, part, problems) for _, part in parts]
-        how = (config.clean.filters, config.clean.settings, versions, borrowed)
+        how = (config.clean.filters, first_clean_settings(config.clean.settings), versions, borrowed)
         return StageKey.of(content_id("clean", str(pool), *how))
 
     @cached_property
