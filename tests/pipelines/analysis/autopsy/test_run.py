@@ -150,13 +150,20 @@ def test_copies_and_benchmark_questions_are_found_with_their_share_of_the_tokens
     near = base[1].replace("the old library", "the big old library")
     asked = "Tom has 12 red marbles, and gives 5 of them to his sister Ann before school; how many has he left?"
     benchmark = tmp_path / "exam.jsonl"
-    benchmark.write_text(json.dumps({"question": asked, "answer": "7"}) + "\n" + json.dumps({"question": base[3] + " Count all of them twice, then add 1.", "answer": "1"}) + "\n")
+    benchmark.write_text(
+        json.dumps({"question": asked, "answer": "7"})
+        + "\n"
+        + json.dumps({"question": base[3] + " Count all of them twice, then add 1.", "answer": "1"})
+        + "\n"
+    )
     wrapped = f"{base[0]}\nPlease reason step by step, and put your final answer within \\boxed{{}}."
     texts = [*base[:3], wrapped, near, asked]
     log = write(tmp_path / "log.jsonl", *(group(text, [1, 0]) for text in texts))
     result = dissect([log], AutopsyOptions(regrade=0, benchmarks=(benchmark,)))
     for name in ("exact copies", "near copies", "questions of a benchmark"):
-        assert (finding(result, "prompts", name).count, result.share("prompts", name)) == (1, pytest.approx(1 / 6)), name
+        assert (finding(result, "prompts", name).count, result.share("prompts", name)) == (1, pytest.approx(1 / 6)), (
+            name
+        )
     assert [row["question"] for row in result.repeats] == [asked] and "exam" in result.repeats[0]["match"]
 
 
@@ -178,10 +185,7 @@ def test_answers_are_disputed_where_strict_lenient_and_recorded_verdicts_differ(
 
 def test_a_reward_that_rises_while_correctness_stands_is_named(tmp_path: Path) -> None:
     groups = [
-        [
-            {**row, "reward": row["reward"] + 0.1 * step, "acc": row["reward"]}
-            for row in group(q, [1, 0], step=step)
-        ]
+        [{**row, "reward": row["reward"] + 0.1 * step, "acc": row["reward"]} for row in group(q, [1, 0], step=step)]
         for step in range(6)
         for q in questions()
     ]
