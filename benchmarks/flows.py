@@ -124,7 +124,7 @@ class Bench:
         self.folder, self.environment, self.lakes = folder, environment, 0
 
     def seconds(self, shards: int, how: str, cost: str, *, engine: str = "scripted", workers: int = 1) -> float:
-        """One walk on a new lake, from behind split to arrange."""
+        """One walk on a new lake, from behind split to order."""
         self.lakes += 1
         rows = ({"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(shards))
         (self.folder / f"sums-{shards}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

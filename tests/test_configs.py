@@ -51,7 +51,7 @@ def without_value(table: str) -> set[str]:
 
 
 ALL = [pytest.param(table, model, id=model.__name__) for table, model in tables()]
-PARTS = [("scorer", "score"), ("selector", "select"), ("curriculum", "arrange"), ("engine", "policy")]
+PARTS = [("scorer", "score"), ("selector", "select"), ("curriculum", "order"), ("engine", "policy")]
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)

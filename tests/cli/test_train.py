@@ -37,7 +37,7 @@ encoder = "tfidf"
 [select]
 selector = "informative"
 budget = 320
-[arrange]
+[order]
 curriculum = "shuffled"
 [train]
 objective = "dr_grpo"

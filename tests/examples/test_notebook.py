@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.api import arrange
+from assay.api import order
 from assay.core.config import parse_config
 
 pytestmark = pytest.mark.skipif(  # not imported here: transformers takes a process that has marimo for a notebook
@@ -28,7 +28,7 @@ def lake(tmp_path: Path) -> Path:
         "embed": {"encoder": "tfidf", "clusters": 2},
         "select": {"selector": "uniform", "budget": 3},
     }
-    arrange(parse_config(config))
+    order(parse_config(config))
     return tmp_path / "lake"
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.service
 
 EVALUATE = """
 ip link set lo up
-{python} -m assay curate engine serve --engine scripted --set 'rule="sum"' --port 8123 2> server.log &
+{python} -m assay curate serve-model --engine scripted --set 'rule="sum"' --port 8123 2> server.log &
 server=$!
 until grep -q "at http" server.log; do sleep 0.2; done
 ANY_KEY=x {vf_eval} assay-tasks --no-push --no-rich -m scripted -r 2 --output-dir evaluated \\

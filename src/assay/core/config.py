@@ -187,7 +187,7 @@ class SelectConfig(_Part):
 
 
 class OrderConfig(_Part):
-    """`[arrange]`: the order of the selected problems."""
+    """`[order]`: the order of the selected problems."""
 
     curriculum: str = "easy_to_hard"
     seed: int = 0
@@ -299,7 +299,7 @@ class LimitConfig(_Strict):
 
 
 # the key that names the part, of tables whose other keys may be settings of that part
-PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "arrange": "curriculum"}
+PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "order": "curriculum"}
 
 
 class Config(_Strict):
@@ -317,7 +317,7 @@ class Config(_Strict):
     synthesize: SynthesizeConfig = SynthesizeConfig()
     embed: EmbedConfig = EmbedConfig()
     select: SelectConfig = SelectConfig()
-    arrange: OrderConfig = OrderConfig()
+    order: OrderConfig = OrderConfig()
     train: TrainConfig = TrainConfig()
     sft: SftConfig = SftConfig()
     dpo: DpoConfig = DpoConfig()
@@ -455,7 +455,7 @@ def _check_parts(config: Config) -> None:
             )
     build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
     build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
-    build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    build_part("curriculum", config.order.curriculum, config.order.settings, other_keys=OrderConfig.model_fields)
     for name in dict.fromkeys((*config.synthesize.methods, *config.synthesize.settings)):
         build_part("method", name, config.synthesize.settings.get(name))
     build_part("objective", config.train.objective, config.train.settings)

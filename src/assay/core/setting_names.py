@@ -28,17 +28,21 @@ class Rename:
     values: Mapping[Any, Any] = field(default_factory=dict)
 
 
-TABLES: dict[str, str] = {}  # present names by former ones
+TABLES: dict[str, str] = {"arrange": "order"}  # present names by former ones
 PART_KEYS = {  # the key that names the part of a table whose other keys are the part's settings, and its default
     "source": ("type", ""),
     "policy": ("engine", "llamacpp"),
     "score": ("scorer", "pass_rate"),
     "select": ("selector", "frontier"),
-    "arrange": ("curriculum", "easy_to_hard"),
+    "order": ("curriculum", "easy_to_hard"),
     "train.teacher": ("engine", ""),
 }
 KINDS = {"source": "source", "scorer": "score", "selector": "select", "curriculum": "order"}  # of parts: their tables
 ROWS = ("files", "hub")  # sources that read tables
+ORDERS = (  # curricula that are a fixed order
+    *("shuffled", "easy_to_hard", "hard_to_easy", "blocked", "interleaved", "interleaved_easy_to_hard", "dmt"),
+    *("staged", "weighted"),
+)
 RENAMES: dict[str, tuple[Rename, ...]] = {
     "source": (
         Rename("part", "type"),
@@ -48,6 +52,7 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
         Rename("keep", "metadata_fields", ROWS),
         Rename("skip", "offset", ROWS),
     ),
+    "order": (Rename("passes", "epochs", ORDERS),),
 }
 AGAINST = "clean.settings.contaminated.against"  # benchmarks of the filter `contaminated`, tables like [[source]]
 MOVED: dict[str, str] = {}  # dotted keys that another table holds now
@@ -139,6 +144,29 @@ def new_name(kind: str, part: str, key: str) -> str:
     """
     renames = RENAMES.get(KINDS.get(kind, ""), ())
     return next((f"{key} is {r.new} now" for r in renames if r.old == key and part in r.parts), "")
+
+
+def first_table(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of the config and the tables in it under their first names.
+
+    Args:
+        name: dotted, such as "train".
+        table: as its model dumps it.
+    """
+    inner = {
+        key: first_table(f"{name}.{key}", value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+    }
+    return first_names(name, str(table.get(PART_KEYS.get(name, ("",))[0], "")), inner)
+
+
+def first_table_name(name: str) -> str:
+    """Return the first name of a table of the config.
+
+    >>> first_table_name("order")
+    'arrange'
+    """
+    return next((old for old, new in TABLES.items() if new == name), name)
 
 
 def first_clean_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -160,7 +160,7 @@ def test_a_reward_s_file_overwrites_neither_the_export_s_own_nor_what_lies_outsi
 
 @pytest.mark.parametrize(("to", "file"), [("verl", "sampler.py"), ("slime", "data_source.py")])
 def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path, to: str, file: str) -> None:
-    lake, context = make_context(tmp_path, arrange={"curriculum": "posterior", "half_life": 9.0})
+    lake, context = make_context(tmp_path, order={"curriculum": "posterior", "half_life": 9.0})
     with lake:
         files = export(context, to, tmp_path / "out")["files"]
         context.judge.close()

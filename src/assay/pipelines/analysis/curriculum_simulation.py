@@ -34,7 +34,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
 
     Args:
         context: the run.
-        curricula: names with settings after them; "plan" is `[arrange]` itself.
+        curricula: names with settings after them; "plan" is `[order]` itself.
         repeats: simulated trainings per curriculum.
 
     Returns:
@@ -45,10 +45,10 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         tokens (of the paid groups).
 
     Raises:
-        ConfigError: a stage before arrange is not done, or a name or setting is wrong.
+        ConfigError: a stage before ordering is not done, or a name or setting is wrong.
     """
     inputs = done_stages(context, "select", "a forecast")
-    configs = _parse_curricula(context.config.arrange, curricula)
+    configs = _parse_curricula(context.config.order, curricula)
     parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in configs.items()}
     needs = tuple(
         dict.fromkeys(

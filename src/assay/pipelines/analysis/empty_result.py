@@ -51,7 +51,7 @@ def shortfall(context: RunContext, results: StageResults) -> Shortfall:
         context: the run.
         results: what its stages have come to.
     """
-    left_something = "arrange" not in results or results.of("arrange").rows_out
+    left_something = "order" not in results or results.of("order").rows_out
     return Shortfall(
         "" if left_something else explain_empty(context, results), tuple(_find_lost_sources(context, results))
     )

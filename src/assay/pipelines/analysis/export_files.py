@@ -85,7 +85,7 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
     Raises:
         ConfigError: the curriculum needs vectors, which do not travel.
     """
-    config, files = context.config.arrange, getattr(part, "sampler_files", {})
+    config, files = context.config.order, getattr(part, "sampler_files", {})
     curriculum = build_part("curriculum", config.curriculum, config.settings)
     if not files or not isinstance(curriculum, AdaptiveCurriculum):
         return

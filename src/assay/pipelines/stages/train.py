@@ -61,7 +61,7 @@ class Train(Stage):
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum, as the lake holds it."""
-        return stored_curriculum(self.context, self.inputs.rows_of("arrange"), self.inputs.rows_of("select"))
+        return stored_curriculum(self.context, self.inputs.rows_of("order"), self.inputs.rows_of("select"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -75,8 +75,8 @@ class Train(Stage):
         settings = config.model_dump(mode="json", exclude=unhashed)
         how = (settings, context.config.train_sampler.id, base_policy(context).revision)
         helper = self.teacher and self.teacher.id
-        quotas = [sorted(context.config.arrange.quotas.items())] if context.config.arrange.quotas else []
-        rows = self.inputs.rows_of("arrange")
+        quotas = [sorted(context.config.order.quotas.items())] if context.config.order.quotas else []
+        rows = self.inputs.rows_of("order")
         return StageKey.of(content_id("train", rows, *how, helper, *context.read_otherwise, *quotas))
 
     def with_steps(self, steps: int) -> "Train":
@@ -205,16 +205,16 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
 def begin_online_curriculum(
     context: RunContext, inputs: StageResults, curriculum: Curriculum
 ) -> OnlineCurriculum | None:
-    """Start the config's online curriculum over the arranged problems; None where the curriculum is a fixed order."""
-    part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    """Start the config's online curriculum over the ordered problems; None where the curriculum is a fixed order."""
+    part = build_part("curriculum", context.config.order.curriculum, context.config.order.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    config = context.config.arrange
+    config = context.config.order
     needs = curriculum_needs(part, config)
     pool, lacking = scored_pool(context, inputs, needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
-            f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs "
+            f"{len(lacking)} ordered problems lack what {context.config.order.curriculum!r} needs "
             "and are not trained on"
         )
     return begin_curriculum(part, pool, config.quotas, seed=config.seed)
