@@ -12,7 +12,7 @@ PLAN = """
 name = "own"
 lake = "{lake}"
 [[source]]
-part = "files"
+type = "files"
 paths = "rows.jsonl"
 verifier = "python:lab_own_parts:{reward}"
 [policy]

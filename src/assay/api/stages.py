@@ -212,11 +212,8 @@ def order(
         ConfigError: the config, a file or a model is not as it must be; nothing was written.
         LakeError: the lake cannot be opened or written.
     """
-    changes = _changes("arrange", {**_part("curriculum", curriculum), **settings})
-    return cast(Curriculum, _run("arrange", selection, changes, lake, progress))
-
-
-arrange = order  # its name in configs and on the command line
+    changes = _changes("order", {**_part("curriculum", curriculum), **settings})
+    return cast(Curriculum, _run("order", selection, changes, lake, progress))
 
 
 def train(

@@ -1,4 +1,4 @@
-"""Run the flow `curate` on a schedule, for `curate serve` and `curate deploy`.
+"""Run the flow `curate` on a schedule, for `curate schedule serve` and `curate schedule deploy`.
 
 The scheduler is Prefect's; what runs is `curate run` and no more.
 """
@@ -16,7 +16,9 @@ from assay.flows.prefect_adapter import untracked
 from assay.flows.run_watch import RunWatch
 
 TAGS = ["assay"]
-AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, two for runs by hand and refused ones
+AT_ONCE = (
+    4  # processes of one `curate schedule serve`: one at work, one that waits, two for runs by hand and refused ones
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
         )
     if pools[pool] != "process":
         raise ConfigError(
-            f"work pool {pool!r} is of type {pools[pool]!r}; `curate deploy` builds for type 'process' (docs/flows.md on the others)"
+            f"work pool {pool!r} is of type {pools[pool]!r}; `curate schedule deploy` builds for type 'process' (docs/flows.md on the others)"
         )
     deployment.apply(work_pool_name=pool)
     say(

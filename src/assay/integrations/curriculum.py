@@ -17,6 +17,7 @@ from assay.core.identity import derive_seed
 from assay.core.parts import build_part
 from assay.core.ports import OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Outcome, Pool
+from assay.curricula.online.quotas import begin_curriculum
 
 MAX_LAG = 8  # policy versions that a group may be late before its turn is given up
 
@@ -205,5 +206,5 @@ def load_curriculum(file: Path) -> OnlineCurriculum:
         {name: np.array(values) for name, values in content["columns"].items()},
         cluster=None if content["cluster"] is None else np.array(content["cluster"], dtype=np.int64),
     )
-    begun: OnlineCurriculum = part.begin(pool, seed=derive_seed("trainer curriculum", content["seed"]))
-    return begun
+    seed = derive_seed("trainer curriculum", content["seed"])
+    return begin_curriculum(part, pool, content.get("quotas", {}), seed=seed)

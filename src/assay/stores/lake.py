@@ -62,7 +62,7 @@ class Lake:
             if manifest.entry_names(self.storage):
                 raise LakeError(
                     f"{self.place}/lake.json is gone; "
-                    f"`curate fsck --lake {self.place}` writes it again from the manifest"
+                    f"`curate lake fsck --lake {self.place}` writes it again from the manifest"
                 ) from None
             if not create:
                 raise LakeError(missing_lake_message(self.storage)) from None
@@ -375,7 +375,7 @@ class Lake:
         if any(path.endswith(".parquet") for path in self.storage.files("tables")):
             raise LakeError(
                 f"{self.place}/manifest is missing, but there are files in tables/: "
-                f"`curate fsck --lake {self.place}` enters them again"
+                f"`curate lake fsck --lake {self.place}` enters them again"
             )
 
     def _foreign(self) -> frozenset[str]:
@@ -462,7 +462,7 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
             raise Damaged("its SHA-256 is gone")
     except (ValueError, KeyError, TypeError) as error:
         raise LakeError(
-            f"{place}/lake.json cannot be read: {error}; `curate fsck --lake {place}` writes it again from the manifest"
+            f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the manifest"
         ) from error
     return tree
 

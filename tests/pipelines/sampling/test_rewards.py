@@ -33,7 +33,7 @@ def graded(context: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "lab_graded.py").write_text(LAB)
     name = "python:lab_graded:closeness"
-    source = {"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": name}
+    source = {"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": name}
 
     def make(correct_at: float | None = 0.95, **changes: Any) -> RunContext:
         settings = {} if correct_at is None else {name: {"correct_at": correct_at}}

@@ -30,7 +30,7 @@ def draw(folder: Path, name: str, first: int, last: int) -> dict[str, str]:
         {
             "name": name,
             "lake": str(folder / "lake"),
-            "source": [{"part": "files", "paths": str(source)}],
+            "source": [{"type": "files", "paths": str(source)}],
             "split": {"held_out": HELD_OUT},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
         }

@@ -14,7 +14,7 @@ from assay.core.secrets import find_secrets
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.data.pool import queries_of, scored_pool
-from assay.pipelines.stages.order import selected
+from assay.pipelines.stages.order import curriculum_needs, selected
 
 FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
 
@@ -92,18 +92,19 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
     Raises:
         ConfigError: the curriculum needs vectors, which do not travel.
     """
-    config, files = context.config.arrange, getattr(part, "sampler_files", {})
+    config, files = context.config.order, getattr(part, "sampler_files", {})
     curriculum = build_part("curriculum", config.curriculum, config.settings)
     if not files or not isinstance(curriculum, AdaptiveCurriculum):
         return
     if "vectors" in curriculum.needs:
         raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which an export does not carry")
     kept = selected(context, results.rows_of("select"))
-    pool, _ = scored_pool(context, results, curriculum.needs, kept, queries_of(curriculum))
+    pool, _ = scored_pool(context, results, curriculum_needs(curriculum, config), kept, queries_of(curriculum))
     content = {
         "curriculum": config.curriculum,
         "settings": config.settings,
         "seed": config.seed,
+        **({"quotas": config.quotas} if config.quotas else {}),
         "ids": list(pool.ids),
         "columns": {name: values.tolist() for name, values in pool.columns.items()},
         "cluster": None if pool.cluster is None else pool.cluster.tolist(),

@@ -60,7 +60,7 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     if context.moved.changes:
         values["regraded"] = context.moved.changes
     values["noticed"] = noticed(context, results)
-    if "arrange" in results:
+    if "order" in results:
         values["curriculum"] = lessons(context, results)
     values["queries"] = suggest_queries(context, results)
     values["spent"] = {
@@ -200,5 +200,5 @@ def lessons(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
         "p.messages[-1].content AS prompt FROM curriculum l JOIN problems p ON p.id = l.problem_id "
         "LEFT JOIN (SELECT * FROM current_scores WHERE scoring_id = ?) s USING (problem_id) "
         "WHERE l.curriculum_id = ? ORDER BY l.lesson, l.position",
-        [results.rows_of("score"), results.rows_of("arrange")],
+        [results.rows_of("score"), results.rows_of("order")],
     )

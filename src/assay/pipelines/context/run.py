@@ -23,7 +23,7 @@ from assay.pipelines.context.edited_parts import outside_versions
 from assay.pipelines.context.first_attempts import FirstAttempts
 from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported
 from assay.pipelines.context.known_policy import known_policy
-from assay.pipelines.context.results import StageKey, StageResult
+from assay.pipelines.context.results import FIRST_STAGE_NAMES, StageKey, StageResult
 from assay.stores.lake import Lake, Rows
 from assay.verifiers.outside.plugins import CallLimits
 from assay.verifiers.pool.grader import Grader
@@ -208,7 +208,8 @@ class RunContext:
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""
-        rows = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, str(key)])
+        names = [stage, FIRST_STAGE_NAMES.get(stage, stage)]
+        rows = self.lake.rows("SELECT * FROM stages WHERE stage IN (?, ?) AND key = ? LIMIT 1", [*names, str(key)])
         if not rows:
             return None
         row = rows[0]
@@ -219,7 +220,7 @@ class RunContext:
     def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
         """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line."""
         entry = {
-            "id": content_id("stage", outcome.stage, str(outcome.key)),
+            "id": content_id("stage", FIRST_STAGE_NAMES.get(outcome.stage, outcome.stage), str(outcome.key)),
             "stage": outcome.stage,
             "key": str(outcome.key),
             "rows_in": outcome.rows_in,

@@ -203,7 +203,7 @@ def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: 
         known = {key for metadata in fields.values() for key, value in metadata.items() if _plain(value)}
         names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(known)]
         problem = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
-        raise ConfigError(f"{problem} (`keep` of a source); {suggest_names(name, names)}")
+        raise ConfigError(f"{problem} (`metadata_fields` of a source); {suggest_names(name, names)}")
     numeric = all(isinstance(value, int | float) for value in values.values())
     return [(values[id_] if numeric else str(values[id_])) if id_ in values else None for id_ in ids]
 

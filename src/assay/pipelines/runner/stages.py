@@ -214,6 +214,6 @@ def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
     if kind != "grpo":
         return entry.load()(context, done_stages(context, "score", f"train {entry.name}"))
     inputs = run_stages(context, only=True)
-    if context.finished("arrange", inputs.of("arrange").key) is None:
-        raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
+    if context.finished("order", inputs.of("order").key) is None:
+        raise ConfigError("train needs order, which is not done: `curate run PLAN` first")
     return entry.load()(context, inputs)

@@ -13,6 +13,7 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.notes import Note
+from assay.core.setting_names import first_clean_settings
 from assay.core.types import Drop, Label, Problem
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -48,7 +49,7 @@ class Clean(Stage):
         problems = self.members[0] if fitted else {}
         borrowed = [filter_dependencies(context, part, problems) for _, part in parts]
         edited = [version for _, part in parts for version in list_version(part)]  # of filters from outside
-        how = (config.clean.filters, config.clean.settings, versions, borrowed, *edited)
+        how = (config.clean.filters, first_clean_settings(config.clean.settings), versions, borrowed, *edited)
         return StageKey.of(content_id("clean", str(pool), *how))
 
     @cached_property

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from assay.core.config import OrderConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, derive_seed
 from assay.core.parts import build_part
+from assay.core.ports import AdaptiveCurriculum
+from assay.core.setting_names import first_names
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -20,7 +23,7 @@ from assay.pipelines.data.pool import column_evidence, list_version, queries_of,
 class Order(Stage):
     """Put the selection into the order of the config's curriculum."""
 
-    name = "arrange"
+    name = "order"
     rows_query = "SELECT * FROM curriculum WHERE curriculum_id = ? ORDER BY lesson, position"
 
     @cached_property
@@ -31,14 +34,14 @@ class Order(Stage):
     @cached_property
     def curriculum(self) -> Any:
         """The config's curriculum, built."""
-        return build_part("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
+        return build_part("curriculum", self.context.config.order.curriculum, self.context.config.order.settings)
 
     def compute_key(self) -> StageKey:
         """Hash the selection, the curriculum's settings, and the keys of stages whose columns only it needs."""
-        config = self.context.config.arrange
+        config = self.context.config.order
         how = (
             config.curriculum,
-            config.settings,
+            first_names("order", config.curriculum, config.settings),
             config.seed,
             *column_evidence(self.context, self.inputs, self.curriculum),
             *list_version(self.curriculum),
@@ -51,7 +54,7 @@ class Order(Stage):
 
     def run(self) -> StageResult:
         """Order the selected problems; those that lack what the curriculum needs come last, in id order."""
-        began, context, config = time.monotonic(), self.context, self.context.config.arrange
+        began, context, config = time.monotonic(), self.context, self.context.config.order
         needs = self.curriculum.needs
         pool, lacking = scored_pool(context, self.inputs, needs, self.kept, queries_of(self.curriculum))
         if lacking:
@@ -70,6 +73,22 @@ class Order(Stage):
         return context.finish(
             StageResult(self.name, self.key, len(self.kept), len(rows), detail, seconds), {"curriculum": rows}
         )
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find quotas of an order that is fixed."""
+        config = context.config.order
+        part = build_part("curriculum", config.curriculum, config.settings)
+        if config.quotas and not isinstance(part, AdaptiveCurriculum):
+            raise ConfigError(
+                f"order.quotas are of online curricula, and {config.curriculum!r} is a fixed order: "
+                'use one that chooses during training (such as "bins"), or curriculum = "target" with its ratios'
+            )
+
+
+def curriculum_needs(part: Any, config: OrderConfig) -> tuple[str, ...]:
+    """Return the columns that a curriculum needs, with those of its quotas."""
+    return tuple(dict.fromkeys([*part.needs, *(["source"] if config.quotas else [])]))
 
 
 def selected(context: RunContext, selection: str) -> list[str]:

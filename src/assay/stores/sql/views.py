@@ -275,7 +275,7 @@ def _remedy(error: duckdb.Error) -> str:
         or "parquet" in str(error).lower()
     )
     return (
-        "; `curate fsck` names what is broken and restores what can be restored"
+        "; `curate lake fsck` names what is broken and restores what can be restored"
         if broken and "disabled by configuration" not in str(error)
         else ""
     )

@@ -1,4 +1,4 @@
-"""`curate explain`: why one problem is where it is."""
+"""`curate show`: the whole story of one problem."""
 
 from typing import Annotated, Any
 
@@ -14,9 +14,9 @@ ProblemId = Annotated[
 CELL = 60  # characters shown of a text
 
 
-def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped,
-    place, training.
+def show(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
+    """Show all that the lake knows of one problem: origin, labels, attempts with verdicts, scores, cluster, why it was
+    kept or dropped, its place in the curriculum, and training.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -1,4 +1,4 @@
-"""`curate compare policies`: what one policy gained on another, from stored attempts."""
+"""`curate analyze policies`: what one policy gained on another, from stored attempts."""
 
 from typing import Annotated, Any
 
@@ -26,13 +26,13 @@ After = Annotated[str, typer.Argument(metavar="B", help="Of another; the plan's 
 def policies(
     path: ConfigPath, before: Before, after: After = "", lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
-    """Set two policies side by side on one pool: differences, frontiers, and the problems that moved. Writes nothing."""
+    """Compare two policies on one pool: differences, frontiers, and the problems that moved. Writes nothing."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
     run_with_context(
         config,
-        "curate compare policies",
+        "curate analyze policies",
         lambda context: _policies(context, before, after, as_json),
         reporter,
         upto="split",

@@ -1,4 +1,4 @@
-"""`curate forecast`: what training would meet under each curriculum."""
+"""`curate analyze curricula`: what training would meet under each curriculum."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ Names = Annotated[
         show_default=False,
     ),
 ]
-Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Simulated runs a curriculum.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Simulated runs per curriculum.")]
 HEAD = ("curriculum", "signal", "±", "first quarter", "last quarter", "groups paid", "groups trained", "tokens a step")
 LEGEND = (
     "\nsignal: share of the groups paid for that are neither all right nor all wrong; ± its standard deviation over "
@@ -26,16 +26,16 @@ LEGEND = (
 )
 
 
-def forecast(
+def curricula(
     path: ConfigPath,
-    curricula: Names = None,
+    names: Names = None,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
     repeats: Repeats = 16,
 ) -> None:
-    """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step
-    costs. Writes nothing.
+    """Simulate curricula on the stored pass-rate posteriors: the fraction of GRPO groups with mixed rewards, and tokens
+    per step. Generates and writes nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -45,7 +45,7 @@ def forecast(
         from assay.stores.lake import Lake
 
         with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
-            simulation = simulate(context, curricula or [], repeats=repeats)
+            simulation = simulate(context, names or [], repeats=repeats)
         if as_json:
             print_json(simulation)
             return

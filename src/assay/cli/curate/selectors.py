@@ -1,13 +1,11 @@
-"""`curate compare`: several selectors on the config's pool, next to uniform and informative; or two policies."""
+"""`curate analyze selectors`: several selectors on one pool, next to `uniform` and `informative`."""
 
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
 from assay.cli.console import ConsoleReporter, open_console
-from assay.cli.curate.compare_policies import policies
 from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 from assay.cli.tables import build_table
 
@@ -28,28 +26,10 @@ LEGEND = (
 )
 
 
-class SelectorsUnlessNamed(TyperGroup):
-    """`compare PLAN ...` is `compare selectors PLAN ...`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        named = not args or args[0] in self.commands or args[0] == "--help"
-        return super().parse_args(ctx, args if named else ["selectors", *args])
-
-
-app = typer.Typer(
-    cls=SelectorsUnlessNamed,
-    help="Selectors (without a word in front of PLAN), or policies, side by side on one pool.",
-    no_args_is_help=True,
-    add_completion=False,
-)
-app.command("policies")(policies)
-
-
-@app.command("selectors")
-def compare(
-    path: ConfigPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
+def selectors(
+    path: ConfigPath, names: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
-    """Set selectors side by side on one pool: size, signal, coverage, cost, difficulty, overlap. Writes nothing."""
+    """Compare selectors on one pool: size, signal, coverage, cost, difficulty and overlap. Writes nothing."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
@@ -58,7 +38,7 @@ def compare(
         from assay.stores.lake import Lake
 
         with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
-            comparison = compare_selectors(context, selectors or [])
+            comparison = compare_selectors(context, names or [])
         if as_json:
             print_json(comparison)
             return

@@ -1,4 +1,4 @@
-"""`curate recheck`: measure a selection's bias by fresh attempts, next to the predicted group signal."""
+"""`curate analyze selection-bias`: measure a selection's bias by fresh attempts, next to the predicted group signal."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,8 @@ Target = Annotated[
     Path,
     typer.Argument(metavar="PLAN|SELECTION", help="A plan, or a selection's key in the lake, or the key's beginning."),
 ]
-Kept = Annotated[int, typer.Option("--kept", min=0, help="Selected problems that are attempted afresh.")]
-Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems that are attempted afresh.")]
+Kept = Annotated[int, typer.Option("--kept", min=0, help="Selected problems that are attempted again.")]
+Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems that are attempted again.")]
 
 
 KEY = re.compile(r"[0-9a-f]{6,64}")
@@ -29,7 +29,7 @@ def is_selection_key(target: Path) -> bool:
     return KEY.fullmatch(str(target)) is not None and not target.exists()
 
 
-def recheck(
+def selection_bias(
     path: Target,
     lake: LakeDir = "",
     sets: Sets = [],
@@ -37,8 +37,8 @@ def recheck(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's
-    curse in one number.
+    """Attempt some selected and some dropped problems again, and compare the predicted group signal with the observed
+    one: how far the selection overrates what it chose.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -46,7 +46,11 @@ def recheck(
             _config_of_selection(str(path), lake, sets) if is_selection_key(path) else load_config(path, lake, sets)
         )
     run_with_context(
-        config, "curate recheck", lambda context: _recheck(context, as_json, kept, dropped), reporter, upto="select"
+        config,
+        "curate analyze selection-bias",
+        lambda context: _compare(context, as_json, kept, dropped),
+        reporter,
+        upto="select",
     )
 
 
@@ -60,7 +64,7 @@ def _config_of_selection(key: str, lake: str, sets: list[str]) -> Config:
         return plan_of(opened, key).model_copy(update={"lake": lake or LAKE})
 
 
-def _recheck(context: Any, as_json: bool, kept: int, dropped: int) -> int:
+def _compare(context: Any, as_json: bool, kept: int, dropped: int) -> int:
     from assay.pipelines.analysis.selection_bias import recheck as measure_bias
 
     bias = measure_bias(context, kept=kept, dropped=dropped)

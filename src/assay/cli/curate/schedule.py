@@ -1,4 +1,4 @@
-"""`curate serve` and `curate deploy`: run the config on a schedule."""
+"""`curate schedule serve` and `curate schedule deploy`: run the config on a schedule."""
 
 from typing import Annotated
 

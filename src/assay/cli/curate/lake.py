@@ -1,5 +1,5 @@
-"""`curate fsck`, `curate compact`, `curate forget`: verify the lake, merge its files, and remove what people ask to
-remove.
+"""`curate lake fsck`, `curate lake compact`, `curate lake delete`: verify a lake, merge its files, and delete what people
+ask to delete.
 """
 
 from dataclasses import asdict
@@ -64,22 +64,22 @@ def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJ
     _maintain(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
 
 
-def forget(
+def delete(
     lake: AnyLake = ".assay/lake",
     policy: OfPolicy = "",
     source: OfSource = "",
     keep_hours: Keep = 24.0,
     as_json: AsJson = False,
 ) -> None:
-    """Remove every row of a policy or a source; a tombstone says how many went and when."""
+    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when."""
     with report_errors(ConsoleReporter()):
         if bool(policy) == bool(source):
-            raise ConfigError("forget takes exactly one of --policy and --source")
+            raise ConfigError("delete takes exactly one of --policy and --source")
     by, value = ("policy", policy) if policy else ("source", source)
 
     def work(upkeep: Any, opened: Any) -> Any:
         upkeep.must_know(opened, by, value)
-        return upkeep.forget(opened, by, value, run="forget", keep_s=keep_hours * 3600)
+        return upkeep.forget(opened, by, value, run="delete", keep_s=keep_hours * 3600)
 
     _maintain(lake, as_json, work)
 

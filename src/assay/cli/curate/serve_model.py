@@ -1,4 +1,4 @@
-"""`curate engine serve`: a local engine behind an OpenAI-compatible address."""
+"""`curate serve-model`: a local engine behind an OpenAI-compatible address."""
 
 import os
 import signal
@@ -32,16 +32,8 @@ Key = Annotated[
 ]
 Slots = Annotated[int, typer.Option("--slots", min=1, help="Samples at once that clients are told to send.")]
 
-app = typer.Typer(help="Engines beside the walk.", no_args_is_help=True)
 
-
-@app.callback()
-def _engine() -> None:
-    """Engines beside the walk."""
-
-
-@app.command()
-def serve(
+def serve_model(
     path: Where = None,
     engine: Name = "llamacpp",
     model: Model = "",

@@ -1,4 +1,4 @@
-"""`curate passes`: pass@k, pass^k and majority@k."""
+"""`curate analyze pass-at-k`: pass@k, pass^k and majority@k."""
 
 from typing import Annotated, Any
 
@@ -23,13 +23,13 @@ Ks = Annotated[
 ]
 
 
-def passes(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
+def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
     """Show pass@k, pass^k and majority@k of the train side: unbiased of a fixed design, else by the posterior."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
     run_with_context(
-        config, "curate passes", lambda context: _passes(context, as_json, k or []), reporter, upto="split"
+        config, "curate analyze pass-at-k", lambda context: _passes(context, as_json, k or []), reporter, upto="split"
     )
 
 
