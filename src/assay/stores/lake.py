@@ -312,6 +312,11 @@ class Lake:
             str(self.root),
         )
 
+    def interrupt(self) -> None:
+        """Stop the query of `query` or `rows` that another thread waits for; it then raises an error."""
+        if (session := self._session) is not None:
+            session.connection.interrupt()
+
     def close(self) -> None:
         """Close the connection; files need no closing."""
         if self._session is not None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.functions import hash_source
 from assay.core.identity import content_id
 from assay.core.types import Pool
 from assay.pipelines.context.results import StageResults
@@ -83,8 +84,13 @@ def scored_pool(
 
 
 def list_version(part: Any) -> list[str]:
-    """Return the version of a part from outside as part of a key; nothing where it has none, so that keys stay."""
-    return [part.version] if getattr(part, "version", "") else []
+    """Return the version of a part from outside as part of a key: its own, or the hash of its class's file.
+
+    A part of this package has none, so that keys stay.
+    """
+    outside = not type(part).__module__.startswith("assay.")
+    version = getattr(part, "version", "") or (hash_source(type(part)) if outside else "")
+    return [version] if version else []
 
 
 def queries_of(*parts: Any) -> dict[str, str]:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from assay.core.config import OrderConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, content_ids, derive_seed
 from assay.core.parts import build_part
+from assay.core.ports import AdaptiveCurriculum
 from assay.core.setting_names import first_names
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
@@ -73,6 +75,22 @@ class Order(Stage):
         return context.finish(
             StageResult(self.name, self.key, len(self.kept), len(rows), detail, seconds), {"curriculum": rows}
         )
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find quotas of an order that is fixed."""
+        config = context.config.order
+        part = build_part("curriculum", config.curriculum, config.settings)
+        if config.quotas and not isinstance(part, AdaptiveCurriculum):
+            raise ConfigError(
+                f"order.quotas are of online curricula, and {config.curriculum!r} is a fixed order: "
+                'use one that chooses during training (such as "bins"), or curriculum = "target" with its ratios'
+            )
+
+
+def curriculum_needs(part: Any, config: OrderConfig) -> tuple[str, ...]:
+    """Return the columns that a curriculum needs, with those of its quotas."""
+    return tuple(dict.fromkeys([*part.needs, *(["source"] if config.quotas else [])]))
 
 
 def selected(context: RunContext, selection: str) -> list[str]:

@@ -106,6 +106,7 @@ class ScoreStage(Stage):
         if (result := self._run_stored()) is not None:
             return result
         files, attempts = self._stored
+        warn_of_default_model(self.context, attempts)
         with exclusive_sampling(self.context, self.ids):
             if self.context.lake.files().get("rollouts") == files:
                 return measure(self.context, attempts, self.key)
@@ -127,6 +128,18 @@ class ScoreStage(Stage):
     def preflight(cls, context: RunContext) -> None:
         """Find a missing model. A server is asked only where the lake does not know the policy behind it."""
         _ = context.policy
+
+
+def warn_of_default_model(context: RunContext, attempts: StoredRollouts) -> None:
+    """Warn where the problems are attempted by a model that the config does not name."""
+    policy = context.config.policy
+    if context.imported is not None or policy.engine in ("scripted", "replay") or "model" in policy.model_fields_set:
+        return
+    if remaining_attempts(context, attempts).attempts_max:
+        context.reporter.warn(
+            f"no model is named: the default, {policy.model!r}, attempts the problems; `policy.model` names yours, in "
+            "Python `model=` of assay.score"
+        )
 
 
 def scorer(context: RunContext) -> Any:
