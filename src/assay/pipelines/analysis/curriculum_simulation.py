@@ -4,7 +4,7 @@ The policy does not learn here: each repeat draws a pass rate per problem from t
 counts from these rates. An online curriculum observes the counts as it would in training. Nothing is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from assay.core.errors import ConfigError
 from assay.core.identity import derive_seed
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
-from assay.core.types import Counts, GroupResult, Pool
+from assay.core.types import GroupResult, Pool
 from assay.curricula.online.quotas import begin_curriculum
 from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import mean_tokens, worded
+from assay.pipelines.analysis.simulated_steps import binomial_attempts, simulate_step
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
@@ -121,20 +122,19 @@ def _simulate_training(
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
     course = course_of(part, visible, seed if repeat == 0 else derive_seed("course", seed, repeat), order.quotas)
 
-    def attempt(ids: Sequence[str]) -> list[GroupResult]:
-        right = rng.binomial(config.group_size, [rate[rows[id_]] for id_ in ids])
-        return [_group_result(id_, int(k), config.group_size) for id_, k in zip(ids, right, strict=True)]
-
+    attempt = binomial_attempts(rows, lambda: rate, rng)
     paid: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
-        groups, admitted = step(course, config.groups, attempt)
+        groups, admitted = simulate_step(course, config.groups, config.group_size, attempt)
         paid, trained = paid + groups, trained + admitted
-    mixed = [group.advantage > 0 for group in paid]
-    tokens = config.group_size * sum(float(cost[rows[group.problem_id]]) for group in paid)
-    quarter = max(1, len(mixed) // 4)
-    shares = (np.mean(mixed), np.mean(mixed[:quarter]), np.mean(mixed[-quarter:])) if mixed else (0.0, 0.0, 0.0)
-    return *(float(share) for share in shares), trained / config.steps, len(paid) / config.steps, tokens / config.steps
+    size = np.array([group.counts.total for group in paid])  # rollouts; a pilot that did not go on has fewer
+    mixed = np.array([group.advantage > 0 for group in paid]) * (size == config.group_size) * size
+    tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid)
+    quarter = max(1, len(paid) // 4)
+    parts = (slice(None), slice(quarter), slice(-quarter, None))
+    shares = [float(mixed[part].sum() / size[part].sum()) if len(paid) else 0.0 for part in parts]
+    return *shares, trained / config.steps, float(size.sum()) / config.group_size / config.steps, tokens / config.steps
 
 
 def course_of(part: Any, pool: Pool, seed: int, quotas: Mapping[str, float] = NO_QUOTAS) -> OnlineCurriculum:
@@ -149,33 +149,3 @@ def course_of(part: Any, pool: Pool, seed: int, quotas: Mapping[str, float] = NO
     if isinstance(part, AdaptiveCurriculum):
         return begin_curriculum(part, pool, quotas, seed=seed)
     return FixedOrder(part.arrange(pool, np.random.default_rng(derive_seed("arrange", seed))).order)
-
-
-def step(
-    course: OnlineCurriculum, groups: int, attempt: Callable[[Sequence[str]], list[GroupResult]]
-) -> tuple[list[GroupResult], int]:
-    """Simulate one optimiser step, refilled as often as the curriculum allows.
-
-    Args:
-        course: the curriculum under way.
-        groups: groups that the step asks for.
-        attempt: draws the outcome of one group per problem id.
-
-    Returns:
-        All groups that were attempted, and how many of them are trained on.
-    """
-    paid: list[GroupResult] = []
-    admitted = 0
-    for _ in range(1 + course.max_resamples):
-        results = attempt(course.sample(groups - admitted))
-        course.observe(results)
-        paid += results
-        admitted += sum(map(course.admits, results))
-        if admitted >= groups or not results:
-            break
-    return paid, admitted
-
-
-def _group_result(id_: str, right: int, size: int) -> GroupResult:
-    share = right / size
-    return GroupResult(id_, Counts(correct=right, wrong=size - right), 2 * (share * (1 - share)) ** 0.5)
