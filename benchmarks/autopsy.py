@@ -1,4 +1,4 @@
-"""`curate autopsy` of a synthetic training's dump in verl's format: 16,000 problems in groups of 16, 4 epochs, 1,000,000 answers of about 700 characters.
+"""`curate autopsy` of a synthetic dump in verl's format: 1,000,000 answers of about 700 characters, 16,000 problems in groups of 16, 4 epochs.
 
 The questions are the bundled ones with other numbers, a tenth of the answers are cut, pass rates follow Beta(.5, .5) and rise. The command runs as a
 process of its own; its time is that of all its processes on all cores. The peer is one pass of `json.loads` over the same file.
@@ -23,7 +23,9 @@ FULL, QUICK, GROUP, EPOCHS = 1_000_000, 50_000, 16, 4
 CORES, MINUTES, MOST_GIB = 2, 2, 2.0
 STEPS_PER_EPOCH = 64
 NUMBER = re.compile(r"\d+")
-PROSE = "First we add what is given, then we take away what was spent, and so the rest remains to be shared among them. "
+PROSE = (
+    "First we add what is given, then we take away what was spent, and so the rest remains to be shared among them. "
+)
 
 
 def main() -> None:
@@ -62,7 +64,12 @@ def write_log(path: Path, n: int) -> None:
     problems = []
     for number in range(count):
         text = NUMBER.sub(lambda match: str(rng.randint(2, 10 ** max(len(match[0]), 2))), texts[number % len(texts)])
-        problems.append((f"{text}\nPlease reason step by step, and put your final answer within \\boxed{{}}.", rng.betavariate(0.5, 0.5)))
+        problems.append(
+            (
+                f"{text}\nPlease reason step by step, and put your final answer within \\boxed{{}}.",
+                rng.betavariate(0.5, 0.5),
+            )
+        )
     with path.open("w", encoding="utf-8") as file:
         for epoch in range(EPOCHS):
             order = rng.sample(range(count), count)
