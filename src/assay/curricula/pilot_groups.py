@@ -25,8 +25,8 @@ class PilotGroups:
     needs wait for the next one. Then the group is completed with group_size - pilot further rollouts. A mixed pilot
     pulls the group's mean to one half (one of two is right whatever the rate), so the advantages of a completed group
     are biased; with fresh = true the pilot is a gate alone, and a whole new group is sampled. A problem whose pilot was
-    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too few pass, a step holds second groups
-    of those that did.
+    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too few
+    pass, a step holds second groups of those that did.
 
     What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of 2
     for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02; pilots

@@ -229,3 +229,16 @@ def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
     run_stages(context, "score")
     assert low / 2 <= context.meter.tokens - spent <= high * 2
     assert context.meter.tokens - spent < 24 * 64 * 4
+
+
+def test_scoring_until_enough_are_mixed_is_done_once_and_a_second_run_pays_nothing(pool):
+    enough = {"design": "enough", "prior": "fitted", "budget": 3, "at_once": 0.25, "truncated": "wrong"}
+    first = pool("enough", enough)
+    rows = scored(first)
+    read = [row for row in rows if row["n_correct"] + row["n_wrong"] + row["n_truncated"]]
+    assert sum(row["n_correct"] > 0 and row["n_wrong"] > 0 for row in read) >= 3
+    assert len(rows) == 24
+    assert all(row["beta_a"] > 0 for row in rows)
+    again = pool("enough", enough)
+    assert facts(scored(again)) == facts(rows)
+    assert again.meter.samples == 0 < first.meter.samples
