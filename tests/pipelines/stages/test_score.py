@@ -260,3 +260,16 @@ def test_one_missing_attempt_is_drawn_before_the_others_are_counted(pool: Any) -
     context = pool(score={"n": 17})
     assert plan_stage(context, "score", run_stages(context, "split"))[0].remaining().attempts_max == 24
     assert {row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in scored(context)} == {17}
+
+
+def test_scoring_until_enough_are_mixed_is_done_once_and_a_second_run_pays_nothing(pool):
+    enough = {"design": "enough", "prior": "fitted", "budget": 3, "at_once": 0.25, "truncated": "wrong"}
+    first = pool("enough", enough)
+    rows = scored(first)
+    read = [row for row in rows if row["n_correct"] + row["n_wrong"] + row["n_truncated"]]
+    assert sum(row["n_correct"] > 0 and row["n_wrong"] > 0 for row in read) >= 3
+    assert len(rows) == 24
+    assert all(row["beta_a"] > 0 for row in rows)
+    again = pool("enough", enough)
+    assert facts(scored(again)) == facts(rows)
+    assert again.meter.samples == 0 < first.meter.samples
