@@ -1,4 +1,4 @@
-"""`curate autopsy` of a synthetic training's dump in verl's format: 16,000 problems in groups of 16, 4 epochs, 1,000,000 answers of about 700 characters.
+"""`curate autopsy` of a synthetic dump in verl's format: 1,000,000 answers of about 700 characters, 16,000 problems in groups of 16, 4 epochs.
 
 The questions are the bundled ones with other numbers, a tenth of the answers are cut, pass rates follow Beta(.5, .5) and rise. The command runs as a
 process of its own; its time is that of all its processes on all cores. The peer is one pass of `json.loads` over the same file.

@@ -14,16 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks._viewer_lake import write_lake
 
 from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys, latest_keys
 from assay.viewer.pool import PoolIndex, read_pool
 from assay.viewer.server import Viewer
-from benchmarks._viewer_lake import write_lake
 
 PROBLEMS, ATTEMPTED = 300, 60
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0")
+FLAGS = (
+    "--headless",
+    "--hide-scrollbars",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--remote-debugging-port=0",
+)
 READY = "Number(document.getElementById('main')?.dataset.ready || 0) > 0 && !document.querySelector('.wait')"
 
 

@@ -76,9 +76,12 @@ def test_retiring_solved_problems_saves_exactly_their_later_visits(tmp_path: Pat
     groups += [group(q, [1, 0], step=step) for q in mixed for step in (0, 1)]
     result = dissect([write(tmp_path / "log.jsonl", *groups)], NO_GRADES)
     retired = finding(result, "choosing", "retire solved")
-    assert retired.share == pytest.approx(10 / 60) and retired.signal_kept == 1.0
+    assert retired.share == pytest.approx(10 / 60)
+    assert retired.signal_kept == 1.0
     assert retired.gain == pytest.approx(60 / 50)
-    assert retired.low is not None and retired.high is not None and retired.low < 10 / 60 < retired.high
+    assert retired.low is not None
+    assert retired.high is not None
+    assert retired.low < 10 / 60 < retired.high
     assert result.share("choosing", "skip dead") == 0.0
 
 
@@ -97,14 +100,16 @@ def test_the_best_half_by_posterior_leaves_out_what_never_had_signal(tmp_path: P
     groups = [group(q, [0] * 4, step=step, tokens=30) for q in dead for step in (0, 1)]
     groups += [group(q, [1, 0, 1, 0], step=step) for q in mixed for step in (0, 1)]
     half = finding(dissect([write(tmp_path / "log.jsonl", *groups)], NO_GRADES), "choosing", "best half by posterior")
-    assert half.share == pytest.approx(3 / 8) and half.signal_kept == 1.0  # 15 of 30 later visits, of 3/4 of the tokens
+    assert half.share == pytest.approx(3 / 8)
+    assert half.signal_kept == 1.0
 
 
 def test_a_pilot_spares_the_rest_of_agreeing_groups_and_loses_mixed_ones_by_chance(tmp_path: Path) -> None:
     groups = [group(q, [0, 0, 0, 0]) for q in questions()[:15]] + [group(q, [1, 0, 0, 0]) for q in questions()[15:]]
     pilot = finding(dissect([write(tmp_path / "log.jsonl", *groups)], NO_GRADES), "choosing", "pilot of 2")
     # dead groups: half of each; mixed ones stop with chance C(3,2)/C(4,2) = 1/2, then half is spared
-    assert pilot.share == pytest.approx(0.5 * 0.5 + 0.5 * 0.25) and pilot.signal_kept == pytest.approx(0.5)
+    assert pilot.share == pytest.approx(0.5 * 0.5 + 0.5 * 0.25)
+    assert pilot.signal_kept == pytest.approx(0.5)
 
 
 def test_a_log_that_cannot_support_an_estimate_says_so(tmp_path: Path) -> None:
@@ -117,7 +122,8 @@ def test_a_log_that_cannot_support_an_estimate_says_so(tmp_path: Path) -> None:
     lone = [group(q, [1.0], step=step) for step, q in enumerate(questions())]
     result = dissect([write(tmp_path / "lone.jsonl", *lone)], NO_GRADES)
     assert "one answer per problem" in finding(result, "choosing", "skip dead").note
-    assert result.share("tokens", "single") == 1.0 and result.share("tokens", "without signal") is None
+    assert result.share("tokens", "single") == 1.0
+    assert result.share("tokens", "without signal") is None
 
 
 def test_cut_answers_that_count_as_failures_are_counted(tmp_path: Path) -> None:
@@ -164,7 +170,8 @@ def test_copies_and_benchmark_questions_are_found_with_their_share_of_the_tokens
         assert (finding(result, "prompts", name).count, result.share("prompts", name)) == (1, pytest.approx(1 / 6)), (
             name
         )
-    assert [row["question"] for row in result.repeats] == [asked] and "exam" in result.repeats[0]["match"]
+    assert [row["question"] for row in result.repeats] == [asked]
+    assert "exam" in result.repeats[0]["match"]
 
 
 def test_answers_are_disputed_where_strict_lenient_and_recorded_verdicts_differ(tmp_path: Path) -> None:
@@ -242,7 +249,8 @@ def test_a_log_without_golds_takes_them_from_a_file_of_its_problems(tmp_path: Pa
     log = write(tmp_path / "log.jsonl", *(group(q, [1, 0]) for q in asked), without=["gold"])
     assert dissect([log]).summary.golds == 0
     result = dissect([log], AutopsyOptions(pool=pool))
-    assert result.summary.golds == 3 and result.share("grades", "disputed answers") == 0.0
+    assert result.summary.golds == 3
+    assert result.share("grades", "disputed answers") == 0.0
 
 
 def test_without_tokens_characters_stand_for_them(tmp_path: Path) -> None:
@@ -253,7 +261,8 @@ def test_without_tokens_characters_stand_for_them(tmp_path: Path) -> None:
     place = tmp_path / "log.jsonl"
     place.write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = dissect([place])
-    assert result.facts.unit == "characters" and result.totals["characters"] == 80
+    assert result.facts.unit == "characters"
+    assert result.totals["characters"] == 80
     assert result.share("tokens", "dead") == 0.5
 
 
@@ -278,4 +287,15 @@ def test_rows_that_are_no_attempts_are_counted_and_steps_come_from_file_names(tm
 def test_a_sample_is_the_same_for_the_same_seed_and_of_the_size_that_was_asked(tmp_path: Path) -> None:
     log = write(tmp_path / "log.jsonl", *(group(q, [1, 0, 0, 1]) for q in questions()))
     samples = [dissect([log], AutopsyOptions(regrade=25, seed=seed)).summary.sample for seed in (1, 1, 2)]
-    assert samples[0] == samples[1] != samples[2] and len(samples[0]) == 25
+    assert samples[0] == samples[1] != samples[2]
+    assert len(samples[0]) == 25
+
+
+def test_problems_that_come_at_different_times_are_compared_with_themselves(tmp_path: Path) -> None:
+    easy, hard = questions()[:15], questions(60)[30:45]
+    early = [*easy, *easy, *hard]  # the first third visits the easy ones twice, the last third the hard ones
+    late = [*easy, *hard, *hard]
+    groups = [group(q, [1, 1] if q in easy else [0, 0], step=step) for step, at in ((0, early), (2, late)) for q in at]
+    result = dissect([write(tmp_path / "log.jsonl", *groups, group(easy[0], [1, 1], step=1))], NO_GRADES)
+    assert result.share("reward", "rise of the reward") == 0.0
+    assert "each of 30 problems" in finding(result, "reward", "rise of the reward").note
