@@ -16,7 +16,8 @@ def test_appended_attempts_are_asked_with_sql_and_missing_numbers_are_nan() -> N
         assert log.attempts == 2
         assert log.rows("SELECT sum(characters)::INT AS n FROM attempts") == [{"n": 23}]
         reward = log.columns("SELECT reward FROM attempts ORDER BY problem")["reward"]
-        assert reward[0] == 1.0 and reward[1] != reward[1]
+        assert reward[0] == 1.0
+        assert reward[1] != reward[1]
 
 
 def test_its_files_are_gone_after_it_is_closed() -> None:

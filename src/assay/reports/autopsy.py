@@ -5,10 +5,10 @@ from html import escape
 from typing import Any
 
 from assay.reports._markup import Markup, document, paragraph, render_value, section, tiles
-from assay.reports.plots import draw_bars, draw_lines
+from assay.reports.plots import COLOURS, draw_bars, draw_lines
 
 Data = Mapping[str, Any]
-KINDS = {"dead": "dead", "mixed": "with signal", "solved": "solved"}  # of a stack, from the bottom
+KINDS = {"mixed": "with signal", "solved": "solved", "dead": "dead"}  # of a stack, from the bottom
 STYLE = """
 .lead { font-size: 19px; line-height: 1.4; margin: 14px 0 4px; max-width: 46em; }
 .scroll { overflow-x: auto; }
@@ -30,6 +30,15 @@ STYLE = """
         padding: 0 8px; margin-right: 6px; font-size: 12.5px; color: var(--soft); }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 14px; }
 .two section { min-width: 0; } code { overflow-wrap: anywhere; }
+.chart { overflow-x: auto; } .legend { margin: 0 0 4px; font-size: 13px; color: var(--soft); }
+.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }
+.legend i:first-child { margin-left: 0; }
+@media (max-width: 600px) { .chart svg { min-width: 460px; } .choices tr:first-child { display: none; }
+        .choices tr { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px 8px; padding: 10px 0;
+        border-bottom: 1px solid var(--faint); } .choices tr:last-child { border: 0; }
+        .choices td { border: 0; padding: 0; } .choices td:first-child { grid-column: 1 / -1; min-width: 0; font-weight: 600; }
+        .choices td small { font-weight: 400; } .choices td.n { text-align: left; }
+        .choices td.n::before { content: attr(data-name); display: block; color: var(--soft); font-size: 12.5px; white-space: normal; } }
 @media (max-width: 480px) { main { padding: 18px 12px 40px; } section { padding: 14px 14px; } .lead { font-size: 17px; }
         .tiles { grid-template-columns: 1fr 1fr; } }
 """
@@ -49,7 +58,7 @@ def render_autopsy(report: Data, next_step: str) -> str:
         f"<h1>Autopsy of {escape(report['log'])}</h1>",
         f'<p class="lead">{escape(headline(report))}</p>',
         tiles(_tiles(report)),
-        section("What the tokens went into", _spending(report), _lines(of_topic.get("tokens", []))),
+        section("What the tokens went into", _spending(report, _lines(of_topic.get("tokens", [])))),
         section("What choosing would have saved", _choices(of_topic.get("choosing", []))),
         '<div class="two">',
         section("Prompts", _lines(of_topic.get("prompts", [])), _copies(report)),
@@ -77,7 +86,7 @@ def headline(report: Data) -> str:
     ]
     choices = [row for row in report["findings"] if row["topic"] == "choosing" and "gain" in row]
     best = max(choices, key=lambda row: row["gain"], default=None)
-    if best is None or best["gain"] <= 1:
+    if best is None or best["gain_low"] <= 1:
         return f"{text}: {' and '.join(parts)}."
     return (
         f"{text}: {' and '.join(parts)}. “{best['finding']}” would have saved {_percent(best['share'])} of all "
@@ -91,11 +100,11 @@ def _tiles(report: Data) -> list[tuple[str, Any]]:
     return [*counts, (report["unit"], Markup(_short(amount))), ("answers per group", report["group_size"])]
 
 
-def _spending(report: Data) -> str:
-    """Draw the share of each stretch's tokens by kind of group."""
+def _spending(report: Data, lines: str) -> str:
+    """Draw the share of each stretch's tokens by kind of group, beside the shares of the whole."""
     bins = report["timeline"]
     if len(bins) < 2:
-        return ""
+        return lines
     totals = [
         max(sum(row[kind] for kind in ("dead", "mixed", "shaped", "solved", "single", "unrated")), 1) for row in bins
     ]
@@ -106,15 +115,15 @@ def _spending(report: Data) -> str:
         ]
         for kind, name in KINDS.items()
     }
-    # the middle stack has the accent colour of the page's first; dead is drawn in orange
     chart = draw_bars(
         f"Share of the {report['unit']} by kind of group, over the training",
         [f"{row['last']}" for row in bins],
-        {"with signal": stacks["with signal"], "solved": stacks["solved"], "dead": stacks["dead"]},
+        stacks,
         x="step, the last of each bar",
         y="%",
     )
-    return f'<div class="scroll">{chart}</div>'
+    key = "".join(f'<i style="background:{colour}"></i>{name}' for name, colour in zip(stacks, COLOURS, strict=False))
+    return f'<div class="two"><div><p class="legend">{key}</p><div class="chart">{chart}</div></div><div>{lines}</div></div>'
 
 
 def _trend(report: Data) -> str:
@@ -127,7 +136,8 @@ def _trend(report: Data) -> str:
     }
     if all(abs(a[1] - b[1]) < 1e-9 for a, b in zip(*series.values(), strict=True)):
         series = {"reward, which is the share of right answers": series["reward"]}
-    return draw_lines("Mean reward and share of right answers", series, x="step", y="mean")
+    chart = draw_lines("Mean reward and share of right answers", series, x="step", y="mean")
+    return f'<div class="chart">{chart}</div>'
 
 
 def _lines(findings: Sequence[Data]) -> str:
@@ -147,7 +157,7 @@ def _line(row: Data) -> str:
     width = min(max(100 * row["share"], 0.0), 100.0)
     good = " good" if row["finding"] == "mixed" else ""
     meter = "" if rise else f'<div class="meter{good}"><i style="width:{width:.1f}%"></i></div>'
-    return f'<li><span>{name}</span><b>{value}</b><span class="why">{why}</span><span class="range">{span}</span>{meter}</li>'
+    return f'<li><span>{name}</span><b>{escape(value)}</b><span class="why">{why}</span><span class="range">{escape(span)}</span>{meter}</li>'
 
 
 def _range(row: Data, rise: bool) -> str:
@@ -158,15 +168,21 @@ def _range(row: Data, rise: bool) -> str:
 def _choices(choices: Sequence[Data]) -> str:
     known = [row for row in choices if "gain" in row]
     unknown = [row for row in choices if "gain" not in row]
-    head = "<tr><th>way of choosing</th><th class=n>tokens saved</th><th class=n>signal kept</th><th class=n>signal per token</th></tr>"
+    head = "".join(f"<th class=n>{name}</th>" for name, _, _ in MEASURES)
     cells = "".join(
         f"<tr><td>{escape(row['finding'])}<small>{escape(row['note'])}</small></td>"
-        f"{_cell(_percent(row['share']), _percent(row['low']), _percent(row['high']))}"
-        f"{_cell(_percent(row['signal_kept']), _percent(row['signal_kept_low']), _percent(row['signal_kept_high']))}"
-        f"{_cell(_times(row['gain']), _times(row['gain_low']), _times(row['gain_high']))}</tr>"
+        + "".join(
+            _cell(name, *(write(row[column]) for column in (key, f"{low}low", f"{low}high")))
+            for name, (key, low), write in MEASURES
+        )
+        + "</tr>"
         for row in known
     )
-    table = f'<div class="scroll"><table class="choices">{head}{cells}</table></div>' if known else ""
+    table = (
+        f'<div class="scroll"><table class="choices"><tr><th>way of choosing</th>{head}</tr>{cells}</table></div>'
+        if known
+        else ""
+    )
     about = paragraph(
         "Replayed on the log's own groups, with 95% intervals over problems. A policy that had trained on fewer groups would "
         "have answered differently; that no log can say."
@@ -174,8 +190,8 @@ def _choices(choices: Sequence[Data]) -> str:
     return (about if known else "") + table + _lines(unknown)
 
 
-def _cell(value: str, low: str, high: str) -> str:
-    return f"<td class=n>{value}<small>{low} to {high}</small></td>"
+def _cell(name: str, value: str, low: str, high: str) -> str:
+    return f'<td class=n data-name="{name}">{escape(value)}<small>{escape(f"{low} to {high}")}</small></td>'
 
 
 def _copies(report: Data) -> str:
@@ -220,11 +236,20 @@ def _percent(share: float) -> str:
     >>> _percent(0.0314), _percent(0.5), _percent(1.0)
     ('3.1%', '50%', '100%')
     """
+    if 0 < share < 0.0005:
+        return "<0.1%"
     return f"{100 * share:.0f}%" if share >= 0.0995 or share == 0 else f"{100 * share:.1f}%"
 
 
 def _times(gain: float) -> str:
     return f"{gain:.2f}×"
+
+
+MEASURES = (  # head, (column, what its interval's columns begin with), how it is written
+    ("tokens saved", ("share", ""), _percent),
+    ("signal kept", ("signal_kept", "signal_kept_"), _percent),
+    ("signal per token", ("gain", "gain_"), _times),
+)
 
 
 def _short(amount: float) -> str:

@@ -8,7 +8,8 @@ from assay.maths.rl.ratio_bootstrap import BLOCKS, ratio_intervals, resampled_ra
 
 def test_the_point_is_the_ratio_of_the_sums() -> None:
     point, low, high = ratio_intervals([[1.0], [0.0], [2.0]], [[2.0], [2.0], [2.0]])[0]
-    assert point == 0.5 and low <= 0.5 <= high
+    assert point == 0.5
+    assert low <= 0.5 <= high
 
 
 def test_intervals_cover_the_true_ratio_about_as_often_as_they_say() -> None:

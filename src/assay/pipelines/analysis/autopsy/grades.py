@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from assay.maths.rl.ratio_bootstrap import ratio_intervals
+from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.pipelines.analysis.autopsy.groups import LogFacts
 from assay.pipelines.analysis.autopsy.read import SampledAttempt
 from assay.pipelines.analysis.autopsy.table import Finding, known_interval
 from assay.pipelines.analysis.grade import case_of, grade_all
 
 BATCH = 500  # answers per call
-SHOWN = 12  # examples
+SHOWN = 6  # examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,9 @@ def grade_findings(graded: Sequence[RegradedAttempt], attempts: int, *, verifier
         sums = [np.bincount(place, values)[:, None] for values in (parts, wholes)]
         interval = known_interval(ratio_intervals(*sums)[0])
         count, of = round(sum(parts)), round(sum(wholes))
-        findings.append(Finding("grades", name, *interval, count, of, "answers", note=f"{note}; {scope}"))
+        findings.append(
+            Finding("grades", name, *interval, count, of, "answers", note=note if findings else f"{note}; {scope}")
+        )
     return findings
 
 
@@ -117,7 +120,7 @@ def disputed_examples(graded: Sequence[RegradedAttempt]) -> list[dict[str, Any]]
         shown.setdefault(
             row.attempt.problem,
             {
-                "question": row.attempt.question,
+                "question": strip_instructions(row.attempt.question),
                 "gold": row.attempt.gold,
                 "answer": row.extracted or row.attempt.text[-120:],
                 "recorded": _word(row.recorded),

@@ -129,7 +129,8 @@ class _Reader:
             )
         )
         if self._sample.wants() and (gold := self._gold_of.get(problem)):
-            attempt = SampledAttempt(problem, file, whole_step, question, gold, text[:LONGEST], reward, correct, cut)
+            asked = next(iter(rendered_questions(question)), question)
+            attempt = SampledAttempt(problem, file, whole_step, asked, gold, text[:LONGEST], reward, correct, cut)
             self._sample.take(attempt)
         if len(self._attempts) >= BATCH:
             self._flush()

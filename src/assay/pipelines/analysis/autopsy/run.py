@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.pipelines.analysis.autopsy.columns import KNOWN_COLUMNS, LogColumns
 from assay.pipelines.analysis.autopsy.grades import disputed_examples, grade_findings, regrade
 from assay.pipelines.analysis.autopsy.groups import LogFacts, group_attempts, timeline
@@ -148,7 +149,11 @@ def _count(log: RolloutLog, summary: LogSummary, facts: LogFacts) -> dict[str, i
 def _show_copies(prompts: Prompts) -> list[dict[str, str]]:
     found = [("exact", prompts.copy_of), ("near", prompts.near_of)]
     return [
-        {"kind": kind, "copy": prompts.questions[copy], "stays": prompts.questions[kept]}
+        {
+            "kind": kind,
+            "copy": strip_instructions(prompts.questions[copy]),
+            "stays": strip_instructions(prompts.questions[kept]),
+        }
         for kind, copies in found
         for copy, kept in sorted(copies.items())[: SHOWN // 2]
     ]
@@ -156,7 +161,8 @@ def _show_copies(prompts: Prompts) -> list[dict[str, str]]:
 
 def _show_repeats(prompts: Prompts) -> list[dict[str, str]]:
     return [
-        {"question": prompts.questions[row], "match": match} for row, match in sorted(prompts.repeats.items())[:SHOWN]
+        {"question": strip_instructions(prompts.questions[row]), "match": match}
+        for row, match in sorted(prompts.repeats.items())[:SHOWN]
     ]
 
 

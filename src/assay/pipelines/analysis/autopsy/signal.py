@@ -60,7 +60,13 @@ def cut_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
     note = "" if facts.cuts == "logged" else "inferred: many answers have exactly the largest number of tokens"
     return [
         Finding(
-            "answers", name, *known_interval(interval), int(rows[part].sum()), int(rows[whole].sum()), unit, note=note
+            "answers",
+            name,
+            *known_interval(interval),
+            int(rows[part].sum()),
+            int(rows[whole].sum()),
+            unit,
+            note=note if name == lines[0][0] else "",
         )
         for (name, part, whole, unit), interval in zip(lines, intervals, strict=True)
     ]

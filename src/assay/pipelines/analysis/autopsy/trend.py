@@ -17,6 +17,7 @@ ENDS = """
 WITH places AS (SELECT DISTINCT time, percent_rank() OVER (ORDER BY time) AS place FROM (SELECT DISTINCT time FROM groups))
 SELECT {columns} FROM groups JOIN places USING (time) GROUP BY problem ORDER BY problem
 """
+FEWEST = 20  # problems in both thirds for a comparison of each with itself
 SMALLEST = 0.01  # a rise of the mean reward, in spans of the log's rewards, that is worth a word
 
 
@@ -29,15 +30,13 @@ def trend_findings(
             Finding("reward", "rise of the reward", None, note="cannot be said: the log has no steps, or fewer than 3")
         ]
     span = log.rows("SELECT max(reward) - min(reward) AS span FROM attempts")[0]["span"] or 1.0
-    reward, own = _rises(log, span)
+    reward, own, paired = _rises(log, span)
     correct, source = (own, "the log's own column") if facts.own_correctness else (None, "")
     if correct is None and graded:
         correct, source = _sampled_rise(log, summary, graded), "re-grading a sample strictly"
-    findings = [
-        _rise(
-            "rise of the reward", reward, f"mean of the last third of the steps less the first's, in spans of {span:g}"
-        )
-    ]
+    how = f"each of {paired} problems against itself" if paired else "all answers, since few problems are in both"
+    note = f"last third of the steps less the first, {how}; in spans of {span:g}"
+    findings = [_rise("rise of the reward", reward, note)]
     if correct is None:
         why = "the log has neither a column for correctness nor gold answers: --correct or --pool"
         return [*findings, Finding("reward", "rise of correctness", None, note=f"cannot be said: {why}")]
@@ -62,8 +61,10 @@ def judge_trend(reward: Finding, correct: Finding) -> str:
     return "the reward rises; whether correctness does is not clear from these answers"
 
 
-def _rises(log: RolloutLog, span: float) -> tuple[Floats, Floats]:
-    """Return (point, low, high) of the rises of the reward and of the share of right answers."""
+def _rises(log: RolloutLog, span: float) -> tuple[Floats, Floats, int]:
+    """Return (point, low, high) of the rises of the reward and of the share of right answers, and how many problems are
+    compared with themselves; 0 = too few are in both thirds, so all that is in one is compared with all in the other.
+    """
     columns = ", ".join(
         f"coalesce(sum({value}) FILTER (place {where}), 0) AS {value}_{end}"
         for value in ("reward", "rated", "c", "n")
@@ -72,9 +73,15 @@ def _rises(log: RolloutLog, span: float) -> tuple[Floats, Floats]:
     rows = log.columns(ENDS.format(columns=columns))
     parts = np.stack([rows["reward_first"] / span, rows["reward_last"] / span, rows["c_first"], rows["c_last"]], 1)
     wholes = np.stack([rows["rated_first"], rows["rated_last"], rows["n_first"], rows["n_last"]], 1)
+    both = (wholes > 0).all(axis=1)
+    if both.sum() >= FEWEST:  # each problem against itself: which problems come early or late changes nothing
+        means = parts[both] / wholes[both]
+        changes = np.stack([means[:, 1] - means[:, 0], means[:, 3] - means[:, 2]], 1)
+        reward, correct = summarize_replicates(resampled_ratios(changes, np.ones_like(changes)))
+        return reward, correct, int(both.sum())
     ratios = resampled_ratios(parts, wholes)
     rises = summarize_replicates(np.column_stack([ratios[:, 1] - ratios[:, 0], ratios[:, 3] - ratios[:, 2]]))
-    return rises[0], rises[1]
+    return rises[0], rises[1], 0
 
 
 def _sampled_rise(log: RolloutLog, summary: LogSummary, graded: Sequence[RegradedAttempt]) -> Floats:
