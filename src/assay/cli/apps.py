@@ -69,7 +69,7 @@ analyze_app, lake_app, schedule_app = (
     typer.Typer(help=text, **SETTINGS)
     for text in (
         ANALYZE,
-        "Verify, compact and delete: the files of a lake.",
+        "Verify, compact, delete and merge: the files of a lake.",
         "Run a config every night, or every hour.",
     )
 )
@@ -109,6 +109,7 @@ analyze_app.command("clusters")(clusters.clusters)
 lake_app.command("fsck")(lake.fsck)
 lake_app.command("compact")(lake.compact)
 lake_app.command("delete")(lake.delete)
+lake_app.command("merge")(lake.merge)
 schedule_app.command("serve")(schedule.serve)
 schedule_app.command("deploy")(schedule.deploy)
 train_app.command("run")(train_run.run)
