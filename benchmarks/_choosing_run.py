@@ -234,7 +234,9 @@ def chosen(
     arm: Arm, seed: int, pool: TaskPool, ids: Sequence[str], columns: Mapping[str, Any]
 ) -> tuple[Curriculum, OnlineCurriculum | None]:
     """What training will walk: an order, or the state of an online curriculum over the pool with what is known without attempts."""
-    part = build_part("curriculum", arm.curriculum, dict(arm.settings))
+    renamed = {"passes": "epochs"}  # arms were hashed before the setting had its present name
+    settings = {renamed.get(name, name): value for name, value in arm.settings.items()}
+    part = build_part("curriculum", arm.curriculum, settings)
     level = np.array([f"{pool.digits[id_]} digits" for id_ in ids])
     shuffled = np.random.default_rng(derive_seed("shuffled levels", seed)).permutation(level)
     source = np.array([pool.tasks[id_] for id_ in ids])

@@ -36,6 +36,7 @@ from assay.cli.curate import (
     status,
     synthesize,
     upgrade,
+    view,
 )
 from assay.cli.old_commands import CurateGroup
 from assay.cli.train import evaluate as train_eval
@@ -94,6 +95,7 @@ curate_app.command("grade")(grade.grade)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
 curate_app.command("autopsy")(autopsy.autopsy)
+curate_app.command("view")(view.view)
 curate_app.add_typer(export.app, name="export")
 curate_app.add_typer(importing.app, name="import")
 curate_app.add_typer(analyze_app, name="analyze")
@@ -153,7 +155,7 @@ _add_version(train_app, TRAIN)
 PANELS = {
     "Set up": ("init", "check", "estimate", "upgrade", "grade"),
     "Curate": ("run", *stage_names(), "synthesize", "extend"),
-    "Look": ("autopsy", "status", "report", "show", "sql", "analyze"),
+    "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
     "Keep up to date": ("refresh", "regrade", "audit", "schedule"),
     "In and out": ("import", "export", "serve-model"),
     "The lake": ("lake",),

@@ -34,6 +34,10 @@ class Posterior:
     it comes back to anything, since of many untried problems some always draw nearest to one half; one whose mean is
     the pool's pass rate, such as [.2, 2], comes back to what was found sooner.
 
+    Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must not
+    keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
+    `informative`).
+
     The signal falls with |p - .5| whatever the group size, so there is no setting for it. Approximate in that decayed
     counts are rounded to a quarter of an attempt and ages to an eighth of a half-life; otherwise exact
     (`maths/rl/thompson.py`).

@@ -9,7 +9,18 @@ from assay.core.types import Counts, GroupResult
 from assay.curricula.online.quotas import QuotaCurriculum, begin_curriculum, step_quotas
 from assay.testing.inputs import MIXED, make_pool
 
-ONLINE = ("ability", "bandit", "bins", "dynamic", "posterior", "predicted", "retire", "skip", "weighted")
+ONLINE = (
+    "ability",
+    "bandit",
+    "bins",
+    "dynamic",
+    "pilot_groups",
+    "posterior",
+    "predicted",
+    "retire",
+    "skip",
+    "weighted",
+)
 
 
 def pool_of(part):

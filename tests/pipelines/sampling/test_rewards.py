@@ -9,6 +9,8 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.core.types import Counts, GradedAttempts
 from assay.pipelines.analysis.compare_selectors import compare
+from assay.pipelines.analysis.curriculum_simulation import forecast
+from assay.pipelines.analysis.selection_bias import recheck
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop.refresh import EarlierScore, rescoring
@@ -175,3 +177,25 @@ def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
         "SELECT problem_id FROM selections WHERE selection_id = ? AND kept", [results.rows_of("select")]
     )
     assert len(kept) == 8
+
+
+def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(graded: Made) -> None:
+    opened = graded(train={"objective": "grpo", "steps": 4, "groups": 4}, select={"spread": "none", "budget": 8})
+    run_stages(opened, "select")
+    rows = {row["curriculum"]: row for row in forecast(opened, ["dynamic refills=1"], repeats=4)["curricula"]}
+    assert rows["shuffled"]["signal"] > rows["shuffled"]["mixed"] + 0.2  # no answer of four is right; rewards differ
+    assert rows["dynamic refills=1"]["trained"] < rows["dynamic refills=1"]["paid"]
+    undivided = graded(train={"objective": "dr_grpo", "steps": 4, "groups": 4}, select={"spread": "none", "budget": 8})
+    run_stages(undivided, "select")
+    spread = forecast(undivided, repeats=4)["curricula"][0]["signal"]
+    assert 0 < spread < 0.5  # a standard deviation of rewards up to .9
+
+
+def test_a_recheck_compares_the_signal_of_rewards(graded: Made) -> None:
+    opened = graded(select={"spread": "none", "budget": 12}, score={"n": 16})
+    run_stages(opened, "select")
+    by_rewards = recheck(opened, kept=12, dropped=0)["kept"]
+    assert by_rewards["problems"] == 12
+    assert by_rewards["observed"] > 0.3  # by right answers alone it were near 0
+    assert abs(by_rewards["difference"]) < 0.35
+    assert by_rewards["low"] <= by_rewards["difference"] <= by_rewards["high"]

@@ -1,6 +1,6 @@
 """Exact quotas per source in every step, for any online curriculum: one state per source, and counts that are carried over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, derive_seed
-from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
+from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum, PilotCurriculum
 from assay.core.types import GroupResult, Pool
 from assay.maths.allocation.quotas import quotas
 
@@ -65,6 +65,8 @@ class QuotaCurriculum:
             for name in self.names
         ]
         self.max_resamples = max(state.max_resamples for state in self.states)
+        self.pilot = max(int(getattr(state, "pilot", 0)) for state in self.states)
+        self.fresh = any(bool(getattr(state, "fresh", False)) for state in self.states)
         self._place = {
             id_: self.names.index(name)
             for id_, name in zip(pool.ids, source.tolist(), strict=True)
@@ -84,6 +86,18 @@ class QuotaCurriculum:
             if count:
                 ids += self.states[place].sample(count)
         self.given = self.given + counts
+        return tuple(ids)
+
+    def screen(
+        self, groups: int, group_size: int, attempt: Callable[[Sequence[str]], list[GroupResult]]
+    ) -> tuple[str, ...]:
+        """Return the problems of a step, each source's by pilots of its own (`core.ports.PilotCurriculum`)."""
+        counts = step_quotas(self.shares, self.given, groups, np.full(len(self.names), groups))
+        self.given = self.given + counts
+        ids: list[str] = []
+        for state, count in zip(self.states, counts.tolist(), strict=True):
+            if count and isinstance(state, PilotCurriculum):
+                ids += state.screen(count, group_size, attempt)
         return tuple(ids)
 
     def observe(self, groups: Sequence[GroupResult]) -> None:

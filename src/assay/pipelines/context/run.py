@@ -17,7 +17,9 @@ from assay.core.config import Config, GradeConfig, PolicyConfig
 from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
+from assay.core.secrets import redact_secrets
 from assay.core.types import Mode, Policy, SamplingConfig
+from assay.pipelines.context.edited_parts import outside_versions
 from assay.pipelines.context.first_attempts import FirstAttempts
 from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported
 from assay.pipelines.context.known_policy import known_policy
@@ -240,8 +242,8 @@ class RunContext:
             "id": content_id("run-event", self.run, event),
             "event": event,
             "command": self.command,
-            "plan": canonical_json(self.config.model_dump(mode="json")),
-            "versions": canonical_json(versions()),
+            "plan": canonical_json(redact_secrets(self.config.model_dump(mode="json"))),
+            "versions": canonical_json({**versions(), **outside_versions(self.config)}),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,

@@ -32,8 +32,9 @@ class PassRate:
     `most` for the `near` fraction of problems where more attempts help most. `adaptive`: waves of `step` for the
     problems whose next attempts are worth most per token. The goal of both is the best `budget` problems by expected
     signal of groups of `group_size`, and `adaptive` stops when completing all problems would add at most `gain` of the
-    value. With `aim = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no
-    problem's chance of being put on the wrong side would fall by more than `delta` with all the attempts that are left.
+    value and a fitted prior knows the value of the chosen to `signal_error`. With `aim = "band"` the goal is to know
+    which problems lie in [low, high], and sampling stops when no problem's chance of being put on the wrong side would
+    fall by more than `delta` with all the attempts that are left.
     Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
@@ -77,6 +78,9 @@ class PassRate:
     # Share of wrong sides beyond those of `most` attempts per problem; .5 = decide at once.
     delta: Annotated[float, Field(ge=0, le=0.5)] = 0.004
     gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
+    # Of prior "fitted" and 0/1 rewards: attempts on the chosen problems go on while the standard error of their summed
+    # signal by the prior's fit is above this share of it; 0 = stop by `gain` alone.
+    signal_error: Annotated[float, Field(ge=0)] = 0.04
     first: Count = 2  # attempts that every problem gets before anything is decided
     most: Count = 64  # attempts that one problem may get
     step: Count = 2  # attempts between two decisions about a problem
@@ -103,6 +107,11 @@ class PassRate:
     def apart(self) -> bool:
         """Whether a problem's attempts are decided by its own alone, so that many workers can score one pool."""
         return (self.design == "fixed" or self.aim == "band") and self.prior in ("jeffreys", "uniform")
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether a problem's score is that of its counts, whatever the other problems' are."""
+        return not self.joint and self.at_length is None
 
     @property
     def sized_by_plan(self) -> tuple[str, ...]:
@@ -150,7 +159,7 @@ class PassRate:
 
     def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
-            return [self._score(id_, counts) for id_, counts in tried.items()]
+            return [self.score_counts(id_, counts) for id_, counts in tried.items()]
         right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
         prior = self._fit_prior(PoolEvidence.of(right, wrong), list(tried), attempts)
         return self._score_jointly(list(tried), list(tried.values()), prior)
@@ -202,7 +211,13 @@ class PassRate:
                 f"design {self.design!r} selects, so it needs budget and group_size; the plan's [select] has them"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
-        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.gain, signal=self.signal or "mixed")
+        return Goal(
+            max(1, min(budget, problems)),
+            self.group_size,
+            gain=self.gain,
+            error=self.signal_error if self.prior == "fitted" else 0.0,
+            signal=self.signal or "mixed",
+        )
 
     def _allocation(self) -> Allocation:
         kind = "two_stage" if self.design == "two_stage" else "adaptive"
@@ -229,7 +244,8 @@ class PassRate:
         vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
         return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 
-    def _score(self, id_: str, counts: Counts) -> Score:
+    def score_counts(self, id_: str, counts: Counts) -> Score:
+        """Return the score of a problem with these counts, where they alone decide."""
         wrong = self._wrong(counts)
         a, b = posterior(counts.correct, wrong, prior=self.prior)
         low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)
