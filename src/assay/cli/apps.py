@@ -24,6 +24,7 @@ from assay.cli.curate import (
     policies,
     refresh,
     regrade,
+    releases,
     report,
     run,
     schedule,
@@ -94,6 +95,8 @@ curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
+curate_app.command("tag")(releases.tag)
+curate_app.command("diff")(releases.diff)
 curate_app.command("autopsy")(autopsy.autopsy)
 curate_app.command("view")(view.view)
 curate_app.add_typer(export.app, name="export")
@@ -158,7 +161,7 @@ PANELS = {
     "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
     "Keep up to date": ("refresh", "regrade", "audit", "schedule"),
     "In and out": ("import", "export", "serve-model"),
-    "The lake": ("lake",),
+    "The lake": ("lake", "tag", "diff"),
 }
 
 

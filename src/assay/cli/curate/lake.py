@@ -29,6 +29,7 @@ OfPolicy = Annotated[
 ]
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
 
+Tagged = Annotated[bool, typer.Option("--tagged", help="Also delete rows that a release holds; it loses them.")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other lake's folder or s3:// address.")]
 
 
@@ -71,9 +72,12 @@ def delete(
     policy: OfPolicy = "",
     source: OfSource = "",
     keep_hours: Keep = 24.0,
+    tagged: Tagged = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when."""
+    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when. Rows that a
+    release holds are refused.
+    """
     with report_errors(ConsoleReporter()):
         if bool(policy) == bool(source):
             raise ConfigError("delete takes exactly one of --policy and --source")
@@ -81,7 +85,7 @@ def delete(
 
     def work(upkeep: Any, opened: Any) -> Any:
         upkeep.must_know(opened, by, value)
-        return upkeep.forget(opened, by, value, run="delete", keep_s=keep_hours * 3600)
+        return upkeep.forget(opened, by, value, run="delete", keep_s=keep_hours * 3600, tagged=tagged)
 
     _maintain(lake, as_json, work)
 

@@ -194,6 +194,8 @@ def _unclaimed(lake: Lake, other: Lake, gone: Mapping[str, str]) -> str:
 
 def _result_key(table: str) -> str:
     """Return the column that holds the key under which a table's rows are one result; "" = they are none."""
+    if table in ("tags", "tag_rows"):
+        return "tag"
     own = next((name for name in schemas()[table].names if name == "scoring_id"), "")
     return (ledger_keys(table) or own) if follows(table) else ""
 
