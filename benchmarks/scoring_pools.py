@@ -6,12 +6,14 @@ third never, a third always, a third uniform; `two`, .05 or .95; `narrow`, Beta(
 drawn as there. A plain design is *one* design for all cells, as a user who does not know the pool must choose it: among the fixed n, and
 among the designs of two stages, the cheapest whose selections reach .99 of n = 64's true signal, mean over seeds, in every cell. The told
 signal is the sum of the posterior's expected group signals over what adaptive scoring selects; beside it the same sum at the plain rates c / n of the
-same problems, which attempts that stopped by their outcomes bias. `--only POOL` measures one pool and keeps what earlier runs found of the others.
+same problems, which attempts that stopped by their outcomes bias. `--only POOL` measures one pool and keeps what earlier runs found of the others;
+`--more` goes on after the seeds that are there, so that a run may be cut off at any time.
 """
 
 import argparse
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,9 @@ POOLS = ("solved", "mostly_solved", "ends", "two", "narrow", "hopeless", "long_t
 FIRST = 200  # the first seed; the constants of the prior were looked at on seeds 100 to 105
 BUDGETS = (0.1, 0.3)
 GROUP = 8
+ERROR = 0.04  # `signal_error` of the scorer
+MEASURED = ("tokens", "reached", "told", "plug_in", "wave")
+Numbers = dict[str, float]
 REACH = 0.99  # of n = 64's true signal, in every cell
 ATOMS = {
     "solved": (0.0, 0.95),
@@ -58,39 +63,58 @@ def draw_pool(name: str, seed: int) -> Drawn:
     return Drawn(summed(won), summed(np.rint(took)), rate)
 
 
-def measure_cell(name: str, share: float, pools: list[Drawn]) -> dict[str, Any]:
-    """One pool and budget: tokens as shares of n = 64's, values as shares of its true signal, means over seeds."""
-    designs: dict[str, list[tuple[float, float]]] = {}
-    adaptive = []
-    for drawn in pools:
-        value = drawn.value(GROUP)
-        budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
-        full = float(
-            value[
-                best(drawn.right[:, MOST], np.full(len(value), MOST), budget, GROUP, drawn.prior("fitted", MOST))
-            ].sum()
-        )
-        for design, (tokens, reached) in plain(drawn, budget, GROUP, value).items():
-            designs.setdefault(design, []).append((tokens / scale, reached / full))
-        evidence, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, GROUP), asker(drawn), fit)
-        kept = best(evidence.correct, evidence.attempts, budget, GROUP, prior)
-        told = float(prior.posterior(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
-        true = float(value[kept].sum())
-        plug_in = float(group_signal(evidence.correct[kept] / evidence.attempts[kept], GROUP).sum())
-        wave = float(drawn.tokens[:, DESIGN.first].sum())  # everybody's first attempts
-        adaptive.append((evidence.tokens.sum() / scale, true / full, told / true, wave / scale, plug_in / true))
-    tokens, reached, told, wave, plug_in = np.mean(adaptive, axis=0)
-    means = {design: np.mean(rows, axis=0).tolist() for design, rows in designs.items()}
-    return {
-        "pool": name,
-        "budget": share,
-        "tokens": tokens,
-        "reached": reached,
-        "told": told,
-        "plug_in": plug_in,
-        "wave": wave,
-        "designs": means,
+def measure_seed(drawn: Drawn, share: float) -> tuple[Numbers, dict[str, list[float]]]:
+    """One seed of a cell: tokens as shares of n = 64's, values as shares of its true signal; ours and every plain design's."""
+    value = drawn.value(GROUP)
+    budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
+    chosen = best(drawn.right[:, MOST], np.full(len(value), MOST), budget, GROUP, drawn.prior("fitted", MOST))
+    full = float(value[chosen].sum())
+    designs = {
+        design: [tokens / scale, reached / full]
+        for design, (tokens, reached) in plain(drawn, budget, GROUP, value).items()
     }
+    evidence, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, GROUP, error=ERROR), asker(drawn), fit)
+    kept = best(evidence.correct, evidence.attempts, budget, GROUP, prior)
+    told = float(prior.posterior(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
+    true = float(value[kept].sum())
+    plug_in = float(group_signal(evidence.correct[kept] / evidence.attempts[kept], GROUP).sum())
+    wave = float(drawn.tokens[:, DESIGN.first].sum())  # everybody's first attempts
+    found = (evidence.tokens.sum() / scale, true / full, told / true, plug_in / true, wave / scale)
+    return dict(zip(MEASURED, map(float, found), strict=True)), designs
+
+
+def add_seed(cell: dict[str, Any], found: Numbers, designs: dict[str, list[float]]) -> None:
+    """Enter one more seed into the means of a cell."""
+    n = cell["seeds"]
+    for name, number in found.items():
+        cell[name] = (n * cell.get(name, 0.0) + number) / (n + 1)
+    for design, pair in designs.items():
+        means = cell["designs"].get(design, [0.0, 0.0])
+        cell["designs"][design] = [(n * mean + number) / (n + 1) for mean, number in zip(means, pair, strict=True)]
+    cell["told_by_seed"].append(round(found["told"], 5))
+    cell["seeds"] = n + 1
+
+
+def measure_all(names: list[str], seeds: int, cells: list[dict[str, Any]], place: Path) -> None:
+    """Bring every cell of these pools to so many seeds, seed by seed, and write the cells after each."""
+    for seed in range(seeds):
+        for name in names:
+            lacking = [cell for cell in cells if cell["pool"] == name and cell["seeds"] == seed]
+            if lacking:
+                drawn = draw_pool(name, FIRST + seed)
+                for cell in lacking:
+                    add_seed(cell, *measure_seed(drawn, cell["budget"]))
+                write_cells(cells, place)
+
+
+def write_cells(cells: list[dict[str, Any]], place: Path) -> None:
+    """Write all cells, one a line, with the single designs that they make the best."""
+    seen = [cell for cell in cells if cell["seeds"]]
+    head = json.dumps(
+        {"hardware": hardware(), "singles": {kind: best_single(seen, kind) for kind in ("fixed", "then")}}
+    )
+    lines = ",\n".join(json.dumps(cell) for cell in cells)
+    place.write_text(f'{head[:-1]}, "cells": [\n{lines}\n]}}\n')
 
 
 def best_single(cells: list[dict[str, Any]], kind: str) -> str:
@@ -107,25 +131,26 @@ def main() -> None:
     """Run the study and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds")
-    parser.add_argument("--only", choices=POOLS, action="append", help="one pool; the others' last results are kept")
+    parser.add_argument("--only", choices=POOLS, action="append", help="one pool; the others keep what they have")
+    parser.add_argument("--more", action="store_true", help="go on from the seeds that the last results hold")
     arguments = parser.parse_args()
     seeds, began = QUICK if arguments.quick else SEEDS, time.monotonic()
-    anew, place = arguments.only or POOLS, RESULTS / "scoring_pools_cells.json"
-    cells = json.loads(place.read_text())["cells"] if arguments.only and place.exists() else []
-    cells = [cell for cell in cells if cell["pool"] not in anew]
-    for name in anew:
-        pools = [draw_pool(name, seed) for seed in range(FIRST, FIRST + seeds)]
-        cells += [measure_cell(name, share, pools) | {"seeds": seeds} for share in BUDGETS]
-    cells.sort(key=lambda cell: (POOLS.index(cell["pool"]), cell["budget"]))
+    anew, place = arguments.only or list(POOLS), RESULTS / "scoring_pools_cells.json"
+    old = json.loads(place.read_text())["cells"] if (arguments.only or arguments.more) and place.exists() else []
+    known = {(cell["pool"], cell["budget"]): cell for cell in old if arguments.more or cell["pool"] not in anew}
+    cells = [
+        known.get((name, share), {"pool": name, "budget": share, "seeds": 0, "told_by_seed": [], "designs": {}})
+        for name in POOLS
+        for share in BUDGETS
+    ]
+    measure_all(anew, seeds, cells, place)
+    cells = [cell for cell in cells if cell["seeds"]]
     singles = {kind: best_single(cells, kind) for kind in ("fixed", "then")}
     rows = [
         {key: value for key, value in cell.items() if key != "designs"}
         | {"single": {k: cell["designs"][v] for k, v in singles.items()}}
         for cell in cells
     ]
-    lines = ",\n".join(json.dumps(cell) for cell in cells)
-    head = json.dumps({"hardware": hardware(), "singles": singles})
-    place.write_text(f'{head[:-1]}, "cells": [\n{lines}\n]}}\n')
     show(rows, singles)
     publish("scoring_pools", claims(rows, singles))
     print(f"{seeds} seeds, {time.monotonic() - began:.0f} s")
@@ -133,13 +158,22 @@ def main() -> None:
 
 def show(rows: list[dict[str, Any]], singles: dict[str, str]) -> None:
     """Print the cells as a Markdown table."""
-    print(
-        f"| pool | budget | tokens of n = 64 | of its signal | told / true | c / n / true | {singles['fixed']} | {singles['then']} |\n|{'---|' * 8}"
-    )
+    names = [
+        "pool",
+        "budget",
+        "seeds",
+        "tokens of n = 64",
+        "of its signal",
+        "told / true",
+        "c / n / true",
+        *singles.values(),
+    ]
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for row in rows:
         others = " | ".join(f"{tokens:.3f} ({reached:.3f})" for tokens, reached in row["single"].values())
-        ours = " | ".join(f"{row[name]:.3f}" for name in ("tokens", "reached", "told", "plug_in"))
-        print(f"| {row['pool']} | {row['budget']:.0%} | {ours} | {others} |")
+        error = np.std(row["told_by_seed"], ddof=1) / row["seeds"] ** 0.5 if row["seeds"] > 1 else np.nan
+        ours = f"{row['tokens']:.3f} | {row['reached']:.3f} | {row['told']:.3f} ± {error:.3f} | {row['plug_in']:.3f}"
+        print(f"| {row['pool']} | {row['budget']:.0%} | {row['seeds']} | {ours} | {others} |")
 
 
 def claims(rows: list[dict[str, Any]], singles: dict[str, str]) -> list[Claim]:

@@ -186,6 +186,31 @@ def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, conf
     assert [(each["kept"], each["plan"], each["stale"]) for each in told["selections"]] == [(6, True, False)]
 
 
+def test_status_from_another_folder_says_where_it_looked_and_where_a_lake_lies(
+    scripted: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from assay.cli.apps import curate_app
+
+    (tmp_path / "elsewhere").mkdir()
+    config = scripted(tmp_path, lake=Path("lake"))
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(curate_app, ["ingest", str(config)])
+    assert "nothing is stored" not in CliRunner().invoke(curate_app, ["status", str(config)]).stderr
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    told = CliRunner().invoke(curate_app, ["status", str(config)])
+    assert told.exit_code == 0
+    assert (
+        f"nothing is stored in {tmp_path / 'elsewhere' / 'lake'}: `lake` starts from the working directory"
+        in told.stderr
+    )
+    assert "beside the config lies one: `--lake ../lake`" in told.stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    there = CliRunner().invoke(curate_app, ["status", str(config), "--lake", "../lake", "--json"])
+    assert json.loads(there.stdout)["lake"] == str(tmp_path / "lake")
+
+
 def test_a_stage_before_its_time_names_the_one_that_it_lacks(assay: Run, config: Path) -> None:
     ran = assay("curate", "select", config)
     assert ran.returncode == 2

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,6 +43,11 @@ def test_a_schedule_fires_and_the_lake_has_its_rows(server: Any, finished: Any) 
 def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finished: Any) -> None:
     assert finished.code == 0, finished.said
     assert "serving curate/nightly, every 15 s" in finished.said
+    assert re.search(r"^\d\d:\d\d:\d\d run 'nightly 20.*' started \(scheduled\)$", finished.said, re.MULTILINE)
+    assert re.search(
+        r"run 'nightly 20.*' ended Completed: rows out: ingest 8, .*arrange 3$", finished.said, re.MULTILINE
+    )
+    assert finished.said.splitlines()[-1] == "no longer serving curate/nightly; its schedule is paused"
     assert finished.paused
 
 
@@ -66,6 +73,11 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
             subprocess.run(call, env=server.env, check=True, capture_output=True, timeout=120)
             started = server.until(lambda: [run for run in server.runs("hourly") if not run["auto_scheduled"]])[0]
             assert server.ended(started["id"])["state"]["type"] == "COMPLETED", server.log(started["id"])
+            serving.send_signal(signal.SIGTERM)
+            _, said = serving.communicate(timeout=120)
+            assert (serving.returncode, "RuntimeWarning" in said) == (0, False), said
+            assert "ended Cancelled: another scheduled run of 'hourly' is at work" in said
+            assert "started (by hand)" in said
         finally:
             server.end(serving)
     assert count(lake, "curriculum") == 2

@@ -102,6 +102,8 @@ def test_a_policy_that_will_get_better_is_given_harder_problems(pool_of, rng):
 
 def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
     with pytest.raises(ValueError, match="becomes a number"):
-        build_part("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
+        build_part("selector", "frontier", {"cluster_quota": "none", "expected_improvement": "fitted"}).select(
+            pool_of([1, 4]), 1, rng
+        )
     with pytest.raises(ConfigError, match="drift"):
-        build_part("selector", "frontier", {"drift": float("nan")})
+        build_part("selector", "frontier", {"expected_improvement": float("nan")})

@@ -211,6 +211,7 @@ class OrderConfig(_Part):
 
     curriculum: str = "easy_to_hard"
     seed: int = 0
+    quotas: dict[str, Annotated[float, Field(ge=0)]] = {}  # of an online curriculum: shares of every step by source
 
 
 class TeacherConfig(_Part):
@@ -416,9 +417,9 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
         ConfigError: as `read_config`.
     """
     check_names(dict(tree))
-    if folder and _outside_parts(tree):
+    if folder and find_outside_parts(tree):
         allow_imports(folder)
-        check_imports(folder, _outside_parts(tree))
+        check_imports(folder, find_outside_parts(tree))
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
@@ -440,11 +441,12 @@ def parse_stored_config(tree: Mapping[str, Any]) -> Config:
     return parse_config(present_names(tree))
 
 
-def _outside_parts(value: Any) -> list[str]:
+def find_outside_parts(value: Any) -> list[str]:
+    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a config."""
     if isinstance(value, str):
         return [value] if is_outside(value) else []
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return [name for child in children for name in _outside_parts(child)]
+    return [name for child in children for name in find_outside_parts(child)]
 
 
 def _check_parts(config: Config) -> None:

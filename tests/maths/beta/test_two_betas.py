@@ -76,7 +76,10 @@ def test_a_pool_of_two_wide_groups_has_two_betas_of_some_width():
     assert fit.mean()[0] == pytest.approx(rate.mean(), abs=0.01)
 
 
-def test_a_pool_of_two_rates_is_told_its_signal_and_scored_with_a_fifth_of_the_attempts():
+def test_a_pool_of_two_rates_is_told_its_signal_and_scored_with_a_third_of_the_attempts():
+    """The rule stops at a standard error of .04, and the better of two equal estimates is .56 sqrt(2) of it too high: 3
+    standard errors of one pool end at .15. `benchmarks/scoring_pools.py` has the mean over 20 pools, within .05.
+    """
     rng = np.random.default_rng(0)
     rate = np.where(rng.random(600) < 0.5, 0.05, 0.95)
     won = rng.random((600, 64)) < rate[:, None]
@@ -89,11 +92,11 @@ def test_a_pool_of_two_rates_is_told_its_signal_and_scored_with_a_fifth_of_the_a
     def fit(seen, rows):
         return fit_rate_prior(seen.correct, seen.wrong)
 
-    seen, prior, _ = run_allocation(600, Allocation(), Goal(60, 8), sample, fit)
+    seen, prior, _ = run_allocation(600, Allocation(), Goal(60, 8, error=0.04), sample, fit)
     signal = prior.posterior(seen.correct, seen.wrong).signal(8)
     chosen = np.argsort(-signal, kind="stable")[:60]
-    assert signal[chosen].sum() == pytest.approx(group_signal(rate, 8)[chosen].sum(), rel=0.2)  # one Beta: 1.9 times
-    assert seen.attempts.mean() < 0.25 * 64  # one Beta: .54 to .70
+    assert signal[chosen].sum() == pytest.approx(group_signal(rate, 8)[chosen].sum(), rel=0.15)  # one Beta: 1.9 times
+    assert seen.attempts.mean() < 0.33 * 64  # one Beta: .54 to .70
 
 
 def test_a_prior_of_two_betas_samples_its_own_rates_and_describes_itself():

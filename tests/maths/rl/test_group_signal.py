@@ -26,6 +26,12 @@ def test_a_group_of_one_never_differs_from_itself():
     assert expected_signal([1.0, 2.0], 3.0, 1).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("counts", [1e9, 1e12, 1e15])
+def test_at_large_counts_the_expected_signal_is_that_of_the_known_rate(counts):
+    np.testing.assert_allclose(expected_signal(counts, 3 * counts, 8), group_signal(0.25, 8), atol=2e-9)
+    np.testing.assert_allclose(expected_signal(counts, counts, 2), 0.5, atol=1e-9)
+
+
 def test_under_the_uniform_posterior_a_group_of_eight_keeps_seven_ninths():
     assert float(expected_signal(1, 1, 8)) == pytest.approx(7 / 9)
 

@@ -5,7 +5,14 @@ import pytest
 
 from assay.maths.beta.two_betas import fit_rate_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
-from assay.maths.rl.pass_at_k import majority_at_k, pass_all_k, pass_at_k, posterior_pass_all_k, posterior_pass_at_k
+from assay.maths.rl.pass_at_k import (
+    majority_at_k,
+    pass_all_k,
+    pass_at_k,
+    posterior_mean_error,
+    posterior_pass_all_k,
+    posterior_pass_at_k,
+)
 
 
 def test_two_of_four_right_by_hand():
@@ -64,7 +71,10 @@ def test_impossible_counts_are_named():
 
 
 def test_after_adaptive_stopping_the_posterior_holds_where_the_plain_share_is_biased():
-    """Problems that fail their first two attempts stop there; the others get 16."""
+    """Problems that fail their first two attempts stop there; the others get 16.
+
+    A standard error that is right holds 98.8% at 2.5 of it: of 20 pools 17 or fewer are inside in 1 of 540 such tests.
+    """
     errors, plain, inside = [], [], 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -77,10 +87,11 @@ def test_after_adaptive_stopping_the_posterior_holds_where_the_plain_share_is_bi
         true = (1 - (1 - rate) ** 4).mean()
         errors.append(mean.mean() - true)
         plain.append((1 - (1 - right / tried) ** 4).mean() - true)
-        inside += abs(errors[-1]) <= 2.5 * np.sqrt((deviation**2).sum()) / 500
+        of_fit = posterior_mean_error(prior, right, tried - right, posterior_pass_at_k, 4)
+        inside += abs(errors[-1]) <= 2.5 * np.sqrt((deviation**2).sum() / 500**2 + of_fit**2)
     assert abs(np.mean(errors)) < 0.01
     assert np.mean(plain) < -0.05
-    assert inside >= 16  # the pool's own prior is estimated, which widens no interval
+    assert inside >= 18
 
 
 def test_the_posteriors_of_both_measures_mirror_each_other():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from assay.maths.rl.group_signal import expected_signal
+from assay.maths.rl.group_signal import expected_signal, group_signal
 from assay.maths.rl.reward_signal import (
     RewardPosterior,
     chance_of_unequal,
@@ -73,6 +73,13 @@ def test_a_judge_that_repeats_itself_within_tau_gives_no_signal_below_it():
     assert float(reward_signal(close, 8, tau=0.05)[0]) == pytest.approx(
         exact(close, 8, lambda r: np.std(r) > 0.05), abs=0.02
     )
+
+
+@pytest.mark.parametrize("counts", [1e9, 1e12])
+def test_at_large_counts_the_signal_of_rewards_is_that_of_the_known_rate(counts):
+    known = posterior(counts, 3 * counts, [(0.0, counts, False), (1.0, counts, True)])
+    np.testing.assert_allclose(reward_signal(known, 8, kind="sd"), deviation(0.25, 8), atol=1e-8)
+    np.testing.assert_allclose(chance_of_unequal(known, 8), group_signal(0.25, 8), atol=1e-8)
 
 
 def test_a_known_rate_gives_the_deviation_of_the_binomial():

@@ -27,7 +27,7 @@ def graded(tables: dict[str, Any], sums: Path) -> dict[str, Any]:
     for place, row in enumerate(rows):
         row |= {"level": f"Level {place % 2}", "quality": 1 + place % 3} | ({"rate": place / 40} if place >= 4 else {})
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    tables["source"][0]["keep"] = ["level", "quality", "rate"]
+    tables["source"][0]["metadata_fields"] = ["level", "quality", "rate"]
     return tables
 
 
@@ -137,9 +137,12 @@ def test_more_clusters_than_problems_is_as_many_as_there_are(context: Made) -> N
         {"selector": "iterative"},
         {
             "selector": "composed",
-            "steps": [{"selector": "frontier", "settings": {"spread": "none"}, "times": 2}, {"selector": "k_center"}],
+            "steps": [
+                {"selector": "frontier", "settings": {"cluster_quota": "none"}, "times": 2},
+                {"selector": "k_center"},
+            ],
         },
-        {"selector": "frontier", "drift": 2.0},
+        {"selector": "frontier", "expected_improvement": 2.0},
     ],
 )
 def test_selectors_run_in_a_plan(context: Made, settings: dict[str, Any]) -> None:

@@ -18,10 +18,21 @@ Names = Annotated[
     ),
 ]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Simulated runs per curriculum.")]
-HEAD = ("curriculum", "signal", "±", "first quarter", "last quarter", "groups paid", "groups trained", "tokens a step")
+HEAD = (
+    "curriculum",
+    "signal",
+    "±",
+    "first quarter",
+    "last quarter",
+    "mixed",
+    "groups paid",
+    "groups trained",
+    "tokens a step",
+)
 LEGEND = (
-    "\nsignal: share of the groups paid for that are neither all right nor all wrong; ± its standard deviation over "
-    "simulated runs",
+    "\nsignal: of the groups paid for, the share whose rewards differ, or the mean standard deviation of their rewards "
+    "where train.objective divides by none; ± its standard deviation over simulated runs",
+    "mixed: share of these groups that are neither all right nor all wrong, which is what online curricula go by",
     "the policy stands still: what it learns on the way is not foreseen",
 )
 
@@ -56,7 +67,7 @@ def _print_simulation(console: Console, simulation: dict[str, Any]) -> None:
     unscored = f", {simulation['unscored']} more unscored" if simulation["unscored"] else ""
     groups = f"{simulation['groups']} groups of {simulation['group_size']}"
     title = f"{simulation['steps']} steps of {groups} over {simulation['problems']} selected problems{unscored}"
-    keys = ("signal", "deviation", "first", "last", "paid", "trained")
+    keys = ("signal", "deviation", "first", "last", "mixed", "paid", "trained")
     rows = [
         (row["curriculum"], *(round(row[key], 3) for key in keys), round(row["tokens"]))
         for row in simulation["curricula"]

@@ -46,9 +46,8 @@ def serve(
         from assay.flows.schedules import serve as serve_deployment
 
         times = ScheduleTimes(cron, interval, timezone)
-        serve_deployment(
-            DeploymentSpec(name or load_config(path, lake, sets).name, path, lake, tuple(sets), times), reporter.say
-        )
+        spec = DeploymentSpec(name or load_config(path, lake, sets).name, path, lake, tuple(sets), times)
+        serve_deployment(spec, reporter.say, reporter.warn)
 
 
 def deploy(

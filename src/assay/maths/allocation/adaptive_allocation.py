@@ -20,6 +20,7 @@ from assay.maths.beta.beta_binomial import (
     settling_gain,
     side_uncertainty,
 )
+from assay.maths.beta.prior_error import prior_error
 from assay.maths.beta.two_betas import RatePrior
 
 Floats = NDArray[np.float64]
@@ -112,6 +113,28 @@ def top_wave(
     worth[evidence.remaining(most) < 1] = 0.0
     best = np.argsort(-worth, kind="stable")[: max(1, round(len(worth) * share))]
     return Wave(np.sort(best[worth[best] > 0]), value, complete_value - value)
+
+
+def rows_to_confirm(
+    evidence: PoolEvidence, prior: RatePrior, *, budget: int, group_size: int, most: int, share: float, error: float
+) -> Ints:
+    """The chosen problems to attempt on because their value is not known well enough, ascending; empty = it is.
+
+    The value of the best `budget` is expected under a prior that was fitted to the same counts. Those are chosen of
+    which the fit promises most, so that its errors do not cancel. While its standard error is above `error` x value,
+    those of the chosen with the fewest attempts get more, at most `share` of the pool at once; their new attempts
+    chose nothing.
+    """
+    signal = prior.posterior(evidence.correct, evidence.wrong).signal(group_size)
+    chosen = np.argsort(-np.round(signal, 12), kind="stable")[:budget]
+    free = chosen[evidence.remaining(most)[chosen] > 0]
+    if not len(free):
+        return free
+    doubt = prior_error(prior, evidence.correct, evidence.wrong, lambda belief: belief.signal(group_size), chosen)
+    if doubt <= error * signal[chosen].sum():
+        return free[:0]
+    fewest = np.argsort(evidence.attempts[free], kind="stable")[: max(1, round(len(signal) * share))]
+    return np.sort(free[fewest])
 
 
 def band_wave(

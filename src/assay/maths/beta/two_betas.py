@@ -146,13 +146,16 @@ def fit_rate_prior(correct: ArrayLike, wrong: ArrayLike) -> RatePrior:
     if not (n_correct + n_wrong)[is_mixed].max(initial=0) > 2:
         return one  # numbers of successes in two attempts have two degrees of freedom: one Beta tells everything
     pairs, multiplicity = np.unique(np.stack([n_correct, n_wrong]), axis=1, return_counts=True)
-    objective, worth = _Objective(pairs[0], pairs[1], multiplicity.astype(np.float64)), np.log(len(n_correct)) / 2
+    objective, worth = (
+        TwoBetasObjective(pairs[0], pairs[1], multiplicity.astype(np.float64)),
+        np.log(len(n_correct)) / 2,
+    )
     wide = min((objective.minimize(start) for start in STARTS), key=lambda x: objective(x)[0])
-    fit = objective.misfit(_unpack(wide))
+    fit = objective.misfit(unpack_two_betas(wide))
     if objective.misfit(one) - fit <= 3 * worth:
         return one
     narrow = objective.minimize_narrow(wide)
-    return _unpack(narrow if objective.misfit(_unpack(narrow)) - fit <= 2 * worth else wide)
+    return unpack_two_betas(narrow if objective.misfit(unpack_two_betas(narrow)) - fit <= 2 * worth else wide)
 
 
 def parse_rate_priors(texts: Sequence[str]) -> RatePrior:
@@ -180,7 +183,7 @@ def _parse_prior(text: str) -> tuple[float, ...]:
     return (float(values["a"]), float(values["b"]), *(float(values.get(name, default)) for name, default in beside))
 
 
-def _unpack(x: Floats) -> TwoBetas:
+def unpack_two_betas(x: Floats) -> TwoBetas:
     """(log a, log b, logits of the masses at 0 and 1, log a2, log b2, logit of the second's share of the Betas)."""
     zero, one, between = special.softmax(np.array([x[2], x[3], 0.0]))
     second = between * special.expit(x[6])
@@ -189,15 +192,15 @@ def _unpack(x: Floats) -> TwoBetas:
     return TwoBetas(first, ZeroInflatedBeta.of(np.exp(x[4]), np.exp(x[5])), np.array([second]))
 
 
-def _widen(x: Floats) -> Floats:
+def widen(x: Floats) -> Floats:
     """The seven parameters of two narrow Betas, from (logit of the mean, masses' logits, second's logit, share)."""
     shapes = [NARROW + np.log(special.expit(side * x[place])) for place in (0, 3) for side in (1, -1)]
     return np.array([*shapes[:2], x[1], x[2], *shapes[2:], x[4]])
 
 
 @dataclass(frozen=True, slots=True)
-class _Objective:
-    """Minus the log posterior of the seven parameters of `_unpack`, with its gradient."""
+class TwoBetasObjective:
+    """Minus the log posterior of the seven parameters of `unpack_two_betas`, with its gradient."""
 
     correct: Floats  # (m,) distinct counts
     wrong: Floats  # (m,)
@@ -239,16 +242,16 @@ class _Objective:
 
     def minimize_narrow(self, wide: Floats) -> Floats:
         """The minimum over two narrow Betas from the means of two wide ones, (7,)."""
-
-        def loss(x: Floats) -> tuple[float, Floats]:
-            value, slope = self(_widen(x), with_shapes=False)
-            first, second = special.expit(x[0]), special.expit(x[3])
-            means = [slope[at] * (1 - mean) - slope[at + 1] * mean for at, mean in ((0, first), (4, second))]
-            return value, np.array([means[0], slope[2], slope[3], means[1], slope[6]])
-
         start = np.array([wide[0] - wide[1], wide[2], wide[3], wide[4] - wide[5], wide[6]])
         bounds = [(-6.0, 6.0), (-9.0, 6.0), (-9.0, 6.0), (-6.0, 6.0), (-6.0, 6.0)]
-        return _widen(minimize_lbfgs(loss, np.clip(start, *np.array(bounds).T), jac=True, bounds=bounds))
+        return widen(minimize_lbfgs(self.narrow, np.clip(start, *np.array(bounds).T), jac=True, bounds=bounds))
+
+    def narrow(self, x: Floats) -> tuple[float, Floats]:
+        """The objective of two narrow Betas by the five parameters of `widen`, with its gradient."""
+        value, slope = self(widen(x), with_shapes=False)
+        first, second = special.expit(x[0]), special.expit(x[3])
+        means = [slope[at] * (1 - mean) - slope[at + 1] * mean for at, mean in ((0, first), (4, second))]
+        return value, np.array([means[0], slope[2], slope[3], means[1], slope[6]])
 
     def misfit(self, prior: RatePrior) -> float:
         """Minus the log likelihood, with what the hyperprior says of the masses and nothing of the shapes."""

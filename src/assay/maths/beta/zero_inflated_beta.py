@@ -169,9 +169,9 @@ def fit_zero_inflated_beta(correct: ArrayLike, wrong: ArrayLike) -> ZeroInflated
     if n_correct.shape != n_wrong.shape:
         raise ValueError(f"{n_correct.shape} counts of right attempts for {n_wrong.shape} of wrong ones")
     pairs, multiplicity = np.unique(np.stack([n_correct, n_wrong]), axis=1, return_counts=True)
-    objective = _Objective(pairs[0], pairs[1], multiplicity.astype(np.float64))
+    objective = BetaObjective(pairs[0], pairs[1], multiplicity.astype(np.float64))
     minima = [objective.minimize(zero, one) for zero, one in product(STARTS, STARTS) if zero + one < 1]
-    return _unpack(min(minima, key=lambda x: objective(x)[0]))
+    return unpack_beta(min(minima, key=lambda x: objective(x)[0]))
 
 
 def pseudo_solvable(problems: float) -> float:
@@ -200,7 +200,7 @@ def _log_parts(prior: ZeroInflatedBeta, correct: ArrayLike, wrong: ArrayLike) ->
 
 
 @dataclass(frozen=True, slots=True)
-class _Objective:
+class BetaObjective:
     """Minus the log posterior of (log a, log b, logits of the masses against the Beta part), with its gradient."""
 
     correct: Floats  # (m,) distinct counts
@@ -208,7 +208,7 @@ class _Objective:
     multiplicity: Floats  # (m,) problems with these counts
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
-        prior, digamma = _unpack(x), special.digamma
+        prior, digamma = unpack_beta(x), special.digamma
         a, b = np.exp(x[:2])
         parts = _log_parts(prior, self.correct, self.wrong)  # (3, m)
         marginal = np.logaddexp.reduce(parts, axis=0)  # (m,)
@@ -243,6 +243,7 @@ class _Objective:
         )
 
 
-def _unpack(x: Floats) -> ZeroInflatedBeta:
+def unpack_beta(x: Floats) -> ZeroInflatedBeta:
+    """The distribution of (log a, log b, logits of the masses against the Beta part)."""
     parts = special.softmax(np.array([x[2], x[3], 0.0]))
     return ZeroInflatedBeta.of(np.exp(x[0]), np.exp(x[1]), parts[0], parts[1])

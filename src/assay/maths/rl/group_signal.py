@@ -51,8 +51,8 @@ def signal_band(group_size: int) -> tuple[float, float]:
 def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     """The signal expected under p ~ Beta(a, b) is 1 - E[p^G] - E[(1 - p)^G], in closed form.  # [0, 1]
 
-    E[p^G] = B(a + G, b) / B(a, b), computed with log-gamma so that large counts do not overflow; from counts of 1e9 on
-    it is off by up to .005. It is at most the signal at the posterior mean, because the signal is concave in p:
+    E[p^G] = B(a + G, b) / B(a, b) = prod (a + i) / (a + b + i) over i < G, so that large counts neither overflow nor
+    cancel. It is at most the signal at the posterior mean, because the signal is concave in p:
     uncertainty costs.
     Shapes: a S, b S -> S.
 
@@ -65,7 +65,8 @@ def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if _is_single(group_size):
         return np.zeros(np.broadcast_shapes(first.shape, second.shape))
-    all_equal = np.exp(_log_moment(first, second, group_size)) + np.exp(_log_moment(second, first, group_size))
+    total = log_rising(first + second, group_size)
+    all_equal = np.exp(log_rising(first, group_size) - total) + np.exp(log_rising(second, group_size) - total)
     return np.asarray(np.clip(1 - all_equal, 0.0, 1.0))
 
 
@@ -117,12 +118,16 @@ def _share_within(k: Floats, n: Floats, size: int) -> Floats:
     return np.asarray(np.where(enough, np.exp(log), 0.0))
 
 
-def _log_moment(a: Floats, b: Floats, power: int) -> Floats:
-    """log E[p^power] under Beta(a, b)."""
-    total = a + b
-    return np.asarray(
-        special.gammaln(a + power) - special.gammaln(a) + special.gammaln(total) - special.gammaln(total + power)
-    )
+def log_rising(x: Floats, power: int) -> Floats:
+    """log of x (x + 1) ... (x + power - 1), for x > 0; a difference of log-gammas would cancel where x is large.
+
+    >>> np.exp(log_rising(np.array([2.0]), 3)).round(6).tolist()
+    [24.0]
+    """
+    total = np.zeros(np.shape(x))
+    for step in range(power):
+        total += np.log(x + step)
+    return total
 
 
 def _is_single(group_size: int) -> bool:

@@ -5,15 +5,17 @@ easy), c / n and everything built on it is biased; `posterior_pass_at_k` holds t
 shape S -> S.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from assay.maths.beta.prior_error import prior_error
 from assay.maths.beta.two_betas import RatePrior
 
 Floats = NDArray[np.float64]
+PosteriorEstimate = Callable[[RatePrior, int], tuple[Floats, Floats]]
 
 MAX_GROUPS = 20_000  # above so many, groups are sampled
 
@@ -70,6 +72,17 @@ def posterior_pass_all_k(belief: RatePrior, k: int) -> tuple[Floats, Floats]:
     """The posterior mean and standard deviation of pass^k = p^k, (n,) each; as `posterior_pass_at_k`."""
     all_k = belief.all_right(k)
     return all_k, np.asarray(np.sqrt(np.maximum(belief.all_right(2 * k) - all_k**2, 0.0)))
+
+
+def posterior_mean_error(
+    prior: RatePrior, correct: ArrayLike, wrong: ArrayLike, estimate: PosteriorEstimate, k: int
+) -> float:
+    """The standard error of a pool's mean `estimate` (pass@k or pass^k) that comes from the fit of its prior alone.
+
+    The posteriors' own deviations take the prior for known. Shapes: prior (1,), fitted to correct (n,) and wrong (n,).
+    """
+    n = len(np.asarray(correct))
+    return prior_error(prior, correct, wrong, lambda belief: estimate(belief, k)[0], np.arange(n)) / max(n, 1)
 
 
 def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:

@@ -6,6 +6,7 @@ the further the rewards lie apart, so theirs is E[sd]: kind "sd". sd is the root
 group, which divides by G. Shapes: n problems, V reward values.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from assay.maths.rl.group_signal import expected_signal
+from assay.maths.rl.group_signal import expected_signal, log_rising
+from assay.maths.rl.group_signal import reward_signal as share_of_unequal
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -138,6 +140,25 @@ def reward_signal(
     return signal
 
 
+def observed_reward_signal(
+    rewards: Sequence[float], group_size: int, *, kind: SignalKind = "mixed", tau: float = 0.0
+) -> float:
+    """The signal that m attempts show, unbiased; NaN if there are fewer than G.
+
+    P(sd > 0) is over all groups of G among them; the rest over the whole groups in their order.
+
+    >>> observed_reward_signal([0.0, 0.5, 0.0, 0.0], 2), observed_reward_signal([0.0, 0.5, 0.0, 0.0], 2, kind="sd")
+    (0.5, 0.125)
+    """
+    values = np.asarray(rewards, dtype=np.float64)
+    if len(values) < max(group_size, 1):
+        return float("nan")
+    if kind == "mixed" and tau == 0:
+        return float(share_of_unequal(np.unique(values, return_counts=True)[1], group_size))
+    whole = values[: len(values) // group_size * group_size].reshape(-1, group_size).std(axis=1)
+    return float(whole.mean() if kind == "sd" else (whole > tau + ROUNDING).mean())
+
+
 def chance_of_unequal(posterior: RewardPosterior, group_size: int) -> Floats:
     """The chance that G rewards are not all equal, (n,): 1 - sum over values of E[chance of the value^G].
 
@@ -185,12 +206,7 @@ def expected_deviation(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     >>> float(expected_deviation(1, 1, 2).round(6))  # one of three counts is mixed, and its sd is 1 / 2
     0.166667
     """
-    first, second = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-    k = np.arange(group_size + 1)
-    a_, b_ = first[..., None], second[..., None]
-    ways = special.gammaln(group_size + 1) - special.gammaln(k + 1) - special.gammaln(group_size - k + 1)
-    chance = np.exp(ways + special.betaln(a_ + k, b_ + group_size - k) - special.betaln(a_, b_))
-    return np.asarray((chance * _sd_of_counts(group_size)).sum(-1))
+    return np.asarray((count_chances(a, b, group_size) * _sd_of_counts(group_size)).sum(-1))
 
 
 def binary_signal(a: ArrayLike, b: ArrayLike, group_size: int, kind: SignalKind = "mixed") -> Floats:
@@ -204,9 +220,21 @@ def _sd_of_counts(group_size: int) -> Floats:
 
 
 def _rising(x: Floats, power: int) -> Floats:
-    """log of x (x + 1) ... (x + power - 1); the value at x = 0 is not used."""
-    safe = np.maximum(x, 1e-300)
-    return np.asarray(special.gammaln(safe + power) - special.gammaln(safe))
+    """`log_rising`, whose value at x = 0 is not used."""
+    return log_rising(np.maximum(x, 1e-300), power)
+
+
+def count_chances(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
+    """The chance of k = 0..G correct attempts under p ~ Beta(a, b): the beta-binomial, (..., G + 1).
+
+    >>> count_chances(1, 1, 3).round(6).tolist()  # uniform: every count is as likely
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    first, second = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    k = np.arange(group_size + 1)
+    ways = special.gammaln(group_size + 1) - special.gammaln(k + 1) - special.gammaln(group_size - k + 1)
+    logs: list[Floats] = [log_rising(first, n) + log_rising(second, group_size - n) for n in range(group_size + 1)]
+    return np.asarray(np.exp(ways + np.stack(logs, axis=-1) - log_rising(first + second, group_size)[..., None]))
 
 
 def _merge_equal(posterior: RewardPosterior, equal: Floats, group_size: int) -> Floats:
@@ -233,8 +261,8 @@ def _chance_from_both(posterior: RewardPosterior, at: Flags, group_size: int) ->
     }
     for k in range(1, group_size):
         ways = special.gammaln(group_size + 1) - special.gammaln(k + 1) - special.gammaln(group_size - k + 1)
-        log = ways + special.betaln(posterior.a + k, posterior.b + group_size - k)
-        log -= special.betaln(posterior.a, posterior.b)
+        log = ways + log_rising(posterior.a, k) + log_rising(posterior.b, group_size - k)
+        log -= log_rising(posterior.a + posterior.b, group_size)
         for count, (weight, class_weight) in ((k, share_of[True]), (group_size - k, share_of[False])):
             log += _rising(weight, count) - _rising(class_weight, count)
         total += np.exp(log)
@@ -249,10 +277,7 @@ def _two_valued_signal(posterior: RewardPosterior, group_size: int, kind: Signal
     gap = np.abs(right - wrong)
     if kind == "sd":
         return np.asarray(gap * expected_deviation(posterior.a, posterior.b, group_size))
-    k = np.arange(group_size + 1)
-    ways = special.gammaln(group_size + 1) - special.gammaln(k + 1) - special.gammaln(group_size - k + 1)
-    a, b = posterior.a[:, None], posterior.b[:, None]
-    chance = np.exp(ways + special.betaln(a + k, b + group_size - k) - special.betaln(a, b))
+    chance = count_chances(posterior.a, posterior.b, group_size)
     return np.asarray((chance * (gap[:, None] * _sd_of_counts(group_size) > tau)).sum(1))
 
 

@@ -11,6 +11,7 @@ from assay.maths.rl.pass_at_k import (
     majority_at_k,
     pass_all_k,
     pass_at_k,
+    posterior_mean_error,
     posterior_pass_all_k,
     posterior_pass_at_k,
 )
@@ -88,19 +89,23 @@ def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     with_truncated = context.config.policy.truncated == "wrong"
     right = np.array([row["n_correct"] for row in scores], dtype=np.int64)
     wrong = np.array([row["n_wrong"] + with_truncated * row["n_truncated"] for row in scores], dtype=np.int64)
-    belief = parse_rate_priors([row["prior"] for row in scores]).posterior(right, wrong)
+    texts = [row["prior"] for row in scores]
+    belief = parse_rate_priors(texts).posterior(right, wrong)
+    fit = parse_rate_priors(texts[:1]) if len(set(texts)) == 1 and texts[0].startswith("fitted ") else None
     columns: dict[str, list[Any]] = {"problem_id": [row["problem_id"] for row in scores]}
     columns |= {"correct": right.tolist(), "n": (right + wrong).tolist()}
     means, intervals = dict[str, float](), dict[str, tuple[float, float]]()
     for k in ks:
         for name, estimate in ((f"pass@{k}", posterior_pass_at_k), (f"pass^{k}", posterior_pass_all_k)):
             values, deviations = estimate(belief, k)
-            mean, half = float(values.mean()), Z * float(np.sqrt((deviations**2).sum())) / len(values)
+            of_fit = 0.0 if fit is None else posterior_mean_error(fit, right, wrong, estimate, k)
+            half = Z * float(np.sqrt((deviations**2).sum() / len(values) ** 2 + of_fit**2))
+            mean = float(values.mean())
             means[name], intervals[name] = mean, (max(0.0, mean - half), min(1.0, mean + half))
             columns[name] = values.tolist()
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     sizes = {"n": None, "problems": len(rows), "too_few": len(side_ids(context, inputs, "train")) - len(rows)}
-    corrected = _correct(context, columns["problem_id"], right, wrong, [row["prior"] for row in scores], ks)
+    corrected = _correct(context, columns["problem_id"], right, wrong, texts, ks)
     return {
         "estimator": "posterior",
         **sizes,
@@ -147,9 +152,8 @@ def _correct(
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
-    versions = sorted({context.verifier_version(label.verifier) for label in labels.values()})
+    ids, versions = context.counted_verdicts(labels)
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
-    ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
         ANSWERS, [context.mode, context.policy.revision, context.sampler.id, ids, versions, n]
     ):

@@ -1,10 +1,11 @@
 """The winner's curse of a selection: what was expected of kept and dropped problems against fresh attempts at them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.config import Config, parse_stored_config
 from assay.core.errors import ConfigError
@@ -13,14 +14,18 @@ from assay.core.parts import build_part
 from assay.core.types import Counts
 from assay.maths.rl.expected_improvement import run_signal
 from assay.maths.rl.group_signal import observed_signal
+from assay.maths.rl.reward_signal import RewardPosterior, observed_reward_signal, reward_signal
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.objective_signal import objective_signal
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.rewards import reward_columns
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.stores.lake import Lake
 
+Floats = NDArray[np.float64]
 Z = 1.96  # of a 95% interval
 SELECTED = """
 SELECT s.key, any_value(r.plan) AS plan FROM stages s JOIN runs r ON r.run = s.run AND r.event = 'start'
@@ -33,7 +38,8 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     """Measure how much a selection's expected signal exceeds what fresh attempts show.
 
     Some kept and some dropped problems, drawn by the plan's seed, are attempted group_size more times each. The
-    prediction comes from the scores that the selection read, the observation only from attempts beyond those. A problem
+    prediction comes from the scores that the selection read, the observation only from attempts beyond those; both are of
+    the signal by which `train.objective` learns, and of the rewards where these are graded. A problem
     that is kept for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in
     groups with a gradient. The attempts stay in the lake, and a second call pays for none of them again.
 
@@ -61,8 +67,17 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     sides = {"kept": _draw_ids(rows, scores, True, kept, rng), "dropped": _draw_ids(rows, scores, False, dropped, rng)}
     group = _group_size(context)
     seen = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
-    counts_now = _attempt_again(context, inputs, {id_: counts.total + group for id_, counts in seen.items()})
-    compared = {name: _compare_signal(context, ids, scores, seen, counts_now, group) for name, ids in sides.items()}
+    attempts = _attempts_of(context, inputs, seen)
+    counts_now = attempts.draw({id_: counts.total + group for id_, counts in seen.items()})
+    chosen = sorted(seen)
+    rewards = reward_columns(context, inputs, ("beta_a",), chosen)
+    if rewards:
+        a, b = ([scores[id_][name] for id_ in chosen] for name in ("beta_a", "beta_b"))
+        posterior = RewardPosterior.from_table(a, b, rewards["rewards"])
+        gaps = _graded_signals(context, attempts, chosen, posterior, seen, counts_now, group)
+        compared = {name: _summarize(*_rows_of(ids, chosen, *gaps)) for name, ids in sides.items()}
+    else:
+        compared = {name: _compare_signal(context, ids, scores, seen, counts_now, group) for name, ids in sides.items()}
     return {"group_size": group, **compared, "tokens": context.meter.tokens, "samples": context.meter.samples}
 
 
@@ -98,10 +113,44 @@ def _group_size(context: RunContext) -> int:
     return int(getattr(part, "group_size", context.config.train.group_size))
 
 
-def _attempt_again(context: RunContext, inputs: StageResults, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+def _attempts_of(context: RunContext, inputs: StageResults, ids: Iterable[str]) -> StoredRollouts:
     problems, labels = side(context, inputs, "train")
-    attempts = StoredRollouts(context, {id_: problems[id_] for id_ in wanted}, {id_: labels[id_] for id_ in wanted})
-    return attempts.draw(wanted)
+    return StoredRollouts(context, {id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids})
+
+
+def _graded_signals(
+    context: RunContext,
+    attempts: StoredRollouts,
+    ids: Sequence[str],
+    posterior: RewardPosterior,
+    before: Mapping[str, Counts],
+    counts_now: Mapping[str, Counts],
+    group_size: int,
+) -> tuple[Floats, Floats]:
+    """Return the predicted signal of graded rewards and the one that fresh attempts show, (n,) each; NaN of too few."""
+    kind, tau = objective_signal(context.config), context.config.grade.repeatability
+    predicted = reward_signal(posterior, group_size, kind=kind, tau=tau)
+    earlier = attempts.attempt_rewards({id_: before[id_].total for id_ in ids})
+    now = attempts.attempt_rewards({id_: counts_now[id_].total for id_ in ids})
+    counted = {"correct", "wrong", "unparsable"} | ({"truncated"} if _cut_is_wrong(context) else set())
+    observed = np.full(len(ids), np.nan)
+    for row, id_ in enumerate(ids):
+        fresh = now[id_].rewards[len(earlier[id_].rewards) :] if now else ()
+        pairs = [(reward, outcome == "correct") for reward, outcome in fresh if outcome in counted]
+        observed[row] = observed_reward_signal(_binned(posterior, row, pairs), group_size, kind=kind, tau=tau)
+    return predicted, observed
+
+
+def _binned(posterior: RewardPosterior, row: int, pairs: Sequence[tuple[float, bool]]) -> list[float]:
+    """Return rewards as the values of the posterior that are nearest to them, whose differences alone it knows."""
+    values, weights, correct = posterior.values[row], posterior.weights[row], posterior.correct[row]
+    known = {flag: values[(weights > 0) & (correct == flag)] for flag in (False, True)}
+    return [float(known[flag][np.abs(known[flag] - reward).argmin()]) for reward, flag in pairs]
+
+
+def _rows_of(ids: Sequence[str], chosen: Sequence[str], predicted: Floats, observed: Floats) -> tuple[Floats, Floats]:
+    rows = np.array([chosen.index(id_) for id_ in ids], dtype=np.int64)
+    return predicted[rows], observed[rows]
 
 
 def _compare_signal(
@@ -113,14 +162,23 @@ def _compare_signal(
     group_size: int,
 ) -> dict[str, Any]:
     """Compare prediction and observation over the problems whose fresh attempts make up a group."""
-    as_wrong = context.config.policy.truncated == "wrong"
+    as_wrong = _cut_is_wrong(context)
     right = np.array([counts_now[id_].correct - before[id_].correct for id_ in ids], dtype=np.float64)
     failed = np.array(
         [_count_failed(counts_now[id_], as_wrong) - _count_failed(before[id_], as_wrong) for id_ in ids],
         dtype=np.float64,
     )
     observed = observed_signal(right, right + failed, group_size)
-    predicted = run_signal([scores[id_]["beta_a"] for id_ in ids], [scores[id_]["beta_b"] for id_ in ids], group_size)
+    kind = objective_signal(context.config)
+    if kind == "sd":  # rewards of 0 and 1 as graded ones, which have no closed form for more attempts than a group
+        groups = zip(right.astype(int), failed.astype(int), strict=True)
+        observed = np.array([observed_reward_signal([1.0] * k + [0.0] * n, group_size, kind=kind) for k, n in groups])
+    a, b = ([scores[id_][name] for id_ in ids] for name in ("beta_a", "beta_b"))
+    return _summarize(run_signal(a, b, group_size, kind=kind), observed)
+
+
+def _summarize(predicted: Floats, observed: Floats) -> dict[str, Any]:
+    """Return the means and their difference with its interval, over the problems whose fresh attempts make a group."""
     whole = np.isfinite(observed)
     gap = (predicted - observed)[whole]
     sizes: dict[str, Any] = {"problems": int(whole.sum()), "too_few_attempts": int((~whole).sum())}
@@ -136,6 +194,10 @@ def _compare_signal(
         "low": mean - half,
         "high": mean + half,
     }
+
+
+def _cut_is_wrong(context: RunContext) -> bool:
+    return context.config.policy.truncated == "wrong"
 
 
 def _count_failed(counts: Counts, truncated_is_wrong: bool) -> int:

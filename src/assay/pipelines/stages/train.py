@@ -15,6 +15,7 @@ from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.setting_names import first_names, first_table
 from assay.core.types import Curriculum, Policy, Rollout, Verdict
+from assay.curricula.online.quotas import begin_curriculum
 from assay.engines.models import registry
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext, parse_json
@@ -23,7 +24,7 @@ from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
 from assay.pipelines.sampling.attempt_rows import attempt_tables
-from assay.pipelines.stages.order import stored_curriculum
+from assay.pipelines.stages.order import curriculum_needs, stored_curriculum
 from assay.training.checkpoints.resume import COMPLETE_FILE
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
@@ -79,7 +80,9 @@ class Train(Stage):
             base_policy(context).revision,
         )
         helper = self.teacher and self.teacher.id
-        return StageKey.of(content_id("train", self.inputs.rows_of("order"), *how, helper, *context.read_otherwise))
+        quotas = [sorted(context.config.order.quotas.items())] if context.config.order.quotas else []
+        rows = self.inputs.rows_of("order")
+        return StageKey.of(content_id("train", rows, *how, helper, *context.read_otherwise, *quotas))
 
     def with_steps(self, steps: int) -> "Train":
         """Return the stage of the same training with another number of steps."""
@@ -230,13 +233,15 @@ def begin_online_curriculum(
     part = build_part("curriculum", context.config.order.curriculum, context.config.order.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)), queries_of(part))
+    config = context.config.order
+    needs = curriculum_needs(part, config)
+    pool, lacking = scored_pool(context, inputs, needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
             f"{len(lacking)} ordered problems lack what {context.config.order.curriculum!r} needs "
             "and are not trained on"
         )
-    return part.begin(pool, seed=context.config.order.seed)
+    return begin_curriculum(part, pool, config.quotas, seed=config.seed)
 
 
 def output_folder(context: RunContext, key: str) -> Path:

@@ -10,7 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.maths.allocation.adaptive_allocation import PoolEvidence, Wave, band_wave, contenders, top_wave
+from assay.maths.allocation.adaptive_allocation import (
+    PoolEvidence,
+    Wave,
+    band_wave,
+    contenders,
+    rows_to_confirm,
+    top_wave,
+)
 from assay.maths.allocation.graded_allocation import graded_contenders, graded_wave
 from assay.maths.beta.two_betas import RatePrior
 from assay.maths.rl.reward_signal import RewardPosterior, SignalKind
@@ -37,6 +44,9 @@ class Goal:
     high: float = 0.8
     delta: float = 0.004  # error level of the band, beyond that of `most` attempts
     gain: float = 0.007  # stop once completing all problems adds at most this fraction of the value
+    # Keep on with the chosen problems while the standard error of their value by the prior's fit is a larger share of it;
+    # 0 = the prior is not fitted to the pool.
+    error: float = 0.0
     signal: SignalKind = "mixed"  # of graded rewards: chance of unequal rewards, or their standard deviation
 
 
@@ -114,7 +124,8 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePri
         right: Ints = successes[rows, wanted - 1]
         return rows, right, wanted - right, wanted, wanted
 
-    scaled = replace(goal, budget=max(1, round(goal.budget * size / n))) if goal.budget else goal
+    error = goal.error * (n / size) ** 0.5  # of fewer problems the prior is known less well
+    scaled = replace(goal, budget=max(1, round(goal.budget * size / n)), error=error) if goal.budget else goal
     evidence, _, _ = run_allocation(size, allocation, scaled, sample, lambda evidence, rows: prior)
     return float(evidence.attempts.mean())
 
@@ -123,7 +134,7 @@ def adaptive_wave(evidence: PoolEvidence, prior: RatePrior, allocation: Allocati
     """Return the next wave of an adaptive allocation."""
     if not goal.budget:
         return band_wave(evidence, prior, low=goal.low, high=goal.high, delta=goal.delta, most=allocation.most)
-    return top_wave(
+    wave = top_wave(
         evidence,
         prior,
         budget=goal.budget,
@@ -133,6 +144,18 @@ def adaptive_wave(evidence: PoolEvidence, prior: RatePrior, allocation: Allocati
         share=allocation.share,
         gain=goal.gain,
     )
+    if len(wave.rows) or not goal.error:
+        return wave
+    rows = rows_to_confirm(
+        evidence,
+        prior,
+        budget=goal.budget,
+        group_size=goal.group_size,
+        most=allocation.most,
+        share=allocation.share,
+        error=goal.error,
+    )
+    return replace(wave, rows=rows)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.maths.rl.reward_signal import RewardPosterior
 from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
+from assay.scorers.pass_rate.enough import EnoughRule, expected_enough, run_enough
 from assay.scorers.pass_rate.rewards import PoolRewards
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -32,11 +33,15 @@ class PassRate:
     up to `max_attempts` for the `top_up_fraction` of problems where more attempts help most. `adaptive`: waves of
     `attempts_per_wave` for the problems whose next attempts are worth most per token. The goal of both is the best
     `budget` problems by expected signal of groups of `group_size`, and `adaptive` stops when completing all problems
-    would add at most `stop_gain` of the value. With `goal = "band"` the goal is to know which problems lie in
-    [low, high], and sampling stops when no problem's chance of being put on the wrong side would fall by more than
-    `stop_error` with all the attempts that are left. Only complete waves count, and decisions are functions of these
-    alone. After adaptive stopping c / n is biased, so only the posterior is given; pass@k needs `fixed`
-    (`maths/rl/pass_at_k.py`).
+    would add at most `stop_gain` of the value and a fitted prior knows the value of the chosen to `signal_error`. With
+    `goal = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no problem's chance
+    of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left.
+    `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
+    `min_attempts` per problem, `attempts_per_wave` more where reading on promises less, by the prior that the pool has
+    shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a
+    problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from
+    there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
+    biased, so only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
     `predicted` from each problem's vector by a ridge fitted on other problems' outcomes; `policy:NAME` from the stored
@@ -65,7 +70,7 @@ class PassRate:
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
     truncated: Literal["ignore", "wrong"] = "ignore"
     at_length: Count | None = None  # tokens; None = the sampling configuration's own limit
-    allocation: Literal["fixed", "two_stage", "adaptive"] = "fixed"
+    allocation: Literal["fixed", "two_stage", "adaptive", "enough"] = "fixed"
     goal: Literal["select", "band"] = "select"
     # Problems, or below 1 a share of the pool; None = `select.budget`.
     budget: Annotated[float, Field(ge=0)] | None = None
@@ -78,6 +83,9 @@ class PassRate:
     # Share of wrong sides beyond those of `max_attempts` per problem; .5 = decide at once.
     stop_error: Annotated[float, Field(ge=0, le=0.5)] = 0.004
     stop_gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
+    # Of prior "fitted" and 0/1 rewards: attempts on the chosen problems go on while the standard error of their summed
+    # signal by the prior's fit is above this share of it; 0 = stop by `gain` alone.
+    signal_error: Annotated[float, Field(ge=0)] = 0.04
     min_attempts: Count = 2  # attempts that every problem gets before anything is decided
     max_attempts: Count = 64  # attempts that one problem may get
     attempts_per_wave: Count = 2  # attempts between two decisions about a problem
@@ -89,6 +97,10 @@ class PassRate:
     def __post_init__(self) -> None:
         if self.low >= self.high:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
+        if self.allocation == "enough" and (self.goal == "band" or self.prior == "predicted" or self.against):
+            raise ValueError(
+                'design "enough" looks for mixed problems: aim "select", and prior fitted, jeffreys or uniform'
+            )
         if self.min_attempts > self.max_attempts:
             raise ValueError(f"min_attempts = {self.min_attempts} is above max_attempts = {self.max_attempts}")
 
@@ -106,6 +118,11 @@ class PassRate:
     def apart(self) -> bool:
         """Whether a problem's attempts are decided by its own alone, so that many workers can score one pool."""
         return (self.allocation == "fixed" or self.goal == "band") and self.prior in ("jeffreys", "uniform")
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether a problem's score is that of its counts, whatever the other problems' are."""
+        return not self.joint and self.at_length is None
 
     @property
     def sized_by_plan(self) -> tuple[str, ...]:
@@ -127,6 +144,8 @@ class PassRate:
         if self.allocation == "fixed" or not problems:
             return float(self.n)
         prior = fit_rate_prior([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
+        if self.allocation == "enough":
+            return expected_enough(problems, self._enough(problems), prior)
         return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
@@ -148,12 +167,14 @@ class PassRate:
         )
         tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
         scores = self._score_all(tried, attempts)
-        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self._counted)
+        if self.allocation == "enough" and self.prior == "fitted" and tried:
+            scores = sorted([*scores, *self._score_rest(pool, tried)], key=lambda score: score.problem_id)
+        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self.counts_outcome)
         return scores if rewards is None else rewards.describe(scores, level=self.level)
 
     def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
-            return [self._score(id_, counts) for id_, counts in tried.items()]
+            return [self.score_counts(id_, counts) for id_, counts in tried.items()]
         right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
         prior = self._fit_prior(PoolEvidence.of(right, wrong), list(tried), attempts)
         return self._score_jointly(list(tried), list(tried.values()), prior)
@@ -190,12 +211,30 @@ class PassRate:
             pool = (
                 None
                 if self.at_length
-                else PoolRewards.read(attempts, {id_: counts_by_id[id_] for id_ in own}, self._counted)
+                else PoolRewards.read(attempts, {id_: counts_by_id[id_] for id_ in own}, self.counts_outcome)
             )
             return None if pool is None else pool.posterior(own, prior.posterior(evidence.correct, evidence.wrong))
 
-        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
+        if self.allocation == "enough":
+            run_enough(len(ids), self._enough(len(ids)), sample, fit)
+        else:
+            run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
         return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
+
+    def _score_rest(self, pool: Sequence[str], tried: dict[str, Counts]) -> list[Score]:
+        """Return the score of the prior for the problems that were never attempted."""
+        rest = [id_ for id_ in pool if id_ not in tried]
+        prior = fit_rate_prior([c.correct for c in tried.values()], [self._wrong(c) for c in tried.values()])
+        return self._score_jointly(rest, [Counts()] * len(rest), prior)
+
+    def _enough(self, problems: int) -> EnoughRule:
+        return EnoughRule(
+            self._goal(problems).budget,
+            self.min_attempts,
+            self.attempts_per_wave,
+            self.max_attempts,
+            self.wave_fraction,
+        )
 
     def _goal(self, problems: int) -> Goal:
         if self.goal == "band":
@@ -205,7 +244,13 @@ class PassRate:
                 f"allocation {self.allocation!r} selects, so it needs budget and group_size; [select] of the config has them"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
-        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.stop_gain, signal=self.signal or "mixed")
+        return Goal(
+            max(1, min(budget, problems)),
+            self.group_size,
+            gain=self.stop_gain,
+            error=self.signal_error if self.prior == "fitted" else 0.0,
+            signal=self.signal or "mixed",
+        )
 
     def _allocation(self) -> Allocation:
         kind: Literal["two_stage", "adaptive"] = "two_stage" if self.allocation == "two_stage" else "adaptive"
@@ -218,8 +263,12 @@ class PassRate:
             self.top_up_fraction,
         )
 
-    def _counted(self, outcome: Outcome) -> bool:
-        """Whether an attempt of this outcome enters the posterior."""
+    def counts_outcome(self, outcome: Outcome) -> bool:
+        """Return whether an attempt of this outcome enters the posterior.
+
+        Args:
+            outcome: Of the attempt.
+        """
         return outcome in ("correct", "wrong", "unparsable") or (outcome == "truncated" and self.truncated == "wrong")
 
     def _wrong(self, counts: Counts) -> int:
@@ -239,7 +288,8 @@ class PassRate:
         vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
         return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 
-    def _score(self, id_: str, counts: Counts) -> Score:
+    def score_counts(self, id_: str, counts: Counts) -> Score:
+        """Return the score of a problem with these counts, where they alone decide."""
         wrong = self._wrong(counts)
         a, b = posterior(counts.correct, wrong, prior=self.prior)
         low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)

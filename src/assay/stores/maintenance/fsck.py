@@ -37,6 +37,7 @@ OURS = {
     "quarantine",
     "checkpoints",
     "reports",
+    "audits",
     "assay.duckdb",
 }
 CATALOGUE = "assay.duckdb"

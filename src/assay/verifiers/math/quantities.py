@@ -16,12 +16,13 @@ from assay.verifiers.answers.meaning import (
 from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 from assay.verifiers.answers.units import Unit
 from assay.verifiers.math.comparison import MAYBE, NO, YES, Agreement, Comparison, NeedsProof, combine_all, squeeze
-from assay.verifiers.math.point_values import are_far_apart
+from assay.verifiers.math.point_values import are_far_apart, lacks_letter
 from assay.verifiers.math.symbolic import compare_latex
 
 _WORKING = re.compile(
     r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)"
 )
+_SCRIPTS = re.compile(r"(?<=[a-z])\s*[_^]\s*\{[^{}]*\}")  # of a function or a letter
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class QuantityComparison(Comparison):
             return YES
         if has_adjacent_numbers(answer) and not has_adjacent_numbers(gold):
             return NO
-        if are_far_apart(gold, answer):
+        if are_far_apart(gold, answer) or lacks_letter(gold, answer):
             return NO
         if not self.prove:
             raise NeedsProof
@@ -191,7 +192,7 @@ def cached_number(latex: str) -> Number | None:
 
 def has_adjacent_numbers(latex: str) -> bool:
     """Return whether numbers stand next to each other with nothing between them."""
-    return re.search(r"(?<![_^\w])\d[\d.,]*\s+[\d.]|\}\s+\d", latex) is not None
+    return re.search(r"(?<![_^\w])\d[\d.,]*\s+[\d.]|\}\s+\d", _SCRIPTS.sub("", latex)) is not None
 
 
 def _sum_parts(parts: tuple[Meaning, ...], base: Unit) -> float | None:
