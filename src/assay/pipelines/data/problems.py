@@ -110,7 +110,7 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     Returns:
         [problem id, answer, verifier] each.
     """
-    rivals = context.lake.rows(RIVALS, _side_parameters(inputs, name))
+    rivals = context.lake.rows(RIVALS, side_parameters(inputs, name))
     if not rivals:
         return []
     parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
