@@ -105,5 +105,5 @@ def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
         build_part("selector", "frontier", {"cluster_quota": "none", "expected_improvement": "fitted"}).select(
             pool_of([1, 4]), 1, rng
         )
-    with pytest.raises(ConfigError, match="drift"):
+    with pytest.raises(ConfigError, match="expected_improvement"):
         build_part("selector", "frontier", {"expected_improvement": float("nan")})
