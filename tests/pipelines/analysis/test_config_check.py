@@ -135,6 +135,14 @@ def test_a_reward_that_raises_on_the_gold_answer_is_an_error(context: MakeContex
     assert config_check.try_gold(run_context, next(config_check.look_at_sources(run_context))).accepted
 
 
+def test_a_kept_field_that_no_row_holds_is_an_error(context: MakeContext, lab: Path) -> None:
+    rows = [{"prompt": f"{n} + 1?", "answer": str(n + 1), "level": 1} for n in range(3)]
+    run_context = context(source=source(lab, rows, metadata_fields=["level", "levle"]))
+    with pytest.raises(ConfigError, match="metadata_fields names 'levle', which none of its 3 rows holds"):
+        list(config_check.look_at_sources(run_context))
+    assert list(config_check.look_at_sources(context(source=source(lab, rows, metadata_fields=["level"]))))
+
+
 def test_a_budget_or_a_split_that_leaves_nothing_is_foretold(context: MakeContext) -> None:
     run_context = context(select={"budget": 0}, split={"held_out": 40})
     warnings = config_check.forebodings(run_context.config, list(config_check.look_at_sources(run_context)))
