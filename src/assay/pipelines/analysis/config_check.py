@@ -122,9 +122,9 @@ def _check_rows(look: SourceLook, source: SourceConfig) -> None:
 
 
 def _find_absent_field(look: SourceLook, source: SourceConfig) -> str:
-    keep = source.settings.get("metadata_fields") or ()
+    names = source.settings.get("metadata_fields") or ()
     present = {name for problem, _ in look.problems for name in json.loads(problem.metadata)}
-    return next((name for name in keep if name not in present), "")
+    return next((name for name in names if name not in present), "")
 
 
 def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
