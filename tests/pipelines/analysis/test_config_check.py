@@ -1,7 +1,6 @@
 """What a check of a config finds before anything is paid for."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
