@@ -79,7 +79,7 @@ class Browser:
             time.sleep(0.05)
         with urllib.request.urlopen(f"http://127.0.0.1:{told.read_text().splitlines()[0]}/json") as answer:
             address = next(tab["webSocketDebuggerUrl"] for tab in json.load(answer) if tab["type"] == "page")
-        self.socket, self.calls = connect(address, max_size=None, proxy=None), 0
+        self.socket, self.calls = connect(address, max_size=None, proxy=None, ping_interval=None), 0
 
     def call(self, method: str, **params: Any) -> Any:
         self.calls += 1
