@@ -19,7 +19,9 @@ from assay.pipelines.sampling.filter_context import build_filters, filter_contex
 
 Made = Callable[..., RunContext]
 FILTERS = ["empty", "conflicting_labels", "exact", "overlong", "near", "unparsable", "unverifiable"]
-STORY = "Ann has {n} red apples and buys {n} green apples at the market in town. How many apples does she have in all{end}"
+STORY = (
+    "Ann has {n} red apples and buys {n} green apples at the market in town. How many apples does she have in all{end}"
+)
 
 
 @pytest.fixture
@@ -31,7 +33,10 @@ def mixed(sums: Path) -> Path:
         rows += [{"prompt": story, "answer": str(2 * n)}, {"prompt": story.replace(" ", "  "), "answer": f"{2 * n}.0"}]
         rows += [{"prompt": STORY.format(n=n, end=" now?"), "answer": str(2 * n)}]
         rows += [{"prompt": f"Halve {4 * n}.", "answer": str(2 * n)}, {"prompt": f"Halve {4 * n}.", "answer": str(n)}]
-        rows += [{"prompt": f"Double {n}.", "answer": str(2 * n)}, {"prompt": f"Double  {n}.", "answer": str(3 * n + 1)}]
+        rows += [
+            {"prompt": f"Double {n}.", "answer": str(2 * n)},
+            {"prompt": f"Double  {n}.", "answer": str(3 * n + 1)},
+        ]
         rows += [{"prompt": f"Name number {n}.", "answer": "\\frac{" if n % 2 else str(n)}]
     rows += [{"prompt": "\u200b", "answer": "1"}, {"prompt": "word " * 400, "answer": "2"}]
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
