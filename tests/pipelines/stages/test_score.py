@@ -1,5 +1,6 @@
 """Adaptive scoring on a lake: what is stored decides, a second run decides the same, and what was paid for is not paid for again."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,3 +261,36 @@ def test_one_missing_attempt_is_drawn_before_the_others_are_counted(pool: Any) -
     context = pool(score={"n": 17})
     assert plan_stage(context, "score", run_stages(context, "split"))[0].remaining().attempts_max == 24
     assert {row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in scored(context)} == {17}
+
+
+def test_scoring_until_enough_are_mixed_is_done_once_and_a_second_run_pays_nothing(pool):
+    enough = {"design": "enough", "prior": "fitted", "budget": 3, "at_once": 0.25, "truncated": "wrong"}
+    first = pool("enough", enough)
+    rows = scored(first)
+    read = [row for row in rows if row["n_correct"] + row["n_wrong"] + row["n_truncated"]]
+    assert sum(row["n_correct"] > 0 and row["n_wrong"] > 0 for row in read) >= 3
+    assert len(rows) == 24
+    assert all(row["beta_a"] > 0 for row in rows)
+    again = pool("enough", enough)
+    assert facts(scored(again)) == facts(rows)
+    assert again.meter.samples == 0 < first.meter.samples
+
+
+def test_a_gold_that_is_corrected_after_scoring_is_counted_anew_without_a_token(context: Any, sums: Path) -> None:
+    def scored(gold: int) -> tuple[str, int, int]:
+        text = sums.read_text()
+        sums.write_text(re.sub(r'("What is 10 \+ 3\?", "answer": )"\d+"', rf'\g<1>"{gold}"', text))
+        opened = context(split={"held_out": 0})
+        scoring = run_stages(opened, "score").rows_of("score")
+        query = (
+            "SELECT s.*, p.messages FROM current_scores s JOIN problems p ON p.id = s.problem_id WHERE scoring_id = ?"
+        )
+        row = next(row for row in opened.lake.rows(query, [scoring]) if "What is 10 + 3?" in str(row["messages"]))
+        return scoring, row["n_correct"], opened.meter.samples
+
+    first, right, paid = scored(13)
+    second, now, more = scored(999)
+    assert (paid, more) == (160, 0)
+    assert first != second
+    assert right > 0 == now
+    assert scored(13) == (first, right, 0)  # and back

@@ -26,6 +26,17 @@ LABELS = (
     SIDE
     + "SELECT l.* FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN (SELECT unnest(?::VARCHAR[]))"
 )
+RIVALS = (
+    SIDE
+    + "SELECT s.problem_id, l.answer, l.verifier FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN "
+    + "(SELECT problem_id FROM labels GROUP BY problem_id HAVING count(DISTINCT answer) > 1) ORDER BY s.problem_id"
+)
+FIRST_JUDGED = """
+SELECT r.problem_id, arg_min(l.answer, coalesce(t.time, 0)) AS answer
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
+LEFT JOIN runs t ON t.run = v.run AND t.event = 'start'
+WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? GROUP BY r.problem_id
+"""
 TEXTS = SIDE + (
     "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
     "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
@@ -88,6 +99,24 @@ def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
 def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """Read the verifiers of the labels of `side`, ascending."""
     return _read_side(context, inputs, VERIFIERS, name)
+
+
+def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> list[list[str]]:
+    """Read the golds of `side` under which scores must be counted anew, ids ascending.
+
+    These are golds that differ from the one against which the policy's attempts at the problem were judged first: the
+    gold was corrected after the attempts were scored. Where none was, what depends on this stays as it is.
+
+    Returns:
+        [problem id, answer, verifier] each.
+    """
+    rivals = context.lake.rows(RIVALS, side_parameters(inputs, name))
+    if not rivals:
+        return []
+    parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
+    first = {row["problem_id"]: row["answer"] for row in context.lake.rows(FIRST_JUDGED, parameters)}
+    moved = [row for row in rivals if first.get(row["problem_id"], row["answer"]) != row["answer"]]
+    return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved]
 
 
 def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
