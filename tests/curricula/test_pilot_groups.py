@@ -53,7 +53,10 @@ def test_a_solved_group_is_out_for_longer_than_a_pilot_that_was_all_alike(rng):
 
 def test_with_one_problem_of_ten_alive_a_pilot_makes_mixed_groups_for_fewer_rollouts(rng):
     """The pool's first rows are alive at .5: the arithmetic says 81 rollouts per mixed group of 8, and 46 with pilots."""
-    alive = lambda row: 0.5 if row % 10 == 0 else 0.0
+
+    def alive(row):
+        return 0.5 if row % 10 == 0 else 0.0
+
     state, made, steps = begin(4000, defer=0), [], 40
     for _ in range(steps):
         ids = state.screen(8, 8, piloting(alive, rng, made))

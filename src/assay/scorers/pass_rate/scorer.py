@@ -167,7 +167,7 @@ class PassRate:
         scores = self._score_all(tried, attempts)
         if self.design == "enough" and self.prior == "fitted" and tried:
             scores = sorted([*scores, *self._score_rest(pool, tried)], key=lambda score: score.problem_id)
-        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self._counted)
+        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self.counts_outcome)
         return scores if rewards is None else rewards.describe(scores, level=self.level)
 
     def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
@@ -209,7 +209,7 @@ class PassRate:
             pool = (
                 None
                 if self.at_length
-                else PoolRewards.read(attempts, {id_: counts_by_id[id_] for id_ in own}, self._counted)
+                else PoolRewards.read(attempts, {id_: counts_by_id[id_] for id_ in own}, self.counts_outcome)
             )
             return None if pool is None else pool.posterior(own, prior.posterior(evidence.correct, evidence.wrong))
 
@@ -248,8 +248,12 @@ class PassRate:
         kind = "two_stage" if self.design == "two_stage" else "adaptive"
         return Allocation(kind, self.first, self.most, self.step, self.at_once, self.near)  # type: ignore[arg-type]
 
-    def _counted(self, outcome: Outcome) -> bool:
-        """Whether an attempt of this outcome enters the posterior."""
+    def counts_outcome(self, outcome: Outcome) -> bool:
+        """Return whether an attempt of this outcome enters the posterior.
+
+        Args:
+            outcome: Of the attempt.
+        """
         return outcome in ("correct", "wrong", "unparsable") or (outcome == "truncated" and self.truncated == "wrong")
 
     def _wrong(self, counts: Counts) -> int:
