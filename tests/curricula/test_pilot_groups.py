@@ -50,8 +50,10 @@ def test_the_solved_are_out_for_longer_than_the_hopeless(rng):
 
 def test_with_one_problem_of_ten_alive_a_pilot_makes_mixed_groups_for_fewer_rollouts(rng):
     """The pool's first rows are alive at .5: the arithmetic says 81 rollouts per mixed group of 8, and 46 with pilots."""
+
     def alive(row):
         return 0.5 if row % 10 == 0 else 0.0
+
     state, made, steps = begin(4000, defer=0), [], 40
     for _ in range(steps):
         ids = state.screen(8, 8, piloting(alive, rng, made))

@@ -116,7 +116,9 @@ def _check_rows(look: SourceLook, source: SourceConfig) -> None:
             f"source {look.name!r}: {all_rows} would be dropped, {count} as {reason}, such as {look.examples[reason]}"
         )
     if look.whole and (absent := _find_absent_field(look, source)):
-        raise ConfigError(f"source {look.name!r}: metadata_fields names {absent!r}, which none of its {look.rows} rows holds")
+        raise ConfigError(
+            f"source {look.name!r}: metadata_fields names {absent!r}, which none of its {look.rows} rows holds"
+        )
 
 
 def _find_absent_field(look: SourceLook, source: SourceConfig) -> str:
