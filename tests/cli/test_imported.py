@@ -202,3 +202,39 @@ def test_another_policy_is_read_by_its_own_verdicts_whichever_of_the_two_was_imp
             "SELECT count(DISTINCT prior) AS n FROM scores WHERE starts_with(prior, 'policy:') GROUP BY prior[:12]"
         )
     assert [row["n"] > 1 for row in priors] == [True, True], "each problem's prior follows the other policy's counts"
+
+
+def test_a_gold_that_was_corrected_after_the_import_is_judged_anew_and_the_others_keep_their_verdicts(
+    plan: Path, call: Call, tmp_path: Path
+) -> None:
+    """All rewards of the file are 1. Problem 3 is told another gold later, of which no answer is right but four."""
+    rows = [
+        {"question": f"What is {n} + {n % 9}?", "generation": f"The answer is {6 + (k < 4)}", "acc": 1}
+        for n in range(PROBLEMS)
+        for k in range(N)
+    ]
+    (tmp_path / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert (
+        call("curate", "import", "rollouts", tmp_path / "theirs.jsonl", plan, *COLUMNS, "--reward", "acc").exit_code
+        == 0
+    )
+    imported = ("--set", "score.evidence=imported")
+    assert call("curate", "run", plan, *imported).exit_code == 0
+    assert set(rates(plan.parent / "lake")) == {(N, 0)}
+    sums = plan.parent / "sums.jsonl"
+    sums.write_text(
+        sums.read_text().replace(
+            '"prompt": "What is 3 + 3?", "answer": "6"', '"prompt": "What is 3 + 3?", "answer": "7"'
+        )
+    )
+    for _ in range(2):  # the verdicts of the second time are stored
+        ran = call("curate", "run", plan, *imported)
+        assert ran.exit_code == 0, ran.output
+        with Lake(plan.parent / "lake") as lake:
+            latest = lake.rows(
+                "SELECT p.messages, s.n_correct, s.n_wrong FROM current_scores s JOIN problems p ON p.id = s.problem_id"
+            )
+        changed = [(row["n_correct"], row["n_wrong"]) for row in latest if "What is 3 + 3?" in str(row["messages"])]
+        assert (4, 4) in changed
+    passes = call("curate", "passes", plan, *imported, "--json")
+    assert json.loads(passes.stdout)["problems"] == PROBLEMS

@@ -37,6 +37,7 @@ from assay.cli.curate import (
     status,
     synthesize,
     upgrade,
+    value,
     view,
 )
 from assay.cli.old_commands import CurateGroup
@@ -111,6 +112,7 @@ analyze_app.command("selection-bias")(selection_bias.selection_bias)
 analyze_app.command("pass-at-k")(pass_at_k.pass_at_k)
 analyze_app.command("lengths")(lengths.lengths)
 analyze_app.command("clusters")(clusters.clusters)
+analyze_app.command("value")(value.value)
 lake_app.command("fsck")(lake.fsck)
 lake_app.command("compact")(lake.compact)
 lake_app.command("delete")(lake.delete)

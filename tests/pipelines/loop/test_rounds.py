@@ -11,8 +11,9 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError, Stopped
+from assay.pipelines.context.results import StageKey, StageResult
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.loop.rounds import check_config, refresh_stale, run_loop
+from assay.pipelines.loop.rounds import _config_on_checkpoint, check_config, refresh_stale, run_loop
 from assay.pipelines.runner.stages import run_stages, run_training
 from assay.stores.lake import Lake
 
@@ -153,3 +154,10 @@ def test_a_round_that_learns_stored_rows_needs_a_method(tiny: MakeContext) -> No
     with pytest.raises(ConfigError, match=r"loop.kinds has 'dpo', which learns what synthesis makes: name a method"):
         check_config(tiny(loop={"kinds": ["grpo", "dpo"]}).config)
     check_config(tiny(loop={"kinds": ["dpo"]}, dpo={"method": "tree_pairs"}).config)
+
+
+def test_the_round_after_one_on_imported_answers_draws_its_own(tiny: MakeContext, monkeypatch: Any) -> None:
+    monkeypatch.setattr("assay.pipelines.loop.rounds.find_checkpoint", lambda context, training: Path("a/checkpoint"))
+    first = tiny(score={"n": 2, "truncated": "wrong", "evidence": "another-7b"})
+    following = _config_on_checkpoint(first, StageResult("train", StageKey.of("k"), 0, 0, {}, 0.0), 2)
+    assert (following.score.evidence, following.policy.model) == ("drawn", str(Path("a/checkpoint")))

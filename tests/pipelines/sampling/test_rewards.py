@@ -12,9 +12,11 @@ from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.analysis.curriculum_simulation import forecast
 from assay.pipelines.analysis.selection_bias import recheck
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
+from assay.pipelines.loop.graded_evidence import read_training_rewards
 from assay.pipelines.loop.refresh import EarlierScore, rescoring
-from assay.pipelines.runner.stages import run_regrade, run_stages
+from assay.pipelines.runner.stages import run_planned, run_regrade, run_stages
 from assay.scorers.pass_rate import PassRate
 
 Made = Callable[..., RunContext]
@@ -152,11 +154,62 @@ def test_a_problems_score_does_not_depend_on_the_rewards_of_others(graded: Made)
     assert (together[0].rewards, together[1].rewards) == (None, ((0.4, False, 1),))
 
 
-def test_a_graded_pool_is_scored_anew_for_a_checkpoint(graded: Made, context: Made) -> None:
-    for opened, stage in ((graded(), "score"), (context(lake=str(context().lake.root) + "2"), "refresh")):
-        results = run_stages(opened, "score")
-        before = EarlierScore(results.rows_of("score"), "", "")
-        assert rescoring(opened, results, before).name == stage
+def store_training(opened: RunContext, rewards: dict[str, list[float]]) -> None:
+    """Store a training of two steps whose last one met these problems, and got these rewards for wrong answers."""
+    like = opened.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
+    judged = {
+        row["problem_id"]: row
+        for row in opened.lake.rows("SELECT v.*, r.problem_id FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id")
+    }
+    rollouts, verdicts = list[dict[str, Any]](), list[dict[str, Any]]()
+    for id_, own in rewards.items():
+        for sample, reward in enumerate(own):
+            key = f"{id_}-{sample}"
+            place = {"problem_id": id_, "policy": "step-1", "sample": sample, "step": 1, "group": "g"}
+            rollouts.append({**like, "id": key, **place})
+            verdict = {name: value for name, value in judged[id_].items() if name != "problem_id"}
+            verdicts.append({**verdict, "id": f"v-{key}", "rollout_id": key, "outcome": "wrong", "reward": reward})
+    metrics = [
+        {"id": f"m{n}", "training": "training", "step": n, "name": "reward", "value": 0.5, "policy": f"step-{n}"}
+        for n in range(2)
+    ]
+    opened.lake.append({"rollouts": rollouts, "verdicts": verdicts, "train_metrics": metrics})
+
+
+def test_a_graded_pool_is_refreshed_from_the_rewards_that_training_stored(graded: Made) -> None:
+    old = graded(select={"budget": 4})
+    results = run_stages(old, "select")
+    before = EarlierScore(results.rows_of("score"), results.rows_of("select"), "training")
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
+    met, bare, *_ = [row["problem_id"] for row in old.lake.rows(query, [before.selection])]
+    store_training(old, {met: [0.0, 0.25, 0.25, 0.75], bare: [0.0] * 4})
+    new = graded(policy={"revision": "next"}, loop={"width": 0.9}, select={"budget": 4})
+    stage = rescoring(new, run_stages(new, "split"), before)
+    assert stage.name == "refresh"
+    rows = {row["problem_id"]: row for row in current_scores(new, run_planned(stage).key.rows)}
+    assert rows[met]["rewards"] == [
+        {"reward": reward, "correct": False, "n": n} for reward, n in ((0.0, 1), (0.25, 2), (0.75, 1))
+    ]
+    assert rows[met]["reward_mean"] == pytest.approx(0.3125)
+    assert rows[met]["reward_low"] < 0.3125 < rows[met]["reward_high"]
+    assert rows[bare]["rewards"] is None
+    again = [row for row in rows.values() if row["policy"] == "next" and row["problem_id"] not in (met, bare)]
+    assert any(row["rewards"] for row in again)  # of new attempts
+    carried = [row for row in rows.values() if row["policy"] != "next"]
+    assert any(row["rewards"] for row in carried)
+
+
+def test_the_terms_of_the_reward_count_in_what_training_stored(context: Made) -> None:
+    old = context(select={"budget": 4}, train={"reward": {"correctness": 1.0, "format": 0.25}})
+    results = run_stages(old, "select")
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
+    met = old.lake.rows(query, [results.rows_of("select")])[0]["problem_id"]
+    store_training(old, {met: [0.0, 0.5]})
+    like = old.lake.rows("SELECT * FROM completions LIMIT 1")[0]
+    texts = [{**like, "id": f"{met}-{n}", "text": text} for n, text in enumerate(("\\boxed{1}", "1"))]
+    old.lake.append({"completions": texts})
+    pairs = read_training_rewards(old, "training", side(old, results, "train")[1])
+    assert pairs == {met: ((0.25, "wrong"), (0.5, "wrong"))}
 
 
 def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: Made) -> None:

@@ -152,9 +152,8 @@ def _correct(
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
-    versions = sorted({context.verifier_version(label.verifier) for label in labels.values()})
+    ids, versions = context.counted_verdicts(labels)
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
-    ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
         ANSWERS, [context.mode, context.policy.revision, context.sampler.id, ids, versions, n]
     ):

@@ -18,6 +18,7 @@ from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
 from assay.core.setting_names import first_table, first_table_name
 from assay.maths.rl.evaluation import count_moves
+from assay.pipelines.context.imported import DRAWN
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -337,7 +338,7 @@ def _require_whole(outcome: StageResult) -> None:
 
 
 def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
-    """Put the plan on the checkpoint of the run's training.
+    """Put the plan on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another policy.
 
     Where the plan names a folder for checkpoints, each round gets a folder within it.
     """
@@ -351,6 +352,7 @@ def _config_on_checkpoint(context: RunContext, training: StageResult, number: in
     changed = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
         "train": config.train.model_copy(update={"output": output, "teacher": teacher, "model": ""}),
+        "score": config.score.model_copy(update={"evidence": DRAWN}),
     }
     return config.model_copy(update=changed)
 

@@ -17,7 +17,7 @@ from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.objective_signal import signal_key, with_signal
 from assay.pipelines.data.pool import list_version
-from assay.pipelines.data.problems import side, side_ids, side_verifiers
+from assay.pipelines.data.problems import corrected_golds, side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
 from assay.pipelines.sampling.attempts import StoredRollouts, settings_of
@@ -77,7 +77,8 @@ class ScoreStage(Stage):
         context, part = self.context, scorer(self.context)
         labels = self.train_side[1] if getattr(part, "needs", ()) else {}
         verifiers = side_verifiers(context, self.inputs, "train")
-        scoring = scoring_key(context, verifiers, self.ids, *respondents_evidence(context, labels, part))
+        beyond = [*respondents_evidence(context, labels, part), *corrected_golds(context, self.inputs, "train")]
+        scoring = scoring_key(context, verifiers, self.ids, *beyond)
         return StageKey.of(content_id("score", scoring, self.ids), scoring)
 
     def prepare(self) -> bool:
