@@ -56,7 +56,7 @@ def tiny_plan(work: Path, held_out: int) -> Config:
         rows = every[: EACH[name[0]]]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, *dirt(rows)]))
     sources = [
-        {"part": "files", "paths": str(folder / f"{name}.jsonl"), "name": name, "verifier": "numeric"}
+        {"type": "files", "paths": str(folder / f"{name}.jsonl"), "name": name, "verifier": "numeric"}
         for name in families
     ]
     policy = {"model": "tiny-arithmetic", "engine": "transformers", "batch_size": 128, "max_tokens": 8}
@@ -84,7 +84,7 @@ def gym_plan(work: Path, held_out: int, model: str, engine: str, each: int, max_
     }  # temperature 1: what is trained is what is sampled
     sources = [
         {
-            "part": "reasoning_gym",
+            "type": "reasoning_gym",
             "generator": generator,
             "name": name,
             "size": each,

@@ -289,7 +289,7 @@ def chosen(
     pool, _ = scored_pool(context, inputs, selector.needs, side_ids(context, inputs, "train"))
     kept = select_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
     part = build_part(
-        "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
+        "curriculum", arm.curriculum, {"epochs": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )
     pool, _ = scored_pool(context, inputs, ("length",) if arm.by_length else part.needs, sorted(kept))
     if arm.by_length:

@@ -27,7 +27,7 @@ COMPUTED = 1_000, 2.0  # shards, seconds each
 PLAN = """
 name = "flows"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums-{shards}.jsonl"
 [policy]
 model = "scripted"
@@ -124,7 +124,7 @@ class Bench:
         self.folder, self.environment, self.lakes = folder, environment, 0
 
     def seconds(self, shards: int, how: str, cost: str, *, engine: str = "scripted", workers: int = 1) -> float:
-        """One walk on a new lake, from behind split to arrange."""
+        """One walk on a new lake, from behind split to order."""
         self.lakes += 1
         rows = ({"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(shards))
         (self.folder / f"sums-{shards}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

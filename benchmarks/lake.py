@@ -50,7 +50,7 @@ PLAN = """
 name = "finished"
 lake = "{folder}/finished"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums.jsonl"
 [policy]
 model = "scripted"

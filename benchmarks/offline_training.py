@@ -115,7 +115,7 @@ def settings(kind: str, steps: int) -> OfflineSettings:
 def our_steps(kind: str, place: Path, steps: int) -> Ticks:
     """The ends of our steps, as the command runs them."""
     reporter = TickingReporter()
-    config = parse_config({"lake": str(place), "source": [{"part": "files", "paths": "none.jsonl"}]})
+    config = parse_config({"lake": str(place), "source": [{"type": "files", "paths": "none.jsonl"}]})
     with Lake(config.lake) as lake, RunContext(config, lake, reporter) as context:
         {"sft": train_sft, "dpo": train_dpo}[kind](
             rows_of(kind),

@@ -49,7 +49,7 @@ def measure(folder: Path, n: int) -> tuple[int, Spent, Spent]:
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
         _load(context)
         marks = [(time.monotonic(), 0.0)]
-        for stage in ("split", "score", "arrange"):
+        for stage in ("split", "score", "order"):
             run_stages(context, stage)
             marks.append((time.monotonic(), context.meter.engine_s + context.meter.encoder_s))
         began, ready, scored, ended = marks

@@ -20,7 +20,7 @@ from benchmarks._pieces import resident_mib
 from benchmarks.claims import RESULTS, hardware
 
 FULL, QUICK = (10_000, 40_000), (1_000, 10_000)  # problems
-STAGES = ("ingest", "clean", "split", "score", "score --worker", "embed", "select", "arrange", "report")
+STAGES = ("ingest", "clean", "split", "score", "score --worker", "embed", "select", "order", "report")
 WORDS = [
     f"{first}{second}"
     for first in ("ba", "co", "di", "fu", "ga", "lo", "mi", "ne", "pa", "ru")
@@ -31,7 +31,7 @@ PLAN = """
 name = "scale"
 lake = "{folder}/lake"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/pool.jsonl"
 verifier = "numeric"
 [clean]

@@ -2,7 +2,7 @@
 
 (a) `transformers`: the scorer `mcts` on 64 problems in lockstep, judged and stored; beside ThinkLite-VL's way, `generate` of the same library
     on one sequence at a time, and beside the same with its 3 children as one batch. `llamacpp` is reported too.
-(b) `server`: the same scorer on engine `openai`, beside 64 searches of their own under asyncio (httpx); both ask one `curate engine serve`.
+(b) `server`: the same scorer on engine `openai`, beside 64 searches of their own under asyncio (httpx); both ask one `curate serve-model`.
 (c) `worth`: Spearman correlation with the pass rate of 64 recorded samples, beside the plain pass rate at equal tokens. The recorded samples
     take no part in either. Steps are single tokens there: the tiny model's answers have four at most, and no lines.
 
@@ -105,7 +105,7 @@ def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | No
                 "".join(json.dumps({"prompt": question, "answer": answer}) + "\n" for question, answer in problems)
             )
         source = {
-            "part": "files",
+            "type": "files",
             "paths": RECORDED if problems is None else str(path),
             "verifier": "numeric",
             "name": "sums",
@@ -318,8 +318,7 @@ def serving(policy: dict[str, Any]) -> Iterator[str]:
         "-m",
         "assay",
         "curate",
-        "engine",
-        "serve",
+        "serve-model",
         "--engine",
         policy["engine"],
         "--model",

@@ -70,7 +70,7 @@ def plan(folder: Path) -> Config:
     return parse_config(
         {
             "lake": str(folder / "lake"),
-            "source": [{"part": "files", "paths": str(folder / "pool.jsonl"), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(folder / "pool.jsonl"), "verifier": "numeric"}],
             "clean": {"filters": []},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum"},
             "score": {"n": ATTEMPTS, "wave": 2_048},

@@ -219,7 +219,7 @@ def steps_of(
         **changes,
     )
     config = parse_config(
-        {"source": [{"part": "files", "paths": "none"}], "lake": f"{folder}/lake", "policy": {"engine": "scripted"}}
+        {"source": [{"type": "files", "paths": "none"}], "lake": f"{folder}/lake", "policy": {"engine": "scripted"}}
     )
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context, timed(clock):
         trained = train(

@@ -63,7 +63,7 @@ def scripted() -> Callable[..., Path]:
             f'name = "{name}"',
             f'lake = "{lake or folder / "lake"}"',
             "[[source]]",
-            'part = "files"',
+            'type = "files"',
             f'paths = "{folder}/sums.jsonl"',
         ]
         for table in TABLES | tables:

@@ -51,7 +51,7 @@ def without_value(table: str) -> set[str]:
 
 
 ALL = [pytest.param(table, model, id=model.__name__) for table, model in tables()]
-PARTS = [("scorer", "score"), ("selector", "select"), ("curriculum", "arrange"), ("engine", "policy")]
+PARTS = [("scorer", "score"), ("selector", "select"), ("curriculum", "order"), ("engine", "policy")]
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)
@@ -84,6 +84,6 @@ def test_the_reference_shows_every_setting_of_its_parts(kind: str, table: str) -
 
 def test_the_reference_shows_every_setting_of_its_first_source() -> None:
     here = shown("source")
-    settings = {each.name for each in fields(load_part("source", here["part"])) if each.init}
+    settings = {each.name for each in fields(load_part("source", here["type"])) if each.init}
     assert settings - set(here) == without_value("source")
-    assert set(here) - settings == {"part"}
+    assert set(here) - settings == {"type"}

@@ -87,7 +87,7 @@ def test_a_run_over_a_generator_runs_no_answer(tmp_path: Path, assay: Callable[.
     question = gym.create_dataset("countdown", size=8, seed=7)[0]["question"]
     answer = f"<answer>__import__('os').system('id > {tmp_path}/PWNED')</answer>"
     (tmp_path / "plan.toml").write_text(
-        f'lake = "{tmp_path}/lake"\n[[source]]\npart = "reasoning_gym"\ngenerator = "countdown"\nsize = 8\nseed = 7\n'
+        f'lake = "{tmp_path}/lake"\n[[source]]\ntype = "reasoning_gym"\ngenerator = "countdown"\nsize = 8\nseed = 7\n'
         f'[policy]\nmodel = "scripted"\nengine = "scripted"\nanswers = {{{json.dumps(question)} = [{json.dumps(answer)}]}}\n'
         '[score]\nn = 2\n[embed]\nencoder = "tfidf"\nclusters = 1\n[select]\nbudget = 1\n'
     )

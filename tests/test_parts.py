@@ -25,7 +25,7 @@ ONLINE = [name for name in list_parts("curriculum") if hasattr(load_part("curric
 REPEATED = [
     name
     for name in list_parts("curriculum")
-    if "passes" in {field.name for field in fields(load_part("curriculum", name))}
+    if "epochs" in {field.name for field in fields(load_part("curriculum", name))}
 ]
 
 
@@ -101,13 +101,13 @@ def test_a_curriculum_keeps_the_laws(name):
 
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_curriculum_of_three_epochs_keeps_the_laws(name):
-    check_curriculum(build_part("curriculum", name, {"passes": 3}), epochs=3)
+    check_curriculum(build_part("curriculum", name, {"epochs": 3}), epochs=3)
 
 
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_curriculum_refuses_no_pass(name):
-    with pytest.raises(ConfigError, match="passes"):
-        build_part("curriculum", name, {"passes": 0})
+    with pytest.raises(ConfigError, match="epochs"):
+        build_part("curriculum", name, {"epochs": 0})
 
 
 # Parts that break them -------------------------------------------------------------------------------------------------------

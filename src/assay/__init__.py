@@ -16,7 +16,7 @@ answer. Parts are classes: `from assay.selectors import Frontier`.
 from typing import Any
 
 __version__ = "0.1.0"
-_STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "arrange", "train")
+_STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "train")
 _TYPES = ("Clusters", "Config", "Curriculum", "Lake", "ProblemRows", "Problems", "Scores", "Selection", "Training")
 __all__ = [*_TYPES, "grade", "problems", "read_config", *_STAGES]
 

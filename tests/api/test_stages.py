@@ -1,5 +1,6 @@
 """Stages from Python: from one result to the next, with changes by keyword, and nothing paid for twice."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,34 @@ def test_a_pool_that_leaves_nothing_and_a_budget_beyond_it_are_python_warnings()
     scores = assay.score(pool(), attempts=2, policy=SCRIPTED, lake="lake", progress=False)
     with pytest.warns(UserWarning, match=r"select\.budget = 99 is above the pool of 12"):
         assay.select(scores, Uniform(), budget=99, embed=TFIDF, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("function", "keyword", "nearest"),
+    [("score", "attemps", "attempts"), ("score", "maxtokens", "max_tokens"), ("select", "budgt", "budget")],
+)
+def test_a_misspelt_keyword_is_answered_with_the_function_s_own(function: str, keyword: str, nearest: str) -> None:
+    with pytest.raises(ConfigError, match=f"assay.{function} has no keyword '{keyword}'; nearest: '{nearest}'"):
+        getattr(assay, function)(pool(), **{keyword: 2})
+
+
+def test_a_setting_that_is_no_keyword_is_answered_with_the_part_s() -> None:
+    with pytest.raises(ConfigError, match="scorer 'pass_rate' has no setting 'prio'; nearest: 'prior'"):
+        assay.score(pool(), prio="fitted")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_that_nobody_named_is_told_before_it_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.engines.scripted import Scripted
+    from assay.pipelines.context import run
+
+    monkeypatch.setattr(run, "build_engine", lambda policy: Scripted())  # the default engine would load a real model
+    given = {"max_tokens": 16}
+    with pytest.warns(UserWarning, match="no model is named: the default, 'smollm2-135m-instruct', attempts"):
+        assay.select(pool(), "uniform", budget=2, policy=given, embed=TFIDF, lake="lake", score={"n": 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assay.score(pool(), policy=given, lake="lake", n=2)  # nothing is left to attempt
 
 
 @pytest.mark.usefixtures("here")

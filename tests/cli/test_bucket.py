@@ -18,7 +18,7 @@ def test_a_run_a_question_and_a_check_on_a_bucket(assay: Run, config: Path, buck
     assert "hush" not in ran.stdout + ran.stderr
     counted = assay("curate", "sql", "SELECT count(*) AS n FROM rollouts", "--lake", bucket, "--format", "json")
     assert json.loads(counted.stdout) == [{"n": 64}]
-    checked = assay("curate", "fsck", "--lake", bucket)
+    checked = assay("curate", "lake", "fsck", "--lake", bucket)
     assert (checked.returncode, "as its commit left it" in checked.stderr) == (0, True), checked.stderr
 
 

@@ -90,7 +90,7 @@ def test_explain_shows_a_problem_without_obeying_it(tmp_path: Path, text):
     problem = Problem.of(f"What is {text} 2+2?", source=f"s{text}")
     with Lake(tmp_path / "lake") as lake:
         lake.append({"problems": [to_row(problem)]}, run="r")
-    shown = CliRunner().invoke(curate_app, ["explain", problem.id, "--lake", str(tmp_path / "lake")])
+    shown = CliRunner().invoke(curate_app, ["show", problem.id, "--lake", str(tmp_path / "lake")])
     assert shown.exit_code == 0
     assert "2+2" in shown.output
     assert not obeyed(shown.output)

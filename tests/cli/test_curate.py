@@ -186,6 +186,31 @@ def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, conf
     assert [(each["kept"], each["plan"], each["stale"]) for each in told["selections"]] == [(6, True, False)]
 
 
+def test_status_from_another_folder_says_where_it_looked_and_where_a_lake_lies(
+    scripted: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from assay.cli.apps import curate_app
+
+    (tmp_path / "elsewhere").mkdir()
+    config = scripted(tmp_path, lake=Path("lake"))
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(curate_app, ["ingest", str(config)])
+    assert "nothing is stored" not in CliRunner().invoke(curate_app, ["status", str(config)]).stderr
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    told = CliRunner().invoke(curate_app, ["status", str(config)])
+    assert told.exit_code == 0
+    assert (
+        f"nothing is stored in {tmp_path / 'elsewhere' / 'lake'}: `lake` starts from the working directory"
+        in told.stderr
+    )
+    assert "beside the config lies one: `--lake ../lake`" in told.stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    there = CliRunner().invoke(curate_app, ["status", str(config), "--lake", "../lake", "--json"])
+    assert json.loads(there.stdout)["lake"] == str(tmp_path / "lake")
+
+
 def test_a_stage_before_its_time_names_the_one_that_it_lacks(assay: Run, config: Path) -> None:
     ran = assay("curate", "select", config)
     assert ran.returncode == 2
@@ -344,11 +369,11 @@ def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, config: Path) -> Non
 
 
 def test_compare_sets_selectors_beside_the_baselines_and_says_what_is_missing(assay: Run, config: Path) -> None:
-    early = assay("curate", "compare", config)
+    early = assay("curate", "analyze", "selectors", config)
     assert early.returncode == 2
     assert "compare needs ingest" in early.stderr
     assay("curate", "run", config)
-    told = assay("curate", "compare", config, "frontier drift=2 spread=none", "k_center")
+    told = assay("curate", "analyze", "selectors", config, "frontier drift=2 spread=none", "k_center")
     assert told.returncode == 0, told.stderr
     for piece in (
         "frontier drift=2 spread=none",
@@ -360,29 +385,31 @@ def test_compare_sets_selectors_beside_the_baselines_and_says_what_is_missing(as
         "overlap",
     ):
         assert piece in told.stdout, piece
-    assert len(json.loads(assay("curate", "compare", config, "--json").stdout)["selections"]) == 3
+    assert len(json.loads(assay("curate", "analyze", "selectors", config, "--json").stdout)["selections"]) == 3
 
 
 def test_compare_policies_reads_stored_attempts_of_two(assay: Run, config: Path) -> None:
     for revision in ("old", "new"):
         assert assay("curate", "run", config, "--set", f"policy.revision={revision}").returncode == 0
-    told = assay("curate", "compare", "policies", config, "old", "new")
+    told = assay("curate", "analyze", "policies", config, "old", "new")
     assert told.returncode == 0, told.stderr
     assert "attempted by both" in told.stdout
-    whole = json.loads(assay("curate", "compare", "policies", config, "old", "new", "--json").stdout)
+    whole = json.loads(assay("curate", "analyze", "policies", config, "old", "new", "--json").stdout)
     assert len(whole["rows"]) == whole["problems"] > 0
-    unknown = assay("curate", "compare", "policies", config, "older")
+    unknown = assay("curate", "analyze", "policies", config, "older")
     assert unknown.returncode == 2
     assert "no attempts of policy 'older' are stored" in unknown.stderr
 
 
 def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay: Run, config: Path) -> None:
     assay("curate", "run", config)
-    first = assay("curate", "recheck", config, "--kept", 4, "--dropped", 2)
+    first = assay("curate", "analyze", "selection-bias", config, "--kept", 4, "--dropped", 2)
     assert first.returncode == 0, first.stderr
     assert "winner's curse: " in first.stdout
     assert "48 attempts" in first.stdout
-    again = json.loads(assay("curate", "recheck", config, "--kept", 4, "--dropped", 2, "--json").stdout)
+    again = json.loads(
+        assay("curate", "analyze", "selection-bias", config, "--kept", 4, "--dropped", 2, "--json").stdout
+    )
     assert (again["samples"], again["kept"]["problems"]) == (0, 4)
     lake = config.parent / "lake"
     key = json.loads(assay("curate", "status", config, "--json").stdout)["selections"][0]["selection"]
@@ -403,6 +430,6 @@ def test_the_report_is_one_page_beside_the_lake_or_where_it_is_asked_for(
     assert Path(told["report"]).read_text().startswith("<!doctype html>")
     assert assay("curate", "report", config, "--out", tmp_path / "page.html").returncode == 0
     assert (tmp_path / "page.html").is_file()
-    assert json.loads(assay("curate", "fsck", "--lake", tmp_path / "lake", "--json").stdout) == [], (
+    assert json.loads(assay("curate", "lake", "fsck", "--lake", tmp_path / "lake", "--json").stdout) == [], (
         "a page is nothing foreign"
     )

@@ -60,7 +60,7 @@ def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(
         read_only,
         asked,
         f'curate status "{config}" --json',
-        'curate fsck --check --lake "$D/lake"',
+        'curate lake fsck --check --lake "$D/lake"',
         f'curate clean "{config}"',
     )
     assert ran.stdout.count("exit 0") == 3, ran.stdout + ran.stderr

@@ -1,4 +1,4 @@
-"""`curate engine serve`, as people start it."""
+"""`curate serve-model`, as people start it."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 from assay.core.types import Problem, Request, SamplingConfig
 from assay.engines.openai.engine import Openai
 
-COMMAND = [sys.executable, "-m", "assay", "curate", "engine", "serve"]
+COMMAND = [sys.executable, "-m", "assay", "curate", "serve-model"]
 
 
 @pytest.mark.service

@@ -6,11 +6,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from assay.cli.apps import PANELS, assay_app, curate_app, train_app
+from assay.cli.apps import PANELS, analyze_app, assay_app, curate_app, lake_app, schedule_app, train_app
 
 COMMANDS = [
     (app, command.name, command.callback.__doc__)
-    for app in (curate_app, train_app)
+    for app in (curate_app, train_app, analyze_app, lake_app, schedule_app)
     for command in app.registered_commands
 ]
 
@@ -22,9 +22,9 @@ def test_the_help_of_a_command_loses_no_word_to_markup(app: typer.Typer, name: s
     assert " ".join(meaning.split()) in " ".join(printed.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["sql", "explain", "fsck", "compact", "forget"])
+@pytest.mark.parametrize("name", ["sql", "show", "lake fsck", "lake compact", "lake delete"])
 def test_a_command_without_a_plan_tells_the_lake_that_it_asks(name: str) -> None:
-    printed = " ".join(CliRunner().invoke(curate_app, [name, "--help"], env={"COLUMNS": "200"}).stdout.split())
+    printed = " ".join(CliRunner().invoke(curate_app, [*name.split(), "--help"], env={"COLUMNS": "200"}).stdout.split())
     assert "[default: .assay/lake]" in printed
     assert "in place of the plan's" not in printed
 

@@ -84,8 +84,8 @@ def test_a_pool_with_recorded_answers_is_scored_selected_and_exported_without_a_
     written = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
     assert len(written) == 6
     assert all(row["correct"] + row["wrong"] == N for row in written)
-    for command in ("status", "compare", "passes", "clusters", "forecast"):
-        ran = call("curate", command, plan, *imported)
+    for command in ("status", "analyze selectors", "analyze pass-at-k", "analyze clusters", "analyze curricula"):
+        ran = call("curate", *command.split(), plan, *imported)
         assert ran.exit_code == 0, (command, ran.output[-500:])
     again = call("curate", "run", plan, *imported)
     assert "nothing to do: every stage is in the lake" in again.output
@@ -192,7 +192,7 @@ def test_another_policy_is_read_by_its_own_verdicts_whichever_of_the_two_was_imp
         attempted = lake.rows("SELECT count(DISTINCT problem_id) AS n FROM rollouts WHERE policy = ?", [own])[0]["n"]
     for evidence, other in (("drawn", "another-7b"), ("another-7b", own)):
         given = ("--set", f"score.evidence={evidence}")
-        ran = call("curate", "compare", "policies", plan, own, "another-7b", *given, "--json")
+        ran = call("curate", "analyze", "policies", plan, own, "another-7b", *given, "--json")
         assert ran.exit_code == 0, (evidence, ran.output)
         assert json.loads(ran.stdout)["problems"] == attempted
         ran = call("curate", "score", plan, *given, "--set", f"score.prior=policy:{other}")

@@ -59,7 +59,7 @@ def test_a_config_that_is_there_is_kept_without_force(data: Path) -> None:
 
 def test_json_has_the_guess_and_the_problems(data: Path) -> None:
     told = json.loads(run("init", str(data), "--json").stdout)
-    assert told["source"] == {"part": "files", "prompt": "question", "answer": "answer", "answer_form": "solution"}
+    assert told["source"] == {"type": "files", "prompt": "question", "answer": "answer", "answer_form": "solution"}
     assert (told["rows"], told["problems"], told["dropped"]) == (12, 12, {})
     assert told["shown"][0]["answer"] == "4"
 
@@ -87,4 +87,4 @@ def test_the_bundled_sets_are_read_whole(data: Path, name: str, answer: str) -> 
     told = json.loads(run("init", str(files("assay") / "data" / name), "--json").stdout)
     assert told["dropped"] == {}
     assert told["source"].get("answer_form", "") == answer
-    assert read_config(Path(told["config"])).source[0].part == "files"
+    assert read_config(Path(told["config"])).source[0].type == "files"

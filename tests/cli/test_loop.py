@@ -21,7 +21,7 @@ PLAN = """
 name = "one digit"
 lake = "{lake}"
 [[source]]
-part = "files"
+type = "files"
 paths = "{problems}"
 verifier = "numeric"
 [split]

@@ -12,7 +12,7 @@ PLAN = """
 name = "own"
 lake = "{lake}"
 [[source]]
-part = "files"
+type = "files"
 paths = "rows.jsonl"
 verifier = "python:lab_own_parts:{reward}"
 [policy]
@@ -39,11 +39,11 @@ def select(pool, budget, rng):
 pytestmark = pytest.mark.service  # each starts a process
 
 
-def curate(folder: Path, command: str, reward: str) -> subprocess.CompletedProcess[str]:
+def curate(folder: Path, command: str, reward: str, module: str = MODULE) -> subprocess.CompletedProcess[str]:
     plans = folder / "plans"
     plans.mkdir(exist_ok=True)
     (plans / "plan.toml").write_text(PLAN.format(lake=folder / "lake", reward=reward))
-    (plans / "lab_own_parts.py").write_text(MODULE)
+    (plans / "lab_own_parts.py").write_text(module)
     (plans / "json.py").write_text("raise ImportError('this file shadows a library')\n")
     rows = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(5)]
     (plans / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -74,3 +74,14 @@ def test_a_reward_with_another_signature_ends_before_anything_is_written(tmp_pat
     assert ran.stderr.startswith("error: verifier 'python:lab_own_parts:one_argument' is one_argument(text); a reward")
     assert len(ran.stderr.splitlines()) == 1
     assert not (tmp_path / "lake" / "tables" / "problems").exists()
+
+
+def test_an_edited_part_runs_again_and_says_why(tmp_path: Path) -> None:
+    assert "has been edited" not in curate(tmp_path, "run", "reward").stderr
+    edited = MODULE.replace("[:budget]", "[-budget:]")
+    seen = curate(tmp_path, "status", "reward", edited)
+    assert "'python:lab_own_parts:select' has been edited since the run of 20" in seen.stderr
+    ran = curate(tmp_path, "run", "reward", edited)
+    assert "'python:lab_own_parts:select' has been edited since the run of 20" in ran.stderr
+    assert "select: 5 problems" in ran.stderr
+    assert "has been edited" not in curate(tmp_path, "run", "reward", edited).stderr

@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     ) -> tuple[Any, list[dict[str, Any]]]:
         stubs.append(stub_server.Stub(answer))
         (tmp_path / "plan.toml").write_text(
-            f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\npart = "files"\npaths = "{tmp_path}/rows.jsonl"\n'
+            f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\ntype = "files"\npaths = "{tmp_path}/rows.jsonl"\n'
             f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = '
             f"16\nconcurrency = 2\nretries = 1\n"
             f'[score]\nn = {N}\nwave = 1\n[embed]\nencoder = "tfidf"\nclusters = 2\n[select]\nbudget = 4\n'

@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         rows = [{"prompt": f"What is {number} + 40?", "answer": "42"} for number in range(problems)]
         (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         (tmp_path / "plan.toml").write_text(
-            f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\npart = "files"\npaths = "rows.jsonl"\n'
+            f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\ntype = "files"\npaths = "rows.jsonl"\n'
             f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = 16\n'
             f'concurrency = 1\nretries = 2\nkey_env = "STUB_KEY"\n[score]\nn = {n}\nwave = 50\nstop_early_attempts = 1000\n'
             '[embed]\nencoder = "tfidf"\nclusters = 1\n[select]\nbudget = 2\n'

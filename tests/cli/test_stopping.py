@@ -95,7 +95,7 @@ def stopped(folder: Path, stage: str, config: Path, *changes: str, number: int) 
         ("clean", 'clean.filters=["python:stopping_parts:Filter"]', signal.SIGTERM),
         ("clean", 'clean.filters=["python:stopping_parts:Filter"]', signal.SIGINT),
         ("select", 'select.selector="python:stopping_parts:Selector"', signal.SIGTERM),
-        ("arrange", 'arrange.curriculum="python:stopping_parts:Curriculum"', signal.SIGTERM),
+        ("order", 'order.curriculum="python:stopping_parts:Curriculum"', signal.SIGTERM),
     ],
 )
 def test_a_stop_is_answered_in_every_stage(

@@ -13,7 +13,7 @@ from assay.cli.apps import curate_app
 PLAN = """
 lake = "{lake}"
 [[source]]
-part = "files"
+type = "files"
 paths = "package:recordings/tiny_problems.jsonl"
 verifier = "numeric"
 [split]

@@ -19,7 +19,7 @@ PLAN = """
 name = "two digits"
 lake = "{lake}"
 [[source]]
-part = "files"
+type = "files"
 paths = "{problems}"
 verifier = "numeric"
 [split]
@@ -37,7 +37,7 @@ encoder = "tfidf"
 [select]
 selector = "informative"
 budget = 320
-[arrange]
+[order]
 curriculum = "shuffled"
 [train]
 objective = "dr_grpo"

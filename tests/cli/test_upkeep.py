@@ -14,12 +14,12 @@ pytestmark = pytest.mark.service  # each test starts real processes
 def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Run, config: Path) -> None:
     lake = ("--lake", config.parent / "lake")
     assert assay("curate", "run", config).returncode == 0
-    assert assay("curate", "fsck", *lake).returncode == 0
-    assert json.loads(assay("curate", "compact", *lake, "--json").stdout)["after"] > 0
+    assert assay("curate", "lake", "fsck", *lake).returncode == 0
+    assert json.loads(assay("curate", "lake", "compact", *lake, "--json").stdout)["after"] > 0
     (row,) = json.loads(
         assay("curate", "sql", "SELECT id FROM problems ORDER BY id LIMIT 1", *lake, "--format", "json").stdout
     )
-    assert json.loads(assay("curate", "explain", row["id"], *lake, "--json").stdout)["problem"][0]["id"] == row["id"]
+    assert json.loads(assay("curate", "show", row["id"], *lake, "--json").stdout)["problem"][0]["id"] == row["id"]
     assert (
         json.loads(assay("curate", "export", config, "--to", "verl", "--out", config.parent / "out", "--json").stdout)[
             "rows"
@@ -32,16 +32,19 @@ def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Ru
     )
     assert told == {"rows": 1, "added": 1, "dropped": {}}
     assert (
-        json.loads(assay("curate", "forget", "--policy", "theirs", *lake, "--json").stdout)["removed"]["rollouts"] == 1
+        json.loads(assay("curate", "lake", "delete", "--policy", "theirs", *lake, "--json").stdout)["removed"][
+            "rollouts"
+        ]
+        == 1
     )
-    assert assay("curate", "forget", *lake).returncode == 2
+    assert assay("curate", "lake", "delete", *lake).returncode == 2
 
 
 def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, config: Path) -> None:
     assert assay("curate", "run", config).returncode == 0
     victim = next((config.parent / "lake" / "tables" / "verdicts").glob("*.parquet"))
     victim.write_bytes(victim.read_bytes()[:100])
-    found = json.loads((ran := assay("curate", "fsck", "--lake", config.parent / "lake", "--json")).stdout)
+    found = json.loads((ran := assay("curate", "lake", "fsck", "--lake", config.parent / "lake", "--json")).stdout)
     assert ran.returncode == 1
     assert [(each["kind"], each["table"], each["restore"]) for each in found] == [
         ("broken", "verdicts", "curate score PLAN")

@@ -11,7 +11,7 @@ from assay.core.config import Config, parse_config, read_config
 from assay.core.config_errors import apply_override
 from assay.core.errors import ConfigError
 
-SOURCE = {"part": "files", "paths": "x.jsonl"}
+SOURCE = {"type": "files", "paths": "x.jsonl"}
 
 
 def config(**tables: object) -> Config:
@@ -44,7 +44,7 @@ def config(**tables: object) -> Config:
         ({"select": {"width": "wide"}}, "selector 'frontier': width: input should be a valid number"),
         ({"select": {"drift": "up"}}, "selector 'frontier': drift: input should be a valid number"),
         ({"source": []}, "the plan lacks 'source'"),
-        ({"source": [{"part": "files"}]}, "source 'files': paths is missing"),
+        ({"source": [{"type": "files"}]}, "source 'files': paths is missing"),
         ({"train": {"group_size": 1}}, "train.group_size: input should be greater than or equal to 2, found 1"),
         ({"clean": {"filters": ["exakt"]}}, "unknown filter 'exakt'; nearest: 'exact'"),
         ({"clean": {"settings": {"near": {}}}}, "clean.settings.near: not among clean.filters"),
@@ -81,7 +81,7 @@ def test_a_missing_file_and_broken_toml_are_named(tmp_path: Path) -> None:
 
 def test_set_overrides_one_key_and_a_bare_word_is_a_string(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text('[[source]]\npart = "files"\npaths = "x.jsonl"\n[select]\nbudget = 9\n')
+    path.write_text('[[source]]\ntype = "files"\npaths = "x.jsonl"\n[select]\nbudget = 9\n')
     made = read_config(path, ["select.budget=50", "name=night", "policy.temperature=0.5"])
     assert (made.select.budget, made.name, made.policy.temperature) == (50, "night", 0.5)
 
@@ -99,7 +99,7 @@ def test_a_quoted_step_of_a_set_key_holds_dots_and_equals_signs() -> None:
 @pytest.mark.parametrize("override", ["budget", "=3", "select..budget=3", "name.inner=3"])
 def test_a_malformed_override_is_refused(tmp_path: Path, override: str) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text('name = "x"\n[[source]]\npart = "files"\npaths = "x.jsonl"\n')
+    path.write_text('name = "x"\n[[source]]\ntype = "files"\npaths = "x.jsonl"\n')
     with pytest.raises(ConfigError, match="--set"):
         read_config(path, [override])
 
@@ -124,7 +124,7 @@ def test_what_changes_a_rollout_changes_the_sampler_and_the_engine_does_not() ->
 @pytest.mark.parametrize("text", [".3", "0.3", "+.3", "3.e-1"])
 def test_a_number_without_a_leading_or_last_digit_is_the_same_number(tmp_path, text):
     path = tmp_path / "plan.toml"
-    path.write_text('[[source]]\npart = "files"\npaths = "a.jsonl"\n[select]\nselector = "band"\n')
+    path.write_text('[[source]]\ntype = "files"\npaths = "a.jsonl"\n[select]\nselector = "band"\n')
     assert read_config(path, [f"select.low={text}"]).select.settings["low"] == pytest.approx(0.3)
 
 
@@ -137,7 +137,7 @@ def test_two_configs_whose_folders_hold_unlike_files_of_one_name_are_told_apart(
     for folder, score in (("a", 0.0), ("b", 1.0), ("same", 0.0)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "seam_reward.py").write_text(f"def f(problem, answer, text):\n    return {score}\n")
-        source = f'[[source]]\npart = "files"\npaths = "rows.jsonl"\nverifier = "{verifier}"\n'
+        source = f'[[source]]\ntype = "files"\npaths = "rows.jsonl"\nverifier = "{verifier}"\n'
         (tmp_path / folder / "plan.toml").write_text(source)
     read_config(tmp_path / "a" / "plan.toml")
     read_config(tmp_path / "same" / "plan.toml")

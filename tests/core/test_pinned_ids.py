@@ -78,7 +78,7 @@ def test_a_vector_is_its_problem_and_encoder() -> None:
 
 
 def test_a_score_is_its_whole_row_under_the_names_of_version_1() -> None:
-    config = parse_config({"source": [{"part": "files", "paths": "x"}], "policy": {"engine": "scripted"}})
+    config = parse_config({"source": [{"type": "files", "paths": "x"}], "policy": {"engine": "scripted"}})
     context = SimpleNamespace(
         config=config, sampler=config.policy.sampler, verifier_version=lambda verifier: f"{verifier}@3"
     )

@@ -26,7 +26,7 @@ def test_the_released_code_lets_absent_arms_decay(pool_of):
 
 
 def test_chances_are_boltzmann_and_even_when_nothing_is_learnt(pool_of):
-    bandit = Bandit(bins=2, temperature=0.5).begin(pool_of([0.9, 0.1]), seed=0)
+    bandit = Bandit(bins=2, temperature=0.5, scale="absolute").begin(pool_of([0.9, 0.1]), seed=0)
     assert bandit.chances == {0: 0.5, 1: 0.5}
     bandit.value = np.array([0.5, 0.0])
     assert bandit.chances[0] == pytest.approx(np.e / (np.e + 1))
@@ -39,6 +39,41 @@ def test_an_arm_without_refill_leaves_when_it_is_used_up_and_training_ends_with_
     bandit = Bandit(bins=2, refill=False).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
     assert sorted(bandit.sample(3) + bandit.sample(3)) == ["p0", "p1", "p2", "p3"]
     assert bandit.sample(2) == ()
+
+
+def test_a_temperature_in_parts_of_the_best_arm_does_not_depend_on_the_size_of_advantages(pool_of):
+    for best in (1.0, 0.2):
+        bandit = Bandit(bins=2, temperature=0.4).begin(pool_of([0.9, 0.1]), seed=0)
+        bandit.value = np.array([best, 0.0])
+        assert bandit.chances[1] / bandit.chances[0] == pytest.approx(np.exp(-1 / 0.4))
+
+
+def test_one_living_arm_of_ten_is_found_at_the_defaults_though_its_advantages_are_small(pool_of):
+    """Rate .15, advantages not divided by their deviation: 2 p (1 - p) = .22 at most, of ten arms all others at 0."""
+    rng = np.random.default_rng(0)
+    sources = [f"s{row % 10}" for row in range(200)]
+    shares = []
+    for scale in ("best", "absolute"):
+        bandit = Bandit(by="source", scale=scale).begin(pool_of([0.5] * 200, source=sources), seed=1)
+        living = 0
+        for step in range(60):
+            results = []
+            for id_ in bandit.sample(16):
+                alive = sources[int(id_[1:])] == "s3"
+                p = rng.binomial(8, 0.15 if alive else 0.0) / 8
+                results.append(group(id_, 2 * p * (1 - p)))
+                living += alive and step >= 20
+            bandit.observe(results)
+        shares.append(living / (40 * 16))
+    assert shares[0] > 0.45
+    assert shares[1] < 0.2  # an even draw has .1
+
+
+def test_names_are_arms_whatever_bins_says_and_so_are_clusters(pool_of):
+    by_source = Bandit(by="source").begin(pool_of([0.5] * 3, source=["a", "b", "a"]), seed=0)
+    by_cluster = Bandit(by="cluster").begin(pool_of([0.5] * 3, cluster=[7, 7, 2]), seed=0)
+    assert by_source.arm.tolist() == [0, 1, 0]
+    assert by_cluster.arm.tolist() == [0, 0, 1]
 
 
 def test_values_of_a_column_can_be_the_arms(pool_of):

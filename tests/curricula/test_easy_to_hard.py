@@ -12,7 +12,7 @@ def test_equal_means_come_by_id(pool_of, rng):
 
 
 def test_two_passes_walk_the_same_order_twice(pool_of, rng):
-    assert EasyToHard(passes=2).arrange(pool_of([0.2, 0.9]), rng).order == ("p1", "p0", "p1", "p0")
+    assert EasyToHard(epochs=2).arrange(pool_of([0.2, 0.9]), rng).order == ("p1", "p0", "p1", "p0")
 
 
 def test_nothing_selected_is_no_phase(pool_of, rng):

@@ -69,3 +69,37 @@ def test_a_posterior_that_is_missing_names_the_problem():
     broken = Pool(("a", "b"), {"beta_a": np.array([0.5, np.nan]), "beta_b": np.array([0.5, 0.5])})
     with pytest.raises(ValueError, match="'b'"):
         Posterior().begin(broken, seed=0)
+
+
+def test_from_a_prior_no_scores_are_needed_and_evidence_fades_back_to_the_prior():
+    settings = Posterior(prior=(0.2, 2.0), half_life=10)
+    assert settings.needs == ()
+    online = settings.begin(Pool(("a", "b")), seed=0)
+    online.observe([GroupResult("a", Counts(4, 4))])
+    assert (online.prior, online.right[online.kind[0]]) == ((0.2, 2.0), 4.0)
+    for _ in range(9):
+        online.observe([])
+    assert online._fraction_left(online.seen[online.kind[0]]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_prior_of_the_pools_rate_comes_back_to_what_was_found_sooner_than_an_even_one():
+    """200 problems, 20 of them alive: how many of the groups of steps 5 to 15, of 8, are on living ones."""
+    shares = []
+    for prior in ((0.2, 2.0), (0.5, 0.5)):
+        living = 0
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            online = Posterior(prior=prior, half_life=0).begin(Pool(tuple(f"p{n:03}" for n in range(200))), seed=seed)
+            for step in range(15):
+                ids = online.sample(8)
+                alive = [int(id_[1:]) < 20 for id_ in ids]
+                living += sum(alive) * (step >= 5)
+                right = rng.binomial(8, 0.3 * np.array(alive)).tolist()
+                online.observe([GroupResult(id_, Counts(k, 8 - k)) for id_, k in zip(ids, right, strict=True)])
+        shares.append(living / (8 * 80))
+    assert shares[0] > shares[1] + 0.05
+
+
+def test_a_state_kept_before_there_was_a_prior_goes_on():
+    old = Posterior().begin(pool([4], [4]), seed=0)
+    assert old.key == "dee98e99f180345f0a04c821"

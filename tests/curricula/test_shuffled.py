@@ -7,7 +7,7 @@ from assay.curricula.shuffled import Shuffled
 
 
 def test_each_pass_holds_every_problem_once_in_an_order_of_its_own(pool_of, rng):
-    curriculum = Shuffled(passes=2).arrange(pool_of([0.5] * 9), rng)
+    curriculum = Shuffled(epochs=2).arrange(pool_of([0.5] * 9), rng)
     first, second = curriculum.phases
     assert sorted(first.ids) == sorted(second.ids) == [f"p{row}" for row in range(9)]
     assert first.ids != second.ids
@@ -24,5 +24,5 @@ def test_nothing_selected_is_no_phase(pool_of, rng):
 
 
 def test_no_pass_is_refused():
-    with pytest.raises(ConfigError, match="passes"):
-        build_part("curriculum", "shuffled", {"passes": 0})
+    with pytest.raises(ConfigError, match="epochs"):
+        build_part("curriculum", "shuffled", {"epochs": 0})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.api import arrange
+from assay.api import order
 from assay.core.config import parse_config
 
 pytestmark = pytest.mark.skipif(  # not imported here: transformers takes a process that has marimo for a notebook
@@ -22,13 +22,13 @@ def lake(tmp_path: Path) -> Path:
     sums.write_text("".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(8)))
     config = {
         "lake": str(tmp_path / "lake"),
-        "source": [{"part": "files", "paths": str(sums)}],
+        "source": [{"type": "files", "paths": str(sums)}],
         "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
         "score": {"n": 4, "truncated": "wrong"},
         "embed": {"encoder": "tfidf", "clusters": 2},
         "select": {"selector": "uniform", "budget": 3},
     }
-    arrange(parse_config(config))
+    order(parse_config(config))
     return tmp_path / "lake"
 
 

@@ -19,7 +19,7 @@ Started = subprocess.Popen[str]
 PLAN = """
 name = "sums"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums.jsonl"
 [policy]
 model = "scripted"
@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     """Starts a script with stand-ins for `scontrol`, `curate` and `vllm` before everything on its path; all are ended at the end."""
     stands = tmp_path / "bin"
     stands.mkdir()
-    serve = f'exec {sys.executable} -m assay curate engine serve --engine scripted --set "rule=\'sum\'" --host 127.0.0.1 --port "$6"'
+    serve = f'exec {sys.executable} -m assay curate serve-model --engine scripted --set "rule=\'sum\'" --host 127.0.0.1 --port "$6"'
     for name, body in {
         "scontrol": f'echo "$@" >>{tmp_path}/requeued',
         "curate": f'exec {sys.executable} -m assay curate "$@"',

@@ -30,7 +30,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Any:
         {
             "name": "sums",
             "lake": str(folder / "lake"),
-            "source": [{"part": "files", "paths": str(folder / "sums.jsonl")}],
+            "source": [{"type": "files", "paths": str(folder / "sums.jsonl")}],
             "split": {"held_out": 2},
             "policy": {
                 "model": "scripted",

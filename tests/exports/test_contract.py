@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
         {
             "name": "sums",
             "lake": str(folder / "lake"),
-            "source": [{"part": "files", "paths": str(folder / "sums.jsonl"), "keep": ["license"]}],
+            "source": [{"type": "files", "paths": str(folder / "sums.jsonl"), "metadata_fields": ["license"]}],
             "policy": {
                 "model": "scripted",
                 "engine": "scripted",

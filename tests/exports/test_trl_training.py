@@ -37,7 +37,7 @@ def test_one_real_step_pays_what_the_verifier_says(tmp_path: Path) -> None:
     config = parse_config(
         {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl")}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
             "clean": {"filters": []},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 8},
             "score": {"n": 2},

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.service
 
 EVALUATE = """
 ip link set lo up
-{python} -m assay curate engine serve --engine scripted --set 'rule="sum"' --port 8123 2> server.log &
+{python} -m assay curate serve-model --engine scripted --set 'rule="sum"' --port 8123 2> server.log &
 server=$!
 until grep -q "at http" server.log; do sleep 0.2; done
 ANY_KEY=x {vf_eval} assay-tasks --no-push --no-rich -m scripted -r 2 --output-dir evaluated \\
@@ -42,7 +42,7 @@ def test_rewards_of_an_evaluation_are_the_lake_s(tmp_path: Path, monkeypatch: py
     config = parse_config(
         {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl")}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "system": "Be brief."},
             "score": {"n": 2},
             "embed": {"encoder": "tfidf", "clusters": 2},

@@ -232,18 +232,18 @@ class Finished:
     run: dict[str, Any]
     log: str  # what the server had of it as soon as it had ended
     lake: Path
-    said: str  # by `curate serve`, until it was interrupted
+    said: str  # by `curate schedule serve`, until it was interrupted
     code: int
-    paused: bool  # the deployment, once `curate serve` has ended
+    paused: bool  # the deployment, once `curate schedule serve` has ended
 
 
 @pytest.fixture(scope="session")
 def finished(server: Server, plans: Callable[..., tuple[Path, Path]]) -> Finished:
-    """The first run of `curate serve --interval`, which is interrupted when that run has ended."""
+    """The first run of `curate schedule serve --interval`, which is interrupted when that run has ended."""
     config, lake = plans(
         "nightly", delay_s=1.0
     )  # eight problems, so that attempts take long enough to show their progress
-    serving = server.assay("curate", "serve", str(config), "--lake", str(lake), "--interval", "15")
+    serving = server.assay("curate", "schedule", "serve", str(config), "--lake", str(lake), "--interval", "15")
     try:
         run = server.ended(server.first("nightly"))
         log = server.log(run["id"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.config import FlowConfig
+from assay.core.flow_config import FlowConfig
 from assay.flows import artifacts
 from assay.flows.artifacts import kept_and_dropped
 
@@ -22,7 +22,7 @@ def stage(name: str, out: int | None) -> dict[str, Any]:
 
 
 def test_what_a_stage_kept_stands_before_what_it_dropped() -> None:
-    stages = [stage("ingest", 9), stage("clean", 8), stage("score", 8), stage("select", 3), stage("arrange", None)]
+    stages = [stage("ingest", 9), stage("clean", 8), stage("score", 8), stage("select", 3), stage("order", None)]
     rows = kept_and_dropped({"stages": stages, "dropped": DROPPED})
     assert [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows] == [
         ("clean", "kept", "", 8),
@@ -97,7 +97,7 @@ def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any
 def test_a_run_tells_its_log_and_its_progress(server: Any, finished: Any) -> None:
     assert "select: " in finished.log
     runs = server.ask("task_runs/filter", flow_runs={"id": {"any_": [finished.run["id"]]}})
-    assert {"ingest", "clean", "arrange"} <= {run["name"] for run in runs}
+    assert {"ingest", "clean", "order"} <= {run["name"] for run in runs}
     found = server.ask("artifacts/filter", artifacts={"key": {"any_": ["nightly-attempts-progress"]}})
     assert max(each["data"] for each in found) == 100
     assert "attempts of nightly: 16 of 16, 64 tokens" in [each["description"] for each in found]

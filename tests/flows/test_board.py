@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from assay.core.config import FlowConfig
 from assay.core.errors import EngineError, LakeError
+from assay.core.flow_config import FlowConfig
 from assay.flows.shards import LOSSES, ShardBoard
 
 

@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli.apps import assay_app
-from assay.core.config import FlowConfig, parse_config
+from assay.core.config import parse_config
 from assay.core.errors import ConfigError
+from assay.core.flow_config import FlowConfig
 from assay.flows import runners
 
-TREE = {"source": [{"part": "reasoning_gym", "task": "chain_sum", "size": 3}]}
+TREE = {"source": [{"type": "reasoning_gym", "task": "chain_sum", "size": 3}]}
 
 
 def test_an_unknown_task_runner_is_refused_with_those_that_exist() -> None:
@@ -57,7 +58,7 @@ def test_what_cannot_be_a_flow_is_one_line_before_anything_starts(
 ) -> None:
     monkeypatch.setitem(sys.modules, "prefect", None)  # as where it is not installed
     (tmp_path / "plan.toml").write_text(
-        '[[source]]\npart = "reasoning_gym"\ngenerator = "chain_sum"\nsize = 3\n[split]\nheld_out = 1\n'
+        '[[source]]\ntype = "reasoning_gym"\ngenerator = "chain_sum"\nsize = 3\n[split]\nheld_out = 1\n'
         '[policy]\nmodel = "tiny-arithmetic"\nengine = "transformers"\n'
     )
     asked = () if "flow.enabled=true" in flags else ("--flow",)
@@ -71,7 +72,7 @@ def test_what_cannot_be_a_flow_is_one_line_before_anything_starts(
 
 
 def test_a_plain_run_imports_neither_prefect_nor_ray(tmp_path: Path) -> None:
-    config = '[[source]]\npart = "files"\npaths = "{}/sums.jsonl"\n[policy]\nmodel = "scripted"\nengine = "scripted"\n[embed]\nencoder = "tfidf"\n'
+    config = '[[source]]\ntype = "files"\npaths = "{}/sums.jsonl"\n[policy]\nmodel = "scripted"\nengine = "scripted"\n[embed]\nencoder = "tfidf"\n'
     (tmp_path / "sums.jsonl").write_text(
         "".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(9))
     )

@@ -1,7 +1,9 @@
-"""`curate serve` and `curate deploy` for real: a schedule fires, one scheduled run at a time, and what is refused before anything starts."""
+"""`curate schedule serve` and `deploy` for real: a schedule fires, one scheduled run at a time, and what is refused."""
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,6 +43,11 @@ def test_a_schedule_fires_and_the_lake_has_its_rows(server: Any, finished: Any) 
 def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finished: Any) -> None:
     assert finished.code == 0, finished.said
     assert "serving curate/nightly, every 15 s" in finished.said
+    assert re.search(r"^\d\d:\d\d:\d\d run 'nightly 20.*' started \(scheduled\)$", finished.said, re.MULTILINE)
+    assert re.search(
+        r"run 'nightly 20.*' ended Completed: rows out: ingest 8, .*arrange 3$", finished.said, re.MULTILINE
+    )
+    assert finished.said.splitlines()[-1] == "no longer serving curate/nightly; its schedule is paused"
     assert finished.paused
 
 
@@ -48,7 +55,7 @@ def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finishe
 def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(server: Any, plans: Plans) -> None:
     config, lake = plans("hourly", overlap="refuse")
     with schedule_lock(lake, "hourly", overlap="refuse", dead_after_s=4, say=print):
-        serving = server.assay("curate", "serve", str(config), "--lake", str(lake), "--interval", "15")
+        serving = server.assay("curate", "schedule", "serve", str(config), "--lake", str(lake), "--interval", "15")
         try:
             refused = server.ended(server.first("hourly"))
             assert refused["state"]["type"] == "CANCELLED", server.log(refused["id"])
@@ -66,6 +73,11 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
             subprocess.run(call, env=server.env, check=True, capture_output=True, timeout=120)
             started = server.until(lambda: [run for run in server.runs("hourly") if not run["auto_scheduled"]])[0]
             assert server.ended(started["id"])["state"]["type"] == "COMPLETED", server.log(started["id"])
+            serving.send_signal(signal.SIGTERM)
+            _, said = serving.communicate(timeout=120)
+            assert (serving.returncode, "RuntimeWarning" in said) == (0, False), said
+            assert "ended Cancelled: another scheduled run of 'hourly' is at work" in said
+            assert "started (by hand)" in said
         finally:
             server.end(serving)
     assert count(lake, "curriculum") == 2
@@ -74,7 +86,19 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
 @pytest.mark.service
 def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_taken(server: Any, plans: Plans) -> None:
     config, lake = plans("weekly", delay_s=3.0)
-    serve = ("curate", "serve", str(config), "--lake", str(lake), "--interval", "15", "--set", "score.wave=1", "--set")
+    serve = (
+        "curate",
+        "schedule",
+        "serve",
+        str(config),
+        "--lake",
+        str(lake),
+        "--interval",
+        "15",
+        "--set",
+        "score.wave=1",
+        "--set",
+    )
     serving = server.assay(*serve, "policy.delay_s=3.0")
     try:
         dead = server.first("weekly")
@@ -104,7 +128,18 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
 @pytest.mark.service
 def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, plans: Plans) -> None:
     config, lake = plans("pooled")
-    deploy = ["curate", "deploy", str(config), "--lake", str(lake), "--cron", "* * * * * */15", "--pool", "laptop"]
+    deploy = [
+        "curate",
+        "schedule",
+        "deploy",
+        str(config),
+        "--lake",
+        str(lake),
+        "--cron",
+        "* * * * * */15",
+        "--pool",
+        "laptop",
+    ]
     refused = server.assay(*deploy)
     assert (
         refused.communicate(timeout=120)[1]
@@ -114,7 +149,7 @@ def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, 
     server.ask("work_pools/", name="cloud", type="docker")
     other = server.assay(*deploy[:-1], "cloud")
     assert (
-        "work pool 'cloud' is of type 'docker'; `curate deploy` builds for type 'process'"
+        "work pool 'cloud' is of type 'docker'; `curate schedule deploy` builds for type 'process'"
         in other.communicate(timeout=120)[1]
     )
     assert (other.returncode, server.ask("deployments/filter", deployments={"name": {"any_": ["pooled"]}})) == (2, [])
@@ -157,7 +192,7 @@ SERVED = {
 def test_a_bad_schedule_is_one_line_before_anything_starts(plans: Plans, flags: tuple[str, ...]) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     config, lake = plans("bad")
-    ran = CliRunner().invoke(curate_app, ["serve", str(config), "--lake", str(lake), *flags])
+    ran = CliRunner().invoke(curate_app, ["schedule", "serve", str(config), "--lake", str(lake), *flags])
     assert ran.exit_code == 2
     assert ran.stderr.startswith("error: ")
     assert SERVED[flags] in ran.stderr
@@ -176,7 +211,19 @@ def test_a_bad_schedule_is_one_line_before_anything_starts(plans: Plans, flags: 
 def test_a_schedule_without_a_server_is_one_line(tmp_path: Path, plans: Plans, url: str, said: str) -> None:
     config, _ = plans("alone")
     env = {**os.environ, "PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": url}
-    call = [sys.executable, "-m", "assay", "curate", "deploy", str(config), "--cron", "0 2 * * *", "--pool", "laptop"]
+    call = [
+        sys.executable,
+        "-m",
+        "assay",
+        "curate",
+        "schedule",
+        "deploy",
+        str(config),
+        "--cron",
+        "0 2 * * *",
+        "--pool",
+        "laptop",
+    ]
     ran = subprocess.run(call, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 2
     assert ran.stderr.startswith(f"error: {said}")
@@ -187,7 +234,7 @@ def test_a_schedule_without_a_server_is_one_line(tmp_path: Path, plans: Plans, u
 def test_a_missing_extra_is_named_with_its_command(plans: Plans) -> None:
     config, _ = plans("bare")
     code = "import sys; sys.modules['prefect'] = None; sys.argv = ['curate', *sys.argv[1:]]; from assay.cli import curate; curate()"
-    call = [sys.executable, "-c", code, "serve", str(config), "--interval", "9"]
+    call = [sys.executable, "-c", code, "schedule", "serve", str(config), "--interval", "9"]
     ran = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 2
     assert "pip install 'assay-curation[flows]'" in ran.stderr
@@ -214,7 +261,7 @@ curate()
         for name, value in os.environ.items()
         if name not in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED")
     }
-    call = [sys.executable, "-c", code, "serve", str(config), "--cron", "0 2 * *"]
+    call = [sys.executable, "-c", code, "schedule", "serve", str(config), "--cron", "0 2 * *"]
     ran = subprocess.run(call, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert (ran.returncode, ran.stdout) == (2, "told\n")
 

@@ -146,7 +146,7 @@ def test_a_scorer_that_decides_over_all_problems_at_once_is_one_task(server: Any
     (run,) = [run for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
     assert "score: 'pass_rate' decides over all problems at once, so it is one task" in server.log(run["id"])
     tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
-    assert sorted(task["name"] for task in tasks) == ["arrange", "clean", "embed", "ingest", "score", "select", "split"]
+    assert sorted(task["name"] for task in tasks) == ["order", "clean", "embed", "ingest", "score", "select", "split"]
     assert told["stages"]["score"]["out"] == 32
     assert curating.keys("lake") == curating.keys("plain")
     assert curating.run("lake", "score.prior=fitted")[0]["nothing_to_do"]
@@ -228,4 +228,4 @@ def test_a_server_that_does_not_answer_is_one_line_and_the_plan_decides(curating
     assert not (curating.folder / "none").exists()
     told, said = curating.run("without", 'flow.if_no_server="go_on"', **nobody)
     assert "going on without it" in said
-    assert told["stages"]["arrange"]["out"] == 6
+    assert told["stages"]["order"]["out"] == 6

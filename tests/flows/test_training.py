@@ -16,7 +16,7 @@ PLAN = """
 name = "{folder.name}"
 lake = "{folder}/lake"
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums.jsonl"
 verifier = "numeric"
 [split]

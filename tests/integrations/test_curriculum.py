@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
+from assay.core.parts import build_part
 from assay.core.types import Counts, GroupResult, Pool
+from assay.curricula.online.quotas import begin_curriculum
 from assay.curricula.posterior import Posterior
 from assay.integrations.curriculum import ObservedAttempt, TrainerCurriculum, load_curriculum
 
@@ -143,3 +145,49 @@ def test_what_cannot_work_is_refused_with_its_numbers(tmp_path: Path) -> None:
     content = {"curriculum": "posterior", "settings": {"half_life": 5.0}, "seed": 3, "ids": ["a"], "cluster": None}
     (tmp_path / "curriculum.json").write_text(json.dumps({**content, "columns": {"beta_a": [1.0], "beta_b": [2.0]}}))
     assert load_curriculum(tmp_path / "curriculum.json").sample(1) == ("a",)
+
+
+@pytest.mark.parametrize("name", ["bandit", "bins", "posterior", "predicted", "retire", "skip"])
+@pytest.mark.parametrize("quotas", [{}, {"a": 3.0, "b": 1.0}])
+def test_a_trainer_that_stops_between_steps_goes_on_with_the_same_problems(name: str, quotas: dict[str, float]) -> None:
+    settings = {"bandit": {"by": "source"}, "posterior": {"prior": [0.5, 0.5]}}.get(name, {})
+    vectors = np.eye(3, dtype=np.float32)[np.arange(len(IDS)) % 3] if name == "predicted" else None
+    pool = Pool(IDS, {"source": np.array(["a", "b"] * 12)}, vectors)
+
+    def begun() -> TrainerCurriculum:
+        state = begin_curriculum(build_part("curriculum", name, settings), pool, quotas, seed=7)
+        return TrainerCurriculum(state, group_size=GROUP)
+
+    def steps(trainer: TrainerCurriculum, first: int, last: int) -> list[tuple[str, ...]]:
+        """Each step's groups come in two parts, the second part only after the next step was sampled."""
+        chosen, late = [], []
+        for step in range(first, last):
+            chosen.append(trainer.sample(STEP))
+            parts = [attempts_of(id_, f"{step}/{n}", int(id_[1:]) % 5) for n, id_ in enumerate(chosen[-1])]
+            trainer.observe([*late, *(attempt for part in parts for attempt in part[:1])])
+            late = [attempt for part in parts for attempt in part[1:]]
+            trainer.observe(late)
+        return chosen
+
+    whole, first, second = begun(), begun(), begun()
+    expected = steps(whole, 0, 10)
+    assert steps(first, 0, 4) == expected[:4]
+    second.load_state_dict(first.state_dict())
+    assert steps(second, 4, 10) == expected[4:]
+    if quotas:
+        assert all(abs(sum(int(id_[1:]) % 2 for id_ in ids) - 1.5) <= 0.5 for ids in expected)
+
+
+def test_quotas_travel_in_the_exported_file(tmp_path: Path) -> None:
+    content = {
+        "curriculum": "dynamic",
+        "settings": {},
+        "seed": 0,
+        "quotas": {"a": 2.0, "b": 1.0},
+        "ids": list(IDS),
+        "columns": {"source": ["a", "b"] * 12},
+        "cluster": None,
+    }
+    (tmp_path / "curriculum.json").write_text(json.dumps(content))
+    ids = load_curriculum(tmp_path / "curriculum.json").sample(6)
+    assert sum(int(id_[1:]) % 2 for id_ in ids) == 2

@@ -32,7 +32,7 @@ def planned(sums: Path, lake: Path) -> dict[str, Any]:
         "name": "sums",
         "seed": 3,
         "lake": str(lake),
-        "source": [{"part": "files", "paths": str(sums)}],
+        "source": [{"type": "files", "paths": str(sums)}],
         "split": {"held_out": 8},
         "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
         "score": {"n": 4, "truncated": "wrong"},
@@ -76,7 +76,7 @@ def walked(finished: Callable[[float | None], Path], tables: dict[str, Any], con
     def make(temperature: float | None = None) -> RunContext:
         folder = finished(temperature)
         shutil.copytree(folder / "lake", tmp_path / "lake")
-        tables["source"] = [{"part": "files", "paths": str(folder / "sums.jsonl")}]
+        tables["source"] = [{"type": "files", "paths": str(folder / "sums.jsonl")}]
         return context(policy={} if temperature is None else {"temperature": temperature})
 
     return make

@@ -32,7 +32,7 @@ SUMS = """
 name = "sums"
 seed = 5
 [[source]]
-part = "files"
+type = "files"
 paths = "{folder}/sums.jsonl"
 [split]
 held_out = 10

@@ -12,6 +12,7 @@ import pytest
 
 from assay import api
 from assay.core.config import read_config
+from assay.core.config_upgrade import upgrade_text
 from assay.core.parts import load_part
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner import stages
@@ -54,7 +55,7 @@ KEYS = {
         "score": "1ff8d324d4b17edd7d7ed60b+71df6a6454053fe0ad303d09",
         "embed": "05e965fc79571d0f3190b68c",
         "select": "f0fb18df1953aa1dfec0a841",
-        "arrange": "8a281f5604c7e16b839d1355",
+        "order": "8a281f5604c7e16b839d1355",
     },
     "other": {
         "ingest": "aa7e35ca7ecff682e2cbe2e7",
@@ -63,7 +64,7 @@ KEYS = {
         "score": "92495969c40e081d1ca3487a+56f80e162b3ff8364075faf8",
         "embed": "05e965fc79571d0f3190b68c",
         "select": "a5dbbeba3a27f527b8bad35d",
-        "arrange": "278204fe3d3a9fcbe6d7d4b6",
+        "order": "278204fe3d3a9fcbe6d7d4b6",
     },
     "adaptive": {
         "ingest": "aa7e35ca7ecff682e2cbe2e7",
@@ -72,7 +73,7 @@ KEYS = {
         "score": "f2879489fac6aa12a69603b7+fa124b2829756bdca7566c0e",
         "embed": "05e965fc79571d0f3190b68c",
         "select": "d44d3d113babfeb001b0e855",
-        "arrange": "0b55f800ff72883d9a63cde7",
+        "order": "0b55f800ff72883d9a63cde7",
     },
     "mcts": {
         "ingest": "aa7e35ca7ecff682e2cbe2e7",
@@ -81,7 +82,7 @@ KEYS = {
         "score": "1331e0ca48a6389c7f0163cb+1af4b85eeb6c297ccefd80ad",
         "embed": "05e965fc79571d0f3190b68c",
         "select": "e9bad53f2149f07aaff57280",
-        "arrange": "0a317408334289f980fa4919",
+        "order": "0a317408334289f980fa4919",
     },
     "irt": {
         "ingest": "aa7e35ca7ecff682e2cbe2e7",
@@ -90,7 +91,7 @@ KEYS = {
         "score": "0408d50f0e01e9c2650e0289+583f865f4df5d68c178ef737",
         "embed": "05e965fc79571d0f3190b68c",
         "select": "59686c749aaf0c6e8ea5462a",
-        "arrange": "61e39b60ca6fe55183039a3c",
+        "order": "61e39b60ca6fe55183039a3c",
     },
     "built_in": {
         "ingest": "4a10061d4d7cb6d7d375fd9c+a65d2ebcb4c8d68e1a704a80+6a94c14ce8b067ab3c9dab8d",
@@ -99,7 +100,7 @@ KEYS = {
         "score": "793a848cf8942a43afe78387+41a4b482133dd4e5380aba34",
         "embed": "aaf41ef1487003d78afae7a3",
         "select": "9370e24e838f9e29879612f7",
-        "arrange": "b6c11eec1556e172f81f67c2",
+        "order": "b6c11eec1556e172f81f67c2",
     },
     "tiny": {
         "ingest": "049282a5b9f48224a079fe93",
@@ -108,7 +109,7 @@ KEYS = {
         "score": "9d0e3701011f65285949c09a+88c888ca3ad1d96e253f9bec",
         "embed": "8c4c4a511a996744f1afa244",
         "select": "57ef1365cfd3da0fd4727c0a",
-        "arrange": "50f0f6c555a79c662e188282",
+        "order": "50f0f6c555a79c662e188282",
         "train": "47e278d93dbf69ef7526878e",
     },
 }
@@ -116,9 +117,13 @@ KEYS = {
 
 @pytest.fixture
 def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the zip is unpacked, which is where its plans' relative paths begin."""
+    """Where the zip is unpacked, which is where its configs' relative paths begin; these are upgraded."""
     with zipfile.ZipFile(Path(__file__).with_name("v1") / "v1.zip") as archive:
         archive.extractall(tmp_path)
+    for path in tmp_path.glob("*.toml"):
+        text, changes = upgrade_text(path.read_text())
+        assert changes, "its names are old ones"
+        path.write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "same", raising=False)
@@ -193,7 +198,7 @@ def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, conf
 
 def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew_and_none_is_drawn(v1: Path) -> None:
     before, judged_then = ids(v1 / "lake"), judged(v1 / "lake", "math@3", "numeric@1", "exact@1")
-    api.arrange("built_in.toml")
+    api.order("built_in.toml")
     after = ids(v1 / "lake")
     assert set(fresh(before, after)) & set(PAID) == set()
     assert len(judged_then) == 84
@@ -202,7 +207,7 @@ def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew_and_none
         == judged_then
     )
     assert spent(v1 / "lake") == [(0, 0)]
-    api.arrange("built_in.toml")
+    api.order("built_in.toml")
     assert set(fresh(after, ids(v1 / "lake"))) == {"runs"}
 
 
@@ -211,7 +216,7 @@ def test_at_the_versions_of_then_its_stages_are_found_too(v1: Path, monkeypatch:
         for attribute, value in attributes.items():
             monkeypatch.setattr(load_part(kind, name), attribute, value)
     before = ids(v1 / "lake")
-    api.arrange("built_in.toml")
+    api.order("built_in.toml")
     assert set(fresh(before, ids(v1 / "lake"))) == {"runs"}
 
 

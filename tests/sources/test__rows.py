@@ -156,6 +156,6 @@ def test_a_row_that_needs_a_picture_is_a_drop_unless_configured():
 
 def test_a_field_that_cannot_be_kept_is_left_out():
     problem, _ = read(
-        {"prompt": "q", "answer": "4", "emb": [1.0, float("nan")], "level": 3}, keep=("emb", "level", "none")
+        {"prompt": "q", "answer": "4", "emb": [1.0, float("nan")], "level": 3}, metadata_fields=("emb", "level", "none")
     )
     assert problem.metadata == '{"level":3}'

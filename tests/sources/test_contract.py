@@ -77,7 +77,7 @@ def test_a_marker_that_is_absent_is_a_drop(tmp_path):
     path.write_text(
         '{"prompt": "q", "answer": "so 5"}\n{"prompt": "q", "answer": "#### 4 #### 5 "}\n{"prompt": "q", "answer": "5 ####"}\n'
     )
-    first, (_, label), third = read(path, answer_after="####")
+    first, (_, label), third = read(path, answer_marker="####")
     assert (first.reason, first.line, label.answer, third.reason) == ("marker_absent", 1, "5", "answer_empty")
 
 
@@ -86,7 +86,7 @@ def test_a_kept_field_that_is_no_json_is_left_out_and_the_row_stays(tmp_path):
     path.write_text(
         '{"prompt": "q", "answer": "5", "k": NaN}\n{"prompt": "q", "answer": "5", "k": "\\ud800"}\n{"prompt": "q", "answer": "5"}\n'
     )
-    assert [problem.metadata for problem, _ in read(path, keep=("k",))] == ["{}"] * 3
+    assert [problem.metadata for problem, _ in read(path, metadata_fields=("k",))] == ["{}"] * 3
 
 
 def test_csv_rows_with_wrong_cells_open_quotes_or_bad_bytes_are_drops_at_their_lines(tmp_path):
@@ -165,7 +165,7 @@ ROW = st.one_of(CELL, st.dictionaries(st.sampled_from(["prompt", "answer", "k"])
 def test_rows_in_are_problems_and_drops(tmp_path, rows):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    items = read(path, keep=("k",))
+    items = read(path, metadata_fields=("k",))
     assert len(items) == len(rows)
     assert [drop.line for drop in drops(items)] == [
         line for line, item in enumerate(items, 1) if isinstance(item, Drop)

@@ -35,7 +35,7 @@ def write(path, rows=ROWS):
 )
 def test_every_kind_of_file_gives_the_same_problems(tmp_path, name):
     path = write(tmp_path / name)
-    items = list(Files(paths=str(path), keep=("level",)).read())
+    items = list(Files(paths=str(path), metadata_fields=("level",)).read())
     assert [(problem.text, label.answer, problem.source) for problem, label in items] == [
         ("1 + 1?", "2", "a"),
         ("2 + 2?", "4", "a"),
@@ -44,8 +44,8 @@ def test_every_kind_of_file_gives_the_same_problems(tmp_path, name):
 
 
 def test_the_bundled_600_are_600_problems():
-    gsm8k = list(Files(paths="package:gsm8k_300.jsonl", prompt="question", answer_after="####").read())
-    svamp = list(Files(paths="package:svamp_300.jsonl", prompt="question", keep=("Type",)).read())
+    gsm8k = list(Files(paths="package:gsm8k_300.jsonl", prompt="question", answer_marker="####").read())
+    svamp = list(Files(paths="package:svamp_300.jsonl", prompt="question", metadata_fields=("Type",)).read())
     assert not [item for item in gsm8k + svamp if isinstance(item, Drop)]
     assert len({problem.id for problem, _ in gsm8k + svamp}) == 600
     assert all(label.answer.replace(",", "").lstrip("-").isdigit() for _, label in gsm8k + svamp)
@@ -60,7 +60,7 @@ def test_the_bundled_600_are_600_problems():
 def test_a_problem_in_two_fields_with_a_number_as_answer_is_one_mapping(tmp_path):
     row = {"Body": "There are 290 bananas in 2 groups", "Question": " How big is each group?", "Answer": 145.0}
     path = write(tmp_path / "svamp.json", [row, {**row, "Body": "There are 290 bananas. "}])
-    fields = {"prompt": ["Body", "Question"], "full_stops": True, "answer": "Answer", "answer_numbers": True}
+    fields = {"prompt": ["Body", "Question"], "end_with_period": True, "answer": "Answer", "answer_numbers": True}
     items = list(build_part("source", "files", {"paths": str(path), **fields}).read())
     assert [(problem.text, label.answer) for problem, label in items] == [
         ("There are 290 bananas in 2 groups. How big is each group?", "145"),
@@ -95,13 +95,13 @@ def test_a_name_that_looks_like_a_glob_is_a_file_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("skip", "limit", "kept"),
+    ("offset", "limit", "kept"),
     [(0, None, [0, 1, 2]), (1, None, [1, 2]), (0, 2, [0, 1]), (1, 1, [1]), (0, 0, []), (9, 9, [])],
 )
-def test_skip_and_limit_count_rows(tmp_path, skip, limit, kept):
+def test_offset_and_limit_count_rows(tmp_path, offset, limit, kept):
     path = tmp_path / "a.jsonl"
     path.write_text('{"prompt": "a", "answer": "1"}\nbroken\n{"prompt": "c", "answer": "3"}\n')
-    items = list(Files(paths=str(path), skip=skip, limit=limit).read())
+    items = list(Files(paths=str(path), offset=offset, limit=limit).read())
     assert [item.line - 1 if isinstance(item, Drop) else "abc".index(item[0].text) for item in items] == kept
 
 
@@ -151,7 +151,7 @@ def test_a_schema_without_a_wanted_column_is_refused_before_the_first_row(tmp_pa
     for name in ("a.csv", "a.parquet"):
         path = write(tmp_path / name)
         assert f"{path} has no field 'promt'; nearest: 'prompt'" in refused(paths=str(path), prompt="promt")
-        assert "no field 'diff'" in refused(paths=str(path), keep=("diff",))
+        assert "no field 'diff'" in refused(paths=str(path), metadata_fields=("diff",))
 
 
 def test_a_parquet_file_that_is_none_is_refused(tmp_path):

@@ -28,7 +28,7 @@ def saved(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["one", "many", "files"])
 def test_a_folder_gives_problems_and_drops_with_their_rows(saved, name):
-    part = Hub(path=str(saved / name), prompt="question", answer_after="####", keep=("level",))
+    part = Hub(path=str(saved / name), prompt="question", answer_marker="####", metadata_fields=("level",))
     first, second, third = part.read()
     assert (first[0].text, first[1].answer, first[0].source, first[0].metadata) == ("1 + 1?", "2", name, '{"level":1}')
     assert isinstance(second, Drop)

@@ -19,9 +19,9 @@ from assay.stores.lake import Lake
 def plan(lake: Path, *, n: int, **tables: Any) -> dict[str, Any]:
     """360 recorded problems of the tiny model, 60 of them held out."""
     source = {
-        "part": "files",
+        "type": "files",
         "paths": "package:recordings/tiny_problems.jsonl",
-        "keep": ["digits", "task"],
+        "metadata_fields": ["digits", "task"],
         "verifier": "numeric",
     }
     return {

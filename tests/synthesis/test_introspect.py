@@ -51,7 +51,7 @@ def test_a_scripted_policy_mends_its_mistakes_and_the_chats_are_as_it_was_asked(
     config = parse_config(
         {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
             "policy": {
                 "engine": "scripted", "model": "mender", "max_tokens": 16, "template": "Q: {prompt}",
                 "answers": {**answers, "Q: Again.": [f"The answer is {number}" for number in range(16, 33)]},

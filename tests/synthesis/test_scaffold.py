@@ -84,7 +84,12 @@ def test_new_problems_are_a_pool_that_keeps_the_split_and_pays_nothing_twice(tmp
     base = {
         "lake": str(tmp_path / "lake"),
         "source": [
-            {"part": "files", "paths": str(tmp_path / "sums.jsonl"), "keep": ["solution"], "verifier": "numeric"}
+            {
+                "type": "files",
+                "paths": str(tmp_path / "sums.jsonl"),
+                "metadata_fields": ["solution"],
+                "verifier": "numeric",
+            }
         ],
         "split": {"held_out": 6},
         "policy": {"engine": "scripted", "model": "beginner", "answers": answers, "max_tokens": 16},
@@ -95,7 +100,7 @@ def test_new_problems_are_a_pool_that_keeps_the_split_and_pays_nothing_twice(tmp
         run_stages(context, "score")
         (result,) = run_synthesis(context, "scaffold")
         assert result.detail["made"] == result.detail["hopeless"] == 14
-    begun = {**base, "source": [*base["source"], {"part": "synthesized", "method": "scaffold"}], "score": {"n": 6}}
+    begun = {**base, "source": [*base["source"], {"type": "synthesized", "method": "scaffold"}], "score": {"n": 6}}
     with Lake(base["lake"]) as lake, RunContext(parse_config(begun), lake, NullReporter()) as context:
         results = run_stages(context, "score")
         scores = lake.rows(

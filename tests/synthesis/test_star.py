@@ -57,7 +57,7 @@ def test_a_scripted_policy_is_helped_and_the_targets_are_verified(tmp_path: Path
     config = parse_config(
         {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
             "policy": {"engine": "scripted", "model": "doubler", "answers": answers, "max_tokens": 16},
             "score": {"n": 4},
             "synthesize": {"settings": {"star": {"hint": hint}}},

@@ -92,7 +92,7 @@ def test_a_scripted_policy_falls_into_its_pit_once_and_is_paid_once(tmp_path: Pa
     config = parse_config(
         {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
             "policy": {"engine": "scripted", "model": "halver", "answers": answers, "max_tokens": 16},
             "score": {"n": 4},
         }

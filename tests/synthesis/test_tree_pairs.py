@@ -91,7 +91,7 @@ def searched(tmp_path: Path) -> Callable[..., tuple[Lake, Any]]:
         config = parse_config(
             {
                 "lake": str(tmp_path / "lake"),
-                "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
+                "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
                 "policy": {"engine": "scripted", "model": "two steps", "answers": answers, "max_tokens": 16},
                 "score": {"scorer": "mcts", "children": 2, "steps": 3, "iterations": 12, "temperature": 1.0, **score},
             }

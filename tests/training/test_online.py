@@ -144,3 +144,48 @@ def test_a_problem_of_no_weight_teaches_nothing(room: SimpleNamespace) -> None:
         after = load_file(result.checkpoint / "model.safetensors")
         changed[name] = any(not after[key].equal(before[key]) for key in before)
     assert changed == {"least": False, "most": True}
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_group_begins_with_its_pilot_and_every_rollout_is_stored_once(room: SimpleNamespace, fresh: bool) -> None:
+    from assay.curricula.pilot_groups import PilotGroups
+
+    online = RecordingCurriculum(PilotGroups(fresh=fresh, defer=0, retire=0).begin(pool(room), seed=1))
+    piloted: list[list[str]] = []
+    screen = online.wrapped.screen
+
+    def screened(groups: int, group_size: int, attempt: Any) -> tuple[str, ...]:
+        passed = []
+
+        def recorded(ids: Any) -> Any:
+            results = attempt(ids)
+            passed.extend(result.problem_id for result in results if 0 < result.counts.correct < 2)
+            return results
+
+        online.chosen.append(screen(groups, group_size, recorded))
+        piloted.append(passed)
+        return online.chosen[-1]
+
+    online.screen = screened  # type: ignore[attr-defined]
+    online.pilot, online.fresh = 2, fresh  # type: ignore[attr-defined]
+    room.train(online=online, steps=4, **FIXED)
+    stored = [rollout for rollouts, _ in room.sink.writes for rollout in rollouts]
+    assert len({rollout.id for rollout in stored}) == len(stored)
+    assert any(piloted)
+    for step, (ids, passed) in enumerate(zip(online.chosen, piloted, strict=True)):
+        own = [rollout for rollout in stored if rollout.step == step]
+        groups = [rollout for rollout in own if "-pilot-" not in str(rollout.group)]
+        assert [rollout.problem_id for rollout in groups] == [id_ for id_ in ids for _ in range(4)]
+        pilots = {rollout.problem_id for rollout in own if "-pilot-" in str(rollout.group)}
+        assert fresh or not pilots & set(ids)  # a pilot that went on is a part of its group
+        assert not passed or set(ids) <= {id_ for earlier in piloted[: step + 1] for id_ in earlier}
+        samples = [(rollout.problem_id, rollout.sample) for rollout in own]
+        assert len(set(samples)) == len(samples)
+    assert [group.counts.total for groups in online.observed for group in groups] == [4] * 8
+
+
+def test_a_pilot_of_a_whole_group_is_refused(room: SimpleNamespace) -> None:
+    from assay.curricula.pilot_groups import PilotGroups
+
+    with pytest.raises(ConfigError, match="a pilot of 4 for groups of 4"):
+        room.train(online=PilotGroups(pilot=4).begin(pool(room), seed=1), steps=1, **FIXED)

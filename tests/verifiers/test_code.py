@@ -160,7 +160,7 @@ def test_it_is_refused_unless_it_is_allowed(case):
     with Grader() as grader, pytest.raises(ConfigError, match="allow_code"):
         grader.judge([case(SUMS, fenced(RIGHT), verifier="code")])
     tree = {
-        "source": [{"part": "files", "paths": "x", "prompt": "q", "answer": "a", "verifier": "code"}],
+        "source": [{"type": "files", "paths": "x", "prompt": "q", "answer": "a", "verifier": "code"}],
         "policy": {"engine": "scripted"},
     }
     with pytest.raises(ConfigError, match="allow_code"):

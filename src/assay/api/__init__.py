@@ -10,7 +10,7 @@ from typing import Any
 from assay.api.problems import Problems, problems
 from assay.api.reporting import NullReporter, ProgressReporter
 from assay.api.results import Clusters, Curriculum, ProblemRows, Scores, Selection, StageRows, Training
-from assay.api.stages import arrange, clean, embed, ingest, order, run_added_stage, score, select, split, train
+from assay.api.stages import clean, embed, ingest, order, run_added_stage, score, select, split, train
 from assay.core.config import Config, read_config
 from assay.pipelines.analysis.grade import grade
 from assay.pipelines.stages import stage_names
@@ -29,7 +29,6 @@ __all__ = [
     "Selection",
     "StageRows",
     "Training",
-    "arrange",
     "clean",
     "embed",
     "grade",

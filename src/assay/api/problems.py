@@ -18,12 +18,6 @@ from assay.core.types import Drop
 from assay.stores import query_results
 
 FOLDER = Path(".assay/pools")  # where rows that came from memory are kept, each under the hash of its content
-SETTINGS = {  # what a setting is called here -> in a config's [[source]]
-    "answer_marker": "answer_after",
-    "metadata_fields": "keep",
-    "end_with_period": "full_stops",
-    "offset": "skip",
-}
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class Problems:
             folder: of that file; None = `.assay/pools`.
         """
         paths = self.paths or (str(self._write(folder or FOLDER)),)
-        return {"part": "files", "paths": list(paths), "name": self.name, **self.settings}
+        return {"type": "files", "paths": list(paths), "name": self.name, **self.settings}
 
     def to_config(self, **tables: Any) -> Config:
         """Return a config that reads these problems.
@@ -93,7 +87,7 @@ class Problems:
     def _read(self) -> tuple[pa.Table, pa.Table]:
         with tempfile.TemporaryDirectory() as folder:
             table = self.source_table(Path(folder))
-            source = build_part("source", table.pop("part"), table)
+            source = build_part("source", table.pop("type"), table)
             problems, drops = [], []
             for item in source.read():
                 if isinstance(item, Drop):
@@ -149,8 +143,7 @@ def problems(
     Raises:
         ConfigError: data of a kind that is not known, or an unknown setting.
     """
-    table = {SETTINGS.get(key, key): value for key, value in settings.items()}
-    table |= {"prompt": prompt or "prompt|question|problem", "answer": answer or "answer|final_answer"}
+    table = settings | {"prompt": prompt or "prompt|question|problem", "answer": answer or "answer|final_answer"}
     if isinstance(data, str | Path) or _are_paths(data):
         paths = (str(data),) if isinstance(data, str | Path) else tuple(str(path) for path in data)
         pool = Problems(name or Path(paths[0]).name.split(".")[0], table, paths)

@@ -236,7 +236,7 @@ KINDS: dict[str, type[StageRows]] = {
     "score": Scores,
     "embed": Clusters,
     "select": Selection,
-    "arrange": Curriculum,
+    "order": Curriculum,
     "train": Training,
 }
 

@@ -10,6 +10,8 @@ All of them share how they are called:
 - a limit may leave a stage partly done: a warning says how much of it, and the same call goes on from there.
 """
 
+import difflib
+import inspect
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -210,11 +212,8 @@ def order(
         ConfigError: the config, a file or a model is not as it must be; nothing was written.
         LakeError: the lake cannot be opened or written.
     """
-    changes = _changes("arrange", {**_part("curriculum", curriculum), **settings})
-    return cast(Curriculum, _run("arrange", selection, changes, lake, progress))
-
-
-arrange = order  # its name in configs and on the command line
+    changes = _changes("order", {**_part("curriculum", curriculum), **settings})
+    return cast(Curriculum, _run("order", selection, changes, lake, progress))
 
 
 def train(
@@ -287,7 +286,7 @@ def to_config(pool: Input, lake: str | Path | None = None) -> Config:
 
 def _run(name: str, pool: Input, changes: dict[str, Any], lake: str | Path | None, progress: bool | None) -> StageRows:
     config = to_config(pool, lake)
-    config = config.with_changes(**changes) if changes else config
+    config = _change(name, config, changes)
     partial = ""
     with run_context(config, choose_reporter(progress), command=f"assay.{name}", upto=name) as context:
         results = stages.run_stages(context, name if name != "train" else "", only=name == "train")
@@ -300,6 +299,26 @@ def _run(name: str, pool: Input, changes: dict[str, Any], lake: str | Path | Non
             warnings.warn(empty, stacklevel=3)
         rows = read_stage_rows(context.lake, results, name)
         return KINDS.get(name, StageRows)(name, config, partial, context.run, rows, results)
+
+
+def _change(name: str, config: Config, changes: Mapping[str, Any]) -> Config:
+    """Return the config with what the caller set.
+
+    Raises:
+        ConfigError: it has no such key; the message suggests the function's own keyword where one is nearest.
+    """
+    try:
+        return config.with_changes(**changes) if changes else config
+    except ConfigError as error:
+        name = "order" if name == "arrange" else name
+        function = globals().get(name, run_added_stage)
+        known = [key for key in inspect.signature(function).parameters if key != "settings"]
+        given = [key for table in changes.values() if isinstance(table, Mapping) for key in table]
+        for key in (key for key in given if f"no setting {key!r}" in str(error) or f"no key {key!r}" in str(error)):
+            if close := difflib.get_close_matches(key, known, n=1, cutoff=0.75):
+                message = f"assay.{name} has no keyword {key!r}; nearest: {close[0]!r}"
+                raise ConfigError(message) from error
+        raise
 
 
 def _explain_partial(result: StageResult, why: str) -> str:

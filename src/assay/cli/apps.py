@@ -8,31 +8,37 @@ import typer
 from assay.cli import doctor
 from assay.cli.curate import (
     audit,
+    autopsy,
     check,
     clusters,
-    compare,
-    engine,
-    explain,
+    curricula,
+    estimate,
     export,
     extend,
-    forecast,
     grade,
     importing,
     init,
+    lake,
     lengths,
-    passes,
-    recheck,
+    pass_at_k,
+    policies,
     refresh,
     regrade,
     report,
     run,
-    serve,
+    schedule,
+    selection_bias,
+    selectors,
+    serve_model,
+    show,
     sql,
     stages,
     status,
     synthesize,
-    upkeep,
+    upgrade,
+    view,
 )
+from assay.cli.old_commands import CurateGroup
 from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
 from assay.cli.train import offline as train_offline
@@ -45,42 +51,68 @@ SETTINGS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 
-CURATE = "From a pool of problems to a curriculum: clean, attempt, measure, select, arrange."
-TRAIN = "GRPO on a curriculum in its order, SFT and DPO on stored answers; the rollouts flow back into the lake."
+CURATE = "From a pool of problems to a curriculum: clean, score, select, order."
+TRAIN = "GRPO on a curriculum, SFT and DPO on stored answers; the rollouts flow back into the lake."
 ASSAY = "Which training problems are worth your GPU hours."
+ANALYZE = "Measure what the lake holds: selectors, policies, curricula, bias, pass@k, lengths, clusters."
+EXAMPLES = (
+    "Examples:",
+    "curate init rows.jsonl: write a first config for your own problems",
+    "curate check CONFIG: read some rows and try prompts and gold answers, without a model",
+    "curate estimate CONFIG --pilot 5: what a run would cost",
+    "curate run CONFIG --set select.budget=50: all stages, doing only what is missing",
+    "curate export CONFIG --to trl --out DIR: the curriculum for another trainer",
+)
 
-curate_app, train_app, assay_app = (typer.Typer(help=text, **SETTINGS) for text in (CURATE, TRAIN, ASSAY))
+curate_app = typer.Typer(help=CURATE, cls=CurateGroup, epilog="\n\n".join(EXAMPLES), **SETTINGS)
+train_app, assay_app = (typer.Typer(help=text, **SETTINGS) for text in (TRAIN, ASSAY))
+analyze_app, lake_app, schedule_app = (
+    typer.Typer(help=text, **SETTINGS)
+    for text in (
+        ANALYZE,
+        "Verify, compact and delete: the files of a lake.",
+        "Run a config every night, or every hour.",
+    )
+)
 
 for name, command in stages.build_commands().items():
     curate_app.command(name, help=command.__doc__)(command)
 run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
-curate_app.command("serve")(serve.serve)
-curate_app.command("deploy")(serve.deploy)
+curate_app.command("estimate")(estimate.estimate)
 curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
-curate_app.add_typer(compare.app, name="compare")
-curate_app.command("forecast")(forecast.forecast)
-curate_app.command("recheck")(recheck.recheck)
-curate_app.command("lengths")(lengths.lengths)
-curate_app.command("passes")(passes.passes)
+curate_app.command("upgrade")(upgrade.upgrade)
 curate_app.command("status")(status.status)
+curate_app.command("show")(show.show)
 curate_app.command("sql")(sql.sql)
+curate_app.command("report")(report.report)
 curate_app.command("synthesize")(synthesize.synthesize)
-curate_app.add_typer(engine.app, name="engine")
+curate_app.command("serve-model")(serve_model.serve_model)
 curate_app.command("regrade")(regrade.regrade)
 curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
-curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
-curate_app.command("explain")(explain.explain)
+curate_app.command("autopsy")(autopsy.autopsy)
+curate_app.command("view")(view.view)
 curate_app.add_typer(export.app, name="export")
 curate_app.add_typer(importing.app, name="import")
-curate_app.command("fsck")(upkeep.fsck)
-curate_app.command("compact")(upkeep.compact)
-curate_app.command("forget")(upkeep.forget)
-curate_app.command("clusters")(clusters.clusters)
+curate_app.add_typer(analyze_app, name="analyze")
+curate_app.add_typer(lake_app, name="lake")
+curate_app.add_typer(schedule_app, name="schedule")
+analyze_app.command("selectors")(selectors.selectors)
+analyze_app.command("policies")(policies.policies)
+analyze_app.command("curricula")(curricula.curricula)
+analyze_app.command("selection-bias")(selection_bias.selection_bias)
+analyze_app.command("pass-at-k")(pass_at_k.pass_at_k)
+analyze_app.command("lengths")(lengths.lengths)
+analyze_app.command("clusters")(clusters.clusters)
+lake_app.command("fsck")(lake.fsck)
+lake_app.command("compact")(lake.compact)
+lake_app.command("delete")(lake.delete)
+schedule_app.command("serve")(schedule.serve)
+schedule_app.command("deploy")(schedule.deploy)
 train_app.command("run")(train_run.run)
 train_app.command("resume")(train_run.resume)
 train_app.command("sft")(train_offline.sft)
@@ -120,12 +152,12 @@ _add_version(train_app, TRAIN)
 
 
 PANELS = {
-    "Set up": ("init", "check", "grade"),
-    "Curate": ("run", *stage_names()),
-    "Look": ("status", "report", "explain", "sql", "compare", "forecast", "lengths", "passes", "clusters"),
-    "Keep up to date": ("refresh", "regrade", "recheck", "audit", "serve", "deploy"),
-    "In and out": ("import", "export", "engine"),
-    "The lake": ("fsck", "compact", "forget"),
+    "Set up": ("init", "check", "estimate", "upgrade", "grade"),
+    "Curate": ("run", *stage_names(), "synthesize", "extend"),
+    "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
+    "Keep up to date": ("refresh", "regrade", "audit", "schedule"),
+    "In and out": ("import", "export", "serve-model"),
+    "The lake": ("lake",),
 }
 
 

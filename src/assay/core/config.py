@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.flow_config import FlowConfig
 from assay.core.identity import canonical_json
 from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import (
@@ -25,6 +26,7 @@ from assay.core.parts import (
     split_correct_at,
 )
 from assay.core.rewards import RewardConfig
+from assay.core.setting_names import check_names, present_names
 from assay.core.track_config import TrackConfig
 from assay.core.types import SamplingConfig
 
@@ -46,7 +48,7 @@ class _Part(BaseModel):
 class SourceConfig(_Part):
     """`[[source]]`: where problems come from."""
 
-    part: str
+    type: str  # a file in sources/; the other keys are its settings
 
 
 class CleanConfig(_Strict):
@@ -185,10 +187,11 @@ class SelectConfig(_Part):
 
 
 class OrderConfig(_Part):
-    """`[arrange]`: the order of the selected problems."""
+    """`[order]`: the order of the selected problems."""
 
     curriculum: str = "easy_to_hard"
     seed: int = 0
+    quotas: dict[str, Annotated[float, Field(ge=0)]] = {}  # of an online curriculum: shares of every step by source
 
 
 class TeacherConfig(_Part):
@@ -295,33 +298,8 @@ class LimitConfig(_Strict):
     hours: float | None = Field(default=None, ge=0)
 
 
-class FlowConfig(_Strict):
-    """`[flow]`: run the stages as a Prefect flow, scoring in shards."""
-
-    enabled: bool = False
-    runner: Literal["threads", "processes", "ray"] = "threads"
-    workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
-    shard: int = Field(default=64, ge=1)  # problems per task
-    lease_s: float = Field(default=900.0, gt=0)  # of a shard
-    retries: int = Field(default=2, ge=0)  # of a task whose engine failed
-    backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
-    ray_address: str = ""  # "" = a cluster on this machine while the run lasts
-    if_no_server: Literal["stop", "go_on"] = "stop"
-    overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the last one still runs
-    dead_after_s: float = Field(default=60.0, gt=0)  # without a heartbeat a scheduled run is dead, and the next starts
-    reports_url: str = ""  # where the lake's folder `reports` is served, for links to runs; "" = the file itself
-
-    @model_validator(mode="after")
-    def _check_ray(self) -> "FlowConfig":
-        if self.ray_address and self.runner != "ray":
-            raise ValueError(
-                f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none"
-            )
-        return self
-
-
 # the key that names the part, of tables whose other keys may be settings of that part
-PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "arrange": "curriculum"}
+PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "order": "curriculum"}
 
 
 class Config(_Strict):
@@ -339,7 +317,7 @@ class Config(_Strict):
     synthesize: SynthesizeConfig = SynthesizeConfig()
     embed: EmbedConfig = EmbedConfig()
     select: SelectConfig = SelectConfig()
-    arrange: OrderConfig = OrderConfig()
+    order: OrderConfig = OrderConfig()
     train: TrainConfig = TrainConfig()
     sft: SftConfig = SftConfig()
     dpo: DpoConfig = DpoConfig()
@@ -433,9 +411,10 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     Raises:
         ConfigError: as `read_config`.
     """
-    if folder and _outside_parts(tree):
+    check_names(dict(tree))
+    if folder and find_outside_parts(tree):
         allow_imports(folder)
-        check_imports(folder, _outside_parts(tree))
+        check_imports(folder, find_outside_parts(tree))
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
@@ -445,16 +424,29 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     return config
 
 
-def _outside_parts(value: Any) -> list[str]:
+def parse_stored_config(tree: Mapping[str, Any]) -> Config:
+    """Check a config that a lake holds, which may use names of former versions.
+
+    Args:
+        tree: tables by name.
+
+    Raises:
+        ConfigError: as `read_config`.
+    """
+    return parse_config(present_names(tree))
+
+
+def find_outside_parts(value: Any) -> list[str]:
+    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a config."""
     if isinstance(value, str):
         return [value] if is_outside(value) else []
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return [name for child in children for name in _outside_parts(child)]
+    return [name for child in children for name in find_outside_parts(child)]
 
 
 def _check_parts(config: Config) -> None:
     for source in config.source:
-        build_part("source", source.part, source.settings, other_keys=SourceConfig.model_fields)
+        build_part("source", source.type, source.settings, other_keys=SourceConfig.model_fields)
     for name in config.clean.filters:
         build_part("filter", name, config.clean.settings.get(name))
     for name in config.clean.settings:
@@ -464,7 +456,7 @@ def _check_parts(config: Config) -> None:
             )
     build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
     build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
-    build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    build_part("curriculum", config.order.curriculum, config.order.settings, other_keys=OrderConfig.model_fields)
     for name in dict.fromkeys((*config.synthesize.methods, *config.synthesize.settings)):
         build_part("method", name, config.synthesize.settings.get(name))
     build_part("objective", config.train.objective, config.train.settings)

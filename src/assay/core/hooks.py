@@ -117,6 +117,8 @@ class ScorerHooks:
     )
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
+    # True: `score_counts(id, counts)` returns the score of a problem, which depends on its counts alone
+    counts_alone: bool = False
     version: str = ""  # of a scorer from outside: another value scores again
 
     def attempts(self) -> tuple[int, int]:

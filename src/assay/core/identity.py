@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from json.encoder import encode_basestring as _quoted
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,39 @@ def content_id(*parts: object) -> str:
     except KeyError:
         text = canonical_json(parts)
     return _hash_text(text)
+
+
+def content_ids(*parts: object, last: Iterable[object]) -> list[str]:
+    """Return `content_id(*parts, value)` for each value of `last`, in a third of the time: the parts are hashed once.
+
+    Args:
+        parts: what the ids have in common.
+        last: texts and whole numbers.
+
+    >>> content_ids("lesson", "k", last=(0, 1)) == [content_id("lesson", "k", place) for place in (0, 1)]
+    True
+    """
+    before = canonical_json(parts)[:-1] + ("," if parts else "")
+    return _hash_all(before, (_WRITERS[type(value)](value) for value in last), "]")
+
+
+def varied_ids(*parts: object, place: str, values: Iterable[str]) -> list[str]:
+    """Return `content_id(*parts)` for each of the values in the stead of the text `place`, which the parts hold once.
+
+    >>> varied_ids("score", {"of": "#"}, place="#", values=["a"]) == [content_id("score", {"of": "a"})]
+    True
+    """
+    before, after = canonical_json(parts).split(_quoted(place))
+    return _hash_all(before, map(_quoted, values), after)
+
+
+def _hash_all(before: str, texts: Iterable[str], after: str) -> list[str]:
+    common, ids = hashlib.sha256(before.encode()), []
+    for text in texts:
+        digest = common.copy()
+        digest.update((text + after).encode())
+        ids.append(digest.hexdigest()[:ID_CHARS])
+    return ids
 
 
 def verdict_id(rollout_id: str, label_id: str, verifier: str, version: str) -> str:

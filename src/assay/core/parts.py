@@ -25,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.functions import build_outside, check_methods
+from assay.core.setting_names import new_name
 
 ROOMS = {
     "source": "sources",
@@ -139,9 +140,8 @@ def build_part(
     setting_names = _list_settings(part)
     for key in values:
         if key not in setting_names and ANY_SETTING not in setting_names:
-            raise ConfigError(
-                f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
-            )
+            hint = new_name(kind, name, key) or suggest_names(key, [*setting_names, *other_keys])
+            raise ConfigError(f"{kind} {name!r} has no setting {key!r}; {hint}")
     if not is_dataclass(part):  # a reward function or object from outside
         return _bind(part, values) if values else part
     try:

@@ -3,7 +3,7 @@
 The optional hooks of parts are in `core.hooks`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -467,6 +467,28 @@ class OnlineCurriculum(Protocol):
 
         Raises:
             ConfigError: the state belongs to another pool, other settings or another seed.
+        """
+
+
+@runtime_checkable
+class PilotCurriculum(OnlineCurriculum, Protocol):
+    """An online curriculum whose steps attempt a part of each group first."""
+
+    pilot: int  # rollouts of a problem before the rest of its group; 0 = groups are attempted whole
+    fresh: bool  # True: the group is sampled whole behind its pilot
+
+    def screen(
+        self, groups: int, group_size: int, attempt: Callable[[Sequence[str]], list[GroupResult]]
+    ) -> tuple[str, ...]:
+        """Choose the problems of a step by their pilots.
+
+        Args:
+            groups: of the step.
+            group_size: rollouts of a whole group.
+            attempt: makes the pilots of some problems, and returns one result per problem.
+
+        Returns:
+            Problem ids, one per group; none where there are no problems.
         """
 
 

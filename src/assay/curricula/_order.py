@@ -76,6 +76,33 @@ def split_rows(pool: Pool, by: str, bins: int) -> list[Ints]:
     return [np.sort(part) for part in np.array_split(ranked, bins) if len(part)]
 
 
+def is_category(pool: Pool, by: str) -> bool:
+    """Return whether a column's values are names and no numbers."""
+    return by == "cluster" or np.asarray(pool.column(by)).dtype.kind not in "fiub"
+
+
+def cross_bins(pool: Pool, by: Sequence[str], levels: int) -> list[Ints]:
+    """Split the pool's rows into sets that agree in every column; none is empty, that of the lowest id first.
+
+    Args:
+        pool: Has the columns.
+        by: Columns; "cluster" is one.
+        levels: A number of more values than this is cut into so many parts of equal size.
+
+    Raises:
+        LookupError: the pool has no clusters, or no such column.
+        ValueError: a value is no finite number.
+    """
+    codes = np.zeros((len(pool), len(by)), dtype=np.int64)
+    for place, name in enumerate(by):
+        named = is_category(pool, name) or len(np.unique(finite_column(pool, name))) <= levels
+        for code, rows in enumerate(split_rows(pool, name, 0 if named else levels)):
+            codes[rows, place] = code
+    _, which = np.unique(codes, axis=0, return_inverse=True)
+    parts = [np.flatnonzero(which.reshape(-1) == code) for code in range(int(which.max(initial=-1)) + 1)]
+    return sorted(parts, key=lambda rows: int(rows.min()))
+
+
 def interleave(groups: Sequence[Ints]) -> list[int]:
     """Return the rows of all groups in turns, so that neighbours differ in group whenever that is possible at all.
 

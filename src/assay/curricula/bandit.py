@@ -8,21 +8,26 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, GroupResult, Pool
-from assay.curricula._order import single_phase, split_rows
+from assay.curricula._order import is_category, single_phase, split_rows
 from assay.curricula.online.deck import Deck
 from assay.curricula.online.state import CurriculumState, Ints
 from assay.maths.rl.boltzmann import boltzmann
 
+LEAST_BEST = 0.02  # a highest Q below this is noise: one right answer of 8, not divided by the deviation, is .22
+
 
 @dataclass(frozen=True)
 class Bandit:
-    """Draw each group's arm with probability softmax(Q / temperature); Q follows the mean |advantage| of the arm.
+    """Draw each group's arm with probability softmax(Q / (temperature x scale)); Q follows the arm's mean |advantage|.
 
     Q of an arm moves by alpha towards that mean in each step. Arms are `bins` parts of equal size of a number ("mean":
-    the posterior mean at the start, so levels of difficulty), or with bins = 0 the column's own values ("cluster",
-    "source"). Inside an arm problems come in shuffled order without repeats; an arm that runs out is shuffled again
-    (refill) or leaves, and training ends when all have left. When no arm teaches anything, all Q fall to 0 and the draw
-    is even.
+    the posterior mean at the start, so levels of difficulty), or the column's own values where these are names
+    ("source", "cluster") or bins = 0. With scale = "best" a temperature is in parts of the highest Q: an arm that
+    teaches nothing is drawn exp(-1 / temperature) times as often as the best one, .082 at .4, however small the best
+    one's advantages are. Under "absolute" advantages of .25 would be told from 0 by a factor of 1.9 only, which finds
+    no living arm among many. Inside an arm problems come in shuffled order without repeats; an arm that runs out is
+    shuffled again (refill) or leaves, and training ends when all have left. When no arm teaches anything, all Q fall to
+    0 and the draw is even.
 
     With binary rewards and advantages divided by their deviation, the mean |advantage| is 2 sqrt(p (1 - p)), highest at
     one half; at G = 8 it is less (p = .1: .39 instead of .60, with the deviation over G - 1 that TRL takes), so values
@@ -30,17 +35,19 @@ class Bandit:
 
     Source: SEC, arXiv:2505.14970, sec. 3: TD(0), Boltzmann draws. The released code gives arms that are absent from a
     step a reward of 0, so they decay; here they are left alone, and `decay_absent` is its way. It also refills all arms
-    together, ours one by one.
+    together, ours one by one, and its temperature is absolute (1, .4 and .2 by task).
     """
 
     by: str = "mean"
-    bins: Annotated[int, Field(ge=0)] = 5  # 0 = each value of the column is an arm
+    bins: Annotated[int, Field(ge=0)] = 5  # of a number; 0 = each value of the column is an arm
     alpha: Annotated[float, Field(gt=0, le=1)] = 0.5  # 1 = only the last step counts
     temperature: Annotated[float, Field(gt=0)] = 0.4  # higher = more even
     decay_absent: bool = False
     refill: bool = True
     # What an arm is paid for: the advantages that right and wrong answers alone would have, or those trained on.
     gate: Literal["correctness", "reward"] = "correctness"
+    # What a temperature of 1 is: the highest Q, or an advantage of 1, as in the source.
+    scale: Literal["best", "absolute"] = "best"
 
     later: ClassVar[tuple[str, ...]] = ("gate",)  # settings that older states do not know
 
@@ -51,7 +58,7 @@ class Bandit:
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return all problems shuffled, which is the draw if no arm teaches anything."""
-        split_rows(pool, self.by, self.bins)  # refuses what `begin` would refuse
+        _arms(pool, self)  # refuses what `begin` would refuse
         return single_phase(pool, rng.permutation(len(pool)), 1)
 
     def begin(self, pool: Pool, *, seed: int) -> "BanditState":
@@ -67,7 +74,7 @@ class BanditState(CurriculumState):
     def __init__(self, settings: Bandit, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.settings = settings
-        parts = split_rows(pool, settings.by, settings.bins)
+        parts = _arms(pool, settings)
         self.arm = np.empty(len(pool), dtype=np.int64)  # (n,) arm of each row
         for arm, rows in enumerate(parts):
             self.arm[rows] = arm
@@ -90,7 +97,8 @@ class BanditState(CurriculumState):
         arms = [arm for arm, deck in enumerate(self.decks) if self.settings.refill or deck.dealt < len(deck)]
         if not arms:
             return {}
-        return dict(zip(arms, boltzmann(self.value[arms], self.settings.temperature).tolist(), strict=True))
+        best = max(float(self.value[arms].max()), LEAST_BEST) if self.settings.scale == "best" else 1.0
+        return dict(zip(arms, boltzmann(self.value[arms], self.settings.temperature * best).tolist(), strict=True))
 
     def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
         """Return one row per group, arms drawn with replacement."""
@@ -117,3 +125,8 @@ class BanditState(CurriculumState):
         """Return what a group pays its arm."""
         own = group.correctness_advantage
         return group.advantage if self.settings.gate == "reward" or own is None else own
+
+
+def _arms(pool: Pool, settings: Bandit) -> list[Ints]:
+    """Return the rows of each arm: values of a column of names, parts of a number."""
+    return split_rows(pool, settings.by, 0 if is_category(pool, settings.by) else settings.bins)

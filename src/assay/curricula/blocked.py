@@ -23,7 +23,7 @@ class Blocked:
 
     by: str = "cluster"  # or a column, such as "source"
     within: Literal["shuffled", "easy_to_hard"] = "shuffled"
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -35,4 +35,4 @@ class Blocked:
         rows = rng.permutation(len(pool)) if self.within == "shuffled" else sort_easiest_first(pool)
         groups = group_rows(pool, self.by, rows)
         order = [int(row) for index in rng.permutation(len(groups)) for row in groups[index]]
-        return single_phase(pool, order, self.passes)
+        return single_phase(pool, order, self.epochs)

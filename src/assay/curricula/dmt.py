@@ -26,7 +26,7 @@ class Dmt:
     by: str = "source"
     special: tuple[str, ...] = ()
     rehearsal: Annotated[float, Field(ge=0, le=1)] = 1 / 256  # share of the special problems; 0 = none, 1 = all
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class Dmt:
         return (self.by,)
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return at most two phases; several passes over the first come before the second.
+        """Return at most two phases; several epochs over the first come before the second.
 
         Raises:
             LookupError: a special value that no problem has.
@@ -46,7 +46,7 @@ class Dmt:
         special = rng.permutation(np.flatnonzero(np.isin(values, self.special)))
         general = np.flatnonzero(~np.isin(values, self.special))
         if not (len(special) and len(general)):
-            return single_phase(pool, rng.permutation(len(pool)), self.passes)
+            return single_phase(pool, rng.permutation(len(pool)), self.epochs)
         rehearsed = special[: max(1, round(self.rehearsal * len(special))) if self.rehearsal else 0]
         phases = (special, rng.permutation(np.concatenate([general, rehearsed])))
-        return Curriculum(tuple(Phase(tuple(pool.ids[row] for row in rows), self.passes) for rows in phases))
+        return Curriculum(tuple(Phase(tuple(pool.ids[row] for row in rows), self.epochs) for rows in phases))

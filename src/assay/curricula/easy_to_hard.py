@@ -14,7 +14,7 @@ from assay.curricula._order import single_phase, sort_easiest_first
 class EasyToHard:
     """Order problems by falling posterior mean of the pass rate; equal means come by id.
 
-    Easy is meant for the policy that was scored, not for people. One phase of `passes` epochs; an empty pool has none.
+    Easy is meant for the policy that was scored, not for people. One phase of `epochs` walks; an empty pool has none.
 
     Source: Bengio et al. (2009), Curriculum Learning, sec. 3; the order "curriculum" of arXiv:2408.07888, whose null
     result (no order wins across models and data) is the expectation to test against.
@@ -22,8 +22,8 @@ class EasyToHard:
 
     needs: ClassVar[tuple[str, ...]] = ("mean",)
 
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return one phase; nothing is random."""
-        return single_phase(pool, sort_easiest_first(pool), self.passes)
+        return single_phase(pool, sort_easiest_first(pool), self.epochs)

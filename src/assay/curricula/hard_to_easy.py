@@ -14,7 +14,7 @@ from assay.curricula._order import single_phase, sort_easiest_first
 class HardToEasy:
     """Order problems by rising posterior mean of the pass rate, the exact reverse of `easy_to_hard`.
 
-    If an order helps, this one should hurt; where both help, what helped was not the order. One phase of `passes`
+    If an order helps, this one should hurt; where both help, what helped was not the order. One phase of `epochs`
     epochs.
 
     Source: the anti-curriculum of Wu, Dyer and Neyshabur (2020), When Do Curricula Work?, arXiv:2012.03107, sec. 3.
@@ -22,8 +22,8 @@ class HardToEasy:
 
     needs: ClassVar[tuple[str, ...]] = ("mean",)
 
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return one phase; nothing is random."""
-        return single_phase(pool, sort_easiest_first(pool)[::-1], self.passes)
+        return single_phase(pool, sort_easiest_first(pool)[::-1], self.epochs)

@@ -21,7 +21,7 @@ class Interleaved:
     """
 
     by: str = "cluster"  # or a column, such as "source"
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -30,4 +30,4 @@ class Interleaved:
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return one phase, the groups in turn."""
-        return single_phase(pool, interleave(group_rows(pool, self.by, rng.permutation(len(pool)))), self.passes)
+        return single_phase(pool, interleave(group_rows(pool, self.by, rng.permutation(len(pool)))), self.epochs)

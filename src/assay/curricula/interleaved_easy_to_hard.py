@@ -22,7 +22,7 @@ class InterleavedEasyToHard:
 
     by: str = "cluster"  # or a column, such as "source"
     levels: Annotated[int, Field(ge=1)] = 3  # more levels = nearer to easy_to_hard
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -33,4 +33,4 @@ class InterleavedEasyToHard:
         """Return one phase; nothing is random."""
         levels = np.array_split(sort_easiest_first(pool), min(self.levels, max(len(pool), 1)))
         order = [row for level in levels for row in interleave(group_rows(pool, self.by, level))]
-        return single_phase(pool, order, self.passes)
+        return single_phase(pool, order, self.epochs)

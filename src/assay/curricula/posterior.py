@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,9 +13,10 @@ from assay.curricula.online.state import CurriculumState, Floats, Ints
 from assay.maths.rl.group_signal import expected_signal
 from assay.maths.rl.thompson import nearest_half
 
-PRIOR = 0.5  # Jeffreys' a and b, to which all evidence decays
+JEFFREYS = (0.5, 0.5)  # a and b to which the evidence of scores decays
 GRAIN = 4  # parts of an attempt to which decayed evidence is rounded
 BINS = 8  # ages per half-life
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Posterior:
     say less, and problems given up long ago are tried again. What a step observes is added to what is left of a
     problem's evidence. Truncated rollouts count as failures where `truncated` is "wrong". A problem may come again at
     once; a group's own counts then move it away from one half, or keep it there.
+
+    With `prior` = [a, b] nothing was scored: every problem starts from Beta(a, b), to which its evidence decays, and what
+    training's own groups tell is all. A prior with mass near one half (Jeffreys' .5, .5) walks through the pool before
+    it comes back to anything, since of many untried problems some always draw nearest to one half; one whose mean is
+    the pool's pass rate, such as [.2, 2], comes back to what was found sooner.
 
     Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must not
     keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
@@ -42,14 +48,19 @@ class Posterior:
 
     half_life: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0  # steps; 0 = evidence never fades
     truncated: Literal["wrong", "masked"] = "wrong"  # "masked": a truncated rollout says nothing
+    prior: tuple[Positive, Positive] | tuple[()] = ()  # a and b of every problem; () = from the pool's scores
+
+    later: ClassVar[tuple[str, ...]] = ("prior",)  # settings that older states do not know
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The posterior at the start."""
-        return ("beta_a", "beta_b")
+        """The posterior at the start, unless a prior stands for it."""
+        return () if self.prior else ("beta_a", "beta_b")
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return all problems by expected signal (groups of 8), highest first, equal ones by id."""
+        """Return all problems by expected signal (groups of 8), highest first, equal ones by id; shuffled from a prior."""
+        if self.prior:
+            return single_phase(pool, rng.permutation(len(pool)), 1)
         signal = expected_signal(finite_column(pool, "beta_a"), finite_column(pool, "beta_b"), 8)
         return single_phase(pool, np.argsort(-np.round(signal, 12), kind="stable"), 1)
 
@@ -66,7 +77,10 @@ class PosteriorState(CurriculumState):
     def __init__(self, settings: Posterior, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.settings = settings
-        evidence = np.stack([finite_column(pool, "beta_a"), finite_column(pool, "beta_b")], axis=1) - PRIOR  # (n, 2)
+        self.prior = settings.prior or JEFFREYS
+        evidence = np.zeros((len(pool), 2))  # (n, 2)
+        if not settings.prior:
+            evidence = np.stack([finite_column(pool, "beta_a"), finite_column(pool, "beta_b")], axis=1) - JEFFREYS
         kinds, codes = np.unique(np.maximum(evidence, 0.0), axis=0, return_inverse=True)
         self.kind = codes.reshape(-1).astype(np.int32)  # (n,)
         self.right, self.wrong = kinds[:, 0].copy(), kinds[:, 1].copy()  # (m,) attempts, at the time `seen`
@@ -82,7 +96,7 @@ class PosteriorState(CurriculumState):
     def choose(self, groups: int, rng: np.random.Generator) -> Ints:
         """Return the rows of this step's best draws, in random order."""
         left = self._fraction_left(self.seen)
-        a, b = PRIOR + left * self.right, PRIOR + left * self.wrong
+        a, b = self.prior[0] + left * self.right, self.prior[1] + left * self.wrong
         rows, self.near = nearest_half(self.kind, a, b, groups, rng, guess=1.2 * self.near)
         return rng.permutation(rows)
 

@@ -18,9 +18,9 @@ class Shuffled:
 
     needs: ClassVar[tuple[str, ...]] = ()
 
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return `passes` phases, each a permutation of the pool."""
-        orders = [rng.permutation(len(pool)) for _ in range(self.passes if len(pool) else 0)]
+        """Return `epochs` phases, each a permutation of the pool."""
+        orders = [rng.permutation(len(pool)) for _ in range(self.epochs if len(pool) else 0)]
         return Curriculum(tuple(Phase(tuple(pool.ids[row] for row in order)) for order in orders))

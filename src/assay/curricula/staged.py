@@ -37,7 +37,7 @@ class Staged:
     level: Annotated[float, Field(gt=0, lt=1)] = 0.9
     window: Annotated[int, Field(ge=1)] = 32  # groups
     patience: Annotated[int, Field(ge=0)] = 0  # groups in one phase; 0 = no limit
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -45,9 +45,9 @@ class Staged:
         return (self.by,)
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return one phase per part, shuffled inside; with several passes the whole sequence is repeated."""
+        """Return one phase per part, shuffled inside; with several epochs the whole sequence is repeated."""
         parts = [tuple(pool.ids[row] for row in rng.permutation(rows)) for rows in split_rows(pool, self.by, self.bins)]
-        return Curriculum(tuple(Phase(ids) for _ in range(self.passes) for ids in parts))
+        return Curriculum(tuple(Phase(ids) for _ in range(self.epochs) for ids in parts))
 
     def begin(self, pool: Pool, *, seed: int) -> "StagedState":
         """Return the state before the first phase's first problem."""

@@ -29,7 +29,7 @@ class Weighted:
     ease: Literal["rank", "range"] = "rank"
     steps: Annotated[int, Field(ge=1)] = 20  # the paper's m counts iterations of a fixed size
     anti: bool = False
-    passes: Annotated[int, Field(ge=1)] = 1
+    epochs: Annotated[int, Field(ge=1)] = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Weighted:
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return all problems, shuffled."""
         finite_column(pool, self.by)
-        return single_phase(pool, rng.permutation(len(pool)), self.passes)
+        return single_phase(pool, rng.permutation(len(pool)), self.epochs)
 
     def begin(self, pool: Pool, *, seed: int) -> "WeightedState":
         """Return the state at step 0, where every weight is the problem's ease."""

@@ -51,7 +51,7 @@ class Contaminated:
     app. C.5, n = 8); the coverage and the guards are ours.
     """
 
-    # The benchmarks, each a table as in [[source]]: { part = "files", paths = "test.jsonl", ... }
+    # The benchmarks, each a table as in [[source]]: { type = "files", paths = "test.jsonl", ... }
     against: tuple[dict[str, Any], ...] = ()
     words: int = 8  # per n-gram; more finds less
     coverage: float = 0.6  # (0, 1]; higher drops fewer
@@ -87,10 +87,7 @@ class Contaminated:
             return []
         index = BenchmarkIndex(context.benchmarks, self.words)
         pool = _compare_forms(problems)
-        matches: dict[int, str] = {}
-        for row, text in enumerate(pool):
-            if match := self._ngram_match(text, index) or self._near_match(text, index):
-                matches[row] = match
+        matches = self._lexical_matches(pool, index)
         matches |= self._semantic_matches(
             {row: text for row, text in enumerate(pool) if row not in matches}, index, context
         )
@@ -101,6 +98,22 @@ class Contaminated:
         ]
         remaining = [text for row, text in enumerate(pool) if row not in matches]
         return [*drops, *self._template_matches(remaining, index)]
+
+    def find_repeats(self, problems: Sequence[Problem], benchmarks: Mapping[str, Sequence[Problem]]) -> dict[int, str]:
+        """Find repeats by their words alone (ngram, near), which needs no encoder.
+
+        Args:
+            problems: to look at.
+            benchmarks: problems by the benchmark's name.
+
+        Returns:
+            Row of a problem -> benchmark, problem and kind of match.
+        """
+        return self._lexical_matches(_compare_forms(problems), BenchmarkIndex(benchmarks, self.words))
+
+    def _lexical_matches(self, pool: Sequence["_Compared"], index: "BenchmarkIndex") -> dict[int, str]:
+        matches = (self._ngram_match(text, index) or self._near_match(text, index) for text in pool)
+        return {row: match for row, match in enumerate(matches) if match}
 
     def _ngram_match(self, text: "_Compared", index: "BenchmarkIndex") -> str:
         for other, share in index.coverage(text.text):

@@ -8,8 +8,8 @@ from contextvars import copy_context
 from typing import Any
 from uuid import uuid4
 
-from assay.core.config import FlowConfig
 from assay.core.errors import EngineError
+from assay.core.flow_config import FlowConfig
 from assay.flows import shard_worker
 from assay.flows.prefect_adapter import QUIET, connect, settings
 

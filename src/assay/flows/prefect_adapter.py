@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from assay.core.config import FlowConfig
 from assay.core.errors import EngineError, require
+from assay.core.flow_config import FlowConfig
 
 LOOPS = "prefect._internal.concurrency.threads"
 ENDING_S = 5.0  # for a loop to finish

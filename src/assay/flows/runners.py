@@ -10,8 +10,8 @@ from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import Any
 
-from assay.core.config import FlowConfig
 from assay.core.errors import require
+from assay.core.flow_config import FlowConfig
 from assay.flows import actors, shard_worker
 from assay.flows.prefect_adapter import connect, prefect, settings
 from assay.flows.server import ephemeral_pid

@@ -1,4 +1,4 @@
-"""Run the flow `curate` on a schedule, for `curate serve` and `curate deploy`.
+"""Run the flow `curate` on a schedule, for `curate schedule serve` and `curate schedule deploy`.
 
 The scheduler is Prefect's; what runs is `curate run` and no more.
 """
@@ -6,15 +6,19 @@ The scheduler is Prefect's; what runs is `curate run` and no more.
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.flows.prefect_adapter import untracked
+from assay.flows.run_watch import RunWatch
 
 TAGS = ["assay"]
-AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, two for runs by hand and refused ones
+AT_ONCE = (
+    4  # processes of one `curate schedule serve`: one at work, one that waits, two for runs by hand and refused ones
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,39 @@ class DeploymentSpec:
         return {"config": str(self.config.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
 
 
-def serve(spec: DeploymentSpec, say: Callable[[str], None]) -> None:
+def serve(spec: DeploymentSpec, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """Run what comes due, in processes of this machine, until SIGINT or SIGTERM; then pause the schedule.
+
+    Args:
+        spec: what runs, and when.
+        say: is told of the schedule, and of each run's start and end.
+        warn: is told where the server no longer answers.
 
     Raises:
         ConfigError: a bad schedule or name, a missing extra, no server that answers.
     """
-    prefect, deployment, next_time = _deployment(spec)
+    deployment, next_time = _deployment(spec)
     with _client():
         pass  # it answers
+    runner = untracked("prefect.runner").Runner(pause_on_shutdown=True, limit=AT_ONCE)
+    watch = RunWatch(runner.add_deployment(deployment), say, warn)
     say(
         f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving"
     )
-    prefect.serve(deployment, print_starting_message=False, limit=AT_ONCE)
+    with watch.watching(), suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(_run_until_stopped(runner))
+    say(f"no longer serving {deployment.full_name}; its schedule is paused")
+
+
+async def _run_until_stopped(runner: Any) -> None:
+    """Run Prefect's runner of served deployments, which a SIGTERM ends as Ctrl-C does.
+
+    Its own handler calls a coroutine that nothing awaits (Prefect 3.8).
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(task.cancel)
+    await runner.start()
 
 
 def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
@@ -97,7 +121,7 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
     Raises:
         ConfigError: as `serve`; an unknown work pool, or one that is not of type process.
     """
-    _, deployment, next_time = _deployment(spec, job_variables={"working_dir": os.getcwd()})
+    deployment, next_time = _deployment(spec, job_variables={"working_dir": os.getcwd()})
     with _client() as client:
         pools = {work_pool.name: work_pool.type for work_pool in client.read_work_pools(limit=200)}
     if pool not in pools:
@@ -106,7 +130,7 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
         )
     if pools[pool] != "process":
         raise ConfigError(
-            f"work pool {pool!r} is of type {pools[pool]!r}; `curate deploy` builds for type 'process' (docs/flows.md on the others)"
+            f"work pool {pool!r} is of type {pools[pool]!r}; `curate schedule deploy` builds for type 'process' (docs/flows.md on the others)"
         )
     deployment.apply(work_pool_name=pool)
     say(
@@ -114,9 +138,9 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
     )
 
 
-def _deployment(spec: DeploymentSpec, **further: Any) -> tuple[Any, Any, str]:
+def _deployment(spec: DeploymentSpec, **further: Any) -> tuple[Any, str]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
-    prefect = untracked()
+    untracked()
     schedule, next_time = spec.when.schedule()
     from assay.flows.curate import curate
 
@@ -133,7 +157,7 @@ def _deployment(spec: DeploymentSpec, **further: Any) -> tuple[Any, Any, str]:
         )
     except ValueError as error:
         raise ConfigError(f"deployment {spec.name!r}: {_reason(error)}") from error
-    return prefect, deployment, next_time
+    return deployment, next_time
 
 
 def _client() -> Any:

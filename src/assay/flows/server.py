@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from assay.core.config import FlowConfig
 from assay.core.errors import ConfigError, EngineError, Stopped
+from assay.core.flow_config import FlowConfig
 from assay.core.ports import Reporter
 from assay.flows.prefect_adapter import EPHEMERAL, prefect, server_errors, stop_retrying
 from assay.flows.run_context import FlowCall, FlowRun, hand_over

@@ -17,6 +17,7 @@ from assay.core.identity import derive_seed
 from assay.core.parts import build_part
 from assay.core.ports import OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Outcome, Pool
+from assay.curricula.online.quotas import begin_curriculum
 
 MAX_LAG = 8  # policy versions that a group may be late before its turn is given up
 
@@ -65,11 +66,18 @@ class TrainerCurriculum:
         state: the curriculum at the start of the run.
         group_size: rollouts per group.
         max_lag: policy versions to wait.
+
+    Raises:
+        ConfigError: a number is too small, or the curriculum attempts groups in parts.
     """
 
     def __init__(self, state: OnlineCurriculum, *, group_size: int, max_lag: int = MAX_LAG) -> None:
         if group_size < 1 or max_lag < 0:
             raise ConfigError(f"group_size is {group_size} and max_lag {max_lag}; at least 1 and 0 are needed")
+        if getattr(state, "pilot", 0):
+            raise ConfigError(
+                "curriculum 'pilot_groups' attempts groups in parts, which this trainer does not: train here"
+            )
         self.state, self.group_size, self.max_lag = state, group_size, max_lag
         self.version = 0  # the newest policy version seen
         self.told = self.late = self.repeated = (
@@ -205,5 +213,5 @@ def load_curriculum(file: Path) -> OnlineCurriculum:
         {name: np.array(values) for name, values in content["columns"].items()},
         cluster=None if content["cluster"] is None else np.array(content["cluster"], dtype=np.int64),
     )
-    begun: OnlineCurriculum = part.begin(pool, seed=derive_seed("trainer curriculum", content["seed"]))
-    return begun
+    seed = derive_seed("trainer curriculum", content["seed"])
+    return begin_curriculum(part, pool, content.get("quotas", {}), seed=seed)

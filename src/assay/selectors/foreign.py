@@ -21,7 +21,7 @@ class Foreign:
     Dropped: `below_band`, `above_band`, `not_chosen`.
 
     Source: offline bands on published pass rates, as Big-Math (arXiv:2502.17387) and Open-R1 are used. Such a number
-    was measured on another model with another prompt; `curate compare` shows what it is worth on yours.
+    was measured on another model with another prompt; `curate analyze selectors` shows what it is worth on yours.
     """
 
     by: str = "difficulty"  # a field that the source kept, or any other numeric column

@@ -60,10 +60,10 @@ class Fields:
 
     # One field, or several that are joined. A single field may hold a chat: a list of {role, content}.
     prompt: str | tuple[str, ...] = "prompt"
-    join: str = " "  # between the texts of several fields
-    full_stops: bool = False  # end each joined text but the last with a full stop unless it ends with . ! or ?
+    separator: str = " "  # between the texts of several fields
+    end_with_period: bool = False  # end each joined text but the last with a full stop unless it ends with . ! or ?
     answer: str = "answer"
-    answer_after: str = ""  # the gold answer follows the last occurrence of this marker; "" = the whole field
+    answer_marker: str = ""  # the gold answer follows the last occurrence of this marker; "" = the whole field
     answer_numbers: bool = False  # accept a JSON number as answer, as its shortest decimal: 145.0 is "145"
     # 0 or 1: a gold answer that is a whole number is an index of the options, counted from there, and becomes a letter.
     answer_index: int | None = None
@@ -79,18 +79,18 @@ class Fields:
     assistant_end: Literal["drop", "remove", "keep"] = "drop"
     media: Literal["drop", "ignore"] = "drop"  # rows with pictures or their placeholders; ignore: pose them as texts
     # Fields to keep in the metadata; a row that lacks one, or whose value JSON cannot hold, goes without it.
-    keep: tuple[str, ...] = ()
+    metadata_fields: tuple[str, ...] = ()
     verifier: str = "math"
     name: str = ""  # the problems' source; "" = the file's stem
-    skip: int = 0  # rows to skip at the start
+    offset: int = 0  # rows to skip at the start
     limit: int | None = None  # maximum number of rows to read, good or bad; None = all
     max_bytes: int = 1_000_000  # of a prompt, and of an answer, in UTF-8
     folder: str = field(default="", init=False, compare=False)  # of the config; "" = the working directory
 
     def __post_init__(self) -> None:
-        if self.skip < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
+        if self.offset < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
             raise ValueError(
-                f"skip {self.skip} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1"
+                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1"
             )
         template_is_complete = all(field in self.options_template for field in ("{letter}", "{text}"))
         if self.answer_index not in (None, 0, 1) or not template_is_complete:
@@ -115,7 +115,7 @@ class Fields:
     def required_fields(self) -> tuple[str, ...]:
         """The fields that a file with a schema must have."""
         prompts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
-        return tuple(dict.fromkeys((*prompts, self.answer, *self._option_fields, *self.keep)))
+        return tuple(dict.fromkeys((*prompts, self.answer, *self._option_fields, *self.metadata_fields)))
 
     @property
     def _option_fields(self) -> tuple[str, ...]:
@@ -143,9 +143,9 @@ class Fields:
         return list(dict.fromkeys([*(column for path in paths if (column := find_column(path, columns))), *beside]))
 
     def convert_rows(self, rows: Iterable[Row]) -> Iterator[SourceRow]:
-        """Yield one problem with its label, or one drop, for each row after `skip`, up to `limit`."""
-        stop = None if self.limit is None else self.skip + self.limit
-        for row in islice(rows, self.skip, stop):
+        """Yield one problem with its label, or one drop, for each row after `offset`, up to `limit`."""
+        stop = None if self.limit is None else self.offset + self.limit
+        for row in islice(rows, self.offset, stop):
             try:
                 yield self.convert_row(row)
             except BadRow as bad:
@@ -187,9 +187,9 @@ class Fields:
                     continue  # a list of options, which is appended later
                 raise BadRow("prompt_not_text", f"{name!r} holds {shorten(value)}")
             texts.append(value.strip())
-        if self.full_stops:
+        if self.end_with_period:
             texts[:-1] = [text + "." if text and text[-1] not in ".!?" else text for text in texts[:-1]]
-        return self.join.join(text for text in texts if text)
+        return self.separator.join(text for text in texts if text)
 
     def _read_options(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Read the options to show: those of `options`, or of a field of `prompt` that holds a list of them."""
@@ -237,9 +237,9 @@ class Fields:
             remedy = "; answer_numbers = true accepts numbers" if number else ""
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shorten(value)}{remedy}")
         self._check_text("answer", value)
-        if self.answer_after not in value:
-            raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shorten(value)}")
-        answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
+        if self.answer_marker not in value:
+            raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_marker!r}: {shorten(value)}")
+        answer = value.rpartition(self.answer_marker)[2].strip() if self.answer_marker else value.strip()
         if self.answer_form == "solution":
             answer = solution_answer(answer)
         elif self.answer_form == "number":
@@ -314,11 +314,11 @@ class Fields:
 
     def _is_single_line(self, text: str) -> bool:
         """Tell whether a gold answer should be one line, and not a solution, in which line breaks are normal."""
-        return self.answer_form == "as_is" and not self.answer_after and len(text) < 200
+        return self.answer_form == "as_is" and not self.answer_marker and len(text) < 200
 
     def _read_kept_fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
         kept = {}
-        for name in self.keep:
+        for name in self.metadata_fields:
             try:
                 value = read_field(row, name)
                 canonical_json(value).encode()

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores.commits import manifest
@@ -62,7 +64,7 @@ class Lake:
             if manifest.entry_names(self.storage):
                 raise LakeError(
                     f"{self.place}/lake.json is gone; "
-                    f"`curate fsck --lake {self.place}` writes it again from the manifest"
+                    f"`curate lake fsck --lake {self.place}` writes it again from the manifest"
                 ) from None
             if not create:
                 raise LakeError(missing_lake_message(self.storage)) from None
@@ -178,6 +180,25 @@ class Lake:
         for batch in self.query(sql, parameters).to_batches(max_chunksize=BATCH):
             yield from batch.to_pylist()
 
+    def stream(self, sql: str, parameters: Any = None, *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """Run one SELECT and yield its answer in batches while DuckDB works it out, so that memory holds a few of them.
+
+        The answer is of the commits at its start, and other queries and commits may come between two batches.
+
+        Args:
+            sql: one SELECT.
+            parameters: its parameters.
+            rows: per batch, at most.
+
+        Raises:
+            ConfigError, LakeError: as `query`.
+        """
+        require_select(sql)
+        self._refresh()
+        with views.branch() as connection:
+            self._shown(Session(connection, self.storage, kind="TEMP"), sql, whole=False)
+            yield from views.stream(connection, sql, parameters, rows)
+
     def ask(self, sql: str) -> pa.Table:
         """Run one SELECT that somebody else wrote: it can read only the lake, change no setting and write no file.
 
@@ -212,23 +233,27 @@ class Lake:
             ids: the ids to look up.
             among: names of commits; only rows that these added count, unless one of them was compacted away.
         """
+        return set(self._stored_ids(table, pa.array(ids, pa.string()), among).to_pylist())
+
+    def _stored_ids(self, table: str, ids: pa.Array | pa.ChunkedArray, among: frozenset[str] | None) -> pa.ChunkedArray:
+        nothing = pa.chunked_array([], pa.string())
         if not self.files().get(table):
-            return set()
-        wanted = pa.table({"id": pa.array(ids, pa.string())})
+            return nothing
+        wanted = pa.table({"id": ids})
         source = f'"{table}"'
         if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
             files = [
                 file for name in sorted(among) for file in self._snapshot.entries[name].files if file.table == table
             ]
             if not files:
-                return set()
+                return nothing
             source = f"({views.table_query(schema(table), group_files(self.root, files)[table])})"
         sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
         connection = self._views(sql)
         connection.register("wanted_ids", wanted)
         stored = views.run(connection, sql)
         connection.unregister("wanted_ids")
-        return set(stored["id"].to_pylist())
+        return stored["id"]
 
     def files(self) -> dict[str, list[str]]:
         """Return the absolute paths of every table's committed files, oldest first."""
@@ -287,6 +312,11 @@ class Lake:
             str(self.root),
         )
 
+    def interrupt(self) -> None:
+        """Stop the query of `query` or `rows` that another thread waits for; it then raises an error."""
+        if (session := self._session) is not None:
+            session.connection.interrupt()
+
     def close(self) -> None:
         """Close the connection; files need no closing."""
         if self._session is not None:
@@ -305,13 +335,15 @@ class Lake:
         return pa.Table.from_pylist([{**row, "run": run} for row in rows], schema=schema(name))
 
     def _unseen(self, name: str, table: pa.Table, among: frozenset[str] | None) -> pa.Table:
-        ids = table["id"].to_pylist()
-        stored = self.ids(name, ids, among=among)
-        first: dict[str, int] = {}
-        for position, id_ in enumerate(ids):
-            if id_ not in stored:
-                first.setdefault(id_, position)
-        return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
+        """Return the rows whose ids are not stored; of rows with one id the first."""
+        stored = self._stored_ids(name, table["id"], among)
+        if len(stored):
+            table = table.filter(pc.invert(pc.is_in(table["id"], value_set=stored.combine_chunks())))
+        if pc.count_distinct(table["id"]).as_py() == table.num_rows:
+            return table
+        numbered = pa.table({"id": table["id"], "row": np.arange(table.num_rows)})
+        first = numbered.group_by("id").aggregate([("row", "min")])["row_min"]
+        return table.take(first.take(pc.sort_indices(first)))
 
     def _locked(self, sql: str, spill: str, *, whole: bool) -> pa.Table:
         self._fetch(sql)  # before the thread is confined: it writes into a bucket's mirror
@@ -375,7 +407,7 @@ class Lake:
         if any(path.endswith(".parquet") for path in self.storage.files("tables")):
             raise LakeError(
                 f"{self.place}/manifest is missing, but there are files in tables/: "
-                f"`curate fsck --lake {self.place}` enters them again"
+                f"`curate lake fsck --lake {self.place}` enters them again"
             )
 
     def _foreign(self) -> frozenset[str]:
@@ -462,7 +494,7 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
             raise Damaged("its SHA-256 is gone")
     except (ValueError, KeyError, TypeError) as error:
         raise LakeError(
-            f"{place}/lake.json cannot be read: {error}; `curate fsck --lake {place}` writes it again from the manifest"
+            f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the manifest"
         ) from error
     return tree
 

@@ -322,6 +322,13 @@ def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_si
             "a curriculum that refills its steps goes with no teacher, no relift and no mask_truncated: "
             "they read one batch a step"
         )
+    if pilot := getattr(online, "pilot", 0):
+        if pilot >= settings.group_size:
+            raise ConfigError(f"a pilot of {pilot} for groups of {settings.group_size}: it must be a part of a group")
+        if settings.guidance is not None or (settings.vllm and not online.fresh):  # type: ignore[attr-defined]
+            raise ConfigError(
+                "groups that begin with a pilot go with no teacher, and with vLLM only where fresh = true"
+            )
     if world_size > 1:
         raise ConfigError(f"an online curriculum in {world_size} processes: it is told of groups in one")
 

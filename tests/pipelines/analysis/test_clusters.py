@@ -1,4 +1,4 @@
-"""What `curate clusters` prints."""
+"""What `curate analyze clusters` prints."""
 
 from collections.abc import Callable
 

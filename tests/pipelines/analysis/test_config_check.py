@@ -17,7 +17,7 @@ MakeContext = Callable[..., RunContext]
 
 def source(folder: Path, rows: list[Any], **settings: Any) -> list[dict[str, Any]]:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return [{"part": "files", "paths": str(folder / "rows.jsonl"), **settings}]
+    return [{"type": "files", "paths": str(folder / "rows.jsonl"), **settings}]
 
 
 def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(context: MakeContext, tmp_path: Path) -> None:

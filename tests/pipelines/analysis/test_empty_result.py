@@ -20,7 +20,7 @@ def lacking(run_context: RunContext) -> Shortfall:
 
 def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
     (folder / name).write_text("".join(json.dumps(value) + "\n" for value in values))
-    return {"part": "files", "paths": str(folder / name), "name": name.split(".")[0]}
+    return {"type": "files", "paths": str(folder / name), "name": name.split(".")[0]}
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_rows_without_the_field_and_a_source_without_rows_leave_nothing(context:
 def test_a_source_of_which_nothing_is_left_is_told_unless_its_rows_are_elsewhere(
     context: MakeContext, sums: Path, tmp_path: Path, second: list[Any], sources: tuple[str, ...]
 ) -> None:
-    lacks = lacking(context(source=[{"part": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", *second)]))
+    lacks = lacking(context(source=[{"type": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", *second)]))
     assert (lacks.empty, lacks.sources) == ("", sources)
 
 
 def test_a_finished_lake_tells_the_same_again(context: MakeContext, tmp_path: Path, sums: Path) -> None:
-    source = [{"part": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", {"question": "1 + 1?"})]
+    source = [{"type": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", {"question": "1 + 1?"})]
     assert lacking(context(source=source)) == lacking(context(source=source)) != Shortfall()

@@ -40,7 +40,12 @@ def make_context(folder: Path, verifier: str = "math", **tables: Any) -> tuple[L
     rows = [{"id": f"row-{n}", "prompt": f"What is {n} + 1?", "answer": str(n + 1), "level": n % 3} for n in range(10)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     answers = {row["prompt"]: [text % int(row["answer"]) if "%" in text else text for text in TEXTS] for row in rows}
-    source = {"part": "files", "paths": str(folder / "sums.jsonl"), "keep": ["id", "level"], "verifier": verifier}
+    source = {
+        "type": "files",
+        "paths": str(folder / "sums.jsonl"),
+        "metadata_fields": ["id", "level"],
+        "verifier": verifier,
+    }
     config = parse_config(
         {
             "name": "sums",
@@ -155,7 +160,7 @@ def test_a_reward_s_file_overwrites_neither_the_export_s_own_nor_what_lies_outsi
 
 @pytest.mark.parametrize(("to", "file"), [("verl", "sampler.py"), ("slime", "data_source.py")])
 def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path, to: str, file: str) -> None:
-    lake, context = make_context(tmp_path, arrange={"curriculum": "posterior", "half_life": 9.0})
+    lake, context = make_context(tmp_path, order={"curriculum": "posterior", "half_life": 9.0})
     with lake:
         files = export(context, to, tmp_path / "out")["files"]
         context.judge.close()

@@ -21,7 +21,9 @@ def config_of(folder: Path, **policy: Any) -> Any:
     return parse_config(
         {
             "lake": str(folder / "lake"),
-            "source": [{"part": "files", "paths": str(folder / "sums.jsonl"), "name": "sums", "keep": ["id"]}],
+            "source": [
+                {"type": "files", "paths": str(folder / "sums.jsonl"), "name": "sums", "metadata_fields": ["id"]}
+            ],
             "policy": {
                 "model": "scripted",
                 "engine": "scripted",

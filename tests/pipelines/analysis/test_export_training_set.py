@@ -52,11 +52,11 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext
         "lake": str(folder / "lake"),
         "source": [
             {
-                "part": "files",
+                "type": "files",
                 "paths": "package:recordings/tiny_problems.jsonl",
                 "verifier": "numeric",
                 "limit": 240,
-                "keep": ["task"],
+                "metadata_fields": ["task"],
             }
         ],
         "split": {"held_out": 40},

@@ -24,7 +24,7 @@ def test_the_page_of_a_finished_plan_tells_its_counts(walked: MakeContext, conte
         ("score", "done", 32),
         ("embed", "done", 32),
         ("select", "done", 10),
-        ("arrange", "done", 10),
+        ("order", "done", 10),
     ]
     ingest, clean = values["stages"][:2]
     assert (ingest["in"], ingest["out"], clean["in"]) == (40, 40, 40)

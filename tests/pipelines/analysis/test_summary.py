@@ -20,7 +20,7 @@ def test_a_question_of_two_sources_is_told_where_the_count_falls(
         "".join(sums.read_text().splitlines(keepends=True)[:3])
         + json.dumps({"prompt": "What is 1 + 1?", "answer": "2"})
     )
-    run_context = context(source=[{"part": "files", "paths": str(sums)}, {"part": "files", "paths": str(more)}])
+    run_context = context(source=[{"type": "files", "paths": str(sums)}, {"type": "files", "paths": str(more)}])
     results = run_stages(run_context, "clean")
     ingest, clean = results
     assert (ingest.rows_out, clean.rows_in) == (44, 41)

@@ -38,7 +38,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunCon
         {
             "name": "sums",
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(tmp_path / "sums.jsonl")}],
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum"},
             "score": {"n": 3},
             "embed": {"encoder": "tfidf", "clusters": 2},

@@ -25,7 +25,7 @@ def scored(context: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     (tmp_path / "lab_digits.py").write_text(LAB)
 
     def make(verifier: str) -> RunContext:
-        source = {"part": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": verifier}
+        source = {"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": verifier}
         opened = context(source=[source], clean={"filters": []}, grade={"workers": 1})
         run_stages(opened, "score")
         return opened

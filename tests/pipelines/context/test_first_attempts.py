@@ -108,7 +108,7 @@ def reward(context: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
     def made(name: str) -> RunContext:
         source = {
-            "part": "files",
+            "type": "files",
             "paths": str(tmp_path / "sums.jsonl"),
             "verifier": f"python:lab_first_attempts:{name}",
         }

@@ -124,7 +124,7 @@ def test_another_checkpoint_under_the_same_name_stops_before_anything_is_drawn(
     run_stages(context())
     serve(rule="spread")
     other = context(score={"n": 5})
-    preflight(other, "arrange")
+    preflight(other, "order")
     with pytest.raises(ConfigError, match="another checkpoint than the one whose attempts the lake holds") as caught:
         run_stages(other)
     assert "\n" not in str(caught.value)

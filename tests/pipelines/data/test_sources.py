@@ -15,7 +15,7 @@ def test_a_source_reads_beside_its_config_and_an_old_place_is_told_once(tmp_path
     (tmp_path / "plans").mkdir()
     (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "1 + 1?", "answer": "2"}) + "\n")
     plan = tmp_path / "plans" / "plan.toml"
-    plan.write_text('[[source]]\npart = "files"\npaths = "rows.jsonl"\n[policy]\nengine = "scripted"\n')
+    plan.write_text('[[source]]\ntype = "files"\npaths = "rows.jsonl"\n[policy]\nengine = "scripted"\n')
     monkeypatch.chdir(tmp_path)
     config = read_config(plan)
     context = Reported(config, set(), Collected())

@@ -126,7 +126,7 @@ def test_held_out_rates_are_told_without_the_verifiers_errors():
 def test_a_verifier_of_two_sources_is_audited_for_each(context, tmp_path):
     rows = [json.dumps({"prompt": f"What is {n} + {n % 7}?", "answer": str(n + n % 7)}) for n in range(60, 90)]
     (tmp_path / "more.jsonl").write_text("\n".join(rows) + "\n")
-    sources = [{"part": "files", "paths": str(tmp_path / name)} for name in ("sums.jsonl", "more.jsonl")]
+    sources = [{"type": "files", "paths": str(tmp_path / name)} for name in ("sums.jsonl", "more.jsonl")]
     run_context = context(source=sources, policy={"temperature": 1.0})
     run_stages(run_context)
     audits = mark(run_context, tmp_path / "sheet.csv", 40, accepted_wrong=5)

@@ -30,7 +30,7 @@ def tiny(tmp_path: Path) -> MakeContext:
     def make(**changes: Any) -> RunContext:
         tree: dict[str, Any] = {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
             "split": {"held_out": 4},
             "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
             "score": {"n": 2, "truncated": "wrong"},

@@ -46,7 +46,7 @@ def test_a_second_walk_does_nothing_and_generates_nothing(context: Made) -> None
     [
         {"select": {"budget": 5}},
         {"select": {"selector": "uniform"}},
-        {"arrange": {"curriculum": "shuffled"}},
+        {"order": {"curriculum": "shuffled"}},
         {"embed": {"clusters": 2}},
     ],
 )
@@ -96,7 +96,7 @@ def test_stages_one_by_one_leave_what_one_walk_leaves(context: Made, tables: dic
     one = context()
     run_stages(one)
     tables["lake"] += "2"
-    for stage in ("ingest", "clean", "split", "score", "embed", "select", "arrange"):
+    for stage in ("ingest", "clean", "split", "score", "embed", "select", "order"):
         other = context()
         run_stages(other, stage, only=True)
     for table in (
@@ -178,9 +178,9 @@ def test_malformed_rows_are_drops_with_their_line(context: Made, tables: dict[st
 
 def test_a_generator_that_is_none_is_refused_before_anything_is_written(context: Made) -> None:
     pytest.importorskip("reasoning_gym")
-    made = context(source=[{"part": "reasoning_gym", "generator": "chain_sums"}])
+    made = context(source=[{"type": "reasoning_gym", "generator": "chain_sums"}])
     with pytest.raises(ConfigError, match="nearest: 'chain_sum'"):
-        preflight(made, "arrange")
+        preflight(made, "order")
 
 
 def test_contradictory_answers_leave_with_both_named(context: Made, tables: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ def tables(tmp_path) -> dict[str, Any]:
     return {
         "seed": 3,
         "lake": str(tmp_path / "lake"),
-        "source": [{"part": "files", "paths": str(path), "verifier": "numeric"}],
+        "source": [{"type": "files", "paths": str(path), "verifier": "numeric"}],
         "policy": {"engine": "scripted", "rule": "sum", "max_tokens": 16},
         "score": {"scorer": "pass_rate", "n": 8},
         "embed": {"encoder": "tfidf", "clusters": 1},

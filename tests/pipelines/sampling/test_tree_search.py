@@ -45,7 +45,7 @@ def tables(tmp_path: Path) -> dict[str, Any]:
     return {
         "seed": 3,
         "lake": str(tmp_path / "lake"),
-        "source": [{"part": "files", "paths": str(path), "verifier": "numeric"}],
+        "source": [{"type": "files", "paths": str(path), "verifier": "numeric"}],
         "policy": {"model": "scripted", "engine": "scripted", "max_tokens": 16, "answers": ANSWERS},
         "score": SEARCH,
         "embed": {"encoder": "tfidf", "clusters": 1},

@@ -191,7 +191,7 @@ def test_a_config_written_without_it_keeps_its_keys(tables: dict[str, Any], cont
 
 def test_a_stage_that_calls_itself_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = StageEntry("sort", "Sort.", "assay.pipelines.stages.order:Order")
-    with pytest.raises(ConfigError, match="'sort' calls itself 'arrange'"):
+    with pytest.raises(ConfigError, match="'sort' calls itself 'order'"):
         entry.load()
 
 

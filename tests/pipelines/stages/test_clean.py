@@ -31,7 +31,7 @@ def test_set(tmp_path: Path) -> Path:
 def against(path: Path) -> dict[str, Any]:
     return {
         "filters": ("contaminated",),
-        "settings": {"contaminated": {"against": [{"part": "files", "paths": str(path), "name": "test"}]}},
+        "settings": {"contaminated": {"against": [{"type": "files", "paths": str(path), "name": "test"}]}},
     }
 
 
@@ -152,7 +152,7 @@ def test_a_benchmark_problem_with_other_numbers_is_noted_beside_and_stays(contex
         (tmp_path / f"{name}.jsonl").write_text(
             json.dumps({"prompt": text.format(*numbers), "answer": str(numbers[0] * numbers[1])}) + "\n"
         )
-    source = [{"part": "files", "paths": str(tmp_path / "pool.jsonl"), "name": "pool"}]
+    source = [{"type": "files", "paths": str(tmp_path / "pool.jsonl"), "name": "pool"}]
     made = context(source=source, clean=against(tmp_path / "test.jsonl"))
     done = clean(made)
     assert (done.rows_out, done.detail) == (1, {"dropped": {}, "noticed": {"same_template": 1}})
@@ -177,7 +177,7 @@ def test_odd_golds_are_counted_by_name_while_a_source_is_read(context: Made, tmp
     ]
     (tmp_path / "odd.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = context(
-        source=[{"part": "files", "paths": str(tmp_path / "odd.jsonl"), "name": "odd"}], clean={"filters": ()}
+        source=[{"type": "files", "paths": str(tmp_path / "odd.jsonl"), "name": "odd"}], clean={"filters": ()}
     )
     results = run_stages(made, "clean")
     assert results.of("ingest").detail["noticed"] == {

@@ -229,7 +229,7 @@ def tiny(context: Made, sums: Path, tables: dict[str, Any]) -> Made:
     """A run of the bundled model over 12 sums of two digits."""
     rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in (17, 28, 39, 56) for b in (13, 24, 45)]
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    tables["source"] = [{"part": "files", "paths": str(sums), "verifier": "numeric"}]
+    tables["source"] = [{"type": "files", "paths": str(sums), "verifier": "numeric"}]
     tables["split"] = {"held_out": 0}
     tables["score"] = {"n": 24, "stop_early": False}
 

@@ -19,7 +19,7 @@ ROWS = [
 
 
 def code_job(context, path: Path, **changes):
-    source = [{"part": "files", "paths": str(path), "answer": "tests", "verifier": "code"}]
+    source = [{"type": "files", "paths": str(path), "answer": "tests", "verifier": "code"}]
     return context(source=source, grade={"allow_code": True, **changes})
 
 

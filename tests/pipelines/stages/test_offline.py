@@ -64,7 +64,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
         sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
         tree = {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
             "split": {"held_out": len(rows) // 5},
             "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
             "score": {"n": 8, "truncated": "wrong"},

@@ -37,7 +37,7 @@ def pool(tmp_path: Path) -> Iterator[Any]:
         tree = {
             "name": "tiny",
             "lake": str(tmp_path / lake),
-            "source": [{"part": "files", "paths": str(tmp_path / "problems.jsonl"), "verifier": "numeric"}],
+            "source": [{"type": "files", "paths": str(tmp_path / "problems.jsonl"), "verifier": "numeric"}],
             "policy": {"engine": "replay", "path": "package:recordings/tiny.parquet", "max_tokens": 8},
             "score": {"wave": 16, **(score if score is not None else ADAPTIVE)},
             "select": {"budget": 8},

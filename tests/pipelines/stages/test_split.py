@@ -11,8 +11,8 @@ import pytest
 
 from assay.api import NullReporter
 from assay.core.config import parse_config
-from assay.core.types import Problem
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import cleaned
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages import split
 from assay.stores.lake import Lake
@@ -30,14 +30,14 @@ def draw(folder: Path, name: str, first: int, last: int) -> dict[str, str]:
         {
             "name": name,
             "lake": str(folder / "lake"),
-            "source": [{"part": "files", "paths": str(source)}],
+            "source": [{"type": "files", "paths": str(source)}],
             "split": {"held_out": HELD_OUT},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
         }
     )
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter(), command="curate split") as context:
         inputs = run_stages(context, upto="split")
-        return dict.fromkeys(split.cleaned(context, inputs)[0], name)
+        return dict.fromkeys(cleaned(context, inputs)[0], name)
 
 
 def held(lake: Lake, ids: dict[str, str]) -> int:
@@ -53,12 +53,10 @@ def test_two_plans_that_draw_at_the_same_moment_both_hold_out_what_they_ask_for(
 ) -> None:
     plain, together = split.grouped, threading.Barrier(2)
 
-    def grouped(
-        problems: dict[str, Problem],
-    ) -> Any:  # called when the stored sides have been read: both would go on from the same ones
+    def grouped(*pool: Any) -> Any:  # called when the stored sides have been read: both would go on from the same ones
         with suppress(threading.BrokenBarrierError):
             together.wait(timeout=1)
-        return plain(problems)
+        return plain(*pool)
 
     monkeypatch.setattr(split, "grouped", grouped)
     monkeypatch.setattr("assay.pipelines.sampling.shards.LOOK_S", 0.05)

@@ -36,7 +36,7 @@ def tiny(tmp_path: Path) -> Made:
     def make(*, policy: Any = None, **changes: Any) -> RunContext:
         tree = {
             "lake": str(tmp_path / "lake"),
-            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric", "keep": ["how"]}],
+            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric", "metadata_fields": ["how"]}],
             "split": {"held_out": 4},
             "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4, **(policy or {})},
             "score": {"n": 2, "truncated": "wrong"},
@@ -134,7 +134,7 @@ def test_trainings_without_a_common_problem_cannot_be_paired() -> None:
 def test_what_a_server_scored_is_trained_on_the_weights_that_the_config_names(tiny: Made) -> None:
     with closing(ModelServer(Transformers("tiny-arithmetic")).start()) as server:
         served = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1)
-    preflight(served, "arrange")
+    preflight(served, "order")
     with pytest.raises(ConfigError, match=r"runs on a server: name its weights in train\.model"):
         run_training(served)
     weighed = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="tiny-arithmetic")
@@ -182,13 +182,13 @@ def test_the_weights_of_a_selection_reach_training_or_are_warned_of(tiny: Made) 
     query = "SELECT selection_id, min(weight) AS weight FROM selections WHERE kept GROUP BY 1"
     ((selection, weight),) = [tuple(row.values()) for row in context.lake.rows(query)]
     assert weight == 1
-    key = run_stages(context, only=True).rows_of("arrange")
+    key = run_stages(context, only=True).rows_of("order")
     assert stored_curriculum(context, key, selection).weights == {}
     context.config = context.config.model_copy(
         update={"select": SelectConfig(selector="dart", budget=12)}  # weighs hard problems more
     )
     results = run_stages(context)
-    curriculum = stored_curriculum(context, results.rows_of("arrange"), results.rows_of("select"))
+    curriculum = stored_curriculum(context, results.rows_of("order"), results.rows_of("select"))
     kept = context.lake.rows(
         "SELECT problem_id, weight FROM selections WHERE selection_id = ? AND kept", [results.rows_of("select")]
     )

@@ -13,11 +13,11 @@ SHAPES = {
     ),
     "MATH with both": (
         {"problem": "What is x?", "solution": "We see that it is \\boxed{3}.", "answer": "3", "level": "Level 1"},
-        {"prompt": "problem", "answer": "answer", "keep": ["level"]},
+        {"prompt": "problem", "answer": "answer", "metadata_fields": ["level"]},
     ),
     "SVAMP": (
         {"Body": "Tom has 3 apples", "Question": "How many are left?", "Answer": 2.0},
-        {"prompt": ["Body", "Question"], "full_stops": True, "answer": "Answer", "answer_numbers": True},
+        {"prompt": ["Body", "Question"], "end_with_period": True, "answer": "Answer", "answer_numbers": True},
     ),
     "ASDiv": (
         {"body": "Ann has 9 apples.", "question": "How many?", "answer": "9 (apples)"},
@@ -25,7 +25,7 @@ SHAPES = {
     ),
     "verl": (
         {"data_source": "x", "prompt": [TURN], "reward_model": {"style": "rule", "ground_truth": "2"}},
-        {"prompt": "prompt", "answer": "reward_model.ground_truth", "keep": ["data_source"]},
+        {"prompt": "prompt", "answer": "reward_model.ground_truth", "metadata_fields": ["data_source"]},
     ),
     "MMLU": (
         {"question": "Which is it?", "choices": ["w", "x", "y", "z"], "answer": 0},

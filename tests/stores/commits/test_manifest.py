@@ -73,7 +73,7 @@ def test_an_old_entry_that_changes_after_a_new_one_has_seen_it_is_told(
         lake.append(attempted("c", "cc"))
     entry = sorted((root / "manifest").glob("*.json"))[1]
     entry.write_text(entry.read_text().replace('"run":"r1"', '"run":"r7"'))
-    with Lake(root) as lake, pytest.raises(LakeError, match="not as later ones saw them; `curate fsck"):
+    with Lake(root) as lake, pytest.raises(LakeError, match="not as later ones saw them; `curate lake fsck"):
         lake.rows(RATES)
     assert [finding.kind for finding in fsck(root)] == ["entry"]
     with Lake(root) as lake:
@@ -114,7 +114,7 @@ def test_a_changed_entry_is_refused_by_every_read(tmp_path: Path, attempted: Row
     entry.write_text(text.replace(old, new))
     with (
         Lake(tmp_path / "lake") as lake,
-        pytest.raises(LakeError, match=r"cannot be read: .*; `curate fsck` sets it aside"),
+        pytest.raises(LakeError, match=r"cannot be read: .*; `curate lake fsck` sets it aside"),
     ):
         lake.rows(RATES)
     assert [finding.kind for finding in fsck(tmp_path / "lake")] == ["entry"]

@@ -298,7 +298,7 @@ def test_a_truncated_file_is_set_aside_with_what_hangs_on_it_and_the_stage_that_
         victim = Path(lake.files()["rollouts"][0])
     victim.write_bytes(victim.read_bytes()[:-20])
     with Lake(tmp_path / "lake") as lake:
-        with pytest.raises(LakeError, match="curate fsck"):
+        with pytest.raises(LakeError, match="curate lake fsck"):
             lake.query("SELECT * FROM rollouts")
         assert count(lake, "completions") == 9
     (found,) = fsck(tmp_path / "lake")
@@ -373,7 +373,7 @@ def test_a_missing_manifest_is_named_and_entered_again(tmp_path: Path, attempted
         fill(lake, attempted)
         compact(lake)  # both the old files and the merged ones lie there now
     shutil.rmtree(tmp_path / "lake" / "manifest")
-    with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="curate fsck"):
+    with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="curate lake fsck"):
         lake.rows("SELECT * FROM rollouts")
     assert kinds(fsck(tmp_path / "lake")) == [("manifest", "")]
     with Lake(tmp_path / "lake") as lake:
@@ -385,7 +385,7 @@ def test_a_broken_entry_is_entered_again_from_its_files(tmp_path: Path, attempte
         fill(lake, attempted)
     entry = min((tmp_path / "lake" / "manifest").glob("*.json"))
     entry.write_bytes(entry.read_bytes()[:30])
-    with pytest.raises(LakeError, match="curate fsck"), Lake(tmp_path / "lake") as lake:
+    with pytest.raises(LakeError, match="curate lake fsck"), Lake(tmp_path / "lake") as lake:
         lake.rows("SELECT * FROM rollouts")
     assert kinds(fsck(tmp_path / "lake")) == [("entry", "")]
     with Lake(tmp_path / "lake") as lake:
@@ -458,7 +458,7 @@ def test_what_is_damaged_is_not_written_anew_as_whole(tmp_path: Path, attempted:
         elif harm != "gone":
             path.write_bytes(data if harm == "flipped" else data[:-9])
         before = tables(lake.root)
-        with pytest.raises(LakeError, match=r"nothing was changed: `curate fsck`") as refused:
+        with pytest.raises(LakeError, match=r"nothing was changed: `curate lake fsck`") as refused:
             compact(lake)
         assert path.name in str(refused.value)
         assert tables(lake.root) == before

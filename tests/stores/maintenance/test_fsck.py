@@ -49,7 +49,7 @@ def test_a_missing_entry_is_told_by_an_ordinary_read_and_entered_again(root: Pat
     with (
         Lake(root) as lake,
         pytest.raises(
-            LakeError, match=rf"1 manifest entry \({gone.stem}\) is gone, and later ones name them; `curate fsck"
+            LakeError, match=rf"1 manifest entry \({gone.stem}\) is gone, and later ones name them; `curate lake fsck"
         ),
     ):
         lake.rows("SELECT * FROM rollouts")
@@ -111,7 +111,7 @@ def test_a_stand_in_without_its_copy_brings_no_row_twice(root: Path) -> None:
     stand_in.write_bytes(b"")
     shutil.rmtree(root / "copies")
     (found,) = fsck(root)
-    assert "run `curate forget` again" in found.said
+    assert "run `curate lake delete` again" in found.said
     assert count(root) == [9, 9, 9]
     assert fsck(root) == []
 
@@ -125,7 +125,7 @@ def test_files_that_are_away_for_a_while_come_back_by_themselves(root: Path) -> 
         found = fsck(root)
         assert kinds(found) == ["missing"] * 6
         assert all("counts again" in finding.said and finding.rows == 3 for finding in found)
-    with Lake(root) as lake, pytest.raises(LakeError, match=r"No such file.*curate fsck"):
+    with Lake(root) as lake, pytest.raises(LakeError, match=r"No such file.*curate lake fsck"):
         lake.rows("SELECT * FROM rollouts")
     for table in ("completions", "rollouts"):
         (away / table).rename(root / "tables" / table)
@@ -184,7 +184,7 @@ def test_lake_json_is_written_again_from_the_manifest(root: Path, torn: bytes | 
     mark = root / "lake.json"
     whole = mark.read_bytes()
     mark.unlink() if torn is None else mark.write_bytes(torn)
-    with pytest.raises(LakeError, match=r"lake\.json.*`curate fsck --lake .*` writes it again from the manifest"):
+    with pytest.raises(LakeError, match=r"lake\.json.*`curate lake fsck --lake .*` writes it again from the manifest"):
         Lake(root)
     (looked,) = fsck_or_line(root, repair=False)
     assert looked.kind == "mark"

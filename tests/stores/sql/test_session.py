@@ -119,7 +119,7 @@ def test_a_broken_file_is_looked_at_again_by_the_next_question(tmp_path: Path, a
         (victim,) = (tmp_path / "lake" / "tables" / "rollouts").glob("*.parquet")
         whole = victim.read_bytes()
         victim.write_bytes(whole[:100])
-        with pytest.raises(LakeError, match=r"rollouts: .*curate fsck"):
+        with pytest.raises(LakeError, match=r"rollouts: .*curate lake fsck"):
             lake.query("SELECT * FROM rollouts")
         assert lake.query("SELECT * FROM verdicts").num_rows == 2
         victim.write_bytes(whole)

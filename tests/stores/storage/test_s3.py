@@ -283,7 +283,7 @@ def test_a_truncated_object_is_set_aside_and_the_rest_stays_whole(
         victim = min(lake.storage.files("tables/rollouts"))
         lake.storage.put(victim, lake.storage.read(victim)[:-20])
     elsewhere(monkeypatch, tmp_path / "other")
-    with Lake(bucket) as lake, pytest.raises(LakeError, match="curate fsck"):
+    with Lake(bucket) as lake, pytest.raises(LakeError, match="curate lake fsck"):
         lake.query("SELECT * FROM rollouts")
     (found,) = fsck(bucket)
     assert (found.kind, found.path, found.rows, found.restore) == ("broken", victim, 3, "curate score PLAN")

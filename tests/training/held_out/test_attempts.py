@@ -36,6 +36,30 @@ def test_training_does_not_notice_that_it_is_evaluated(room: SimpleNamespace, tm
         assert values["eval_pass_at_1_low"] <= values["eval_pass_at_1"] <= values["eval_pass_at_k"]
 
 
+def test_trackers_get_held_out_pass_rates_and_no_step_loses_its_own(
+    room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay.training.trainer.callbacks import StepLog
+
+    tracked: list[tuple[int, dict[str, float]]] = []
+    original = StepLog.on_log  # which gets what every tracker gets
+
+    def on_log(self: Any, args: Any, state: Any, control: Any, logs: Any, **more: Any) -> None:
+        tracked.append((state.global_step, dict(logs)))
+        original(self, args, state, control, logs, **more)
+
+    monkeypatch.setattr(StepLog, "on_log", on_log)
+    held = HeldOutSet({room.ids["4"]: room.problems[room.ids["4"]]}, room.labels, samples=2)
+    room.train("12", steps=2, held_out=held, eval_every=1)
+    seen = {step: logs["eval_pass_at_1"] for step, logs in tracked if "eval_pass_at_1" in logs}
+    stored = {step: values["eval_pass_at_1"] for step, values in room.sink.logs if "eval_pass_at_1" in values}
+    assert seen == stored
+    assert sorted(seen) == [0, 1, 2]
+    steps = [logs for _, logs in tracked if "loss" in logs]
+    assert len(steps) == 2
+    assert all({"reward", "entropy", "grad_norm", "frac_reward_zero_std"} <= logs.keys() for logs in steps)
+
+
 def test_a_killed_run_keeps_the_evaluation_of_its_state_and_repeats_the_later_ones(room: SimpleNamespace) -> None:
     held = HeldOutSet({room.ids["4"]: room.problems[room.ids["4"]]}, room.labels, samples=2)
     fixed: dict[str, Any] = {"steps": 4, "save_every": 2, "held_out": held, "eval_every": 1}

@@ -155,16 +155,27 @@ def test_vllms_arguments_are_trls_own(room: SimpleNamespace) -> None:
         room.train(vllm="colocate")
 
 
-def test_a_step_without_signal_says_so() -> None:
+def test_a_step_is_told_by_what_moves_and_not_by_a_loss_that_is_0_at_a_ratio_of_1() -> None:
     values = {
         "loss": -1e-9,
-        "reward": 0.0,
+        "reward": 0.25,
         "tokens": 32.0,
         "truncated": 0.25,
         "seconds": 1.5,
-        "frac_reward_zero_std": 1.0,
+        "frac_reward_zero_std": 0.75,
+        "kl": 0.00123,
+        "entropy": 1.5,
+        "grad_norm": 0.4567,
     }
     assert format_step(1, 2, values) == (
-        "step 1 of 2: reward 0.000, loss 0.0000, 32 tokens, 25% truncated, 1.5 s; "
+        "step 1 of 2: reward 0.250, 25% of groups mixed, KL 0.0012, entropy 1.500, grad norm 0.457, 32 tokens, "
+        "25% truncated, 1.5 s"
+    )
+
+
+def test_a_step_without_signal_says_so() -> None:
+    values = {"reward": 0.0, "tokens": 32.0, "truncated": 0.25, "seconds": 1.5, "frac_reward_zero_std": 1.0}
+    assert format_step(1, 2, values) == (
+        "step 1 of 2: reward 0.000, 0% of groups mixed, 32 tokens, 25% truncated, 1.5 s; "
         "all rewards equal in every group, nothing to learn"
     )

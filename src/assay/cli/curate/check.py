@@ -1,5 +1,5 @@
 """`curate check`: validate a config without drawing an attempt or writing a row; given a selection, as `curate
-recheck`.
+analyze selection-bias`.
 """
 
 from collections.abc import Iterator
@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from assay.cli.console import ConsoleReporter, open_console
-from assay.cli.curate.recheck import Dropped, Kept, Target, is_selection_key
-from assay.cli.curate.recheck import recheck as recheck_selection
+from assay.cli.curate.selection_bias import Dropped, Kept, Target, is_selection_key, selection_bias
 from assay.cli.runner import AsJson, LakeDir, Sets, load_config, print_json, report_errors
 from assay.core.errors import ConfigError
 
@@ -23,14 +22,14 @@ def check(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Validate a plan's keys, parts, settings, files, model and gold answers before anything is paid for; or recheck a
-    selection, given its key.
+    """Check a config's keys, parts, settings, files, model and gold answers before anything is paid for. Given the key
+    of a selection, do what `analyze selection-bias` does.
 
-    Reads some rows of every source, imports what the plan names (which runs code of yours that it names) and judges one
-    gold answer of each source; no model is asked.
+    Reads some rows of every source, imports what the config names (which runs your own code) and judges one gold answer
+    of each source. No model is asked.
     """
     if is_selection_key(path):
-        recheck_selection(path, lake, sets, as_json, kept, dropped)
+        selection_bias(path, lake, sets, as_json, kept, dropped)
         return
     reporter = ConsoleReporter()
     with report_errors(reporter), _print_fault_as_json(as_json):

@@ -1,4 +1,4 @@
-"""`curate clusters`: what the clusters of a pool are about."""
+"""`curate analyze clusters`: what the clusters of a pool are about."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def clusters(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJ
     with report_errors(reporter):
         config = load_config(path, lake, sets)
     run_with_context(
-        config, "curate clusters", lambda context: _print_clusters(context, as_json), reporter, upto="embed"
+        config, "curate analyze clusters", lambda context: _print_clusters(context, as_json), reporter, upto="embed"
     )
 
 

@@ -51,7 +51,7 @@ def init(
         config.write_text(text, encoding="utf-8")
         problems = config_draft.shown_problems(draft)
         if as_json:
-            source = {"part": "files", **draft.guess.settings}
+            source = {"type": "files", **draft.guess.settings}
             counts = {"rows": draft.rows, "problems": len(draft.problems), "dropped": dict(draft.dropped)}
             print_json({"config": str(config), "source": source, **counts, "shown": problems})
             return

@@ -1,4 +1,4 @@
-"""`curate lengths`: pass rate against the cap, from stored attempts."""
+"""`curate analyze lengths`: pass rate against the cap, from stored attempts."""
 
 from typing import Annotated, Any
 
@@ -36,7 +36,7 @@ def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJs
     with report_errors(reporter):
         config = load_config(path, lake, sets)
     run_with_context(
-        config, "curate lengths", lambda context: _lengths(context, as_json, at or []), reporter, upto="split"
+        config, "curate analyze lengths", lambda context: _lengths(context, as_json, at or []), reporter, upto="split"
     )
 
 

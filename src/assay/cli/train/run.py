@@ -21,13 +21,19 @@ from assay.cli.runner import (
 from assay.cli.tables import build_table
 
 SHOWN = 20  # steps
-LOG = """
-SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss,
-    max(value) FILTER (name = 'seconds') AS seconds
-FROM train_metrics
-WHERE training = ? AND name IN ('reward', 'loss', 'seconds')
-    AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
-GROUP BY step ORDER BY step
+METRICS = ("reward", "mixed", "kl", "entropy", "grad_norm", "loss", "seconds")
+SHOWN_METRICS = tuple(
+    name for name in METRICS if name != "loss"
+)  # which is 0 at a ratio of 1, whatever the gradient is
+LOG = f"""
+SELECT step, {", ".join(f"max(value) FILTER (name = '{name}') AS {name}" for name in METRICS)}
+FROM (
+    SELECT step, policy, training, CASE name WHEN 'frac_reward_zero_std' THEN 'mixed' ELSE name END AS name,
+        CASE name WHEN 'frac_reward_zero_std' THEN 1 - value ELSE value END AS value
+    FROM train_metrics
+)
+WHERE training = ? AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
+GROUP BY step HAVING count(*) FILTER (name = 'loss') > 0 ORDER BY step
 """
 
 
@@ -68,9 +74,10 @@ def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None
     console = open_console()
     if outcome.reused:
         console.print("nothing to do: this training is in the lake", style="bold")
-    rows = [tuple(log[i].values()) for i in pick_steps(len(log), SHOWN)]
+    shown = [name for name in SHOWN_METRICS if any(row[name] is not None for row in log)]
+    rows = [(log[i]["step"] + 1, *(log[i][name] for name in shown)) for i in pick_steps(len(log), SHOWN)]
     more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
-    console.print(build_table(f"training{more}", ("step", "reward", "loss", "seconds"), rows))
+    console.print(build_table(f"training{more}", ("step", *(name.replace("_", " ") for name in shown)), rows))
     console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
     console.print(
         f"rollouts written: {outcome.detail['rollouts']}; spent now: {context.meter.tokens} tokens", markup=False

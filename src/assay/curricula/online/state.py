@@ -104,6 +104,19 @@ class CurriculumState(ABC):
         return self._rows[id_]
 
 
+def pass_share(group: GroupResult) -> float | None:
+    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None where there are none."""
+    counts = group.counts
+    judged = counts.correct + counts.wrong + counts.truncated
+    return counts.correct / judged if judged else None
+
+
+def is_mixed(group: GroupResult) -> bool:
+    """Return whether right and wrong answers stand beside each other in a group."""
+    share = pass_share(group)
+    return share is not None and 0 < share < 1
+
+
 class FixedOrder(CurriculumState):
     """An offline order in the shape of an online curriculum: first to last, and again from the front."""
 

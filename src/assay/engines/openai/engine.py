@@ -1,4 +1,4 @@
-"""Sample from any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a hosted one, or `curate engine serve`."""
+"""Sample from any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a hosted one, or `curate serve-model`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
 """Put a local engine behind an OpenAI-compatible address: app, listener, batcher, and faults to rehearse with.
 
-`curate engine serve` starts it. To add an endpoint, add it to `app.py`.
+`curate serve-model` starts it. To add an endpoint, add it to `app.py`.
 """

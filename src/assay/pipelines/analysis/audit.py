@@ -25,6 +25,7 @@ from assay.pipelines.stages.regrade import PRESENT, present
 SHEET = ("verdict", "right", "gold", "extracted", "question", "answer")
 TAIL = 2_000  # characters of an answer that a person reads
 YES, NO = ("y", "yes", "1", "true", "right"), ("n", "no", "0", "false", "wrong")
+UNSURE = "unsure"  # takes back an earlier mark of the same answer; it counts as none
 JUDGED = f"""
 SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted,
        r.problem_id, r.policy, r.sampler
@@ -74,6 +75,8 @@ def write_sheet(context: RunContext, path: Path, size: int, seed: int = 0) -> di
 
 def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
     """Store one row of `verifier_audits` per verifier on the sheet; answers that nobody marked are left out.
+
+    The marks of `curate view` are such a sheet: of several marks of one answer the last counts.
 
     Where a verifier judged several sources, each of which has marks on both sides, there is a row for each of them too.
 
@@ -220,9 +223,11 @@ def _read_marks(path: Path) -> dict[str, bool]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             mark = (row.get("right") or "").strip().lower()
-            if mark and mark not in YES + NO:
+            if mark and mark not in (*YES, *NO, UNSURE):
                 raise ConfigError(f"{path}, row {number}: right is {mark!r}, neither yes nor no")
-            if mark:
+            if mark == UNSURE:
+                marks.pop(row.get("verdict") or "", None)
+            elif mark:
                 marks[row.get("verdict") or ""] = mark in YES
     if not marks:
         raise ConfigError(f"{path}: nothing is marked; write yes or no into the column 'right'")

@@ -88,7 +88,7 @@ def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
 def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
     part, ends = build_source(context, source), time.monotonic() + MOST_S
     getattr(part, "check", bool)()
-    look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
+    look = SourceLook(str(source.settings.get("name") or source.type), 0, False, [])
     rows, whole = 0, True
     for rows, parsed in enumerate(islice(part.read(), MOST_ROWS), 1):
         row = check_label(context, parsed, rows)
@@ -106,7 +106,7 @@ def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
 
 
 def _check_rows(look: SourceLook, source: SourceConfig) -> None:
-    places = source.settings.get("paths") or source.settings.get("path") or source.part
+    places = source.settings.get("paths") or source.settings.get("path") or source.type
     if not look.rows:
         raise ConfigError(f"source {look.name!r} is empty: {places!r} holds no row to read")
     if not look.problems:

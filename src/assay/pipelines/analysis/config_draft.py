@@ -120,7 +120,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         f"# {reads}{f'; dropped: {dropped}' if dropped else ''}.",
         *(f"# {note}." for note in draft.guess.notes),
         "[[source]]",
-        'part = "files"',
+        'type = "files"',
         f"paths = {_toml(place)} # relative to this file; globs and lists are fine",
         *_setting_lines(draft.guess),
         *(

@@ -5,7 +5,7 @@ are graded how they are spread, and every group's rewards from these. An online 
 in training. Nothing is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from assay.core.identity import derive_seed
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import GroupResult, Pool
+from assay.curricula.online.quotas import begin_curriculum
 from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import mean_tokens, worded
 from assay.pipelines.analysis.simulated_policy import SimulatedPolicy
@@ -24,10 +25,11 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.objective_signal import objective_signal
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
-from assay.pipelines.stages.order import selected
+from assay.pipelines.stages.order import curriculum_needs, selected
 
 ALWAYS = ("shuffled",)  # the baseline
 RATES = ("beta_a", "beta_b")
+NO_QUOTAS: Mapping[str, float] = {}
 MEASURED = ("signal", "first", "last", "mixed", "trained", "paid", "tokens")
 
 
@@ -36,7 +38,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
 
     Args:
         context: the run.
-        curricula: names with settings after them; "plan" is `[arrange]` itself.
+        curricula: names with settings after them; "plan" is `[order]` itself.
         repeats: simulated trainings per curriculum.
 
     Returns:
@@ -48,12 +50,16 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         rollouts are made, more where a step is refilled) and tokens (of the paid groups).
 
     Raises:
-        ConfigError: a stage before arrange is not done, or a name or setting is wrong.
+        ConfigError: a stage before ordering is not done, or a name or setting is wrong.
     """
     inputs = done_stages(context, "select", "a forecast")
-    configs = _parse_curricula(context.config.arrange, curricula)
+    configs = _parse_curricula(context.config.order, curricula)
     parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in configs.items()}
-    needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
+    needs = tuple(
+        dict.fromkeys(
+            [*RATES, *(need for name, part in parts.items() for need in curriculum_needs(part, configs[name]))]
+        )
+    )
     pool, unscored = scored_pool(
         context, inputs, needs, selected(context, inputs.rows_of("select")), queries_of(*parts.values())
     )
@@ -63,7 +69,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         )
     cost = mean_tokens(context, pool)
     rows = [
-        {"curriculum": name, **_simulate_curriculum(context, part, pool, cost, configs[name].seed, repeats)}
+        {"curriculum": name, **_simulate_curriculum(context, part, pool, cost, configs[name], repeats)}
         for name, part in parts.items()
     ]
     train = context.config.train
@@ -89,7 +95,7 @@ def _parse_curricula(own: OrderConfig, curricula: Sequence[str]) -> dict[str, Or
 
 
 def _simulate_curriculum(
-    context: RunContext, part: Any, pool: Pool, cost: NDArray[np.float64], seed: int, repeats: int
+    context: RunContext, part: Any, pool: Pool, cost: NDArray[np.float64], config: OrderConfig, repeats: int
 ) -> dict[str, Any]:
     """Return the means over the repeats, and the standard deviation of the signal."""
     visible = Pool(
@@ -98,14 +104,23 @@ def _simulate_curriculum(
         pool.vectors if "vectors" in part.needs else None,
         pool.cluster if "cluster" in part.needs else None,
     )
-    runs = np.array([_simulate_training(context, part, visible, pool, cost, seed, repeat) for repeat in range(repeats)])
+    runs = np.array(
+        [_simulate_training(context, part, visible, pool, cost, config, repeat) for repeat in range(repeats)]
+    )
     mean = dict(zip(MEASURED, runs.mean(axis=0).tolist(), strict=True))
     return {**mean, "deviation": float(runs[:, 0].std(ddof=1)) if repeats > 1 else 0.0}
 
 
 def _simulate_training(
-    context: RunContext, part: Any, visible: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int
+    context: RunContext,
+    part: Any,
+    visible: Pool,
+    pool: Pool,
+    cost: NDArray[np.float64],
+    order: OrderConfig,
+    repeat: int,
 ) -> tuple[float, ...]:
+    seed = order.seed
     config, rng = context.config.train, np.random.default_rng(derive_seed("forecast", seed, repeat))
     policy = SimulatedPolicy(
         pool,
@@ -115,7 +130,7 @@ def _simulate_training(
         rng=rng,
     )
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
-    course = course_of(part, visible, seed if repeat == 0 else derive_seed("course", seed, repeat))
+    course = course_of(part, visible, seed if repeat == 0 else derive_seed("course", seed, repeat), order.quotas)
     paid: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
@@ -135,16 +150,17 @@ def _quarters(signals: Sequence[float]) -> tuple[float, float, float]:
     return float(np.mean(signals)), float(np.mean(signals[:quarter])), float(np.mean(signals[-quarter:]))
 
 
-def course_of(part: Any, pool: Pool, seed: int) -> OnlineCurriculum:
+def course_of(part: Any, pool: Pool, seed: int, quotas: Mapping[str, float] = NO_QUOTAS) -> OnlineCurriculum:
     """Begin an online curriculum, or wrap an offline one's order as one.
 
     Args:
         part: the curriculum.
         pool: the problems with what the curriculum needs of them.
         seed: decides its random draws.
+        quotas: shares of every step by source, of an online curriculum.
     """
     if isinstance(part, AdaptiveCurriculum):
-        return part.begin(pool, seed=seed)
+        return begin_curriculum(part, pool, quotas, seed=seed)
     return FixedOrder(part.arrange(pool, np.random.default_rng(derive_seed("arrange", seed))).order)
 
 

@@ -51,7 +51,7 @@ def shortfall(context: RunContext, results: StageResults) -> Shortfall:
         context: the run.
         results: what its stages have come to.
     """
-    left_something = "arrange" not in results or results.of("arrange").rows_out
+    left_something = "order" not in results or results.of("order").rows_out
     return Shortfall(
         "" if left_something else explain_empty(context, results), tuple(_find_lost_sources(context, results))
     )
@@ -125,7 +125,7 @@ def _find_lost_sources(context: RunContext, results: StageResults) -> list[str]:
         left = cleaned.get(key, {}).get("", 0) if cleaned else read.rows_out
         same = sum(dropped[reason] for reason in DUPLICATES)
         if not left and (not read.rows_in or dropped.total() - same > same):
-            name = source.settings.get("name") or source.settings.get("paths") or source.part
+            name = source.settings.get("name") or source.settings.get("paths") or source.type
             sentences.append(f"of source {name!r} no row is left of {read.rows_in}{_format_reasons(dropped)}")
     return sentences
 

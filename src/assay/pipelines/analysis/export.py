@@ -56,7 +56,7 @@ def export(
     part = build_export(context, to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
-    results = run_stages(context, "arrange", only=True)
+    results = run_stages(context, "order", only=True)
     chosen, gone = _read_rows(context, results)
     _check_verifiers(part, to, chosen)
     check_outside_files(context, part, [row.verifier for row in chosen])
@@ -110,7 +110,7 @@ def _read_rows(context: RunContext, results: StageResults) -> tuple[list[ExportR
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
     versions = {name: context.judge.version(name) for name in {label.verifier for label in labels.values()}}
-    curriculum = stored_curriculum(context, results.rows_of("arrange"))
+    curriculum = stored_curriculum(context, results.rows_of("order"))
     walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
     def row_of(id_: str, place: int, lesson: int, reason: str) -> ExportRow:

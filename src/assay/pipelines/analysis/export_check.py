@@ -71,7 +71,7 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
         raise ConfigError(f"export {to!r} carries data alone and no reward that could be checked")
     inner = data_folder(part, folder)
     rows = _read_rows(inner / f"train.{getattr(part, 'suffix', 'parquet')}")
-    problems, labels = side(context, run_stages(context, "arrange", only=True), "train")
+    problems, labels = side(context, run_stages(context, "order", only=True), "train")
     exported = {id_: row for id_, row in rows.items() if id_ in labels}
     if not exported:
         raise ConfigError(f"none of the {len(rows)} problems in {inner} is in the pool of this config")

@@ -10,10 +10,11 @@ from assay.core.errors import ConfigError
 from assay.core.export_rows import ExportRow, Row
 from assay.core.parts import build_part, find_file, is_outside
 from assay.core.ports import AdaptiveCurriculum
+from assay.core.secrets import find_secrets
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.data.pool import queries_of, scored_pool
-from assay.pipelines.stages.order import selected
+from assay.pipelines.stages.order import curriculum_needs, selected
 
 FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
 
@@ -51,10 +52,16 @@ def check_outside_files(context: RunContext, part: Any, verifiers: Iterable[str]
     """Check that the files of rewards from outside can lie beside an export's own, before anything is written.
 
     Raises:
-        ConfigError: one has the name of a file of the export, or would lie outside the export's folder.
+        ConfigError: one has the name of a file of the export, or would lie outside the export's folder; or a key
+            stands in the settings as it is.
     """
     own = [Path(name) for name in getattr(part, "files", lambda name: {})(context.config.name)]
     folders = [name.parent for name in own if name.name == "reward.py"]
+    if folders and (secrets := find_secrets(context.config.grade.model_dump(mode="json"), "grade")):
+        raise ConfigError(
+            f"{', '.join(secrets)}: a key that stands as it is would leave with the reward; write 'env:NAME' in its "
+            "place, and set the environment variable NAME"
+        )
     for verifier, place in _outside_files(verifiers).items() if folders else ():
         if ".." in Path(place).parts:
             raise ConfigError(
@@ -85,18 +92,19 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
     Raises:
         ConfigError: the curriculum needs vectors, which do not travel.
     """
-    config, files = context.config.arrange, getattr(part, "sampler_files", {})
+    config, files = context.config.order, getattr(part, "sampler_files", {})
     curriculum = build_part("curriculum", config.curriculum, config.settings)
     if not files or not isinstance(curriculum, AdaptiveCurriculum):
         return
     if "vectors" in curriculum.needs:
         raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which an export does not carry")
     kept = selected(context, results.rows_of("select"))
-    pool, _ = scored_pool(context, results, curriculum.needs, kept, queries_of(curriculum))
+    pool, _ = scored_pool(context, results, curriculum_needs(curriculum, config), kept, queries_of(curriculum))
     content = {
         "curriculum": config.curriculum,
         "settings": config.settings,
         "seed": config.seed,
+        **({"quotas": config.quotas} if config.quotas else {}),
         "ids": list(pool.ids),
         "columns": {name: values.tolist() for name, values in pool.columns.items()},
         "cluster": None if pool.cluster is None else pool.cluster.tolist(),

@@ -221,13 +221,13 @@ def _cluster_rows(context: RunContext, scored: list[str], clustering: str) -> di
 
 
 def _first_lessons(context: RunContext, results: StageResults) -> dict[str, Any]:
-    rows = lessons(context, results) if "arrange" in results else []
+    rows = lessons(context, results) if "order" in results else []
     return {"rows": rows[:HEAD], "lessons": len(rows)}
 
 
 def _training_curves(context: RunContext, results: StageResults) -> dict[str, Any]:
     """Return the curves of this plan's training, thinned to POINTS each, and a line that describes it."""
-    if "arrange" not in results or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
+    if "order" not in results or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
         return {"curves": {}, "training": "", "trained": ""}
     training = load_stage("train")(context, results)
     key = training.key.rows

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.config import Config, parse_config
+from assay.core.config import Config, parse_stored_config
 from assay.core.errors import ConfigError
 from assay.core.identity import derive_seed
 from assay.core.parts import build_part
@@ -98,7 +98,7 @@ def plan_of(lake: Lake, key: str) -> Config:
             f"{len(selections)} selections in {lake.place} have a key that begins with {key!r}: {many}; "
             "`curate status PLAN` shows them"
         )
-    return parse_config(json.loads(selections[0]["plan"]))
+    return parse_stored_config(json.loads(selections[0]["plan"]))
 
 
 def _draw_ids(

@@ -40,10 +40,10 @@ STAGES = {  # stage -> (its columns, its joins with a `?` per stage named, those
         ("select", "score"),
         "m.problem_id",
     ),
-    "arrange": (
+    "order": (
         f"o.lesson, o.position, o.passes, {MEASURED}",
         f"JOIN curriculum o ON o.problem_id = m.problem_id AND o.curriculum_id = ? LEFT JOIN {SCORES}",
-        ("arrange", "score"),
+        ("order", "score"),
         "o.lesson, o.position",
     ),
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.core.errors import ConfigError
+from assay.core.secrets import redact_secrets
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import plan_stage
@@ -70,7 +71,7 @@ def collect_run(context: RunContext) -> TrackedRun:
     return TrackedRun(
         config.track.project,
         f"{config.name}-{context.run[:8]}",
-        config.model_dump(mode="json"),
+        redact_secrets(config.model_dump(mode="json")),
         numbers,
         rates,
         {"stages": stages, "completions": _read_completions(context)},

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 
+FIRST_STAGE_NAMES = {"order": "arrange"}  # of stages that have another name now; lines of the ledger hash them
 JOINT = "+"  # between the parts of a key, in the lake's text form
 
 

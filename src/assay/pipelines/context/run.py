@@ -17,11 +17,13 @@ from assay.core.config import Config, GradeConfig, PolicyConfig
 from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
+from assay.core.secrets import redact_secrets
 from assay.core.types import Label, Mode, Policy, SamplingConfig
+from assay.pipelines.context.edited_parts import outside_versions
 from assay.pipelines.context.first_attempts import FirstAttempts
 from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported, match_imported_labels
 from assay.pipelines.context.known_policy import known_policy
-from assay.pipelines.context.results import StageKey, StageResult
+from assay.pipelines.context.results import FIRST_STAGE_NAMES, StageKey, StageResult
 from assay.stores.lake import Lake, Rows
 from assay.verifiers.outside.plugins import CallLimits
 from assay.verifiers.pool.grader import Grader
@@ -224,7 +226,8 @@ class RunContext:
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""
-        rows = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, str(key)])
+        names = [stage, FIRST_STAGE_NAMES.get(stage, stage)]
+        rows = self.lake.rows("SELECT * FROM stages WHERE stage IN (?, ?) AND key = ? LIMIT 1", [*names, str(key)])
         if not rows:
             return None
         row = rows[0]
@@ -235,7 +238,7 @@ class RunContext:
     def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
         """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line."""
         entry = {
-            "id": content_id("stage", outcome.stage, str(outcome.key)),
+            "id": content_id("stage", FIRST_STAGE_NAMES.get(outcome.stage, outcome.stage), str(outcome.key)),
             "stage": outcome.stage,
             "key": str(outcome.key),
             "rows_in": outcome.rows_in,
@@ -257,8 +260,8 @@ class RunContext:
             "id": content_id("run-event", self.run, event),
             "event": event,
             "command": self.command,
-            "plan": canonical_json(self.config.model_dump(mode="json")),
-            "versions": canonical_json(versions()),
+            "plan": canonical_json(redact_secrets(self.config.model_dump(mode="json"))),
+            "versions": canonical_json({**versions(), **outside_versions(self.config)}),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,

@@ -1,6 +1,7 @@
 """The problems that synthesis made: read for a source, and kept on the side of the problems behind them."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Label, Problem
@@ -21,7 +22,7 @@ FROM made m JOIN problems p ON p.id = m.problem_id JOIN labels l ON l.id = m.lab
 """
 PARENTS = """
 SELECT DISTINCT problem_id, parent_id FROM derivations
-WHERE problem_id <> parent_id AND problem_id IN (SELECT unnest(?::VARCHAR[]))
+WHERE problem_id <> parent_id AND problem_id IN ({ids})
 ORDER BY ALL
 """
 
@@ -53,9 +54,15 @@ class StoredDerivations:
             yield to_problem(row), label, row["rule"], row["verified"]
 
 
-def parents_of(lake: Lake, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the problems that new problems were made from, by id; a problem that was not made is absent."""
+def parents_of(lake: Lake, ids: str, parameters: Sequence[Any]) -> dict[str, list[str]]:
+    """Return the problems that new problems were made from, by id; a problem that was not made is absent.
+
+    Args:
+        lake: the lake.
+        ids: SELECT of the ids that are asked for.
+        parameters: of that SELECT.
+    """
     parents: dict[str, list[str]] = {}
-    for row in lake.rows(PARENTS, [list(ids)]):
+    for row in lake.rows(PARENTS.format(ids=ids), list(parameters)):
         parents.setdefault(row["problem_id"], []).append(row["parent_id"])
     return parents

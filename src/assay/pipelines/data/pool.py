@@ -6,13 +6,15 @@ selectors and curricula. A problem that lacks one of them is left out as `unscor
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.functions import hash_source
 from assay.core.identity import content_id
 from assay.core.types import Pool
 from assay.pipelines.context.results import StageResults
@@ -36,7 +38,9 @@ JOIN (SELECT run, dense_rank() OVER (ORDER BY time, run) AS place FROM runs WHER
 GROUP BY t.problem_id ORDER BY t.problem_id
 """
 NO_QUERIES: Mapping[str, str] = {}
-Values = list[Any]  # one per id that was asked for, in their order; None = the problem lacks it
+Values: TypeAlias = (
+    Any  # an Arrow column or a list: one value per id that was asked for, in their order; null = the problem lacks it
+)
 
 
 def scored_pool(
@@ -62,26 +66,31 @@ def scored_pool(
         ConfigError: no stage makes such a column and no source kept such a field.
     """
     values = _columns(context, inputs, [name for name in needs if name != "vectors"], ids, queries)
-    rows = [row for row in range(len(ids)) if all(column[row] is not None for column in values.values())]
+    rows = np.flatnonzero(np.logical_and.reduce([np.ones(len(ids), np.bool_), *map(_are_known, values.values())]))
     vectors = None
     if "vectors" in needs:
         encoder = str(inputs.of("embed").detail.get("encoder", ""))
-        having, vectors = stored_vectors(context, [ids[row] for row in rows], encoder)
+        having, vectors = stored_vectors(context, [ids[row] for row in rows.tolist()], encoder)
         encoded = set(having)
-        rows = [row for row in rows if ids[row] in encoded]
-    columns = {name: np.array([column[row] for row in rows]) for name, column in values.items() if name != "cluster"}
-    cluster = np.array([values["cluster"][row] for row in rows], dtype=np.int64) if "cluster" in needs else None
-    kept = tuple(ids[row] for row in rows)
+        rows = np.array([row for row in rows.tolist() if ids[row] in encoded], dtype=np.int64)
+    columns = {name: _take(column, rows) for name, column in values.items() if name != "cluster"}
+    cluster = _take(values["cluster"], rows).astype(np.int64) if "cluster" in needs else None
+    kept = tuple(map(ids.__getitem__, rows.tolist()))
     columns |= {
         name: column for name, column in reward_columns(context, inputs, needs, kept).items() if name not in columns
     }
-    pool = Pool(kept, columns, vectors, cluster)
-    return pool, tuple(sorted(set(ids) - set(pool.ids)))
+    lacking = np.setdiff1d(np.arange(len(ids)), rows)
+    return Pool(kept, columns, vectors, cluster), tuple(map(ids.__getitem__, lacking.tolist()))
 
 
 def list_version(part: Any) -> list[str]:
-    """Return the version of a part from outside as part of a key; nothing where it has none, so that keys stay."""
-    return [part.version] if getattr(part, "version", "") else []
+    """Return the version of a part from outside as part of a key: its own, or the hash of its class's file.
+
+    A part of this package has none, so that keys stay.
+    """
+    outside = not type(part).__module__.startswith("assay.")
+    version = getattr(part, "version", "") or (hash_source(type(part)) if outside else "")
+    return [version] if version else []
 
 
 def queries_of(*parts: Any) -> dict[str, str]:
@@ -137,7 +146,7 @@ def _columns(
         columns |= _read_columns(context, expressions, source, [list(ids)], ids)
     if "round" in needs and "round" not in columns:  # the first training run that met it, counted from 1; 0 = none
         rounds = _read_columns(context, {"round": "round"}, f"FROM ({TRAINED})", [], ids)["round"]
-        columns["round"] = [number or 0 for number in rounds]
+        columns["round"] = pc.fill_null(rounds, 0)
     return {name: columns[name] if name in columns else _read_kept_field(context, inputs, name, ids) for name in needs}
 
 
@@ -171,9 +180,9 @@ def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.T
 
 
 def _align(table: pa.Table, ids: Sequence[str]) -> dict[str, Values]:
-    """Return a table's columns in the order of the ids, with None for an id that it lacks."""
+    """Return a table's columns in the order of the ids, with null for an id that it lacks."""
     place = pc.index_in(pa.array(ids, pa.string()), value_set=table["problem_id"].combine_chunks())
-    return {name: table[name].take(place).to_pylist() for name in table.column_names if name != "problem_id"}
+    return {name: table[name].take(place) for name in table.column_names if name != "problem_id"}
 
 
 def _read_search_columns(
@@ -197,9 +206,26 @@ def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: 
         known = {key for metadata in fields.values() for key, value in metadata.items() if _plain(value)}
         names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(known)]
         problem = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
-        raise ConfigError(f"{problem} (`keep` of a source); {suggest_names(name, names)}")
+        raise ConfigError(f"{problem} (`metadata_fields` of a source); {suggest_names(name, names)}")
     numeric = all(isinstance(value, int | float) for value in values.values())
     return [(values[id_] if numeric else str(values[id_])) if id_ in values else None for id_ in ids]
+
+
+def _are_known(values: Values) -> NDArray[np.bool_]:
+    """Return which values are there."""
+    if isinstance(values, list):
+        return np.array([value is not None for value in values], dtype=np.bool_)
+    return np.asarray(values.is_valid().to_numpy())
+
+
+def _take(values: Values, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the values of some rows, none of them null, as an array: 64 bits a number, and texts as they are."""
+    if isinstance(values, list):
+        return np.array([values[row] for row in rows])
+    taken = values.take(pa.array(rows))
+    if pa.types.is_integer(taken.type) or pa.types.is_floating(taken.type):
+        return np.asarray(taken.to_numpy(), dtype=np.int64 if pa.types.is_integer(taken.type) else np.float64)
+    return np.array(taken.to_pylist())
 
 
 def _plain(value: object) -> bool:

@@ -107,7 +107,7 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     Returns:
         [problem id, answer, verifier] each.
     """
-    rivals = context.lake.rows(RIVALS, _side_parameters(inputs, name))
+    rivals = context.lake.rows(RIVALS, side_parameters(inputs, name))
     if not rivals:
         return []
     parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
@@ -123,7 +123,7 @@ def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str
 
 def side_labels(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> dict[str, Label]:
     """Read the labels of some problems of `side` by problem id, ids ascending, and no question."""
-    rows = context.lake.rows(LABELS, [*_side_parameters(inputs, name), list(ids)])
+    rows = context.lake.rows(LABELS, [*side_parameters(inputs, name), list(ids)])
     return {row["problem_id"]: to_label(row) for row in sorted(rows, key=lambda row: str(row["problem_id"]))}
 
 
@@ -138,10 +138,10 @@ def some_of_side(
 
 
 def _read_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:
-    return list(context.lake.query(query, _side_parameters(inputs, name)).column(0).to_pylist())
+    return list(context.lake.query(query, side_parameters(inputs, name)).column(0).to_pylist())
 
 
-def _side_parameters(inputs: StageResults, name: str) -> list[Any]:
+def side_parameters(inputs: StageResults, name: str) -> list[Any]:
     """Return the parameters of SIDE."""
     clean = inputs.rows_of("clean")
     return [list(inputs.of("ingest").key.parts), clean, clean, inputs.rows_of("split"), name]

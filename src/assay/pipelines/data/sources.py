@@ -18,7 +18,7 @@ def build_source(context: RunContext, config: SourceConfig) -> Source:
     Raises:
         ConfigError: an unknown part, or a setting that it refuses.
     """
-    source: Source = build_part("source", config.part, config.settings)
+    source: Source = build_part("source", config.type, config.settings)
     if hasattr(source, "relative_to"):
         source = source.relative_to(context.config.folder)
     if hasattr(source, "from_lake"):

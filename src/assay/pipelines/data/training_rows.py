@@ -124,7 +124,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     if row[name] is None:
         raise ConfigError(
             f"row {row['id']} of {row['method']} has no {name.replace('_', ' ')}: the attempt behind it is not in the "
-            "lake; `curate fsck` says what is lost"
+            "lake; `curate lake fsck` says what is lost"
         )
     return str(row[name])
 

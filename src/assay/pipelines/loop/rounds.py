@@ -16,6 +16,7 @@ import numpy as np
 from assay.core.config import Config
 from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
+from assay.core.setting_names import first_table, first_table_name
 from assay.maths.rl.evaluation import count_moves
 from assay.pipelines.context.imported import DRAWN
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
@@ -77,13 +78,18 @@ class Round:
         context, config = self.context, self.context.config
         excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
         excluded |= {"score": DECIDE_NOTHING["score"] | ({"evidence"} if context.imported is None else set())}
-        tables = {
-            name: getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
+        tables: dict[str, Any] = {
+            first_table_name(name): first_table(
+                name, getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
+            )
             for name in (*curating_stages(), "train", "loop")
             if name in type(config).model_fields
         }
         if self.kind != "grpo":
-            learnt = {name: getattr(config, name).model_dump(mode="json") for name in ("synthesize", self.kind)}
+            learnt = {
+                name: first_table(name, getattr(config, name).model_dump(mode="json"))
+                for name in ("synthesize", self.kind)
+            }
             tables |= {"kind": self.kind, **learnt}
         versions = sorted(
             (name, context.judge.version(name)) for name in side_verifiers(context, self.results, "train")
@@ -163,7 +169,7 @@ def first_round(context: RunContext) -> Round:
 
 
 def curate(round_: Round) -> StageResult:
-    """Score, cluster, select and arrange for a round.
+    """Score, cluster, select and order for a round.
 
     The ledger keeps the keys of the outcomes, so what later rounds add to the lake changes none of them.
     """

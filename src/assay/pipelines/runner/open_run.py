@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from assay.core.config import Config
 from assay.core.errors import Stopped
 from assay.core.ports import Reporter
+from assay.pipelines.context.edited_parts import edited_parts
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import preflight
 from assay.stores.lake import Lake
@@ -54,6 +55,8 @@ def run_context(
                 f"{lake.place} began in lake format {lake.older_format}; new files are added in the present one, "
                 "which older versions do not read"
             )
+        for sentence in edited_parts(lake, config):
+            reporter.say(sentence)
         context.log_run("start")
         ended = "failed"
         try:

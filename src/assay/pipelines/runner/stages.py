@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.core.errors import ConfigError
+from assay.pipelines.context.empty_lake import explain_empty_lake
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -128,7 +129,11 @@ def done_stages(context: RunContext, upto: str, needed_by: str) -> StageResults:
     """
     state = survey(context, upto)
     if state.following is not None:
-        raise ConfigError(f"{needed_by} needs {state.following.name}, which is not done: `curate run PLAN` first")
+        empty = explain_empty_lake(context.lake, context.config)
+        raise ConfigError(
+            f"{needed_by} needs {state.following.name}, which is not done: `curate run PLAN` first"
+            f"{f' ({empty})' if empty else ''}"
+        )
     return state.results
 
 
@@ -209,6 +214,6 @@ def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
     if kind != "grpo":
         return entry.load()(context, done_stages(context, "score", f"train {entry.name}"))
     inputs = run_stages(context, only=True)
-    if context.finished("arrange", inputs.of("arrange").key) is None:
-        raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
+    if context.finished("order", inputs.of("order").key) is None:
+        raise ConfigError("train needs order, which is not done: `curate run PLAN` first")
     return entry.load()(context, inputs)

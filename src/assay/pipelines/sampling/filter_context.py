@@ -94,7 +94,7 @@ def benchmarks(context: RunContext, part: Filter) -> dict[str, Source]:
     if not tables:
         raise ConfigError(
             "filter 'contaminated' needs benchmarks: "
-            'clean.settings.contaminated.against = [{ part = "files", paths = ... }]'
+            'clean.settings.contaminated.against = [{ type = "files", paths = ... }]'
         )
     sources: dict[str, Source] = {}
     for table in tables:
@@ -102,10 +102,10 @@ def benchmarks(context: RunContext, part: Filter) -> dict[str, Source]:
             config = SourceConfig.model_validate(table)
         except ValueError as error:
             raise ConfigError(
-                f'clean.settings.contaminated.against: {dict(table)} names no part, such as part = "files"'
+                f'clean.settings.contaminated.against: {dict(table)} names no type, such as type = "files"'
             ) from error
         name = str(
-            config.settings.get("name") or config.settings.get("path") or config.settings.get("paths") or config.part
+            config.settings.get("name") or config.settings.get("path") or config.settings.get("paths") or config.type
         )
         if name in sources:
             raise ConfigError(f"two benchmarks are named {name!r}; `name` tells them apart")

@@ -53,7 +53,7 @@ STAGES = (
     ),
     StageEntry("embed", "Turn problems into unit vectors, and vectors into clusters."),
     StageEntry("select", "Choose the subset to train on."),
-    StageEntry("arrange", "Put the selection into its order.", f"{__name__}.order:Order"),
+    StageEntry("order", "Put the selection into the order in which training sees it."),
 )
 # After `score` and beside the others, by `curate synthesize`; nothing of the curriculum depends on it.
 SYNTHESIZE = StageEntry("synthesize", "Turn stored attempts into training sets, preferences, labels and new problems.")
@@ -99,7 +99,7 @@ def stage_sentence() -> str:
     """Return the stages of curation as a list in words.
 
     >>> stage_sentence()
-    'Ingest, clean, split, score, embed, select and arrange'
+    'Ingest, clean, split, score, embed, select and order'
     """
     *names, last = stage_names()
     return f"{', '.join(names)} and {last}".capitalize()

@@ -13,11 +13,13 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.notes import Note
+from assay.core.setting_names import first_clean_settings
 from assay.core.types import Drop, Label, Problem
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
+from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import members
 from assay.pipelines.sampling.filter_context import build_filters, filter_context, filter_dependencies
 from assay.pipelines.stages.ingest import noticed
@@ -46,7 +48,8 @@ class Clean(Stage):
         fitted = config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
         problems = self.members[0] if fitted else {}
         borrowed = [filter_dependencies(context, part, problems) for _, part in parts]
-        how = (config.clean.filters, config.clean.settings, versions, borrowed)
+        edited = [version for _, part in parts for version in list_version(part)]  # of filters from outside
+        how = (config.clean.filters, first_clean_settings(config.clean.settings), versions, borrowed, *edited)
         return StageKey.of(content_id("clean", str(pool), *how))
 
     @cached_property

@@ -49,7 +49,17 @@ def _flatten_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
         "finish": call.get("finish_reason"),
         "tokens": (call.get("usage") or {}).get("completion_tokens"),
         "policy": call.get("model"),
+        "gold": data.get("answer", (record or {}).get("answer")),
+        "correct_term": _correct_term(trace.get("rewards") or {}),
     }
+
+
+def _correct_term(rewards: Mapping[str, Any]) -> float | None:
+    """Return the one reward whose name speaks of correctness; None where no or more than one does."""
+    scores = [
+        reward["score"] for name, reward in rewards.items() if reward and ("correct" in name or "accuracy" in name)
+    ]
+    return scores[0] if len(scores) == 1 else None
 
 
 def _flatten_response(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,18 +4,13 @@ A row is matched to a problem by the `assay_id` that our exports carry, else by 
 drop with its reason. Ids hash what was imported, so importing a folder again adds nothing.
 """
 
-import json
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from assay.core.errors import ConfigError, EvidenceError, suggest_names
 from assay.core.expressions import parse_expression
@@ -26,44 +21,16 @@ from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
 from assay.pipelines.sampling.attempt_rows import storable
-from assay.pipelines.stages.foreign_rows import flatten_row
+from assay.pipelines.stages.rollout_files import (
+    NAMES,
+    as_text,
+    first_value,
+    read_attempts,
+    read_reward,
+    to_number,
+)
 from assay.stores.lake import Lake
 
-# Tool -> what is read -> the columns that may hold it, of which the first one with a value counts.
-NAMES: dict[str, dict[str, tuple[str, ...]]] = {
-    "verl": {
-        "prompt": ("input", "prompt"),
-        "text": ("output", "response"),
-        "reward": ("score", "acc", "reward"),
-        "step": ("step",),
-    },
-    "trl": {
-        "prompt": ("prompt",),
-        "text": ("completion",),
-        "reward": ("reward",),
-        "step": ("step",),
-        "advantage": ("advantage",),
-    },
-    "verifiers": {  # traces.jsonl, flattened
-        "prompt": ("prompt",),
-        "text": ("completion",),
-        "reward": ("reward",),
-        "step": ("step",),
-    },
-    "nemo_gym": {  # rollouts, flattened
-        "prompt": ("prompt",),
-        "text": ("completion",),
-        "reward": ("reward",),
-        "step": ("step",),
-    },
-    "jsonl": {
-        "prompt": ("prompt", "messages", "question", "problem"),
-        "text": ("completion", "text", "response", "output"),
-        "reward": ("reward", "score", "correct", "is_correct"),
-        "step": ("step",),
-        "advantage": ("advantage",),
-    },
-}
 WAVE = 2_000  # rows per commit
 
 
@@ -157,11 +124,11 @@ def import_rollouts(
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
     matcher, seen = Matcher(lake, labels), Counter[str]()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
-    for path, line, row in _read_attempts(folder, names):
+    for path, line, row in read_attempts(folder, names):
         report.rows += 1
         report.columns = report.columns or tuple(row)
         problem = matcher.problem(row, names["prompt"])
-        text = _as_text(_first_value(row, names["text"]))
+        text = as_text(first_value(row, names["text"]))
         if problem is None or not isinstance(text, str):
             reason = "unmatched" if problem is None else "no_text"
             report.dropped[reason] += 1
@@ -229,7 +196,7 @@ class Matcher:
         id_ = row.get("assay_id") or (extra.get("assay_id") if isinstance(extra, dict) else None)
         if isinstance(id_, str) and id_ in self._ids:
             return id_
-        prompt = _first_value(row, prompts)
+        prompt = first_value(row, prompts)
         if isinstance(prompt, str) and prompt in self._ids:
             return prompt
         turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
@@ -266,12 +233,12 @@ def _rollout(
 ) -> dict[str, Any]:
     """Make a rollout of a row, with text, reward and outcome; equal rows of one import differ by their order."""
     names = defaults["names"]
-    policy, step = str(row.get("policy") or defaults["policy"]), _first_value(row, names["step"])
+    policy, step = str(row.get("policy") or defaults["policy"]), first_value(row, names["step"])
     key = content_id("imported", defaults["tool"], problem, policy, defaults["sampler"], step, text)
     seen[key] += 1
     seen[place := f"{problem} {policy}"] += 1
-    reward, finish = _reward(row, names["reward"]), str(_first_value(row, names["finish"]) or "stop")
-    length = _first_value(row, names["tokens"])
+    reward, finish = read_reward(row, names["reward"]), str(first_value(row, names["finish"]) or "stop")
+    length = first_value(row, names["tokens"])
     outcome = (
         "truncated"
         if finish == "length"
@@ -296,7 +263,7 @@ def _rollout(
         "engine": defaults["tool"],
         "step": int(step) if step is not None else None,
         "group": str(row["group"]) if row.get("group") is not None else None,
-        "advantage": to_number(_first_value(row, names.get("advantage", ()))),
+        "advantage": to_number(first_value(row, names.get("advantage", ()))),
         "guided": bool(row.get("guided", False)),
         "policy_last": str(last) if last else None,
         "text": text,
@@ -307,7 +274,7 @@ def _rollout(
 
 def _has_rewards(folder: Path, names: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether the first row has a reward; where it has none, the labels' own verifiers judge."""
-    return any(_reward(row, names["reward"]) is not None for _, _, row in islice(_read_attempts(folder, names), 1))
+    return any(read_reward(row, names["reward"]) is not None for _, _, row in islice(read_attempts(folder, names), 1))
 
 
 def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], label: str, *, rated: bool) -> None:
@@ -338,89 +305,3 @@ def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
     for waiting in rows.values():
         waiting.clear()
     return len(fresh["rollouts"])
-
-
-def _read_attempts(folder: Path, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
-    """Yield each row; one whose answers are a list is as many rows, each with its own of the rewards."""
-    for path, line, row in read_rows(folder):
-        lists = {
-            name: row[name]
-            for what in ("text", "reward", "tokens", "finish")
-            for name in names[what]
-            if isinstance(row.get(name), list)
-        }
-        texts = next((lists[name] for name in names["text"] if name in lists), None)
-        if not texts or not all(isinstance(text, str) for text in texts):
-            yield path, line, row
-            continue
-        for place in range(len(texts)):
-            own = {name: values[place] for name, values in lists.items() if len(values) == len(texts)}
-            yield path, line, {**row, **own}
-
-
-def read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
-    """Yield every row with its file and its line, from 1; a line that is no JSON object is an empty row."""
-    paths = (
-        [folder]
-        if folder.is_file()
-        else sorted(path for path in folder.rglob("*") if path.suffix in (".jsonl", ".parquet"))
-    )
-    if not folder.exists():
-        raise ConfigError(f"no such file or folder: {folder}")
-    if not paths:
-        raise ConfigError(f"{folder} holds no .jsonl and no .parquet file")
-    for path in paths:
-        for line, row in enumerate(_rows(path), 1):
-            yield from ((path, line, attempt) for attempt in flatten_row(row))
-
-
-def _rows(path: Path) -> Iterable[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        try:
-            for batch in pq.ParquetFile(path).iter_batches(1024):
-                yield from batch.to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise ConfigError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for text in file:
-            try:
-                row = json.loads(text)
-            except ValueError:
-                row = {}
-            yield row if isinstance(row, dict) else {}
-
-
-def _first_value(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((value for name in names if (value := _cell(row, name)) is not None), None)
-
-
-def _cell(row: Mapping[str, Any], name: str) -> Any:
-    """Return the value of a column, or of a field of a column where the name has a point; None where there is none."""
-    if name in row or "." not in name:
-        return row.get(name)
-    outer, _, inner = name.partition(".")
-    value = row.get(outer)
-    return _cell(value, inner) if isinstance(value, dict) else None
-
-
-def _as_text(value: Any) -> Any:
-    """Return the last turn of a chat as its content; anything else as it is."""
-    return value[-1].get("content") if isinstance(value, list) and value and isinstance(value[-1], dict) else value
-
-
-def _reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
-    """Return the reward; where no such column is there, the sum of the rewards per function, as TRL logs them."""
-    if (reward := to_number(_first_value(row, names))) is not None:
-        return reward
-    rewards = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
-    return float(sum(rewards)) if rewards else None
-
-
-def to_number(value: Any) -> float | None:
-    """Return the value as a finite number; None where it is not one."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None

@@ -11,7 +11,8 @@ from assay.core.identity import content_id
 from assay.core.types import Drop
 from assay.pipelines.data.drops import drop_row
 from assay.pipelines.data.scores import score_id
-from assay.pipelines.stages.import_rollouts import Imported, Matcher, read_rows, to_number
+from assay.pipelines.stages.import_rollouts import Imported, Matcher
+from assay.pipelines.stages.rollout_files import read_rows, to_number
 from assay.stores.lake import Lake
 
 # Difficulty columns of public data sets -> (what a higher value means, divisor). A value "k/n", as POLARIS has it, is

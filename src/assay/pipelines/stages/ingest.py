@@ -16,6 +16,7 @@ from assay.core.identity import canonical_json, content_id
 from assay.core.notes import Note
 from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source, SourceRow
+from assay.core.setting_names import first_names
 from assay.core.types import Drop
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
@@ -77,7 +78,7 @@ class Ingest(Stage):
         """Read the sources, with one commit per `CHUNK` rows."""
         return self._combine(
             [
-                result or _read_one(self.context, source, part, config.settings.get("name") or config.part)
+                result or _read_one(self.context, source, part, config.settings.get("name") or config.type)
                 for (config, source), part, result in zip(self.sources, self.key.parts, self.results, strict=True)
             ]
         )
@@ -112,7 +113,7 @@ class Ingest(Stage):
 
 def source_key(config: SourceConfig, source: Source) -> str:
     """Hash a source's settings and the bytes behind them."""
-    return content_id("ingest", config.part, config.settings, source.fingerprint())
+    return content_id("ingest", config.type, first_names("source", config.type, config.settings), source.fingerprint())
 
 
 def _read_one(context: RunContext, source: Source, key: str, name: str) -> StageResult:

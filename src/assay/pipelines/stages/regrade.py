@@ -22,6 +22,10 @@ ANTI JOIN verdicts v
   ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier = w.verifier AND v.version = w.version
 ORDER BY r.id
 """
+VERSIONS = """
+SELECT DISTINCT verifier, version FROM verdicts WHERE verifier IN (
+    SELECT l.verifier FROM labels l JOIN pool_members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])))
+"""
 # Those of them that another version of the same verifier has judged against the same label.
 OUTDATED = UNJUDGED.replace(
     "ORDER BY",
@@ -56,10 +60,19 @@ def judge_outdated(context: RunContext, inputs: StageResults) -> dict[str, Any]:
     Returns:
         As `judge_unjudged`.
     """
+    if not _has_other_versions(context, inputs):
+        return {"judged": 0, "left": 0, "from_training": 0, "changes": [], "changes_lenient": []}
     counts = _judge_anew(context, inputs, OUTDATED)
     if counts["judged"]:
         say_moved(context)
     return counts
+
+
+def _has_other_versions(context: RunContext, inputs: StageResults) -> bool:
+    """Return whether the lake holds a verdict by another version of a verifier of the pool's labels."""
+    pools = [*inputs.of("ingest").key.parts, inputs.rows_of("clean")]
+    rows = context.lake.rows(VERSIONS, [pools])
+    return any(row["version"] != context.judge.version(row["verifier"]) for row in rows)
 
 
 def say_moved(context: RunContext) -> None:

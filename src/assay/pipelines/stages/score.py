@@ -6,10 +6,12 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+import pyarrow.compute as pc
+
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.parts import OUTSIDE, build_part
-from assay.core.types import Label, Problem, Score
+from assay.core.types import Counts, Label, Problem, Score
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
@@ -28,6 +30,7 @@ from assay.pipelines.sampling.evidence import (
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import filter_samplings
 from assay.pipelines.sampling.refusals import count_refused
+from assay.pipelines.sampling.stored_counts import StoredCounts, read_counts, score_table
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
@@ -63,6 +66,12 @@ class ScoreStage(Stage):
         files = self.context.lake.files().get("rollouts")
         return files, StoredRollouts(self.context, *self.train_side, keep_refused=True)
 
+    @cached_property
+    def _counts(self) -> StoredCounts | None:
+        """The counts of the stored attempts, where they alone decide the scores."""
+        part = scorer(self.context)
+        return read_counts(self.context, self.inputs) if getattr(part, "counts_alone", False) else None
+
     def compute_key(self) -> StageKey:
         """Make a key of two parts: the pool with the scoring, and the scoring alone."""
         context, part = self.context, scorer(self.context)
@@ -87,13 +96,18 @@ class ScoreStage(Stage):
 
     def remaining(self) -> Remaining:
         """Count problems, attempts or iterations, and tokens that scoring may still cost."""
+        if (counts := self._counts) is not None:
+            return replace(remaining_attempts(self.context, counts), rows_in=len(self.ids))
         attempts = self._stored[1]
         searches = remaining_searches(self.context, attempts, scorer(self.context))
         return replace(searches or remaining_attempts(self.context, attempts), rows_in=len(self.ids))
 
     def run(self) -> StageResult:
         """Score, one run at a time; read the attempts again where another run has stored some in the meantime."""
+        if (result := self._run_stored()) is not None:
+            return result
         files, attempts = self._stored
+        warn_of_default_model(self.context, attempts)
         with exclusive_sampling(self.context, self.ids):
             if self.context.lake.files().get("rollouts") == files:
                 return measure(self.context, attempts, self.key)
@@ -101,10 +115,32 @@ class ScoreStage(Stage):
             attempts = StoredRollouts(self.context, *self.train_side, keep_refused=True)
             return self.finished() or measure(self.context, attempts, self.key)
 
+    def _run_stored(self) -> StageResult | None:
+        """Score without an object per problem, where the stored attempts are all that is wanted; None = they are not."""
+        part, files = scorer(self.context), self.context.lake.files().get("rollouts")
+        if self._counts is None or not self._counts.settled(part.n):
+            return None
+        with exclusive_sampling(self.context, self.ids):
+            if self.context.lake.files().get("rollouts") != files:
+                return None
+            return self.finished() or measure_counts(self.context, self._counts, self.key)
+
     @classmethod
     def preflight(cls, context: RunContext) -> None:
         """Find a missing model. A server is asked only where the lake does not know the policy behind it."""
         _ = context.policy
+
+
+def warn_of_default_model(context: RunContext, attempts: StoredRollouts) -> None:
+    """Warn where the problems are attempted by a model that the config does not name."""
+    policy = context.config.policy
+    if context.imported is not None or policy.engine in ("scripted", "replay") or "model" in policy.model_fields_set:
+        return
+    if remaining_attempts(context, attempts).attempts_max:
+        context.reporter.warn(
+            f"no model is named: the default, {policy.model!r}, attempts the problems; `policy.model` names yours, in "
+            "Python `model=` of assay.score"
+        )
 
 
 def scorer(context: RunContext) -> Any:
@@ -130,7 +166,7 @@ def settings(context: RunContext) -> dict[str, Any]:
     return {**own, **{name: known[name] for name in needed}}
 
 
-def remaining_attempts(context: RunContext, attempts: StoredRollouts) -> Remaining:
+def remaining_attempts(context: RunContext, attempts: StoredRollouts | StoredCounts) -> Remaining:
     """Count what scoring may still cost: problems, attempts at least and at most, tokens at most."""
     part = scorer(context)
     least, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 0),) * 2
@@ -210,6 +246,23 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         "score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished
     )
     return context.finish(outcome, {"scores": rows})
+
+
+def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> StageResult:
+    """Write the scores of problems whose stored attempts are all that is wanted, as `measure` would write them."""
+    began, part = time.monotonic(), scorer(context)
+
+    def describe(id_: str, tally: Counts, verifier: str, disputed: bool) -> dict[str, Any]:
+        label = Label("", id_, "", verifier)
+        return _row(context, part.score_counts(id_, tally), label, key.rows, context.policy.revision, disputed)
+
+    rows, sampler = score_table(counts, describe, context.run), context.sampler
+    disputed = pc.sum(rows["disputed"]).as_py() or 0
+    detail = {"scored": len(rows), "tokens": context.meter.tokens, "samples": context.meter.samples}
+    detail |= {"disputed": disputed} if disputed else {}
+    result = StageResult("score", key, len(counts.table), len(rows), detail, time.monotonic() - began)
+    sampling = [{"id": sampler.id, "settings": settings_of(sampler)}]  # may be gone although the attempts are there
+    return context.finish(result, {"scores": rows, "sampling_configs": sampling})
 
 
 def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:

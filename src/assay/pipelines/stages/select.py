@@ -4,12 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from assay.core.errors import ConfigError
-from assay.core.identity import content_id, derive_seed
+from assay.core.identity import content_id, content_ids, derive_seed
 from assay.core.types import Pool, Selection
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -86,7 +88,7 @@ class Select(Stage):
         }
         _warn_of_budget(context, pool, len(unscored), len(selection.ids))
         _warn_of_unsolved(context, self.scoring)
-        rows = _rows(self.key.rows, selection, dropped)
+        rows = _rows(self.key.rows, selection, dropped, context.run)
         reasons = {reason: len(ids) for reason, ids in dropped.items() if ids}
         detail = {"dropped": reasons, "scoring": self.scoring}
         seconds = time.monotonic() - began
@@ -112,20 +114,23 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     return RATE_QUERIES
 
 
-def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    chosen = [(id_, True, weight, "") for id_, weight in zip(selection.ids, selection.weights, strict=True)]
-    dropped_rows = [(id_, False, 0.0, reason) for reason, ids in dropped.items() for id_ in ids]
-    return [
+def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]], run: str) -> pa.Table:
+    """Return what was kept and what was dropped as rows of `selections`, problem ids ascending."""
+    kept, gone = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped.items()]
+    parts = [pa.array(ids, pa.string()) for ids in (selection.ids, *dropped.values())]
+    zeros = np.zeros(sum(many for _, many in gone))
+    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", kept), *gone)]
+    rows = pa.table(
         {
-            "id": content_id("selection", key, id_),
-            "selection_id": key,
-            "problem_id": id_,
-            "kept": keep,
-            "weight": weight,
-            "reason": reason,
+            "problem_id": pa.chunked_array(parts, pa.string()),
+            "kept": np.arange(kept + len(zeros)) < kept,
+            "weight": np.concatenate([np.array(selection.weights, dtype=np.float64), zeros]),
+            "reason": pa.chunked_array(reasons, pa.string()),
         }
-        for id_, keep, weight, reason in sorted(chosen + dropped_rows)
-    ]
+    ).sort_by("problem_id")
+    ids = content_ids("selection", key, last=rows["problem_id"].to_pylist())
+    constants = {name: pa.repeat(pa.scalar(value), len(rows)) for name, value in (("selection_id", key), ("run", run))}
+    return pa.table({"id": pa.array(ids, pa.string()), **dict(zip(rows.column_names, rows.columns)), **constants})
 
 
 def set_aside_as_disputed(context: RunContext, scoring: str) -> set[str]:
@@ -199,10 +204,12 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
 
 
 def _check_conserved(selector: str, pool: Pool, chosen: tuple[str, ...], dropped: Any) -> None:
-    accounted = Counter(chosen) + Counter(id_ for ids in dropped.values() for id_ in ids)
-    if accounted != Counter(pool.ids):
-        wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
-        raise ConfigError(
-            f"selector {selector!r} told of {sum(accounted.values())} problems for a pool of {len(pool)}; "
-            f"the first that is off: {wrong[0]}"
-        )
+    told = list(chain(chosen, *dropped.values()))
+    if len(told) == len(pool) and set(told) == set(pool.ids):
+        return
+    accounted = Counter(told)
+    wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
+    raise ConfigError(
+        f"selector {selector!r} told of {len(told)} problems for a pool of {len(pool)}; "
+        f"the first that is off: {wrong[0]}"
+    )

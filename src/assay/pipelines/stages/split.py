@@ -6,11 +6,17 @@ an equal `[split]` that start together, the second one draws knowing what the fi
 many problems as they ask for.
 """
 
+import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
-from assay.core.identity import content_id
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assay.core.identity import content_id, content_ids
 from assay.core.types import Problem
 from assay.maths.text.words import normal_key
 from assay.pipelines.context.locks import renewing
@@ -18,11 +24,13 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.derived import parents_of
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problem_batches import CLEANED, cleaned_parameters, stream_cleaned
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
 
 DEAD_AFTER_S = 30.0
+GROUPED = pa.schema([("problem_id", pa.string()), ("duplicates", pa.string())])
+SIDES = pa.schema([*GROUPED, ("side", pa.string())])
 
 
 class Split(Stage):
@@ -59,74 +67,108 @@ def _exclusive_draw(context: RunContext, split: str) -> Iterator[None]:
 
 
 def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResult:
-    began, split = time.monotonic(), key.rows
-    problems, _ = cleaned(context, inputs)
-    stored = {row["problem_id"]: row for row in context.lake.rows("SELECT * FROM splits WHERE split = ?", [split])}
-    parents = parents_of(context.lake, list(problems))
-    groups = grouped({id_: problem for id_, problem in problems.items() if id_ not in parents})
-    sides = {row["duplicates"]: row["side"] for row in stored.values()}
-    held = sum(stored[id_]["side"] == "held_out" for id_ in problems if id_ in stored and id_ not in parents)
-    for group in sorted(
-        groups.keys() - sides.keys(), key=lambda group: content_id("draw", context.config.split.seed, group)
-    ):
-        sides[group] = "held_out" if held < context.config.split.held_out else "train"
-        held += len(groups[group]) if sides[group] == "held_out" else 0
-    fresh = [(id_, group) for group, ids in groups.items() for id_ in ids if id_ not in stored]
-    rows = [
-        {
-            "id": content_id("split", split, id_),
-            "split": split,
-            "problem_id": id_,
-            "side": sides[group],
-            "duplicates": group,
-        }
-        for id_, group in sorted(fresh)
-    ]
-    drawn = {row["problem_id"]: row["side"] for row in [*stored.values(), *rows]}
-    derived = _derived_rows(split, problems, parents, drawn)
-    rows += derived
-    drawn |= {row["problem_id"]: row["side"] for row in derived}
-    beside = sum(drawn[id_] == "held_out" for id_ in parents)
-    if held < context.config.split.held_out:
+    began, split, wanted = time.monotonic(), key.rows, context.config.split.held_out
+    stored = context.lake.query("SELECT problem_id, side, duplicates FROM splits WHERE split = ?", [split])
+    members, parents = grouped(context, inputs), parents_of(context.lake, CLEANED, cleaned_parameters(inputs))
+    own = members.filter(pc.invert(pc.is_in(members["problem_id"], value_set=pa.array(list(parents), pa.string()))))
+    held = _count_held(stored, own)
+    sides, held = _draw_sides(own["duplicates"], stored, held, wanted, context.config.split.seed)
+    drawn = own.append_column("side", sides)
+    fresh = drawn.filter(pc.invert(pc.is_in(drawn["problem_id"], value_set=stored["problem_id"])))
+    derived = _derived_rows(members, parents, pa.concat_tables([stored.select(fresh.column_names), fresh]))
+    rows = pa.concat_tables([fresh, derived.select(fresh.column_names)])
+    beside = pc.sum(pc.equal(_sides_of(parents, stored, derived), "held_out")).as_py() or 0
+    if held < wanted:
         context.reporter.warn(
-            f"split.held_out = {context.config.split.held_out}, "
-            f"but only {held} of {len(problems)} cleaned problems could be held out"
+            f"split.held_out = {wanted}, but only {held} of {len(members)} cleaned problems could be held out"
         )
     return context.finish(
         StageResult(
-            "split", key, len(problems), len(problems) - held - beside, {"held_out": held}, time.monotonic() - began
+            "split", key, len(members), len(members) - held - beside, {"held_out": held}, time.monotonic() - began
         ),
-        {"splits": rows},
+        {"splits": _rows(split, rows, context.run)},
     )
 
 
-def _derived_rows(
-    split: str, problems: dict[str, Problem], parents: dict[str, list[str]], sides: dict[str, str]
-) -> list[dict[str, str]]:
+def grouped(context: RunContext, inputs: StageResults) -> pa.Table:
+    """Hash the normal form of each cleaned problem, batch by batch.
+
+    Returns:
+        `problem_id`, ascending, and `duplicates`, which is equal for duplicates.
+    """
+    parts = [
+        pa.table([[problem.id for problem in batch], list(map(duplicates_id, batch))], schema=GROUPED)
+        for batch in stream_cleaned(context, inputs)
+    ]
+    return pa.concat_tables([GROUPED.empty_table(), *parts]).sort_by("problem_id").combine_chunks()
+
+
+def duplicates_id(problem: Problem) -> str:
+    """Return the hash of a problem's normal form."""
+    return content_id("duplicates", normal_key(problem))
+
+
+def _count_held(stored: pa.Table, own: pa.Table) -> int:
+    held = stored.filter(pc.equal(stored["side"], "held_out"))["problem_id"]
+    return int(pc.sum(pc.is_in(own["problem_id"], value_set=pc.unique(held))).as_py() or 0)
+
+
+def _draw_sides(
+    duplicates: pa.ChunkedArray, stored: pa.Table, held: int, wanted: int, seed: int
+) -> tuple[pa.Array, int]:
+    """Draw a side for each group of duplicates that has none, in hash order until enough problems are held out.
+
+    Returns:
+        The side of each row of `duplicates`, and how many problems are held out.
+    """
+    groups = pc.unique(duplicates)
+    place = pc.index_in(duplicates, value_set=groups).to_numpy().astype(np.int64)
+    sizes = np.bincount(place, minlength=len(groups))
+    latest = pc.index_in(groups, value_set=stored["duplicates"].combine_chunks()[::-1])
+    known = stored["side"].combine_chunks()[::-1].take(latest).to_numpy(zero_copy_only=False)
+    undrawn = np.flatnonzero(latest.is_null().to_numpy(zero_copy_only=False))
+    draws = content_ids("draw", seed, last=groups.take(pa.array(undrawn, pa.int64())).to_pylist())
+    known[undrawn] = "train"
+    for _, group in heapq.nsmallest(max(wanted - held, 0), zip(draws, undrawn.tolist(), strict=True)):
+        if held < wanted:
+            known[group] = "held_out"
+            held += int(sizes[group])
+    return pa.array(known, pa.string()).take(pa.array(place)), held
+
+
+def _derived_rows(members: pa.Table, parents: dict[str, list[str]], drawn: pa.Table) -> pa.Table:
     """Put problems that synthesis made on the side of those behind them: held out where one of these is.
 
     A problem behind them that is not in the pool gets the side `train`, so that no later draw holds it out.
     """
-    rows, known = [], dict(sides)
+    named = pa.array(sorted({*parents, *chain.from_iterable(parents.values())}), pa.string())
+    own = members.filter(pc.is_in(members["problem_id"], value_set=named)).to_pydict()
+    groups = dict(zip(own["problem_id"], own["duplicates"], strict=True))
+    there = drawn.filter(pc.is_in(drawn["problem_id"], value_set=named)).to_pydict()
+    known = dict(zip(there["problem_id"], there["side"], strict=True))
+    rows: list[dict[str, str]] = []
 
     def side_of(id_: str) -> str:
         if id_ not in known:
             behind = {side_of(parent) for parent in parents.get(id_, [])}
             known[id_] = "held_out" if "held_out" in behind else "train"
-            key = normal_key(problems[id_]) if id_ in problems else id_
-            row = {"id": content_id("split", split, id_), "split": split, "problem_id": id_, "side": known[id_]}
-            rows.append({**row, "duplicates": content_id("duplicates", key)})
-        return known[id_]
+            duplicates = groups.get(id_) or content_id("duplicates", id_)
+            rows.append({"problem_id": id_, "duplicates": duplicates, "side": known[id_]})
+        return str(known[id_])
 
     for id_ in sorted(parents):
         side_of(id_)
-    return rows
+    return pa.Table.from_pylist(rows, schema=SIDES)
 
 
-def grouped(problems: dict[str, Problem]) -> dict[str, list[str]]:
-    """Group ids by the hash of their problem's normal form, ids ascending: a group is a set of duplicates."""
-    groups: dict[str, list[str]] = {}
-    for id_ in sorted(problems):
-        problem = problems[id_]
-        groups.setdefault(content_id("duplicates", normal_key(problem)), []).append(id_)
-    return groups
+def _sides_of(ids: Iterable[str], *tables: pa.Table) -> pa.Array:
+    """Return the sides of problems that have a row in one of the tables."""
+    sides = pa.concat_tables([table.select(SIDES.names) for table in tables])
+    return sides["side"].take(pc.index_in(pa.array(list(ids), pa.string()), value_set=sides["problem_id"]))
+
+
+def _rows(split: str, drawn: pa.Table, run: str) -> pa.Table:
+    """Return drawn sides as rows of `splits`."""
+    ids = content_ids("split", split, last=drawn["problem_id"].to_pylist())
+    constants = {name: pa.repeat(pa.scalar(value), len(drawn)) for name, value in (("split", split), ("run", run))}
+    return pa.table({"id": ids, **{name: drawn[name] for name in drawn.column_names}, **constants})

@@ -13,6 +13,7 @@ from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Policy, Rollout, Verdict
+from assay.curricula.online.quotas import begin_curriculum
 from assay.engines.models import registry
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext, parse_json
@@ -21,7 +22,7 @@ from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
 from assay.pipelines.sampling.attempt_rows import attempt_tables
-from assay.pipelines.stages.order import stored_curriculum
+from assay.pipelines.stages.order import curriculum_needs, stored_curriculum
 from assay.training.checkpoints.resume import COMPLETE_FILE
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
@@ -60,7 +61,7 @@ class Train(Stage):
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum, as the lake holds it."""
-        return stored_curriculum(self.context, self.inputs.rows_of("arrange"), self.inputs.rows_of("select"))
+        return stored_curriculum(self.context, self.inputs.rows_of("order"), self.inputs.rows_of("select"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -74,7 +75,9 @@ class Train(Stage):
         settings = config.model_dump(mode="json", exclude=unhashed)
         how = (settings, context.config.train_sampler.id, base_policy(context).revision)
         helper = self.teacher and self.teacher.id
-        return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
+        quotas = [sorted(context.config.order.quotas.items())] if context.config.order.quotas else []
+        rows = self.inputs.rows_of("order")
+        return StageKey.of(content_id("train", rows, *how, helper, *context.read_otherwise, *quotas))
 
     def with_steps(self, steps: int) -> "Train":
         """Return the stage of the same training with another number of steps."""
@@ -202,17 +205,19 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
 def begin_online_curriculum(
     context: RunContext, inputs: StageResults, curriculum: Curriculum
 ) -> OnlineCurriculum | None:
-    """Start the config's online curriculum over the arranged problems; None where the curriculum is a fixed order."""
-    part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    """Start the config's online curriculum over the ordered problems; None where the curriculum is a fixed order."""
+    part = build_part("curriculum", context.config.order.curriculum, context.config.order.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)), queries_of(part))
+    config = context.config.order
+    needs = curriculum_needs(part, config)
+    pool, lacking = scored_pool(context, inputs, needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
-            f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs "
+            f"{len(lacking)} ordered problems lack what {context.config.order.curriculum!r} needs "
             "and are not trained on"
         )
-    return part.begin(pool, seed=context.config.arrange.seed)
+    return begin_curriculum(part, pool, config.quotas, seed=config.seed)
 
 
 def output_folder(context: RunContext, key: str) -> Path:

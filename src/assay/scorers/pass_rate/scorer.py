@@ -109,6 +109,11 @@ class PassRate:
         return (self.design == "fixed" or self.aim == "band") and self.prior in ("jeffreys", "uniform")
 
     @property
+    def counts_alone(self) -> bool:
+        """Whether a problem's score is that of its counts, whatever the other problems' are."""
+        return not self.joint and self.at_length is None
+
+    @property
     def sized_by_plan(self) -> tuple[str, ...]:
         """Settings that other tables of the configuration fill where they are not given."""
         needed = self.design != "fixed" and self.aim == "select"
@@ -154,7 +159,7 @@ class PassRate:
 
     def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
-            return [self._score(id_, counts) for id_, counts in tried.items()]
+            return [self.score_counts(id_, counts) for id_, counts in tried.items()]
         right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
         prior = self._fit_prior(PoolEvidence.of(right, wrong), list(tried), attempts)
         return self._score_jointly(list(tried), list(tried.values()), prior)
@@ -243,7 +248,8 @@ class PassRate:
         vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
         return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 
-    def _score(self, id_: str, counts: Counts) -> Score:
+    def score_counts(self, id_: str, counts: Counts) -> Score:
+        """Return the score of a problem with these counts, where they alone decide."""
         wrong = self._wrong(counts)
         a, b = posterior(counts.correct, wrong, prior=self.prior)
         low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)

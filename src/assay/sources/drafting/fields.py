@@ -163,7 +163,7 @@ def _guess_with(
     settings: dict[str, Any] = {"prompt": prompt[0] if len(prompt) == 1 else list(prompt), "answer": answer}
     reasons, notes = {}, []
     if len(prompt) > 1 and columns.share(prompt[0], _lacks_full_stop) > MOST_SHARE:
-        settings["full_stops"], reasons["full_stops"] = True, f"{prompt[0]} ends without a full stop"
+        settings["end_with_period"], reasons["end_with_period"] = True, f"{prompt[0]} ends without a full stop"
     if answer in columns.named(TESTS):
         settings["verifier"] = "code"
         reasons["verifier"] = "the answers are tests of programs"
@@ -173,7 +173,7 @@ def _guess_with(
     used = {*prompt, answer, *_as_list(settings.get("options", ()))}
     kept = [name for name in columns.named(KEPT) if name not in used and columns.share(name, _is_fact) == 1]
     if kept:
-        settings["keep"], reasons["keep"] = kept, "facts about a problem, for SQL and exports"
+        settings["metadata_fields"], reasons["metadata_fields"] = kept, "facts about a problem, for SQL and exports"
     if media := _find_media(columns, prompt):
         notes.append(f'{media}: such rows are dropped (needs_image); media = "ignore" would pose them as texts')
     return FieldGuess(settings, reasons, tuple(notes))

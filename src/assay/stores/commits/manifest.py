@@ -56,7 +56,7 @@ class Entry:
     seen: int | None = None  # seal of the entries that the writer had seen; None = format 1, which did not say
     replaces: tuple[str, ...] = ()  # entries that this one stands for, those that they stood for included
     parents: tuple[tuple[str, str], ...] = ()  # (name, hash) of entries that none had named before; () before format 3
-    mended: bool = False  # `curate fsck` wrote it in place of one that was damaged or gone
+    mended: bool = False  # `curate lake fsck` wrote it in place of one that was damaged or gone
     sha256: str = ""  # of its bytes as they lie there; in the file from format 3 on
 
     @property
@@ -81,7 +81,7 @@ def new_name(*, stand_in: bool = False) -> str:
 
 
 def stands_in(name: str) -> bool:
-    """Return whether the entry of this name stands for others: written by compaction, `forget` or `fsck`."""
+    """Return whether the entry of this name stands for others: written by compaction, deletion or `fsck`."""
     return name.endswith(STAND_IN)
 
 
@@ -150,7 +150,7 @@ def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
     except (NoFile, ValueError, KeyError, TypeError, AttributeError) as error:
         storage.stale(path)
         raise CorruptEntry(
-            f"manifest entry {storage.place}/{path} cannot be read: {error}; `curate fsck` sets it aside"
+            f"manifest entry {storage.place}/{path} cannot be read: {error}; `curate lake fsck` sets it aside"
         ) from error
 
 

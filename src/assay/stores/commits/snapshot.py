@@ -44,7 +44,7 @@ class Snapshot:
         if fresh and self.changed:
             raise LakeError(
                 f"{self._of(self.changed)} not as later ones saw them; "
-                f"`curate fsck --lake {self.storage.place}` puts them right"
+                f"`curate lake fsck --lake {self.storage.place}` puts them right"
             )
         return fresh
 
@@ -94,7 +94,7 @@ class Snapshot:
     def _bereft(self, gone: list[str]) -> str:
         return (
             f"{self._of(gone)} gone, and later ones name them; "
-            f"`curate fsck --lake {self.storage.place}` enters again what can be entered"
+            f"`curate lake fsck --lake {self.storage.place}` enters again what can be entered"
         )
 
     def _of(self, names: Iterable[str]) -> str:

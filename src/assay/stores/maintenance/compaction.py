@@ -35,7 +35,7 @@ KEEP_S = 86_400.0  # how long replaced files stay
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceResult:
-    """What `compact` or `forget` did."""
+    """What compaction or deletion did."""
 
     before: int  # live files before it
     after: int  # and after it
@@ -331,7 +331,7 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
             fault = f"{lake.place}/{file.path} is gone"
         if fault:
             raise LakeError(
-                f"{fault}; nothing was changed: `curate fsck` names what is broken and restores what can be restored"
+                f"{fault}; nothing was changed: `curate lake fsck` names what is broken and restores what can be restored"
             )
 
 

@@ -37,13 +37,14 @@ OURS = {
     "quarantine",
     "checkpoints",
     "reports",
+    "audits",
     "assay.duckdb",
 }
 CATALOGUE = "assay.duckdb"
 FEW = 8  # damaged files up to which they are set aside without `drop`
-DROP = "`curate fsck --drop` takes their rows out of the views"
+DROP = "`curate lake fsck --drop` takes their rows out of the views"
 NO_WAY_BACK = (
-    "; nothing restores these texts while their attempts count: `curate fsck --drop` takes the attempts out, "
+    "; nothing restores these texts while their attempts count: `curate lake fsck --drop` takes the attempts out, "
     "and `curate score PLAN` redoes them"
 )
 

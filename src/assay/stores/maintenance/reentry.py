@@ -19,7 +19,7 @@ from assay.stores.renames import generation_of, present_name
 from assay.stores.storage.backend import Storage
 
 NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
-BACK = "; what it replaced may be back: run `curate forget` again for what was forgotten"
+BACK = "; what it replaced may be back: run `curate lake delete` again for what was forgotten"
 
 
 def set_aside(storage: Storage, path: str) -> None:
@@ -136,7 +136,7 @@ def _gone(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> Iter
         kind = "entry" if done else "lost"
         outcome = done or (
             "neither its copy nor a file of it is left: its rows are gone, "
-            "and until `curate fsck --drop` takes note of it nothing is answered"
+            "and until `curate lake fsck --drop` takes note of it nothing is answered"
         )
         yield kind, manifest.entry_path(name), f"gone, and later entries name it; {outcome}"
 

@@ -59,7 +59,9 @@ class Session:
             elif fault := self._fault(files):
                 self._let_go(name)
                 views.create_failing_table(self.connection, name, fault, kind=self.kind)
-                self.faults[name] = f"{fault}; `curate fsck` names what is broken and restores what can be restored"
+                self.faults[name] = (
+                    f"{fault}; `curate lake fsck` names what is broken and restores what can be restored"
+                )
             elif self._hold(name, before, files) or not (fault := self._view(name, files)):
                 self._shown[name] = files
                 self.faults.pop(name, None)

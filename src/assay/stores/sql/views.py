@@ -246,6 +246,24 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
         return relation.to_arrow_table() if relation is not None else pa.table({})
 
 
+def stream(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = None, rows: int = 8_192
+) -> Iterator[pa.RecordBatch]:
+    """Run a query and yield its answer in batches of at most `rows` rows, while it is worked out.
+
+    Raises:
+        LakeError: DuckDB refused; the error holds its first lines.
+    """
+    with _refusals():
+        batches = iter(connection.sql(query, params=parameters).to_arrow_reader(rows))
+    while True:
+        with _refusals():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
 def check_plan(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Refuse a query whose plan writes: the second check, where the kernel cannot confine the connection.
 
@@ -275,7 +293,7 @@ def _remedy(error: duckdb.Error) -> str:
         or "parquet" in str(error).lower()
     )
     return (
-        "; `curate fsck` names what is broken and restores what can be restored"
+        "; `curate lake fsck` names what is broken and restores what can be restored"
         if broken and "disabled by configuration" not in str(error)
         else ""
     )

@@ -6,7 +6,9 @@ SCHEMA = table(
     column("event", TEXT, "start or end"),
     column("command", TEXT, "the command, such as curate run"),
     column("plan", TEXT, "JSON of the whole plan"),
-    column("versions", TEXT, "JSON: of this package, Python and the packages that matter"),
+    column(
+        "versions", TEXT, "JSON: of this package, Python, the packages that matter, and the files of parts from outside"
+    ),
     column("outcome", TEXT, "done, partly, failed; null at the start"),
     column("tokens", INT, "generated tokens"),
     column("samples", INT, "rollouts generated"),

@@ -26,18 +26,22 @@ class HeldOutEvaluation(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == 0:
-            self._evaluate(0)
+            self._evaluate(args, state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
-            self._evaluate(state.global_step)
+            self._evaluate(args, state, control)
 
-    def _evaluate(self, step: int) -> None:
+    def _evaluate(self, args: Any, state: Any, control: Any) -> None:
         was_training = self.trainer.model.training
         self.trainer.model.eval()
         with torch.random.fork_rng(), torch.no_grad():
-            self.held_out.evaluate(self.recorder, step, self._sample)
+            metrics = self.held_out.evaluate(self.recorder, state.global_step, self._sample)
         self.trainer.model.train(was_training)
+        # Straight to the trackers: the trainer's own `log` would hand them the half-collected metrics of this step.
+        should_log = control.should_log  # which `on_log` takes back, and with it the step's own line
+        self.trainer.callback_handler.on_log(args, state, control, metrics)
+        control.should_log = should_log
 
     def _sample(self, ids: Sequence[str], step: int) -> list[list[int]]:
         torch.manual_seed(derive_seed("evaluation", self.recorder.run, step))

@@ -138,15 +138,24 @@ def check_weights(model: Any, when: str) -> None:
             raise TrainingError(f"{when}, {count} of {weight.numel()} weights in {name!r} are not finite")
 
 
+STEP_FIGURES = {"kl": "KL {:.4f}", "entropy": "entropy {:.3f}", "grad_norm": "grad norm {:.3g}"}
+
+
 def format_step(step: int, steps: int, metrics: Mapping[str, float]) -> str:
-    """Return the reporter's line about one step."""
-    signal = "; all rewards equal in every group, nothing to learn" if metrics.get("frac_reward_zero_std") == 1 else ""
-    loss = f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens"
+    """Return the reporter's line about one step.
+
+    The loss of a step that samples is left out: at a ratio of 1 the surrogate is 0 whatever the gradient is.
+    """
     if "rows" in metrics:  # stored ones
+        loss = f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens"
         shown = {"reward_margin": "margin", "token_accuracy": "token accuracy"}
         figures = "".join(f", {word} {metrics[name]:.3f}" for name, word in shown.items() if name in metrics)
         return f"step {step} of {steps}: {loss} of {metrics['rows']:.0f} rows{figures}, {metrics['seconds']:.1f} s"
+    equal = metrics.get("frac_reward_zero_std")  # share of groups in which all rewards are equal
+    signal = "; all rewards equal in every group, nothing to learn" if equal == 1 else ""
+    figures = "".join(f", {words.format(metrics[name])}" for name, words in STEP_FIGURES.items() if name in metrics)
+    mixed = "" if equal is None else f", {1 - equal:.0%} of groups mixed"
     return (
-        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}, {loss}, "
-        f"{metrics['truncated']:.0%} truncated, {metrics['seconds']:.1f} s{signal}"
+        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}{mixed}{figures}, "
+        f"{metrics['tokens']:.0f} tokens, {metrics['truncated']:.0%} truncated, {metrics['seconds']:.1f} s{signal}"
     )

@@ -5,7 +5,7 @@ length of one run.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,6 +112,7 @@ class RolloutRecorder:
     guided_spans: list[tuple[int, int, int]] = field(default_factory=list)  # place, and guided tokens [first, end)
     failed_problems: list[str] = field(default_factory=list)  # of which the student got no rollout right
     earlier_metrics: dict[str, float] = field(default_factory=dict)  # of the step's earlier batches
+    pilots: list[tuple[Rollout, Verdict]] = field(default_factory=list)  # of which it is not known yet what goes on
 
     def slots(self, step: int) -> tuple[Slot, ...]:
         """Return the rollouts of a step that this process samples: a contiguous part, equally long in every process."""
@@ -134,6 +135,47 @@ class RolloutRecorder:
             for places in group_places(self.rollouts)
             if all_wrong(places, self.verdicts_in_mode)
         ]
+
+    def judge_pilots(
+        self, step: int, slots: Sequence[Slot], completion_ids: Sequence[Sequence[int]]
+    ) -> list[GroupResult]:
+        """Judge a part of the groups of some problems, and keep the rollouts until it is known which groups go on.
+
+        Args:
+            step: from 0.
+            slots: one per completion; those of one problem stand together.
+            completion_ids: token ids.
+
+        Returns:
+            One result per problem, in order.
+        """
+        self.step = step
+        texts, policy = self.tokenizer.batch_decode(completion_ids, skip_special_tokens=True), self.policy
+        rollouts = [
+            replace(self._rollout(policy, slot, ids, text), group=f"{policy.revision}-pilot-{slot.problem_id}")
+            for slot, ids, text in zip(slots, completion_ids, texts, strict=True)
+        ]
+        verdicts = self.judge.judge([self._case(rollout) for rollout in rollouts])
+        self.pilots += zip(rollouts, verdicts, strict=True)
+        counts: dict[str, Counts] = {}
+        for rollout, verdict in zip(rollouts, verdicts, strict=True):
+            so_far = counts.get(rollout.problem_id, Counts())
+            counts[rollout.problem_id] = so_far.plus(verdict.in_mode(self.mode).outcome)
+        return [GroupResult(id_, own) for id_, own in counts.items()]
+
+    def record_pilots(self, completed: Set[str]) -> None:
+        """Hand the step's pilots to the sink, without those that become a part of their problem's group."""
+        pairs = [pair for pair in self.pilots if pair[0].problem_id not in completed]
+        self.pilots = []
+        self.sink.write([rollout for rollout, _ in pairs], [verdict for _, verdict in pairs])
+        tokens = sum(rollout.tokens for rollout, _ in pairs)
+        self.tokens += tokens
+        errors = sum(verdict.outcome == "verifier_error" for _, verdict in pairs)
+        self.earlier_metrics = {
+            "rollouts": float(len(pairs)),
+            "tokens": float(tokens),
+            "verifier_errors": float(errors),
+        }
 
     def replace_rollouts(self, changes: Mapping[int, tuple[str, int, Finish]]) -> None:
         """Put guided rollouts in the place of the student's, judge them, and keep the student's aside.

@@ -73,6 +73,7 @@ class OnlineSampler(CurriculumSampler):
     curriculum: OnlineCurriculum | None = None
     problems_by_step: dict[int, tuple[str, ...]] = field(default_factory=dict)
     earlier_problems: list[str] = field(default_factory=list)  # of the step's earlier batches
+    pilot_samples: dict[str, int] = field(default_factory=dict)  # that pilots of this step took and groups do not hold
 
     def problems(self, step: int) -> tuple[str, ...]:
         """Return the problem ids of one step's groups; the curriculum is asked once per batch.
@@ -83,8 +84,31 @@ class OnlineSampler(CurriculumSampler):
         if step not in self.problems_by_step:
             self.problems_by_step.clear()  # earlier steps are over
             self.earlier_problems.clear()
+            self.pilot_samples.clear()
             self.problems_by_step[step] = self._next_problems(step)
         return self.problems_by_step[step]
+
+    def set_problems(self, step: int, ids: tuple[str, ...], pilot_samples: Mapping[str, int]) -> None:
+        """Take the problems that a step's pilots have chosen.
+
+        Args:
+            step: from 0.
+            ids: one per group.
+            pilot_samples: samples of each problem that are taken already, by problem id.
+
+        Raises:
+            TrainingError: there are fewer than the step has groups.
+        """
+        if len(ids) < self.groups:
+            raise TrainingError(
+                f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, "
+                "and has no more"
+            )
+        self.problems_by_step.clear()
+        self.earlier_problems.clear()
+        self.pilot_samples.clear()
+        self.problems_by_step[step] = ids
+        self.pilot_samples.update(pilot_samples)
 
     def begin_next_batch(self, step: int) -> None:
         """Choose another batch of problems for the same step.
@@ -100,7 +124,11 @@ class OnlineSampler(CurriculumSampler):
         slots = CurriculumSampler.slots(self, step)
         batches, groups = Counter(self.earlier_problems), len(self.earlier_problems)
         return tuple(
-            Slot(slot.problem_id, groups + slot.group, self.group_size * batches[slot.problem_id] + slot.sample)
+            Slot(
+                slot.problem_id,
+                groups + slot.group,
+                self.pilot_samples.get(slot.problem_id, 0) + self.group_size * batches[slot.problem_id] + slot.sample,
+            )
             for slot in slots
         )
 

@@ -3,7 +3,7 @@
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,13 +11,15 @@ from torch import Tensor
 from trl import GRPOTrainer
 
 from assay.core.errors import TrainingError
+from assay.core.ports import PilotCurriculum
+from assay.core.types import GroupResult
 from assay.training.teacher.hook import TeacherHook, generate_guided_rollouts, guided_mask
 from assay.training.trainer.batch_merge import merge_batches
 from assay.training.trainer.generation import generate_completions
 from assay.training.trainer.groups import group_places
 from assay.training.trainer.loss import Objective, TokenBatch, kl_divergence
 from assay.training.trainer.rollout_recorder import RolloutRecorder
-from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
+from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler, Slot
 from assay.training.trainer.shared_prefix import token_logps
 from assay.training.trainer.stop_strings import cut_ids
 
@@ -49,6 +51,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         self.recorder, self.objective, self.kl_weight = recorder, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
         self.teacher_hook = teacher_hook
+        self.kept_completions: dict[int, list[int]] = {}  # by row of the next batch, of pilots
         self.loss_weights: Mapping[str, float] = {}  # by problem id, of a selection; 1 where it says nothing
         rollout_func = None if teacher_hook is None else generate_guided_rollouts
         super().__init__(reward_funcs=recorder.reward, rollout_func=rollout_func, **options)
@@ -60,12 +63,43 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **options: Any
     ) -> tuple[list[list[int]], Any]:
+        if kept := self.kept_completions:
+            self.kept_completions = {}
+            return self._complete_groups(kept, prompt_ids), None
         if self.share_prompt and not self.use_vllm:
             return generate_completions(self, self.recorder, prompt_ids), None
         stops, decode = self.recorder.sampler.stop, self.recorder.decode
         completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **options)
         cut = [cut_ids(ids, stops, decode) for ids in completions]
         return cut, logprobs and [row[: len(ids)] for row, ids in zip(logprobs, cut, strict=True)]
+
+    def _complete_groups(self, kept: Mapping[int, list[int]], prompt_ids: list[list[int]]) -> list[list[int]]:
+        """Generate the rows of a batch that its pilots have not made yet."""
+        missing = [row for row in range(len(prompt_ids)) if row not in kept]
+        made, _ = self._generate_single_turn([prompt_ids[row] for row in missing], None, {}, 1)
+        completions = dict(kept) | dict(zip(missing, made, strict=True))
+        return [completions[row] for row in range(len(prompt_ids))]
+
+    def _screen(self, order: OnlineSampler, curriculum: PilotCurriculum) -> None:
+        """Attempt parts of groups until enough are mixed, and make these problems the step's."""
+        step, made = self.state.global_step, dict[str, list[list[int]]]()
+
+        def attempt(ids: Sequence[str]) -> list[GroupResult]:
+            slots = [Slot(id_, 0, sample) for id_ in ids for sample in range(curriculum.pilot)]
+            inputs = [self.train_dataset[order.rows[slot.problem_id]] for slot in slots]
+            prompts = self._tokenize_prompts([row["prompt"] for row in inputs])[0]
+            completions, _ = self._generate_single_turn(prompts, None, {}, 1)
+            for slot, completion in zip(slots, completions, strict=True):
+                made.setdefault(slot.problem_id, []).append(completion)
+            return self.recorder.judge_pilots(step, slots, completions)
+
+        ids = curriculum.screen(order.groups, order.group_size, attempt)
+        goes_on = set() if curriculum.fresh else set(ids) & set(made)
+        order.set_problems(step, ids, {id_: len(rows) for id_, rows in made.items() if id_ not in goes_on})
+        self.recorder.record_pilots(goes_on)
+        for row, slot in enumerate(self.recorder.slots(step)):
+            if slot.problem_id in goes_on and slot.sample < curriculum.pilot:
+                self.kept_completions[row] = made[slot.problem_id][slot.sample]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         order = self.recorder.order
@@ -75,6 +109,8 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         """Sample the problems that the curriculum chooses until it admits enough groups, or its limit is reached."""
         step, curriculum = self.state.global_step, order.curriculum
         assert curriculum is not None
+        if isinstance(curriculum, PilotCurriculum) and curriculum.pilot:
+            self._screen(order, curriculum)
         batches: list[dict[str, Any]] = []
         admitted: list[tuple[int, list[int]]] = []  # batch, and the places of a group in it
         refused: list[tuple[int, list[int]]] = []

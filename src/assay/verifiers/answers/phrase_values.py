@@ -117,7 +117,7 @@ _NO_UNITS |= frozenset(["times", "multiplied", "divided", "plus", "minus"])
 _LAST_MATH = re.compile(r"\$[^$\n]+\$(?=[^$\d\\]*$)")
 _COPULA = re.compile(r"(?<![A-Za-z])(?:is|are|equals|was)(?![A-Za-z])\s*:?")
 _MAX_SENTENCES = 12  # from the end of a text, in which a value is searched
-_MAX_TAIL_CHARS = 20_000  # of the end of a text, in which its last value is searched
+_MAX_TAIL_CHARS = 6_000  # of the end of a text, in which its last value is searched
 
 
 class PhraseValue(NamedTuple):

@@ -18,6 +18,9 @@ LETTERS = {  # neither e, i, j nor names of functions or of a differential
     letter: 1.1 + math.sqrt(prime) / 4
     for letter, prime in zip("abckmnpqrstuvwxyz", (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59))
 }
+MOVED = 1.75  # times a letter's number: where it moves to
+_INTEGRAL = re.compile(r"\\int\s*(_\s*(?:\{[^{}]*\}|\w)\s*\^\s*(?:\{[^{}]*\}|\w))([^d]*)d\s*([a-z])")
+_COMMANDS = re.compile(r"\\(?:sum|int|prod|[dt]?frac|sqrt|[dt]?binom|cdot|times|pi|infty)(?![A-Za-z])")  # no letters
 _TOKEN = re.compile(rf"[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[-+*/^(){{}}\[\]{''.join(LETTERS)}]")
 _OVER = frozenset(("/", r"\div"))
 _SIGNS = _OVER | {r"\cdot", r"\times", "*"}
@@ -38,9 +41,38 @@ def are_far_apart(gold: str, answer: str) -> bool:
     return left is not None and right is not None and abs(left - right) > TOLERANCE * max(abs(left), abs(right), 1.0)
 
 
+def lacks_letter(gold: str, answer: str) -> bool:
+    r"""Return whether the value of one expression changes with a letter that does not occur in the other one.
+
+    The variable of an answer that is one integral with limits does not occur in it.
+
+    >>> lacks_letter("x+1", r"\int_0^{2} e^{e^{x}} dx"), lacks_letter("x+1", r"\int_0^{x} 1 dt"), lacks_letter("x-x", "0")
+    (True, False, False)
+    """
+    return _depends_on_more(gold, answer) or _depends_on_more(answer, gold)
+
+
+def _depends_on_more(one: str, other: str) -> bool:
+    value = evaluate_at_letters(one) if other.isascii() and len(other) <= MAX_CHARS else None
+    if value is None:
+        return False
+    integral = _INTEGRAL.fullmatch(other)
+    rest = _COMMANDS.sub(" ", integral[1] if integral and integral[3] not in integral[1] else other).lower()
+    body = integral[2].lower().replace(integral[3], "") if integral and integral[3] not in integral[1] else ""
+    for letter in sorted(set(one).intersection(LETTERS).difference(rest, body)):
+        moved = evaluate_at_letters(one, letter)
+        if moved is not None and abs(moved - value) > TOLERANCE * max(abs(moved), abs(value), 1.0):
+            return True
+    return False
+
+
 @lru_cache(8192)  # golds and answers repeat
-def evaluate_at_letters(latex: str) -> float | None:
+def evaluate_at_letters(latex: str, moved: str = "") -> float | None:
     r"""Return the value of an expression, its letters set to fixed numbers; None where it is not worked out.
+
+    Args:
+        latex: The expression.
+        moved: A letter that is set to another number.
 
     >>> evaluate_at_letters(r"2\sqrt{9} - 1"), evaluate_at_letters("x - x"), evaluate_at_letters(r"1\frac{1}{2}")
     (5.0, 0.0, None)
@@ -50,7 +82,7 @@ def evaluate_at_letters(latex: str) -> float | None:
     tokens = _TOKEN.findall(latex)
     if "".join(tokens) != "".join(latex.split()):
         return None
-    reader = _Reader(tokens)
+    reader = _Reader(tokens, moved)
     try:
         value = reader.read_sum()
     except (_NotRead, OverflowError):
@@ -65,8 +97,8 @@ class _NotRead(Exception):
 class _Reader:
     """A recursive-descent reader of tokens, the next one last."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens = tokens[::-1]
+    def __init__(self, tokens: list[str], moved: str) -> None:
+        self.tokens, self.moved = tokens[::-1], moved
 
     def read_sum(self) -> float:
         """Read a sum, up to the bracket that closes it or the end."""
@@ -114,7 +146,7 @@ class _Reader:
         if token == r"\pi":
             return math.pi
         if token in LETTERS:
-            return LETTERS[token]
+            return LETTERS[token] * (MOVED if token == self.moved else 1.0)
         if token == r"\frac":
             numerator = self.read_group("{", "}")
             return _check(numerator / _check_divisor(self.read_group("{", "}")))

@@ -16,7 +16,7 @@ from assay.verifiers.answers.meaning import (
 from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 from assay.verifiers.answers.units import Unit
 from assay.verifiers.math.comparison import MAYBE, NO, YES, Agreement, Comparison, NeedsProof, combine_all, squeeze
-from assay.verifiers.math.point_values import are_far_apart
+from assay.verifiers.math.point_values import are_far_apart, lacks_letter
 from assay.verifiers.math.symbolic import compare_latex
 
 _WORKING = re.compile(
@@ -127,7 +127,7 @@ class QuantityComparison(Comparison):
             return YES
         if has_adjacent_numbers(answer) and not has_adjacent_numbers(gold):
             return NO
-        if are_far_apart(gold, answer):
+        if are_far_apart(gold, answer) or lacks_letter(gold, answer):
             return NO
         if not self.prove:
             raise NeedsProof

@@ -1,7 +1,7 @@
 """Compare expressions of numbers and letters by algebra.
 
-They are parsed as a whole by latex2sympy's grammar and compared by Math-Verify; what it finds equal is checked by
-value.
+They are parsed as a whole, plain ones by a reader of our own and the rest by latex2sympy's grammar, and compared by
+Math-Verify; what it finds equal is checked by value.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from assay.verifiers.math.fast_reject import EXPRESSION_TOLERANCE, is_far
 from assay.verifiers.math.math_verify_patches import load_math_verify
 from assay.verifiers.math.numeric_check import evaluate_at_point, evaluate_difference, values_agree
 from assay.verifiers.math.overflow import explodes
+from assay.verifiers.math.plain_reader import read_plain
 
 _COMPLEX = re.compile(r"(?<![A-Za-z\\])[ij](?![A-Za-z])")
 _LOG = re.compile(r"\\log(?![A-Za-z_])(?!\s*_)")
@@ -159,12 +160,15 @@ def _parse_latex(latex: str) -> Any:
         return None
     bare = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", bare)
     bare = _DEGREE.sub("", _REAL_IMAGINARY.sub("i", bare)).replace(r"\$", "")
+    is_real = not _COMPLEX.search(bare)
+    if (plain := read_plain(bare, is_real=is_real)) is not None:
+        return plain
     load_math_verify()  # it patches the grammar
     module: Any = importlib.import_module("latex2sympy2_extended.latex2sympy2")
     try:
         expression = module.latex2sympy(
             bare,
-            is_real=not _COMPLEX.search(bare),
+            is_real=is_real,
             convert_degrees=False,
             normalization_config=None,
             conversion_config=module.ConversionConfig(lowercase_symbols=False),

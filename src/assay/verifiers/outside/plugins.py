@@ -11,6 +11,7 @@ from typing import Any, cast
 from assay.core.errors import ConfigError
 from assay.core.parts import build_part, find_file, split_correct_at
 from assay.core.ports import Verifier
+from assay.core.secrets import resolve_environment
 from assay.core.types import GradingCase, Label, Verdict
 from assay.verifiers.answers.verdicts import Grade, expand_readings, settle_verdict
 from assay.verifiers.outside.conventions import call_plain, call_trl, call_verl, check_signature, takes_plain
@@ -145,7 +146,7 @@ def load_verifier(verifier: str, settings: Mapping[str, Any]) -> Verifier:
         ConfigError: It cannot be built, or it says that its rewards are graded and there is no `correct_at`.
     """
     own, correct_at = split_correct_at(verifier, settings)
-    part = build_part("verifier", verifier, own)
+    part = build_part("verifier", verifier, resolve_environment(own, f"verifier {verifier!r}"))
     if getattr(part, "graded", False) and "correct_at" not in settings:
         raise ConfigError(
             f"verifier {verifier!r} gives graded rewards: `correct_at` in [grade.settings.{verifier!r}] must say from "

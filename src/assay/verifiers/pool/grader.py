@@ -13,6 +13,7 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.parts import build_part, is_outside
+from assay.core.secrets import environment_variables
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.golds import readings
 from assay.verifiers.answers.verdicts import expand_readings
@@ -294,9 +295,11 @@ class Grader:
 
     def _start_worker(self, verifier: str) -> Worker:
         part, limits = self._local_part(verifier), self._limits(verifier)
-        env_names = () if getattr(part, "evaluates_text", False) else (*self.env, *limits.env)
+        settings = self.settings.get(verifier, {})
+        named = (*self.env, *limits.env, *environment_variables(settings))
+        env_names = () if getattr(part, "evaluates_text", False) else named
         limit_s: Any = limits.timeout_s or getattr(part, "limit_s", self.limit_s)
-        return Worker(verifier, limit_s, self.memory, self.settings.get(verifier, {}), env_names)
+        return Worker(verifier, limit_s, self.memory, settings, env_names)
 
     def _limits(self, verifier: str) -> CallLimits:
         return self.outside.get(verifier) or CallLimits()

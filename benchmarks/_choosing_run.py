@@ -1,0 +1,301 @@
+"""One run of `choosing_study`: an arm with a seed, from the pool to the held-out curve, all of its rollouts charged."""
+
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.api import NullReporter
+from assay.core.errors import Stopped
+from assay.core.identity import content_id, derive_seed
+from assay.core.parts import build_part
+from assay.core.ports import OnlineCurriculum
+from assay.core.types import Curriculum, GradingCase, Phase, Pool, Request, Rollout, SamplingConfig, Verdict
+from assay.engines.models import registry
+from assay.training.held_out.attempts import HeldOutSet, SampleCompletions
+from assay.training.trainer.run_record import RunRecord
+from assay.training.trainer.settings import TrainingSettings
+from assay.verifiers.pool.grader import Grader
+from benchmarks._choosing_pool import TaskPool, make_pool
+
+MAX_STEPS = 1000
+SAMPLER = SamplingConfig(max_tokens=8)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one arm pays for before training, and what then decides the next problems."""
+
+    curriculum: str = "shuffled"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    alive_only: bool = False  # an oracle knows which problems can be learnt
+    scored: int = 0  # attempts per scored problem before training
+    scored_problems: int = 0  # of the pool, at random; 0 = all
+
+    @property
+    def key(self) -> str:
+        """Hash of all that the arm is, by which docs/log.md names it before it runs."""
+        return content_id("arm", asdict(self))[:12]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all runs of a study share."""
+
+    model: str
+    revision: str
+    alive_share: float
+    budget: int = 40_000  # rollouts, those before training included
+    enough: float = 0.12  # a run ends once the held-out probability has risen by so much
+    groups: int = 16
+    group_size: int = 8
+    learning_rate: float = 5e-5
+    warmup: int = 10
+    eval_every: int = 5  # updates
+
+    @property
+    def key(self) -> str:
+        """Hash of all but the model's place."""
+        return content_id("choosing", {**asdict(self), "model": ""})[:12]
+
+
+@dataclass
+class CurveSink:
+    """A sink in memory (`core.ports.RolloutSink`): what was paid, what groups told, and the held-out curve."""
+
+    setup: Setup
+    rollouts: int = 0
+    tokens: int = 0
+    groups: int = 0
+    mixed: int = 0
+    alive: set[str] = field(default_factory=set)
+    alive_rollouts: int = 0
+    entropy: float = 0.0
+    points: list[dict[str, float]] = field(default_factory=list)
+    sampled: list[bool] | None = None  # outcomes of the check by samples; None = training
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent, or the curve has risen far enough."""
+        risen = self.points[-1]["held_out"] - self.points[0]["held_out"] if self.points else 0.0
+        return self.rollouts >= self.setup.budget or risen >= self.setup.enough
+
+    def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
+        """Counts rollouts and mixed groups."""
+        right = [verdict.outcome == "correct" for verdict in verdicts]
+        if self.sampled is not None:
+            self.sampled += right
+            return
+        self.rollouts += len(rollouts)
+        self.tokens += sum(rollout.tokens for rollout in rollouts)
+        self.alive_rollouts += sum(rollout.problem_id in self.alive for rollout in rollouts)
+        groups: dict[str, list[bool]] = {}
+        for rollout, won in zip(rollouts, right, strict=True):
+            groups.setdefault(str(rollout.group), []).append(won)
+        self.groups += len(groups)
+        self.mixed += sum(any(won) and not all(won) for won in groups.values())
+
+    def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
+        self.entropy = values.get("entropy", self.entropy)
+
+    def flush(self) -> None: ...
+
+    def stored(self, policies: Sequence[str]) -> set[str]:
+        return set()
+
+    def supersede(self, policies: Sequence[str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class TeacherForced(HeldOutSet):
+    """Held-out problems measured by the probability of their gold answers at temperature 1: exact, so no sampling noise."""
+
+    curve: CurveSink = field(kw_only=True)
+
+    def evaluate(self, recorder: RunRecord, step: int, sample: SampleCompletions) -> dict[str, float]:
+        """Adds a point to the curve every `eval_every` updates; at its end the same problems are sampled too, as a check."""
+        curve = self.curve
+        last = curve.rollouts >= curve.setup.budget
+        if step % curve.setup.eval_every and not last:
+            return {}
+        callback: Any = sample.__self__  # type: ignore[attr-defined]
+        model = callback.trainer.model
+        p = gold_probabilities(model, {id_: callback._prompt(id_) for id_ in self.problems}, self.answers(callback))
+        curve.points.append(
+            {
+                "step": step,
+                "rollouts": curve.rollouts,
+                "tokens": curve.tokens,
+                "mixed": curve.mixed,
+                "held_out": float(p.mean()),
+                "pass_at_8": float((1 - (1 - p) ** 8).mean()),
+                "entropy": curve.entropy,
+                "cpu_seconds": cpu_seconds(),
+            }
+        )
+        if curve.over:
+            curve.sampled = []
+            HeldOutSet(self.problems, self.labels, 4).evaluate(recorder, step, sample)
+        return {}
+
+    def answers(self, callback: Any) -> dict[str, list[int]]:
+        """Token ids of each gold answer with the end behind it."""
+        tokenizer = callback.trainer._tokenizer
+        return {
+            id_: [*tokenizer(label.answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+            for id_, label in self.labels.items()
+        }
+
+
+def gold_probabilities(
+    model: Any, prompts: Mapping[str, list[int]], answers: Mapping[str, list[int]]
+) -> NDArray[np.float64]:
+    """(n,) probability of the whole gold answer of each prompt."""
+    import torch
+
+    rows = [(prompts[id_], answers[id_]) for id_ in prompts]
+    width = max(len(head) + len(tail) for head, tail in rows)
+    ids = torch.tensor([[*head, *tail, *[0] * (width - len(head) - len(tail))] for head, tail in rows])
+    with torch.no_grad():
+        logps = model(input_ids=ids).logits.float().log_softmax(-1)[:, :-1].gather(-1, ids[:, 1:, None])[..., 0]
+    ends = [(len(head) - 1, len(head) + len(tail) - 1) for head, tail in rows]
+    return np.array([logps[i, low:high].sum().exp().item() for i, (low, high) in enumerate(ends)])
+
+
+def cpu_seconds() -> float:
+    """User and system time of this process with all its threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+@cache
+def pool_of(alive_share: float) -> TaskPool:
+    """The pool of this share, made once per process."""
+    return make_pool(alive_share)
+
+
+def run(arm: Arm, seed: int, setup: Setup) -> dict[str, Any]:
+    """One arm with one seed; what it paid before training stands in its first point."""
+    import torch
+
+    torch.set_num_threads(1)
+    began, cpu = time.monotonic(), cpu_seconds()
+    pool = pool_of(setup.alive_share)
+    curve = CurveSink(setup, alive=set(pool.of_digits(2)))
+    with Grader(workers=1) as grader, tempfile.TemporaryDirectory(prefix="choosing-") as folder:
+        ids = pool.of_digits(2) if arm.alive_only else sorted(pool.problems)
+        columns = scored_columns(arm, seed, setup, pool, grader, curve) if arm.scored else {}
+        curriculum, online = chosen(arm, seed, pool, sorted(columns["id"]) if columns else ids, columns)
+        trained(setup, seed, pool, curriculum, online, grader, curve, Path(folder))
+    sampled = curve.sampled or []
+    return {
+        "seed": seed,
+        "points": curve.points,
+        "groups": curve.groups,
+        "mixed": curve.mixed,
+        "alive_fraction": curve.alive_rollouts / max(1, curve.rollouts),
+        "sampled": sum(sampled) / len(sampled) if sampled else None,
+        "cpu_seconds": cpu_seconds() - cpu,
+        "wall_seconds": time.monotonic() - began,
+        "load": os.getloadavg()[0],
+    }
+
+
+def scored_columns(
+    arm: Arm, seed: int, setup: Setup, pool: TaskPool, grader: Grader, curve: CurveSink
+) -> dict[str, Any]:
+    """Attempts by the policy before training, charged; the problems in which right and wrong answers stand beside each other are kept."""
+    rng = np.random.default_rng(derive_seed("scored", seed))
+    ids = sorted(pool.problems)
+    if arm.scored_problems:
+        ids = sorted(ids[i] for i in rng.permutation(len(ids))[: arm.scored_problems])
+    engine = build_part("engine", "transformers", {"model": setup.model, "batch_size": 128})
+    problems = pool.problems
+    requests = [Request(id_, SAMPLER.render(problems[id_]), SAMPLER, tuple(range(arm.scored)), seed) for id_ in ids]
+    rollouts = [rollout for rows in engine.generate(requests) for rollout in rows]
+    verdicts = grader.judge([GradingCase(problems[r.problem_id], pool.labels[r.problem_id], r) for r in rollouts])
+    curve.write(rollouts, verdicts)
+    curve.groups = curve.mixed = 0  # these are no groups of training
+    right = dict.fromkeys(ids, 0)
+    for rollout, verdict in zip(rollouts, verdicts, strict=True):
+        right[rollout.problem_id] += verdict.outcome == "correct"
+    return {"id": [id_ for id_ in ids if 0 < right[id_] < arm.scored]}
+
+
+def chosen(
+    arm: Arm, seed: int, pool: TaskPool, ids: Sequence[str], columns: Mapping[str, Any]
+) -> tuple[Curriculum, OnlineCurriculum | None]:
+    """What training will walk: an order, or the state of an online curriculum over the pool with what is known without attempts."""
+    renamed = {"passes": "epochs"}  # arms were hashed before the setting had its present name
+    settings = {renamed.get(name, name): value for name, value in arm.settings.items()}
+    part = build_part("curriculum", arm.curriculum, settings)
+    level = np.array([f"{pool.digits[id_]} digits" for id_ in ids])
+    shuffled = np.random.default_rng(derive_seed("shuffled levels", seed)).permutation(level)
+    source = np.array([pool.tasks[id_] for id_ in ids])
+    known = {"level": level, "shuffled_level": shuffled, "source": source}
+    vectors = text_vectors([pool.problems[id_].text for id_ in ids]) if "vectors" in part.needs else None
+    visible = Pool(tuple(ids), {name: known[name] for name in part.needs if name in known}, vectors)
+    if hasattr(part, "begin"):
+        return Curriculum((Phase(visible.ids),)), part.begin(visible, seed=seed)
+    return part.arrange(visible, np.random.default_rng(derive_seed("order", seed))), None
+
+
+def text_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Unit rows by the package's own encoder of words and characters, which needs no model."""
+    encoder = build_part("encoder", "tfidf", {})
+    return np.asarray(encoder.encode(texts), dtype=np.float32)
+
+
+def trained(
+    setup: Setup,
+    seed: int,
+    pool: TaskPool,
+    curriculum: Curriculum,
+    online: OnlineCurriculum | None,
+    grader: Grader,
+    curve: CurveSink,
+    output: Path,
+) -> None:
+    """GRPO until the budget is spent or the curve has risen far enough."""
+    from assay.training.grpo import train
+
+    settings = TrainingSettings(
+        objective="dr_grpo",
+        steps=MAX_STEPS,
+        groups=setup.groups,
+        group_size=setup.group_size,
+        micro_batch=setup.groups * setup.group_size,
+        learning_rate=setup.learning_rate,
+        warmup=setup.warmup,
+        seed=seed,
+        save_every=0,
+        eval_every=1,
+    )
+    try:
+        train(
+            curriculum,
+            pool.problems,
+            pool.labels,
+            checkpoint=registry.find_checkpoint(setup.model),
+            base=registry.identify_policy(setup.model),
+            sampler=SAMPLER,
+            judge=grader,
+            sink=curve,
+            settings=settings,
+            output=output,
+            reporter=NullReporter(),
+            held_out=TeacherForced(pool.held_out, pool.golds, curve=curve),
+            online=online,
+            stop=lambda: curve.over,
+        )
+    except Stopped:
+        return
+    raise RuntimeError(f"{MAX_STEPS} steps did not spend {setup.budget} rollouts")

@@ -1,0 +1,113 @@
+"""Does it pay to choose problems, where, and by which way: rollouts until the held-out probability has risen by .05 and .10.
+
+    python examples/tiny_model/train.py --work .assay/weak --steps 830 --export .assay/weak/model
+    python -m benchmarks.choosing_study --model .assay/weak/model [--pools 0.15 0.05 0.4] [--arms uniform oracle] [--seeds 4] [--report]
+
+Real GRPO on a model that solves two digits with .15 and three with .01; the pool holds few problems with two. Each finished run is a line of
+FOLDER/runs.jsonl under the hashes of its setup and its arm, and the same command goes on from there; arms and seeds may be added later.
+What was decided before the first run, and what came out of it, is in docs/log.md.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from assay.engines.models import registry
+from benchmarks._choosing_curves import report
+from benchmarks._choosing_run import Arm, Setup, run
+from benchmarks.claims import RESULTS, hardware
+
+ARMS: dict[str, Arm] = {
+    "uniform": Arm(settings={"passes": 3}),
+    "oracle": Arm(settings={"passes": 3}, alive_only=True),
+    "bins": Arm("bins", {"by": ["level"]}),
+    "bins, levels shuffled": Arm("bins", {"by": ["shuffled_level"]}),
+}
+
+
+def main() -> None:
+    """Runs what is left of the study, prints its tables and writes them."""
+    given = arguments()
+    given.work.mkdir(parents=True, exist_ok=True)
+    book = given.work / "runs.jsonl"
+    setups = {share: setup_of(given.model, share) for share in given.pools}
+    oracle = setup_of(given.model, 1.0)  # which can be learnt is the same in every pool, and so are the oracle's runs
+    if given.hashes:
+        print(
+            json.dumps(
+                {**{name: arm.key for name, arm in ARMS.items()}, **{f"pool {s}": x.key for s, x in setups.items()}},
+                indent=1,
+            )
+        )
+        return
+    if not given.report:
+        for seed in range(given.first_seed, given.seeds):
+            for setup in setups.values():
+                for name in given.arms:
+                    run_once(book, name, seed, oracle if ARMS[name].alive_only else setup)
+    found = {
+        share: [row for row in lines(book) if row["setup"] in (setup.key, oracle.key)]
+        for share, setup in setups.items()
+    }
+    tables = {f"{share:g}": report(rows) for share, rows in found.items()}
+    print("\n\n".join(f"alive share {share}\n\n{table['text']}" for share, table in tables.items()))
+    if given.write:
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps({"hardware": hardware(), "tables": tables, "runs": found}, indent=1)
+        (RESULTS / "choosing_study.json").write_text(text + "\n")
+
+
+def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:
+    """One run, unless the book holds it."""
+    arm = ARMS[name]
+    key = {"arm": name, "arm_key": arm.key, "setup": setup.key, "pool": setup.alive_share, "seed": seed}
+    if any(all(row.get(field) == value for field, value in key.items()) for row in lines(book)):
+        return
+    row = {**key, **run(arm, seed, setup)}
+    with book.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    last = row["points"][-1]
+    print(
+        f"{setup.alive_share:g} {name} seed {seed}: {row['points'][0]['held_out']:.3f} to {last['held_out']:.3f} after {last['rollouts']} rollouts, "
+        f"{row['alive_fraction']:.0%} alive, {row['mixed']} of {row['groups']} mixed, {row['cpu_seconds']:.0f} CPU s, "
+        f"{row['wall_seconds']:.0f} s",
+        flush=True,
+    )
+
+
+def setup_of(model: str, share: float) -> Setup:
+    """The setup of one pool."""
+    return Setup(model, registry.identify_policy(model).revision, share)
+
+
+def lines(book: Path) -> list[dict[str, Any]]:
+    """The runs of a book; a line that a kill has cut is none."""
+    rows = []
+    for line in book.read_text().splitlines() if book.is_file() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="folder of the weakened model")
+    parser.add_argument("--work", type=Path, default=Path(".assay/choosing_study"), help="folder of finished runs")
+    parser.add_argument(
+        "--pools", nargs="+", type=float, default=[0.15, 0.05, 0.4], help="shares of the pool that can be learnt"
+    )
+    parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), default=["uniform", "oracle"])
+    parser.add_argument("--seeds", type=int, default=4, help="seeds 0 to this number, less one")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--report", action="store_true", help="run nothing: tell of the finished runs")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/results/choosing_study.json")
+    parser.add_argument("--hashes", action="store_true", help="print the hashes of arms and pools, and run nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""`curate lake fsck`, `curate lake compact`, `curate lake delete`: verify a lake, merge its files, and delete what people
+ask to delete.
+"""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import FAILED, AnyLake, AsJson, print_json, report_errors
+from assay.cli.tables import build_table
+from assay.core.errors import ConfigError
+
+Look = Annotated[bool, typer.Option("--check", help="Only look: set nothing aside.")]
+Drop = Annotated[
+    bool,
+    typer.Option(
+        "--drop",
+        help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts "
+        "are lost.",
+    ),
+]
+Keep = Annotated[
+    float, typer.Option("--keep-hours", min=0, help="Replaced files stay so long, for readers that have them open.")
+]
+OfPolicy = Annotated[
+    str, typer.Option("--policy", help="A policy's revision, or the name that people call it.", show_default=False)
+]
+OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
+
+
+def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
+    """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if
+    anything was broken.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        from assay.stores.maintenance.fsck import fsck as verify
+
+        findings = verify(lake, repair=not check_only, drop=drop)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    elif not findings:
+        reporter.say(f"{lake}: every file is as its commit left it")
+    else:
+        open_console().print(
+            build_table(
+                "findings",
+                ("kind", "rows", "run", "restore", "path"),
+                [(e.kind, e.rows, e.run, e.restore, e.path) for e in findings],
+            )
+        )
+        for finding in findings:
+            reporter.say(f"{finding.path}: {finding.said}")
+    if any(finding.harm for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
+    """Merge small files and fold rows that two writers added at once; readers see the lake before or after, never
+    between.
+    """
+    _maintain(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
+
+
+def delete(
+    lake: AnyLake = ".assay/lake",
+    policy: OfPolicy = "",
+    source: OfSource = "",
+    keep_hours: Keep = 24.0,
+    as_json: AsJson = False,
+) -> None:
+    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when."""
+    with report_errors(ConsoleReporter()):
+        if bool(policy) == bool(source):
+            raise ConfigError("delete takes exactly one of --policy and --source")
+    by, value = ("policy", policy) if policy else ("source", source)
+
+    def work(upkeep: Any, opened: Any) -> Any:
+        upkeep.must_know(opened, by, value)
+        return upkeep.forget(opened, by, value, run="delete", keep_s=keep_hours * 3600)
+
+    _maintain(lake, as_json, work)
+
+
+def _maintain(lake: str, as_json: bool, work: Any) -> None:
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        from assay.stores.lake import Lake
+        from assay.stores.maintenance import compaction
+
+        with Lake(lake, create=False) as opened:
+            result = work(compaction, opened)
+            opened.catalogue()
+    if as_json:
+        print_json(asdict(result))
+        return
+    removed = ", ".join(f"{count} {name}" for name, count in result.removed.items())
+    reporter.say(
+        f"{lake}: {result.before} files, now {result.after}; {removed or 'no rows'} removed; {result.swept} "
+        f"replaced files deleted" + (f"; {result.rests} rests of killed writes deleted" if result.rests else "")
+    )

@@ -1,0 +1,227 @@
+"""Names that settings had before: configs of old are rewritten, and lakes hash settings under their first names.
+
+A setting is renamed by a line in `RENAMES`. Everything follows it: an old key is answered with its new name, `curate
+upgrade` rewrites a config, configs that a lake holds are read, and stage keys stay as they were.
+"""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A key that has another name now.
+
+    Attributes:
+        old: its first name.
+        new: its present name.
+        parts: under which it is a setting of the part; none = it is a key of the table itself.
+        values: present values by former ones, where these have changed as well.
+    """
+
+    old: str
+    new: str
+    parts: tuple[str, ...] = ()
+    values: Mapping[Any, Any] = field(default_factory=dict)
+
+
+TABLES: dict[str, str] = {"arrange": "order"}  # present names by former ones
+PART_KEYS = {  # the key that names the part of a table whose other keys are the part's settings, and its default
+    "source": ("type", ""),
+    "policy": ("engine", "llamacpp"),
+    "score": ("scorer", "pass_rate"),
+    "select": ("selector", "frontier"),
+    "order": ("curriculum", "easy_to_hard"),
+    "train.teacher": ("engine", ""),
+}
+KINDS = {"source": "source", "scorer": "score", "selector": "select", "curriculum": "order"}  # of parts: their tables
+ROWS = ("files", "hub")  # sources that read tables
+ORDERS = (  # curricula that are a fixed order
+    *("shuffled", "easy_to_hard", "hard_to_easy", "blocked", "interleaved", "interleaved_easy_to_hard", "dmt"),
+    *("staged", "weighted"),
+)
+RENAMES: dict[str, tuple[Rename, ...]] = {
+    "source": (
+        Rename("part", "type"),
+        Rename("join", "separator", ROWS),
+        Rename("answer_after", "answer_marker", ROWS),
+        Rename("full_stops", "end_with_period", ROWS),
+        Rename("keep", "metadata_fields", ROWS),
+        Rename("skip", "offset", ROWS),
+    ),
+    "order": (Rename("passes", "epochs", ORDERS),),
+}
+AGAINST = "clean.settings.contaminated.against"  # benchmarks of the filter `contaminated`, tables like [[source]]
+MOVED: dict[str, str] = {}  # dotted keys that another table holds now
+
+
+@dataclass(frozen=True, slots=True)
+class OldKey:
+    """An old key in a config.
+
+    Attributes:
+        place: the table that holds it.
+        old: the key as it stands there.
+        new: its present name.
+        values: present values by former ones.
+        path: dotted names of old and new key, for people.
+    """
+
+    place: MutableMapping[str, Any]
+    old: str
+    new: str
+    values: Mapping[Any, Any]
+    path: tuple[str, str]
+
+
+def find_old_keys(tree: MutableMapping[str, Any]) -> list[OldKey]:
+    """List the renamed keys and tables of a config, in its order; the innermost ones come first.
+
+    Args:
+        tree: the config as TOML gives it.
+    """
+    found = [old for path, table in _walk(tree) for old in _old_keys_of(path, table)]
+    tables = [OldKey(tree, old, new, {}, (f"[{old}]", f"[{new}]")) for old, new in TABLES.items() if old in tree]
+    return found + tables
+
+
+def present_names(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config, such as one that a lake holds, with the present names of its settings.
+
+    Args:
+        tree: tables by name, under the names of any version; it is not changed.
+    """
+    copy: dict[str, Any] = _copy(tree)
+    for key in find_old_keys(copy):
+        value = key.place.pop(key.old)
+        key.place[key.new] = key.values.get(value, value) if key.values else value
+    return copy
+
+
+def check_names(tree: MutableMapping[str, Any]) -> None:
+    """Refuse old names of settings with their new ones.
+
+    Raises:
+        ConfigError: there are old names; the message names the new ones and the command that rewrites the file.
+    """
+    named = dict.fromkeys(
+        [key.path for key in find_old_keys(tree)] + [pair for pair in MOVED.items() if _get(tree, pair[0])]
+    )
+    if named:
+        words = "; ".join(f"{old} is {new} now" for old, new in named)
+        raise ConfigError(f"{words}: `curate upgrade CONFIG` rewrites the file")
+
+
+def first_names(table: str, part: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings under the names and values of the first version, under which stage keys hash them.
+
+    Args:
+        table: dotted name of the table, such as "train.teacher".
+        part: that the table names; "" = none.
+        settings: by present name.
+    """
+    first = {rename.new: rename for rename in RENAMES.get(table, ()) if not rename.parts or part in rename.parts}
+    named = {}
+    for name, value in settings.items():
+        if (rename := first.get(name)) is None:
+            named[name] = value
+            continue
+        former = {new: old for old, new in rename.values.items()}
+        named[rename.old] = former.get(value, value) if former else value
+    return named
+
+
+def new_name(kind: str, part: str, key: str) -> str:
+    """Return in words what a former setting of a part is called now; "" where it never was a setting.
+
+    Args:
+        kind: of the part, such as "selector".
+        part: its name.
+        key: the unknown setting.
+    """
+    renames = RENAMES.get(KINDS.get(kind, ""), ())
+    return next((f"{key} is {r.new} now" for r in renames if r.old == key and part in r.parts), "")
+
+
+def first_table(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of the config and the tables in it under their first names.
+
+    Args:
+        name: dotted, such as "train".
+        table: as its model dumps it.
+    """
+    inner = {
+        key: first_table(f"{name}.{key}", value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+    }
+    return first_names(name, str(table.get(PART_KEYS.get(name, ("",))[0], "")), inner)
+
+
+def first_table_name(name: str) -> str:
+    """Return the first name of a table of the config.
+
+    >>> first_table_name("order")
+    'arrange'
+    """
+    return next((old for old, new in TABLES.items() if new == name), name)
+
+
+def first_clean_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the settings of filters under their first names; those of benchmarks are settings of sources."""
+    named = {name: dict(table) for name, table in settings.items()}
+    if isinstance(against := named.get("contaminated", {}).get("against"), list | tuple):
+        named["contaminated"]["against"] = [
+            first_names("source", str(table.get("type", "")), table) if isinstance(table, Mapping) else table
+            for table in against
+        ]
+    return named
+
+
+def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, MutableMapping[str, Any]]]:
+    """Yield the tables of a config that may hold old keys, with the present dotted names; inner ones first."""
+    former = {new: old for old, new in TABLES.items()}
+    for path in sorted(RENAMES, key=lambda path: -path.count(".")):
+        first, *rest = path.split(".")
+        for name in dict.fromkeys((former.get(first, first), first)):
+            yield from ((path, table) for table in _tables(tree, [name, *rest]))
+    yield from (("source", table) for table in _tables(tree, AGAINST.split(".")))
+
+
+def _tables(tree: Any, steps: list[str]) -> Iterator[MutableMapping[str, Any]]:
+    if isinstance(tree, list | tuple):
+        for item in tree:
+            yield from _tables(item, steps)
+    elif isinstance(tree, MutableMapping):
+        if not steps:
+            yield tree
+        elif steps[0] in tree:
+            yield from _tables(tree[steps[0]], steps[1:])
+
+
+def _old_keys_of(path: str, table: MutableMapping[str, Any]) -> list[OldKey]:
+    key, default = PART_KEYS.get(path, ("", ""))
+    old_key = next((rename.old for rename in RENAMES[path] if rename.new == key), key)
+    part = str(table.get(key, table.get(old_key, default)))
+    return [
+        OldKey(table, rename.old, rename.new, rename.values, (f"{path}.{rename.old}", f"{path}.{rename.new}"))
+        for rename in RENAMES[path]
+        if rename.old in table and (not rename.parts or part in rename.parts)
+    ]
+
+
+def _get(tree: Any, path: str) -> bool:
+    """Return whether a dotted key is in a config."""
+    for step in path.split("."):
+        if not isinstance(tree, Mapping) or step not in tree:
+            return False
+        tree = tree[step]
+    return True
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,25 @@
+"""Say where a lake was looked for in which nothing is stored: it starts from the working directory."""
+
+import os
+from pathlib import Path
+
+from assay.core.config import Config
+from assay.stores.lake import Lake
+
+
+def explain_empty_lake(lake: Lake, config: Config) -> str:
+    """Return where nothing was found, and the lake beside the config if there is one; "" where something is stored."""
+    if lake.entries():
+        return ""
+    if "://" in config.lake:
+        return f"nothing is stored in {lake.place}"
+    place = Path(config.lake).expanduser()
+    if place.is_absolute():
+        return f"nothing is stored in {place}"
+    beside = Path(config.folder or ".") / place
+    there = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
+    other = f"; beside the config lies one: `--lake {there}`" if there else "; --lake names another"
+    return (
+        f"nothing is stored in {place.absolute()}: `lake` starts from the working directory, not from the config's "
+        f"folder{other}"
+    )

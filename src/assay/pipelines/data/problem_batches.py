@@ -1,0 +1,52 @@
+"""Read the problems of a pool batch by batch, so that only one batch of them is in memory as objects."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assay.core.types import Message, Problem
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext
+
+BATCH = 8_192  # problems that are objects at a time
+MEMBERS = "SELECT DISTINCT problem_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+# Ids of the problems that cleaning kept; parameters as `cleaned_parameters` returns them.
+CLEANED = f"SELECT problem_id FROM ({MEMBERS}) WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)"
+
+
+def cleaned_parameters(inputs: StageResults) -> list[Any]:
+    """Return the parameters of `CLEANED`."""
+    return [list(inputs.of("ingest").key.parts), inputs.rows_of("clean")]
+
+
+def stream_cleaned(context: RunContext, inputs: StageResults) -> Iterator[list[Problem]]:
+    """Yield the problems that clean kept, batch by batch, in no particular order."""
+    query = f"SELECT p.* FROM problems p SEMI JOIN ({CLEANED}) c ON p.id = c.problem_id"
+    yield from stream_problems(context, query, cleaned_parameters(inputs))
+
+
+def stream_problems(context: RunContext, query: str, parameters: Any = None) -> Iterator[list[Problem]]:
+    """Yield the problems that a query of rows of `problems` selects, batch by batch, each id once."""
+    for batch in context.lake.stream(query, parameters, rows=BATCH):
+        yield to_problems(batch)
+
+
+def to_problems(rows: pa.RecordBatch | pa.Table) -> list[Problem]:
+    """Convert rows of `problems` to problems, column by column, in a fifth of the time of row by row."""
+    messages = rows["messages"]
+    turns = _turns(messages.combine_chunks() if isinstance(messages, pa.ChunkedArray) else messages)
+    media = [tuple(files) if files else () for files in rows["media"].to_pylist()]
+    return list(
+        map(Problem, rows["id"].to_pylist(), turns, media, rows["source"].to_pylist(), rows["metadata"].to_pylist())
+    )
+
+
+def _turns(messages: pa.ListArray) -> list[tuple[Message, ...]]:
+    flat = messages.flatten()
+    made = list(map(Message, flat.field("role").to_pylist(), flat.field("content").to_pylist()))
+    ends = np.cumsum(messages.value_lengths().to_numpy(zero_copy_only=False))
+    if len(made) == len(messages) and (ends == np.arange(1, len(messages) + 1)).all():
+        return [(turn,) for turn in made]
+    return [tuple(made[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]

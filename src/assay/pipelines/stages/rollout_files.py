@@ -1,0 +1,136 @@
+"""The rows of other tools' rollout files, one attempt each, and the columns that hold what they say."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.core.errors import ConfigError
+from assay.pipelines.stages.foreign_rows import flatten_row
+
+# Tool -> what is read -> the columns that may hold it, of which the first one with a value counts.
+NAMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "verl": {
+        "prompt": ("input", "prompt"),
+        "text": ("output", "response"),
+        "reward": ("score", "acc", "reward"),
+        "step": ("step",),
+    },
+    "trl": {
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+        "advantage": ("advantage",),
+    },
+    "verifiers": {  # traces.jsonl, flattened
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+    },
+    "nemo_gym": {  # rollouts, flattened
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+    },
+    "jsonl": {
+        "prompt": ("prompt", "messages", "question", "problem"),
+        "text": ("completion", "text", "response", "output"),
+        "reward": ("reward", "score", "correct", "is_correct"),
+        "step": ("step",),
+        "advantage": ("advantage",),
+    },
+}
+
+
+def read_attempts(folder: Path, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+    """Yield each row; one whose answers are a list is as many rows, each with its own of the rewards."""
+    for path, line, row in read_rows(folder):
+        texts = next((row[name] for name in names["text"] if isinstance(row.get(name), list)), None)
+        if not texts or not all(isinstance(text, str) for text in texts):
+            yield path, line, row
+            continue
+        lists = {
+            name: row[name]
+            for what in ("text", "reward", "tokens", "finish")
+            for name in names[what]
+            if isinstance(row.get(name), list)
+        }
+        for place in range(len(texts)):
+            own = {name: values[place] for name, values in lists.items() if len(values) == len(texts)}
+            yield path, line, {**row, **own}
+
+
+def read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+    """Yield every row with its file and its line, from 1; a line that is no JSON object is an empty row."""
+    paths = (
+        [folder]
+        if folder.is_file()
+        else sorted(path for path in folder.rglob("*") if path.suffix in (".jsonl", ".parquet"))
+    )
+    if not folder.exists():
+        raise ConfigError(f"no such file or folder: {folder}")
+    if not paths:
+        raise ConfigError(f"{folder} holds no .jsonl and no .parquet file")
+    for path in paths:
+        for line, row in enumerate(_rows(path), 1):
+            yield from ((path, line, attempt) for attempt in flatten_row(row))
+
+
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(1024):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                row = json.loads(text)
+            except ValueError:
+                row = {}
+            yield row if isinstance(row, dict) else {}
+
+
+def first_value(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """Return the first value among columns that is not None; None where no column has one."""
+    return next((value for name in names if (value := _cell(row, name)) is not None), None)
+
+
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a column, or of a field of a column where the name has a point; None where there is none."""
+    if name in row or "." not in name:
+        return row.get(name)
+    outer, _, inner = name.partition(".")
+    value = row.get(outer)
+    return _cell(value, inner) if isinstance(value, dict) else None
+
+
+def as_text(value: Any) -> Any:
+    """Return the last turn of a chat as its content; anything else as it is."""
+    return value[-1].get("content") if isinstance(value, list) and value and isinstance(value[-1], dict) else value
+
+
+def read_reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    """Return the reward; where no such column is there, the sum of the rewards per function, as TRL logs them."""
+    if (reward := to_number(first_value(row, names))) is not None:
+        return reward
+    rewards = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
+    return float(sum(rewards)) if rewards else None
+
+
+def to_number(value: Any) -> float | None:
+    """Return the value as a finite number; None where it is not one."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

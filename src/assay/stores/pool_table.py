@@ -1,0 +1,128 @@
+"""A table in memory that others may filter by a condition in SQL: nothing else can be read, written or set there."""
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assay.core.errors import ConfigError, LakeError
+from assay.stores.reader import interrupted_after
+from assay.stores.sql import views
+from assay.stores.sql.database import trunk
+from assay.stores.sql.select_guard import require_select
+
+FILTER_S, OWN_S = 5.0, 30.0  # limits of a condition that somebody wrote, and of this package's own queries
+MAX_CONDITION = 4_000  # characters
+MEMORY = "2GB"
+LOCKED = (
+    f"SET memory_limit = '{MEMORY}'",
+    "SET max_temp_directory_size = '0KB'",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+
+class PoolTable:
+    """Rows in memory, numbered from 0 in a column `row` that is added.
+
+    Args:
+        table: the rows.
+        limit_s: seconds that one condition may take.
+    """
+
+    def __init__(self, table: pa.Table, *, limit_s: float = FILTER_S) -> None:
+        self.columns, self.count, self.limit_s = tuple(table.column_names), table.num_rows, limit_s
+        self._connection, self._turn = views.connect(), threading.Lock()
+        numbered = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
+        self._connection.register("given", numbered)
+        self._connection.execute("CREATE TABLE pool AS SELECT * FROM given")
+        self._connection.unregister("given")
+        for statement in LOCKED:
+            self._connection.execute(statement)
+
+    def query(self, sql: str, parameters: Any = None) -> pa.Table:
+        """Run one SELECT of this package's own over the table `pool`."""
+        return self._run(sql, parameters, limit_s=OWN_S)
+
+    def match(self, condition: str) -> NDArray[np.int32]:
+        """Return the numbers of the rows that a condition holds for, ascending.
+
+        Args:
+            condition: SQL that may stand behind WHERE, written by anybody.
+
+        Raises:
+            ConfigError: not one condition, or it is too long.
+            LakeError: DuckDB refused it, or its time was over.
+        """
+        query = condition_query(condition)
+        return np.sort(self._run(query)["row"].to_numpy())
+
+    def order(self, column: str, *, descending: bool = False) -> NDArray[np.int32]:
+        """Return the numbers of all rows in the order of a column, empty values last."""
+        if column not in self.columns:
+            raise ConfigError(f"no column {column!r}; known: {', '.join(self.columns)}")
+        way = "DESC" if descending else "ASC"
+        ordered = self._run(f'SELECT row FROM pool ORDER BY "{column}" {way} NULLS LAST, row', limit_s=OWN_S)
+        return np.asarray(ordered["row"].to_numpy())
+
+    def take(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Return some columns of some rows, in the order of their numbers as given."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        query = f"SELECT row, {names} FROM pool WHERE row IN (SELECT unnest(?::INTEGER[]))"
+        by_number = {row["row"]: row for row in self._run(query, [list(map(int, numbers))]).to_pylist()}
+        return [by_number[int(number)] for number in numbers]
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._connection.close()
+
+    def _run(self, query: str, parameters: Any = None, *, limit_s: float = 0.0) -> pa.Table:
+        def work() -> pa.Table:
+            return views.run(self._connection, query, parameters)
+
+        with self._turn:
+            return interrupted_after(limit_s or self.limit_s, self._connection.interrupt, work)
+
+
+def condition_query(condition: str) -> str:
+    """Return the SELECT of the rows of `pool` that a condition holds for.
+
+    Raises:
+        ConfigError: the text is too long, or more than one condition: another query, a clause behind WHERE, a comment
+            that hides the rest.
+    """
+    if len(condition) > MAX_CONDITION:
+        raise ConfigError(f"a condition has at most {MAX_CONDITION} characters, not {len(condition)}")
+    query = f"SELECT row FROM pool WHERE (\n{condition}\n)"
+    require_select(query)
+    parts = _clauses(query)
+    if parts != _clauses("SELECT row FROM pool WHERE (\ntrue\n)"):
+        raise ConfigError("one condition is allowed, as behind WHERE: no other clause, no second query")
+    return query
+
+
+def _clauses(query: str) -> str:
+    """Return the outermost query as JSON without its condition: what a condition must leave as it is."""
+    try:
+        (text,) = trunk().cursor().execute("SELECT json_serialize_sql($1)", [query]).fetchall()[0]
+        (statement,) = json.loads(text)["statements"]
+    except (duckdb.Error, ValueError, KeyError, RecursionError) as error:
+        raise LakeError(f"this condition cannot be checked: {' '.join(str(error).split())[:200]}") from error
+    node = dict(statement["node"])
+    if not node.pop("where_clause", None):
+        return ""
+    return json.dumps(_without_places(node), sort_keys=True)
+
+
+def _without_places(node: Any) -> Any:
+    """Return a tree without the places in the text at which its nodes begin."""
+    if isinstance(node, list):
+        return [_without_places(item) for item in node]
+    if isinstance(node, dict):
+        return {name: _without_places(item) for name, item in node.items() if name != "query_location"}
+    return node

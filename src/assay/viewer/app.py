@@ -1,0 +1,86 @@
+"""The page's addresses: what is asked of the lake, as JSON, and the page's own files."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from assay.core.errors import ConfigError, EngineError, EvidenceError, LakeError, TrainingError
+from assay.viewer import answers
+from assay.viewer.guard import App, Guard
+from assay.viewer.marks import Marks, knows_verdict
+from assay.viewer.state import ViewState
+
+STATIC = Path(__file__).parent / "static"
+Answer = Callable[[ViewState, Mapping[str, str]], Any]
+
+
+def build_app(state: ViewState, marks: Marks, *, port: int | None, token: str) -> App:
+    """Build the application with its guard in front.
+
+    Args:
+        state: what is shown.
+        marks: where marks go.
+        port: of the server; None = any.
+        token: of this run.
+    """
+    routes = [Route(f"/api/{name}", _route(state, answer)) for name, answer in answers.ANSWERS.items()]
+    routes += [
+        Route("/api/audit", _audit(state, marks), methods=["GET", "POST"]),
+        Route("/", lambda request: FileResponse(STATIC / "index.html")),
+        Route("/favicon.ico", lambda request: FileResponse(STATIC / "icon.svg")),
+    ]
+    return Guard(Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))]), port=port, token=token)
+
+
+def _route(state: ViewState, answer: Answer) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        return await _told(lambda: answer(state, request.query_params))
+
+    return endpoint
+
+
+def _audit(state: ViewState, marks: Marks) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        if request.method != "POST":
+            return await _told(lambda: answers.audit(state, marks))
+        body = await request.body()
+        return await _told(lambda: _append(state, marks, body))
+
+    return endpoint
+
+
+def _append(state: ViewState, marks: Marks, body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("a mark is JSON") from error
+    if (
+        not isinstance(told, dict)
+        or set(told) != {"verdict", "mark"}
+        or not all(isinstance(value, str) for value in told.values())
+    ):
+        raise ConfigError('a mark is {"verdict": ID, "mark": "right", "wrong" or "unsure"}')
+    if not knows_verdict(state.reader, told["verdict"][:80]):
+        raise ConfigError(f"no verdict {told['verdict'][:40]!r} in this lake")
+    marks.append(told["verdict"], told["mark"])
+    return {"kept": True}
+
+
+async def _told(work: Callable[[], Any]) -> Response:
+    """Answer with what the work returns; an error that a reader can act on is its one line."""
+    try:
+        return JSONResponse(await run_in_threadpool(work))
+    except answers.Gone as gone:
+        return JSONResponse({"error": str(gone)}, status_code=410)
+    except ConfigError as error:
+        return JSONResponse({"error": str(error)[:2_000]}, status_code=400)
+    except (LakeError, EngineError, EvidenceError, TrainingError) as error:
+        return JSONResponse({"error": str(error)[:2_000]}, status_code=503)

@@ -1,0 +1,104 @@
+"""What was paid, run by run and policy by policy, and what the rest is expected to cost."""
+
+import math
+from typing import Any
+
+from assay.core.errors import ConfigError, EngineError
+from assay.pipelines.analysis.cost_estimate import LEVEL, disk, total_interval
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import survey
+from assay.stores.reader import LakeReader
+from assay.viewer.keys import ViewKeys
+
+MEASURED = 400  # problems whose tokens the forecast rests on
+PAID = """
+SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens,
+       sum(prompt_tokens)::BIGINT AS prompt_tokens
+FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
+"""
+WASTE = """
+SELECT outcome, count(*) AS attempts, sum(tokens)::BIGINT AS tokens FROM (
+    SELECT r.id, any_value(r.tokens) AS tokens, arg_max(v.outcome, v.version) AS outcome FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
+    WHERE r.policy = ? AND r.sampler = ? AND r.step IS NULL GROUP BY r.id
+) GROUP BY outcome ORDER BY tokens DESC
+"""
+LENGTHS = """
+WITH own AS (SELECT tokens, max(tokens) OVER () AS longest FROM rollouts WHERE policy = ? AND sampler = ?)
+SELECT least(19, floor(tokens * 20 / greatest(longest, 1)))::INT AS bin, count(*) AS attempts, max(tokens) AS most
+FROM own GROUP BY bin ORDER BY bin
+"""
+OVER_TIME = """
+SELECT run, any_value(command) AS command, min(time) AS started, max(tokens) AS tokens, max(samples) AS samples, max(seconds) AS seconds
+FROM runs GROUP BY run HAVING max(tokens) > 0 OR max(seconds) > 0 ORDER BY started LIMIT 200
+"""
+PER_PROBLEM = """
+SELECT sum(tokens)::BIGINT AS tokens, count(*) AS attempts FROM attempts
+WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id ORDER BY hash(problem_id) LIMIT ?
+"""
+
+
+def costs(reader: LakeReader, keys: ViewKeys) -> dict[str, Any]:
+    """Collect what was paid.
+
+    Args:
+        reader: the lake.
+        keys: whose attempts are divided by outcome.
+    """
+    mine = [keys.policy, keys.sampler]
+    measured = reader.rows(PER_PROBLEM, [*mine, MEASURED])
+    attempts = sum(row["attempts"] for row in measured)
+    return {
+        "paid": reader.rows(PAID),
+        "outcomes": reader.rows(WASTE, mine),
+        "lengths": reader.rows(LENGTHS, mine),
+        "runs": reader.rows(OVER_TIME),
+        "tokens_per_attempt": sum(row["tokens"] for row in measured) / attempts if attempts else None,
+        "per_problem": [row["tokens"] for row in measured],
+    }
+
+
+def forecast(context: RunContext, per_problem: list[int]) -> dict[str, Any]:
+    """Say what is left of a config, and what it is expected to cost by what stored attempts cost.
+
+    Args:
+        context: the run.
+        per_problem: tokens of problems that were attempted.
+
+    Returns:
+        {next: the stage that is not done, "" = none; left: counts by unit; tokens: 80% interval of the tokens of the
+        attempts that are left, None where nothing is measured; level; disk}.
+    """
+    try:
+        following = survey(context).following
+    except (ConfigError, EngineError) as error:
+        return {"next": "", "left": {}, "tokens": None, "level": LEVEL, "problem": str(error)}
+    if following is None:
+        return {
+            "next": "",
+            "left": {},
+            "tokens": [0.0, 0.0],
+            "level": LEVEL,
+            "disk": disk(context, "done", following_nothing()),
+        }
+    left = following.remaining()
+    tokens = None
+    if following.name == "score" and left.problems and per_problem:
+        low, high = total_interval(per_problem, float(left.problems))
+        tokens = [low, high if math.isfinite(high) else None]
+    state = (
+        "next" if following.name == "score" else "later" if following.name in ("ingest", "clean", "split") else "done"
+    )
+    return {
+        "next": following.name,
+        "left": left.by_unit,
+        "tokens": tokens,
+        "level": LEVEL,
+        "disk": disk(context, state, left),
+    }
+
+
+def following_nothing() -> Any:
+    """Return what is left where nothing is."""
+    from assay.pipelines.context.results import Remaining
+
+    return Remaining()

@@ -1,0 +1,168 @@
+"""A person's marks on answers: right, wrong or unsure, appended to one CSV that `curate audit --marked` reads."""
+
+import csv
+import io
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import ConfigError, LakeError
+from assay.maths.beta.audit import audit
+from assay.stores.reader import LakeReader
+from assay.viewer.keys import ViewKeys
+from assay.viewer.problem import split_thinking
+
+COLUMNS = ("verdict", "right", "marked_at")
+WRITTEN = {"right": "yes", "wrong": "no", "unsure": "unsure"}
+MARKS = {written: mark for mark, written in WRITTEN.items()}
+BATCH = 20  # answers that are sent at a time
+DRAWN = 200  # accepted answers, and as many rejected ones, that are drawn at all
+TAIL = 6_000  # characters of an answer's end that a person reads
+MOST_BYTES = 16 << 20  # of the file; more marks than anybody makes
+VERDICT = re.compile(r"[\w-]{1,80}")
+# as `curate audit` counts them: verdicts of one policy's attempts with the latest version of each verifier, labels as they are
+JUDGED = """
+SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, r.problem_id,
+       counted(v.outcome, v.lenient, $mode) = 'correct' AS accepted
+FROM verdicts v JOIN attempts r ON r.id = v.rollout_id
+WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND NOT r.extended AND r.step IS NULL
+  AND counted(v.outcome, v.lenient, $mode) IN ('correct', 'wrong', 'unparsable')
+QUALIFY v.version = max(v.version) OVER (PARTITION BY v.verifier)
+"""
+DRAW = f"""
+SELECT * FROM (SELECT * FROM ({JUDGED}) QUALIFY row_number() OVER (PARTITION BY accepted ORDER BY hash(id)) <= {DRAWN}) ORDER BY hash(id || 'order')
+"""
+COUNTS = f"SELECT verifier, version, accepted, count(*) AS n FROM ({JUDGED}) GROUP BY ALL"
+SHOWN = """
+SELECT v.id, left(l.answer, 2000) AS gold, left(v.extracted, 500) AS extracted, p.id AS problem_id, p.source,
+       right(t.text, $tail) AS answer, length(t.text) AS characters, left(p.messages[-1].content, 8000) AS question
+FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id JOIN problems p ON p.id = r.problem_id JOIN labels l ON l.id = v.label_id
+LEFT JOIN completions t ON t.id = r.id WHERE v.id IN (SELECT unnest($ids::VARCHAR[]))
+"""
+
+
+class Marks:
+    """The file of marks; rows are only ever appended, and the last one of a verdict counts.
+
+    Args:
+        path: of the CSV; None = marks cannot be kept here, such as beside a bucket.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self._turn = path, threading.Lock()
+
+    def read(self) -> dict[str, str]:
+        """Return {verdict: right, wrong or unsure}.
+
+        Raises:
+            LakeError: the file is not one of marks.
+        """
+        if self.path is None or not self.path.is_file():
+            return {}
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        marks = {row.get("verdict") or "": (row.get("right") or "").strip().lower() for row in rows}
+        if strange := sorted({mark for mark in marks.values() if mark not in MARKS}):
+            raise LakeError(f"{self.path}: a mark is yes, no or unsure, not {strange[0][:40]!r}")
+        return {verdict: MARKS[mark] for verdict, mark in marks.items() if verdict}
+
+    def append(self, verdict: str, mark: str) -> None:
+        """Append one mark, and wait until it is on the disk.
+
+        Raises:
+            ConfigError: no such mark, or marks cannot be kept here.
+            LakeError: the disk refused.
+        """
+        if mark not in WRITTEN:
+            raise ConfigError(f"a mark is one of {', '.join(WRITTEN)}, not {mark[:40]!r}")
+        if not VERDICT.fullmatch(verdict):
+            raise ConfigError("that is no id of a verdict")
+        if self.path is None:
+            raise ConfigError("this lake has no folder for marks: name a file with --marks")
+        line = io.StringIO()
+        writer = csv.writer(line, lineterminator="\n")
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with self._turn:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "a", encoding="utf-8", newline="") as file:
+                    size = os.fstat(file.fileno()).st_size
+                    if size > MOST_BYTES:
+                        raise ConfigError(
+                            f"{self.path} has {size} bytes, at most {MOST_BYTES}: begin another with --marks"
+                        )
+                    if not size:
+                        writer.writerow(COLUMNS)
+                    writer.writerow((verdict, WRITTEN[mark], stamp))
+                    file.write(line.getvalue())
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise LakeError(f"the mark cannot be written to {self.path}: {error.strerror}") from error
+
+
+def answers_to_mark(reader: LakeReader, keys: ViewKeys, marks: Marks) -> dict[str, Any]:
+    """Draw the next answers, without the verifier's opinion, and say what the marks so far come to.
+
+    Args:
+        reader: the lake.
+        keys: whose attempts are drawn from.
+        marks: the marks so far.
+
+    Returns:
+        {answers: the next ones; drawn: how many are drawn in all; marked: counts by mark; estimates: soundness and
+        completeness of each verifier, where both sides are marked; file}.
+    """
+    known = marks.read()
+    parameters = {"mode": keys.mode, "policy": keys.policy, "sampler": keys.sampler}
+    drawn = reader.rows(DRAW, parameters)
+    open_ = [row["id"] for row in drawn if row["id"] not in known][:BATCH]
+    shown = {row["id"]: row for row in reader.rows(SHOWN, {"ids": open_, "tail": TAIL})} if open_ else {}
+    answers = [{**shown[id_], **split_thinking(shown[id_].pop("answer") or "")} for id_ in open_ if id_ in shown]
+    counts = reader.rows(COUNTS, parameters)
+    return {
+        "answers": answers,
+        "drawn": len(drawn),
+        "marked": {mark: sum(known.get(row["id"]) == mark for row in drawn) for mark in WRITTEN},
+        "estimates": _estimate(drawn, counts, known),
+        "file": str(marks.path or ""),
+    }
+
+
+def knows_verdict(reader: LakeReader, verdict: str) -> bool:
+    """Return whether the lake holds a verdict of this id."""
+    return bool(reader.one("SELECT 1 AS one FROM verdicts WHERE id = ? LIMIT 1", [verdict]))
+
+
+def _estimate(
+    drawn: list[dict[str, Any]], counts: list[dict[str, Any]], known: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Estimate soundness and completeness of each verifier of which accepted and rejected answers are marked."""
+    rows = []
+    for verifier, version in sorted({(row["verifier"], row["version"]) for row in drawn}):
+        sides = {}
+        for side in (True, False):
+            mine = [
+                known.get(row["id"])
+                for row in drawn
+                if (row["verifier"], row["version"], row["accepted"]) == (verifier, version, side)
+            ]
+            sides[side] = (mine.count("right"), mine.count("wrong"))
+        n = {row["accepted"]: row["n"] for row in counts if (row["verifier"], row["version"]) == (verifier, version)}
+        if not all(sum(sides[side]) and n.get(side) for side in (True, False)):
+            continue
+        found = audit(sides[True], sides[False], n[True] / (n[True] + n[False]))
+        rows.append(
+            {
+                "verifier": f"{verifier}@{version}",
+                "soundness": list(found.soundness),
+                "completeness": list(found.completeness),
+                "marked": sum(map(sum, sides.values())),
+            }
+        )
+    return rows

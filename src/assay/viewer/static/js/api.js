@@ -1,0 +1,39 @@
+// Questions to the server, each with this run's token.
+
+const KEY = 'assay-token';
+
+export class Refused extends Error {
+  constructor(status, words) { super(words); this.status = status; }
+}
+
+// The token comes behind the # of the printed address, which no browser sends, and leaves the address bar at once.
+export function takeToken() {
+  const match = /^#token=([\w-]+)$/.exec(location.hash);
+  if (match) {
+    localStorage.setItem(KEY, match[1]);
+    history.replaceState(null, '', '#/');
+  }
+}
+
+export async function get(name, query = {}, signal = undefined) {
+  const given = Object.entries(query).filter(([, value]) => value !== '' && value !== undefined && value !== null && value !== false);
+  const text = new URLSearchParams(given.map(([key, value]) => [key, value === true ? '1' : String(value)])).toString();
+  return ask(`/api/${name}${text ? `?${text}` : ''}`, { signal });
+}
+
+export function post(name, value) {
+  return ask(`/api/${name}`, { method: 'POST', body: JSON.stringify(value), headers: { 'Content-Type': 'application/json' } });
+}
+
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, credentials: 'omit', headers: { ...(options.headers || {}), 'X-Assay-Token': localStorage.getItem(KEY) || '' } });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Refused(0, 'The server does not answer: `curate view` has ended, or is starting.');
+  }
+  const told = await answer.json().catch(() => ({ error: `an answer that is not JSON (${answer.status})` }));
+  if (!answer.ok) throw new Refused(answer.status, told.error || String(answer.status));
+  return told;
+}
