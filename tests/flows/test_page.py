@@ -1,14 +1,21 @@
 """What a person sees: Prefect's pages of a finished run, in a real browser."""
 
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from assay.core.config import FlowConfig
+from assay.flows import artifacts
 
 pytestmark = pytest.mark.service
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -100,3 +107,61 @@ def test_the_pages_of_its_artifacts_show_reasons_a_picture_and_a_link(server: An
     assert "data:image" not in page.text, "the picture's address, as long as the picture, runs out of the page"
     page.call("Page.navigate", url=show["report"])
     server.until(lambda: (finished.lake / "reports" / "nightly.html").as_uri() in page.see(LINKS), 60)
+
+
+@pytest.fixture
+def trap() -> Iterator[tuple[str, list[str]]]:
+    """A server's address, and the paths that were asked of it."""
+    asked: list[str] = []
+
+    class Trap(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trap) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}", asked
+        listening.shutdown()
+
+
+def test_no_hostile_name_or_text_is_rendered_by_prefects_pages(
+    server: Any, page: Page, trap: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from prefect.artifacts import create_markdown_artifact
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    address, asked = trap
+    hostile = f'evil `x` ![p]({address}/picture) <img src={address}/image onerror=document.title="owned"> \x1b[2J'
+    config = SimpleNamespace(name=hostile, flow=FlowConfig(reports_url=""))
+    told = {
+        "stages": [{"stage": "clean", "out": 1}],
+        "dropped": [{"stage": "clean", "reason": hostile, "rows": 1, "example": hostile}],
+        "histogram": [1],
+        "policy": hostile,
+    }
+    monkeypatch.setattr(artifacts, "write", lambda *_, **__: tmp_path / "page.html")
+    monkeypatch.setattr(artifacts, "collected", lambda *_, **__: told)
+    monkeypatch.setattr(artifacts, "difficulty_chart", lambda _summary: "<svg xmlns='http://www.w3.org/2000/svg'/>")
+    with temporary_settings({PREFECT_API_URL: f"{server.url}/api"}):
+        artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+        create_markdown_artifact(f"begun ![p]({address}/control)", key="control")
+    keys = {artifacts.artifact_key(hostile, name) for name in ("kept-and-dropped", "difficulty", "report")}
+    made = {
+        each["key"]: each["id"]
+        for each in server.ask("artifacts/filter", limit=200)
+        if each["key"] in {*keys, "control"}
+    }
+    assert made.keys() == {*keys, "control"}
+    for key in sorted(keys):
+        page.call("Page.navigate", url=f"{server.url}/artifacts/artifact/{made[key]}")
+        server.until(lambda: "evil" in page.text, 60)
+        page.call("Page.navigate", url=f"{server.url}/artifacts/key/{key}")
+        server.until(lambda: "evil" in page.text, 60)
+        assert page.see("document.title") != "owned"
+    assert asked == []
+    page.call("Page.navigate", url=f"{server.url}/artifacts/artifact/{made['control']}")
+    server.until(lambda: "/control" in asked, 60)  # what is not escaped is loaded by the same pages

@@ -242,6 +242,83 @@ FREE = {
         ("42", "So it is **42** or 7", NEITHER),
         ("42", "We get x=7, y=42", LENIENT),
     ],
+    "values that are denied or bounded behind them": [
+        *(
+            ("42", text, NEITHER)
+            for text in (
+                "答えは42じゃない。",
+                "정답은 42가 아닙니다.",
+                "Cevap 42 değil.",
+                "उत्तर 42 नहीं है।",
+                "উত্তর 42 নয়।",
+            )
+        ),
+        *(
+            ("42", text, NEITHER)
+            for text in (
+                "정답은 42 이상입니다.",
+                "答えは42以上です。",
+                "The answer is 42? No, 43.",
+                "The answer is 42, which is wrong.",
+            )
+        ),
+        ("43", "答えは42ではなく43です。", LENIENT),
+        ("43", "Cevap: 42 değil, 43", LENIENT),
+        ("42", "उत्तर 42 है।", SURE),
+        ("42", "答えは42です。以上の通り。", SURE),
+        ("42", "The answer is 42. No other value works.", SURE),
+    ],
+    "values that are denied or bounded before them": [
+        *(
+            ("42", text, NEITHER)
+            for text in (
+                "Odpowiedź to nie 42.",
+                "Svaret är inte 42.",
+                "Het antwoord is niet 42.",
+                "Răspunsul nu este 42.",
+            )
+        ),
+        *(
+            ("42", text, NEITHER)
+            for text in ("Jawabannya bukan 42.", "The answer is anything but 42.", "答案大于42。", "答案至少是42。")
+        ),
+        *(
+            ("42", text, NEITHER)
+            for text in (
+                "La respuesta es mayor que 42.",
+                "Die Antwort ist mindestens 42.",
+                "La réponse est au moins 42.",
+            )
+        ),
+        ("42", "Die Antwort ist 42, mindestens sagt das die Probe.", LENIENT),
+        ("42", "答案是42，大于零。", LENIENT),
+        ("42", "答案是42，因为它是偶数。", SURE),
+        ("42", "答案是41，因为42是偶数。", NEITHER),
+    ],
+    "an answer between corner brackets": [
+        ("42", "【答案】42", SURE),
+        ("42", "【答案】 $42$\n【解析】略", SURE),
+        ("42", "【答案】43", NEITHER),
+    ],
+    "a value of a range": [
+        *(
+            ("42", text, NEITHER)
+            for text in ("答案在41到42之间。", "Die Antwort liegt im Bereich 41 bis 42.", "答案不可能是42。")
+        ),
+    ],
+    "a logarithm with the base e": [
+        ("\\ln 2", "So \\boxed{\\log_e 2}.", SURE),
+        ("\\ln 2", "So \\boxed{\\log_{e} 3}.", NEITHER),
+        ("\\log_2 5", "So \\boxed{\\log_{2} 5}.", SURE),
+        ("\\arctan 2", "So \\boxed{\\tan^{-1} 2}.", SURE),
+        ("\\arctan 2", "So \\boxed{\\tan^{-1} 3}.", NEITHER),
+        ("37", "So \\boxed{3^{2} 28}.", NEITHER),
+    ],
+    "a gold that announces itself": [
+        ("The answer is 12.", "So \\boxed{12}.", SURE),
+        ("Answer: 12", "So \\boxed{13}.", NEITHER),
+        ("答案：12", "So \\boxed{12}.", SURE),
+    ],
     "denials and doubts in many languages": [
         ("42", "答案不是42", NEITHER),
         ("42", "Ответ: не 42", NEITHER),
@@ -300,6 +377,9 @@ ASKED = [  # question, gold, answer, verdict
 
 OPTIONS = {"choices": ["Paris", "Rome", "Oslo"]}
 CHOSEN = [
+    ("B", "选项B正确", None, LENIENT),
+    ("B", "A错误，B正确", None, LENIENT),
+    ("B", "选项B不正确", None, NEITHER),
     ("B", "正确答案为B选项", None, SURE),
     ("B", "La opción correcta es la B.", None, SURE),
     ("B", "A alternativa correta é B.", None, SURE),

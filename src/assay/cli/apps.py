@@ -24,6 +24,7 @@ from assay.cli.curate import (
     policies,
     refresh,
     regrade,
+    releases,
     report,
     run,
     schedule,
@@ -36,6 +37,7 @@ from assay.cli.curate import (
     status,
     synthesize,
     upgrade,
+    value,
     view,
 )
 from assay.cli.old_commands import CurateGroup
@@ -70,7 +72,7 @@ analyze_app, lake_app, schedule_app = (
     typer.Typer(help=text, **SETTINGS)
     for text in (
         ANALYZE,
-        "Verify, compact and delete: the files of a lake.",
+        "Verify, compact, delete and merge: the files of a lake.",
         "Run a config every night, or every hour.",
     )
 )
@@ -94,6 +96,8 @@ curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
+curate_app.command("tag")(releases.tag)
+curate_app.command("diff")(releases.diff)
 curate_app.command("autopsy")(autopsy.autopsy)
 curate_app.command("view")(view.view)
 curate_app.add_typer(export.app, name="export")
@@ -108,9 +112,11 @@ analyze_app.command("selection-bias")(selection_bias.selection_bias)
 analyze_app.command("pass-at-k")(pass_at_k.pass_at_k)
 analyze_app.command("lengths")(lengths.lengths)
 analyze_app.command("clusters")(clusters.clusters)
+analyze_app.command("value")(value.value)
 lake_app.command("fsck")(lake.fsck)
 lake_app.command("compact")(lake.compact)
 lake_app.command("delete")(lake.delete)
+lake_app.command("merge")(lake.merge)
 schedule_app.command("serve")(schedule.serve)
 schedule_app.command("deploy")(schedule.deploy)
 train_app.command("run")(train_run.run)
@@ -157,7 +163,7 @@ PANELS = {
     "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
     "Keep up to date": ("refresh", "regrade", "audit", "schedule"),
     "In and out": ("import", "export", "serve-model"),
-    "The lake": ("lake",),
+    "The lake": ("lake", "tag", "diff"),
 }
 
 

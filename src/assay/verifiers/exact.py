@@ -24,7 +24,7 @@ class Exact:
 
     casefold: bool = False  # True: A equals a
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     bounded: ClassVar[bool] = True
 
     def judge(self, case: GradingCase) -> Verdict:

@@ -36,7 +36,7 @@ class Numeric:
 
     tolerance: float = 1e-6  # relative; 0 = equal as rationals, larger = more answers are correct
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

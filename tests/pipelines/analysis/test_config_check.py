@@ -61,9 +61,9 @@ def test_rows_of_two_shapes_are_no_error(context: MakeContext, tmp_path: Path) -
 
 def test_a_kept_field_that_no_row_holds_is_an_error(context: MakeContext, tmp_path: Path) -> None:
     rows = [{"prompt": f"{n} + 1?", "answer": "2", "level": 1} for n in range(3)]
-    with pytest.raises(ConfigError, match="keep names 'levle', which none of its 3 rows holds"):
-        list(config_check.look_at_sources(context(source=source(tmp_path, rows, keep=["level", "levle"]))))
-    list(config_check.look_at_sources(context(source=source(tmp_path, rows, keep=["level"]))))
+    with pytest.raises(ConfigError, match="metadata_fields names 'levle', which none of its 3 rows holds"):
+        list(config_check.look_at_sources(context(source=source(tmp_path, rows, metadata_fields=["level", "levle"]))))
+    list(config_check.look_at_sources(context(source=source(tmp_path, rows, metadata_fields=["level"]))))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Adaptive scoring on a lake: what is stored decides, a second run decides the same, and what was paid for is not paid for again."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,49 @@ def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
     run_stages(context, "score")
     assert low / 2 <= context.meter.tokens - spent <= high * 2
     assert context.meter.tokens - spent < 24 * 64 * 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"score": {"n": 16, "level": 0.9}},
+        {"score": {"n": 12, "truncated": "wrong", "prior": "uniform"}},
+        {"score": {"n": 16}, "grade": {"mode": "lenient"}},
+    ],
+)
+def test_scores_of_stored_attempts_are_the_same_rows_as_columns_and_as_objects(
+    pool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    scored(pool(score={"n": 16}))
+    shutil.copytree(tmp_path / "lake", tmp_path / "copy")
+    with monkeypatch.context() as without:
+        without.setattr("assay.pipelines.stages.score.measure", None)  # which makes an object of every attempt
+        as_columns = scored(pool(**changes))
+    monkeypatch.setattr("assay.pipelines.stages.score.read_counts", lambda *_: None)
+    as_objects = scored(pool("copy", **changes))
+    assert len(as_columns) == 24
+    assert len({tuple(row[name] for name in ("n_correct", "n_wrong", "n_truncated")) for row in as_columns}) > 3
+    assert [{**row, "run": ""} for row in as_columns] == [{**row, "run": ""} for row in as_objects]
+
+
+def test_one_missing_attempt_is_drawn_before_the_others_are_counted(pool: Any) -> None:
+    scored(pool(score={"n": 16}))
+    context = pool(score={"n": 17})
+    assert plan_stage(context, "score", run_stages(context, "split"))[0].remaining().attempts_max == 24
+    assert {row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in scored(context)} == {17}
+
+
+def test_scoring_until_enough_are_mixed_is_done_once_and_a_second_run_pays_nothing(pool):
+    enough = {"design": "enough", "prior": "fitted", "budget": 3, "at_once": 0.25, "truncated": "wrong"}
+    first = pool("enough", enough)
+    rows = scored(first)
+    read = [row for row in rows if row["n_correct"] + row["n_wrong"] + row["n_truncated"]]
+    assert sum(row["n_correct"] > 0 and row["n_wrong"] > 0 for row in read) >= 3
+    assert len(rows) == 24
+    assert all(row["beta_a"] > 0 for row in rows)
+    again = pool("enough", enough)
+    assert facts(scored(again)) == facts(rows)
+    assert again.meter.samples == 0 < first.meter.samples
 
 
 def test_a_gold_that_is_corrected_after_scoring_is_counted_anew_without_a_token(context: Any, sums: Path) -> None:

@@ -27,7 +27,7 @@ def graded(tables: dict[str, Any], sums: Path) -> dict[str, Any]:
     for place, row in enumerate(rows):
         row |= {"level": f"Level {place % 2}", "quality": 1 + place % 3} | ({"rate": place / 40} if place >= 4 else {})
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    tables["source"][0]["keep"] = ["level", "quality", "rate"]
+    tables["source"][0]["metadata_fields"] = ["level", "quality", "rate"]
     return tables
 
 

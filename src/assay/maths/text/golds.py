@@ -156,7 +156,7 @@ def readings(answer: str, verifier: str, *, united: bool = False) -> tuple[str, 
 def _read(answer: str, *, united: bool) -> str:
     if united and "####" not in answer and len(_BOX.findall(answer)) > 1:
         return answer  # several boxes may be one answer; the verifier decides
-    bare = solution_answer(answer) if is_solution(answer) else answer
+    bare = solution_answer(answer) if is_solution(answer) or _begins_with_mark(answer) else answer
     match = _BRACKETS.fullmatch(bare.strip())
     return (
         bare
@@ -295,9 +295,14 @@ def usual_form(answer: str) -> str:
     ('4', '$h=4$')
     """
     bare = readings(answer, "math")[0]
-    mark = _MARK.search(bare)
-    bare = solution_answer(bare) if mark and mark.start() <= 12 else bare  # "So the final answer is 12."
+    bare = solution_answer(bare) if _begins_with_mark(bare) else bare
     return bare.strip().removesuffix(".").strip() or answer
+
+
+def _begins_with_mark(answer: str) -> bool:
+    """Whether a text announces its answer at once: "So the final answer is 12"."""
+    mark = _MARK.search(answer, 0, 60)
+    return mark is not None and mark.start() <= 12
 
 
 def json_answers(text: str) -> list[str] | None:

@@ -6,14 +6,35 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assay.core.types import Message, Problem
+from assay.core.types import Label, Message, Problem
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import to_label
 
 BATCH = 8_192  # problems that are objects at a time
 MEMBERS = "SELECT DISTINCT problem_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
 # Ids of the problems that cleaning kept; parameters as `cleaned_parameters` returns them.
 CLEANED = f"SELECT problem_id FROM ({MEMBERS}) WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)"
+OWN = """
+WITH own AS (SELECT problem_id, min(label_id) AS label_id, max(label_id) AS other FROM pool_members
+             WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id)
+"""
+WITH_LABEL = (
+    OWN
+    + """
+SELECT p.*, l.id AS label_id, l.answer, l.verifier, l.origin
+FROM problems p JOIN own o ON o.problem_id = p.id LEFT JOIN labels l ON l.id = o.label_id
+"""
+)
+SEVERAL_LABELS = (
+    OWN
+    + """
+SELECT l.* FROM labels l SEMI JOIN (
+    SELECT m.label_id FROM pool_members m JOIN own o USING (problem_id)
+    WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) AND o.label_id <> o.other) s ON s.label_id = l.id
+ORDER BY l.id
+"""
+)
 
 
 def cleaned_parameters(inputs: StageResults) -> list[Any]:
@@ -31,6 +52,28 @@ def stream_problems(context: RunContext, query: str, parameters: Any = None) -> 
     """Yield the problems that a query of rows of `problems` selects, batch by batch, each id once."""
     for batch in context.lake.stream(query, parameters, rows=BATCH):
         yield to_problems(batch)
+
+
+def stream_members(
+    context: RunContext, pools: list[str], ids: pa.ChunkedArray | None = None
+) -> Iterator[tuple[list[Problem], dict[str, list[Label]]]]:
+    """Yield the members of pools and the labels of each, batch by batch, in no particular order.
+
+    Args:
+        context: the run.
+        pools: keys of the sources' pools.
+        ids: the problems that are read; None = all.
+    """
+    only = "" if ids is None else "WHERE p.id IN (SELECT unnest(?::VARCHAR[]))"
+    several: dict[str, list[Label]] = {}
+    for row in context.lake.iterate_rows(SEVERAL_LABELS, [pools, pools]):
+        several.setdefault(row["problem_id"], []).append(to_label(row))
+    asked = [pools] if ids is None else [pools, ids.to_pylist()]
+    for batch in context.lake.stream(f"{WITH_LABEL} {only}", asked, rows=BATCH):
+        problems = to_problems(batch)
+        columns = (batch[name].to_pylist() for name in ("label_id", "id", "answer", "verifier", "origin"))
+        labels = {row[1]: [Label(*row)] if row[0] is not None else [] for row in zip(*columns, strict=True)}
+        yield problems, {**labels, **{id_: several[id_] for id_ in several.keys() & labels.keys()}}
 
 
 def to_problems(rows: pa.RecordBatch | pa.Table) -> list[Problem]:

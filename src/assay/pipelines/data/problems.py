@@ -3,7 +3,7 @@
 Functions named `side_...` read one column and no question, for what needs ids, texts or verifiers alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assay.core.types import Label, Message, Problem
@@ -41,6 +41,9 @@ TEXTS = SIDE + (
     "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
     "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
 )
+
+
+DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS.rpartition(' ORDER BY')[0]}) ORDER BY text"
 
 
 def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
@@ -119,6 +122,12 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
 def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """Read the texts of the problems of `side`, in the order of their ids."""
     return _read_side(context, inputs, TEXTS, name)
+
+
+def stream_distinct_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[str]:
+    """Yield the different texts of the problems of `side`, ascending, while memory holds a batch of them."""
+    for batch in context.lake.stream(DISTINCT_TEXTS, side_parameters(inputs, name)):
+        yield from batch.column(0).to_pylist()
 
 
 def side_labels(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> dict[str, Label]:

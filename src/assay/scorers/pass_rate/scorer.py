@@ -18,6 +18,7 @@ from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.maths.rl.reward_signal import RewardPosterior
 from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
+from assay.scorers.pass_rate.enough import EnoughRule, expected_enough, run_enough
 from assay.scorers.pass_rate.rewards import PoolRewards
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -35,6 +36,10 @@ class PassRate:
     value and a fitted prior knows the value of the chosen to `signal_error`. With `aim = "band"` the goal is to know
     which problems lie in [low, high], and sampling stops when no problem's chance of being put on the wrong side would
     fall by more than `delta` with all the attempts that are left.
+    `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
+    `first` attempts per problem, `step` more where reading on promises less, by the prior that the pool has shown so
+    far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a problem that
+    was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from there).
     Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
@@ -65,7 +70,7 @@ class PassRate:
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
     truncated: Literal["masked", "wrong"] = "masked"
     at_length: Count | None = None  # tokens; None = the sampling configuration's own limit
-    design: Literal["fixed", "two_stage", "adaptive"] = "fixed"
+    design: Literal["fixed", "two_stage", "adaptive", "enough"] = "fixed"
     aim: Literal["select", "band"] = "select"
     # Problems, or below 1 a share of the pool; None = `select.budget`.
     budget: Annotated[float, Field(ge=0)] | None = None
@@ -90,6 +95,10 @@ class PassRate:
     def __post_init__(self) -> None:
         if self.low >= self.high:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
+        if self.design == "enough" and (self.aim == "band" or self.prior == "predicted" or self.against):
+            raise ValueError(
+                'design "enough" looks for mixed problems: aim "select", and prior fitted, jeffreys or uniform'
+            )
         if self.first > self.most:
             raise ValueError(f"first = {self.first} attempts are above most = {self.most}")
 
@@ -133,6 +142,8 @@ class PassRate:
         if self.design == "fixed" or not problems:
             return float(self.n)
         prior = fit_rate_prior([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
+        if self.design == "enough":
+            return expected_enough(problems, self._enough(problems), prior)
         return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
@@ -154,6 +165,8 @@ class PassRate:
         )
         tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
         scores = self._score_all(tried, attempts)
+        if self.design == "enough" and self.prior == "fitted" and tried:
+            scores = sorted([*scores, *self._score_rest(pool, tried)], key=lambda score: score.problem_id)
         rewards = None if self.at_length else PoolRewards.read(attempts, tried, self.counts_outcome)
         return scores if rewards is None else rewards.describe(scores, level=self.level)
 
@@ -200,8 +213,20 @@ class PassRate:
             )
             return None if pool is None else pool.posterior(own, prior.posterior(evidence.correct, evidence.wrong))
 
-        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
+        if self.design == "enough":
+            run_enough(len(ids), self._enough(len(ids)), sample, fit)
+        else:
+            run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
         return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
+
+    def _score_rest(self, pool: Sequence[str], tried: dict[str, Counts]) -> list[Score]:
+        """Return the score of the prior for the problems that were never attempted."""
+        rest = [id_ for id_ in pool if id_ not in tried]
+        prior = fit_rate_prior([c.correct for c in tried.values()], [self._wrong(c) for c in tried.values()])
+        return self._score_jointly(rest, [Counts()] * len(rest), prior)
+
+    def _enough(self, problems: int) -> EnoughRule:
+        return EnoughRule(self._goal(problems).budget, self.first, self.step, self.most, self.at_once)
 
     def _goal(self, problems: int) -> Goal:
         if self.aim == "band":

@@ -4,6 +4,8 @@ import json
 import re
 from typing import NamedTuple
 
+from assay.verifiers.answers.denials import NO_BEHIND
+
 MAX_CHARS = 4_000  # after a marker, that are read
 _DIGITS = {code: str(int(chr(code))) for code in range(0x660, 0x1FBFA) if chr(code).isdecimal()}
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
@@ -68,13 +70,14 @@ def read_phrase(text: str, start: int) -> Phrase | None:
         line, is_complete = _complete_formula(line, below), False
     if line.lstrip().startswith("#"):
         return None  # it is the next heading
-    is_question = False
+    is_question, rest = False, ""
     if not is_complete:
-        line, is_question = _cut_sentence(line)
+        whole, (line, is_question) = line, _cut_sentence(line)
+        rest = whole[len(line) + 1 :] if is_question else ""
     content = normalize_scripts(strip_decoration(line))
     if not _HAS_CONTENT.search(content):
         return None if not content.startswith("\\") else Phrase(start, content)
-    return Phrase(start, content, "a question" if is_question else "")
+    return Phrase(start, content, "a denial" if NO_BEHIND.match(rest) else "a question" if is_question else "")
 
 
 def normalize_scripts(text: str) -> str:

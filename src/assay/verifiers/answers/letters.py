@@ -42,10 +42,14 @@ _WRONG = re.compile(
     r"(?:is|are|was|were|seems?|looks?)?\s?(?:wrong|incorrect|false|not|never|impossible|too|eliminated"
     r"|excluded|ruled|out)\b|n't\b"
     r"|\bneither\b|\bnor\b|\brather than\b|\binstead of\b|\bnot\b|"
-    r"\beliminat|\bexclud|\brul(?:e|ing)\sout",
+    r"\beliminat|\bexclud|\brul(?:e|ing)\sout"
+    r"|错|錯|不正确|不正確|不对|不對|不是|不选|不選|排除|誤|違|틀|아니|неверн|неправильн|\bfalsch|\bfauss?e?\b|\bincorrect[ao]",
     re.IGNORECASE,
 )
-_LONE_LETTER = r"(?<![\w'’\\])([{letters}])(?![\w'’]|\s(?:is|are)\s(?:not|wrong|incorrect|too))"
+_IN_WORD = (
+    r"(?:[^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’])"  # makes a word of a letter; not where words have no blanks
+)
+_LONE_LETTER = rf"(?<!\\)(?<!{_IN_WORD})([{{letters}}])(?!{_IN_WORD}|\s(?:is|are)\s(?:not|wrong|incorrect|too))"
 _PARTS = re.compile(r"[.;!?。；！？\n]|,\s|\bso\b|\bbut\b|，|因此|所以")
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from assay.verifiers.answers.denials import CORRECTED_BEHIND, DENIED_BEHIND
 from assay.verifiers.answers.excerpts import Phrase, read_phrase
 
 MAX_LOOKUPS = 5_000  # occurrences of one word that are examined
@@ -45,7 +46,7 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whe
     ("jawaban|jawabannya|jibu", r"\s(?:adalah|ialah|ni)\b", False),
     (
         "答案",
-        r"\s?(?:不是[^，。,\n]{1,30}[，,]?\s?而是|应该是|應該是|应为|应是|就是|便是|等于|等於|選擇|选择|是|为|為|选|選)",
+        r"\s?(?:不是[^，。,\n]{1,30}[，,]?\s?而是|应该是|應該是|应为|应是|就是|便是|等于|等於|選擇|选择|是|为|為|选|選)|\s?】",
         True,
     ),
     ("答え", r"\s?[はが]", True),
@@ -94,7 +95,10 @@ _CORRECTED = re.compile(
     r"(?:not|nicht|no es|non è|não)\s[^\n.]{1,60}?,?\s(?:but(?:\srather)?|sondern|sino|ma|mas)\s(?P<rest>.+)",
     re.IGNORECASE,
 )  # 'not 7, but 8'
-_DENIAL = re.compile(r"(?:not|nicht|pas|no es|non è|não|n't|不是|不|не)(?![A-Za-z])", re.IGNORECASE)
+_DENIAL = re.compile(
+    r"(?:not|nicht|niet|nie|inte|ikke|bukan|pas|no es|non è|não|n't|不是|不|не|δεν)(?!\w)|anything\sbut\s",
+    re.IGNORECASE,
+)
 
 
 class Marker(NamedTuple):
@@ -217,8 +221,10 @@ def _match_at(mark: Marker, text: str, position: int) -> Phrase | None:
     candidate = read_phrase(text, match.end())
     if candidate is None or (match["verb"] and _NO_VALUE.match(candidate.text)):
         return None
-    if corrected := _CORRECTED.fullmatch(candidate.text):
+    if corrected := _CORRECTED.fullmatch(candidate.text) or CORRECTED_BEHIND.fullmatch(candidate.text):
         return candidate._replace(text=corrected["rest"], doubt="behind a denial")
+    if DENIED_BEHIND.match(candidate.text):
+        return candidate._replace(doubt="a denial")
     return candidate._replace(doubt="a denial") if _DENIAL.match(candidate.text) else candidate
 
 

@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from assay.verifiers.answers.denials import BEHIND, HEDGED, REJECTED, RETRACTED
 from assay.verifiers.answers.units import NAMES
 
 _NUMBER = (
@@ -22,18 +23,6 @@ _MATH = r"\$\$?[^$]+\$\$?|\\\(.+?\\\)|\\\[.+?\\\]"
 _FIRST = r"(?=[-+−–\s\\$€£¥₹\d.])"  # of a chunk: a cheap test that spares most places the search
 _CHUNK = re.compile(
     rf"{_FIRST}(?:{_MATH}|(?<![A-Za-z0-9_.,^/\\$)\]}}])(?:{_PARTS}|{_CLOCK}|{_POWER}|{_CHAIN}))", re.DOTALL
-)
-_HEDGE = (
-    r"not|no|never|cannot|isn't|isnt|aren't|at\s+least|at\s+most|more\s+than|less\s+than|fewer\s+than|greater\s+than"
-)
-_HEDGE += r"|either|neither|nor|a\s+(?:minimum|maximum)\s+of|instead\s+of|rather\s+than|unlike"
-# "not" in other languages
-_ABROAD = r"nicht|kein\w{0,2}|pas|n[’']est pas|no es|no son|non è|não é|não|не|ليس|ليست|नहीं|không phải"
-_HEDGED = re.compile(
-    rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?<!\w)(?:{_ABROAD})(?!\w)|不是|并非|並非|ไม่ใช่|아니|(?:over"
-    rf"|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm"
-    rf"|neq?)(?![a-z])",
-    re.IGNORECASE,
 )
 _ELSE = r"or|and|to|oder|und|bis|ou|et|o|y|e|или|и|أو|या|और|veya|hoặc|và|of|en"  # words between two answers
 _OTHERS = re.compile(
@@ -58,11 +47,6 @@ _NEGATIVE = re.compile(r"(?<![A-Za-z])(?:minus|negative)\s+$", re.IGNORECASE)
 _UNSURE = re.compile(
     r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|could|guess|unsure|wrong|incorrect|false"
     r"|otherwise|alternatively|unless)(?![A-Za-z])|可能|也许|\?",
-    re.IGNORECASE,
-)
-_REJECTED = re.compile(
-    r"\s*(?:[^\W\d_]+\s+){0,3}(?:is|are|was|were)\s+(?:not|wrong|incorrect|false|impossible)(?![A-Za-z])"
-    r"|が?(?:ではない|ではありません|じゃない)|[이가] 아니",
     re.IGNORECASE,
 )
 _SYSTEM = re.compile(r"=\s*[-−]?\d[\d.]*\$?\s*(?:,|;|and)\s*\$?\w{1,3}\s*=\s*\$?$")  # x = 7, y =
@@ -143,9 +127,11 @@ def read_phrase_value(phrase: str) -> PhraseValue | None:
         and (verb := _COPULA.search(phrase, match.end()))
         and _WORDS_ONLY.fullmatch(phrase[match.end() : verb.start()])
     ):
-        return None if _HEDGED.search(phrase[: verb.start()]) else read_phrase_value(phrase[verb.end() :])
+        return None if HEDGED.search(phrase[: verb.start()]) else read_phrase_value(phrase[verb.end() :])
     before, after = phrase[: match.start()], phrase[match.end() :]
-    if not _WORDS_ONLY.fullmatch(before) or _HEDGED.search(before) or _SINGLE.search(before) or _OTHERS.match(after):
+    if not _WORDS_ONLY.fullmatch(before) or HEDGED.search(before) or _SINGLE.search(before) or _OTHERS.match(after):
+        return None
+    if BEHIND.match(after) or RETRACTED.match(after):
         return None
     return _read_value(before, match.group(), after)
 
@@ -169,9 +155,11 @@ def find_value_at_end(text: str) -> PhraseValue | None:
         return None
     before = tail[max(begin, last_match.start() - 400) : last_match.start()]
     rival = re.search(
-        r"(?:[\d$)%]|\d\s[^\W\d_]+)\s*(?:,|;|and|or|&|to|plus|minus|times|或|和)\s*$", before
-    ) or _REJECTED.match(tail, last_match.end())
-    if _HEDGED.search(before[-40:]) or not _LEAD.search(before) or rival:
+        r"(?:[\d$)%]|\d\s[^\W\d_]+)\s*(?:,|;|and|or|&|to|plus|minus|times|bis|hasta|até|до|tot|[~～]|或|和|到|至|から|부터)\s*$",
+        before,
+    ) or REJECTED.match(tail, last_match.end())
+    rival = rival or BEHIND.match(tail, last_match.end())
+    if HEDGED.search(before[-40:]) or not _LEAD.search(before) or rival:
         return None
     value = _read_value(before, last_match.group(), _take_sentence_rest(tail[last_match.end() :]))
     return value._replace(certain=False) if value and _SYSTEM.search(before) else value
@@ -217,7 +205,7 @@ def _read_value(before: str, chunk: str, after: str) -> PhraseValue | None:
     )
     certain = (
         _WORDS_ONLY.fullmatch(re.sub(r"\(([^\W\d_ ][^()\d]*)\)|[*.)\]]+", "", after)) is not None
-        and not _HEDGED.search(after)
+        and not HEDGED.search(after)
         and not _UNSURE.search(before + after)
     )
     return PhraseValue(f"{value} {words}".strip(), certain)

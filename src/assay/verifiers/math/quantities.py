@@ -22,6 +22,7 @@ from assay.verifiers.math.symbolic import compare_latex
 _WORKING = re.compile(
     r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)"
 )
+_SCRIPTS = re.compile(r"(?<=[a-z])\s*[_^]\s*\{[^{}]*\}")  # of a function or a letter
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def cached_number(latex: str) -> Number | None:
 
 def has_adjacent_numbers(latex: str) -> bool:
     """Return whether numbers stand next to each other with nothing between them."""
-    return re.search(r"(?<![_^\w])\d[\d.,]*\s+[\d.]|\}\s+\d", latex) is not None
+    return re.search(r"(?<![_^\w])\d[\d.,]*\s+[\d.]|\}\s+\d", _SCRIPTS.sub("", latex)) is not None
 
 
 def _sum_parts(parts: tuple[Meaning, ...], base: Unit) -> float | None:

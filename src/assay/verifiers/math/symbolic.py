@@ -18,6 +18,7 @@ from assay.verifiers.math.plain_reader import read_plain
 
 _COMPLEX = re.compile(r"(?<![A-Za-z\\])[ij](?![A-Za-z])")
 _LOG = re.compile(r"\\log(?![A-Za-z_])(?!\s*_)")
+_NATURAL = re.compile(r"\\log\s*_\s*(?:e|\{\s*e\s*\})(?![A-Za-z])")
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)")
 _DANGLING = re.compile(r"[-+*/^_=<>,]\s*$|\\(?:cdot|times|div)\s*$|'")
 _SLOW = ("Sum", "Product", "Integral", "Limit", "Derivative")  # what sympy works out by terms, points or limits
@@ -159,6 +160,7 @@ def _parse_latex(latex: str) -> Any:
     if TEXT in latex or END in latex or _DANGLING.search(latex):
         return None
     bare = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", bare)
+    bare = _NATURAL.sub(r"\\ln ", bare)
     bare = _DEGREE.sub("", _REAL_IMAGINARY.sub("i", bare)).replace(r"\$", "")
     is_real = not _COMPLEX.search(bare)
     if (plain := read_plain(bare, is_real=is_real)) is not None:

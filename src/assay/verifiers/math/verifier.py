@@ -53,7 +53,7 @@ _COMMA_LANGUAGES = re.compile(
 )
 _ASCII_COMMA_WORDS = ("antwo", "ergebnis", "respuesta", "sposta", "svar", "cevap")  # one is in each of its ASCII words
 _DECIMAL = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
-_PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}")
+_PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}|[^\W\d_A-Za-z\u0370-\u03ff]{2,}")
 _BOLD_LETTER = re.compile(
     r"(?<!not )(?<!n't )\*\*\s?\$?(?:\\text\{)?\(?([A-J])\)?\}?\$?[.,]?\s?\*\*[.!]?$"
 )  # at the end of a line
@@ -101,7 +101,7 @@ class Math:
 
     unevaluated: bool = False  # whether 12 + 25 is strictly an answer to 37
 
-    version: ClassVar[str] = "6"
+    version: ClassVar[str] = "7"
 
     def warm(self) -> None:
         """Import the algebra and compare one pair of each common kind, so that no case has to wait for it."""
