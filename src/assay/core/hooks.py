@@ -102,9 +102,9 @@ class FilterHooks:
 
     version: ClassVar[str] = "1"  # another value makes the stage run again
     against: Sequence[Mapping[str, Any]] = ()  # tables of `[[source]]`; needed where `needs` holds "benchmarks"
-    # joint_keys(problems, labels) -> Sequence[Hashable]   of a joint filter: problems with unequal keys never influence
-    #                                        each other, and one alone with its key and with one label at most stays as
-    #                                        it is; None = the filter gets the pool as a whole
+    # joint_keys: method(problems, labels) -> Sequence[Hashable]   of a joint filter: problems with unequal keys never
+    #                                        influence each other, and one that shares its key with no other and has one
+    #                                        label at most stays as it is; without it the filter gets the whole pool
     # changes: Mapping[str, Any]             fields of the sampling config that this filter changes for its attempts
 
 

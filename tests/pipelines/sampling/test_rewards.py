@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from assay.cli.curate.summary import print_summary
 from assay.core.errors import ConfigError
 from assay.core.types import Counts, GradedAttempts
 from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.analysis.curriculum_simulation import forecast
 from assay.pipelines.analysis.selection_bias import recheck
+from assay.pipelines.analysis.summary import summary
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
@@ -264,3 +266,21 @@ def test_a_recheck_compares_the_signal_of_rewards(graded: Made) -> None:
     assert by_rewards["observed"] > 0.3  # by right answers alone it were near 0
     assert abs(by_rewards["difference"]) < 0.35
     assert by_rewards["low"] <= by_rewards["difference"] <= by_rewards["high"]
+
+
+def test_tables_of_the_terminal_show_the_mean_reward_where_rewards_are_graded(
+    graded: Made, context: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for opened, expected in ((graded(), True), (context(lake=str(context().lake.root) + "3"), False)):
+        results = run_stages(opened)
+        told = summary(opened, results)
+        rewards = [row["reward"] for row in told["difficulty"]]
+        assert (rewards[0] is not None) is expected
+        scored = current_scores(opened, results.rows_of("score"))
+        if expected:
+            assert rewards[0] == pytest.approx(sum(row["reward_mean"] or 0.0 for row in scored) / len(scored))
+        print_summary(opened, results, "plan.toml")
+        shown = capsys.readouterr().out
+        assert (shown.count(" reward") >= 2) is expected
+    chosen = compare(graded(), [])["selections"]
+    assert all(0 < row["reward"] < 0.9 for row in chosen)

@@ -43,7 +43,8 @@ def estimate_value(context: RunContext, *, worlds: int = 24, drift: float = 0.0)
         )
     train = context.config.train
     size = TrainingSize(train.steps, train.problems_per_step, train.group_size)
-    found = forecast_ways(attempts, size, worlds=worlds, drift=drift, seed=context.config.seed)
+    budget = context.config.select.budget
+    found = forecast_ways(attempts, size, budget=budget, worlds=worlds, drift=drift, seed=context.config.seed)
     return {
         "problems": len(problems),
         "attempted": attempted,
