@@ -62,7 +62,7 @@ def test_scores_may_begin_from_another_policys_rates(context):
     first and 2 of the second, the error is .63 of the plain one's, .11 between pools; .9 is 2.4 of these away. Of 512
     problems it is .34 (.05): `tests/maths/beta/test_paired_rates.py` asks pools of 800 for less than half.
     """
-    old = context(policy=FIRST, score={"n": 64, "truncated": "wrong"})
+    old = context(policy=FIRST, score={"n": 64})
     run_stages(old, "score")
     second = {**FIRST, "revision": "second"}
     score = {"n": 2, "prior": "policy:first"}
