@@ -29,7 +29,7 @@ def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
         ({"split": {"held_out": 40}}, "split.held_out takes all 40 problems"),
         ({"select": {"budget": 0}}, "[select] keeps none of 32 problems (over_budget"),
         (
-            {"policy": {"max_tokens": 1}, "score": {"stop_early": False, "truncated": "masked"}},
+            {"policy": {"truncated": "ignore", "max_tokens": 1}, "score": {"stop_early": False}},
             "[select] keeps none of 32 problems (unscored 32)",
         ),
     ],

@@ -84,7 +84,7 @@ def _explain_attempts(context: RunContext, results: StageResults) -> str:
     total, refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
     causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": refused})
     (worst, count), *_ = causes.most_common(1)
-    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_share) * (total + refused):
+    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_fraction) * (total + refused):
         return ""
     refusals = f", and the requests of {refused} problems were refused" if refused else ""
     return (
