@@ -44,9 +44,7 @@ def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finishe
     assert finished.code == 0, finished.said
     assert "serving curate/nightly, every 15 s" in finished.said
     assert re.search(r"^\d\d:\d\d:\d\d run 'nightly 20.*' started \(scheduled\)$", finished.said, re.MULTILINE)
-    assert re.search(
-        r"run 'nightly 20.*' ended Completed: rows out: ingest 8, .*arrange 3$", finished.said, re.MULTILINE
-    )
+    assert re.search(r"run 'nightly 20.*' ended Completed: rows out: ingest 8, .*order 3$", finished.said, re.MULTILINE)
     assert finished.said.splitlines()[-1] == "no longer serving curate/nightly; its schedule is paused"
     assert finished.paused
 
