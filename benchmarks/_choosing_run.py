@@ -250,8 +250,9 @@ def chosen(
 
 def text_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
     """Unit rows by the package's own encoder of words and characters, which needs no model."""
-    encoder = build_part("encoder", "tfidf", {})
-    return np.asarray(encoder.encode(texts), dtype=np.float32)
+    from assay.embedding.tfidf import Tfidf
+
+    return np.asarray(Tfidf(tuple(sorted(set(texts)))).encode(texts), dtype=np.float32)
 
 
 def trained(

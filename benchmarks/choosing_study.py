@@ -23,6 +23,15 @@ ARMS: dict[str, Arm] = {
     "oracle": Arm(settings={"passes": 3}, alive_only=True),
     "bins": Arm("bins", {"by": ["level"]}),
     "bins, levels shuffled": Arm("bins", {"by": ["shuffled_level"]}),
+    "pilot_groups": Arm("pilot_groups"),
+    "pilot_groups, fresh": Arm("pilot_groups", {"fresh": True}),
+    "posterior without scores": Arm("posterior", {"prior": [0.2, 2.0]}),
+    "predicted": Arm("predicted"),
+    "bandit": Arm("bandit", {"by": "level"}),
+    "retire": Arm("retire"),
+    "skip": Arm("skip"),
+    "dynamic": Arm("dynamic"),
+    "informative, 4 attempts each": Arm(settings={"passes": 50}, scored=4, scored_problems=4200),
 }
 
 

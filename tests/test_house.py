@@ -35,6 +35,8 @@ MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whate
     "math_verify": {"verifiers"},
     "pint": {"verifiers"},
     "reasoning_gym": {"sources", "verifiers"},
+    "starlette": {"viewer"},
+    "uvicorn": {"viewer"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

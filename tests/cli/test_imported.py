@@ -139,12 +139,7 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
 ) -> None:
     rows = write(tmp_path / "theirs.jsonl")
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
-    text = (
-        plan.read_text()
-        .replace("[score]", '[score]\nscorer = "mcts"')
-        .replace("n = 4\n", "")
-        .replace('truncated = "wrong"\n', "")
-    )
+    text = plan.read_text().replace("[score]", '[score]\nscorer = "mcts"').replace("n = 4\n", "")
     plan.write_text(text)
     ran = call("curate", "run", plan, "--set", "score.evidence=imported")
     assert ran.exit_code == 2, ran.output
@@ -154,9 +149,9 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
 def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: Call, tmp_path: Path) -> None:
     rows = write(tmp_path / "theirs.jsonl")
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
-    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.design=adaptive")
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.allocation=adaptive")
     assert ran.exit_code == 2
-    assert "design = 'fixed' counts all recorded attempts" in ran.output
+    assert "allocation = 'fixed' counts all recorded attempts" in ran.output
 
 
 @pytest.mark.parametrize("rewards", [True, False], ids=["by their rewards", "by the labels' verifiers"])
@@ -202,3 +197,39 @@ def test_another_policy_is_read_by_its_own_verdicts_whichever_of_the_two_was_imp
             "SELECT count(DISTINCT prior) AS n FROM scores WHERE starts_with(prior, 'policy:') GROUP BY prior[:12]"
         )
     assert [row["n"] > 1 for row in priors] == [True, True], "each problem's prior follows the other policy's counts"
+
+
+def test_a_gold_that_was_corrected_after_the_import_is_judged_anew_and_the_others_keep_their_verdicts(
+    plan: Path, call: Call, tmp_path: Path
+) -> None:
+    """All rewards of the file are 1. Problem 3 is told another gold later, of which no answer is right but four."""
+    rows = [
+        {"question": f"What is {n} + {n % 9}?", "generation": f"The answer is {6 + (k < 4)}", "acc": 1}
+        for n in range(PROBLEMS)
+        for k in range(N)
+    ]
+    (tmp_path / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert (
+        call("curate", "import", "rollouts", tmp_path / "theirs.jsonl", plan, *COLUMNS, "--reward", "acc").exit_code
+        == 0
+    )
+    imported = ("--set", "score.evidence=imported")
+    assert call("curate", "run", plan, *imported).exit_code == 0
+    assert set(rates(plan.parent / "lake")) == {(N, 0)}
+    sums = plan.parent / "sums.jsonl"
+    sums.write_text(
+        sums.read_text().replace(
+            '"prompt": "What is 3 + 3?", "answer": "6"', '"prompt": "What is 3 + 3?", "answer": "7"'
+        )
+    )
+    for _ in range(2):  # the verdicts of the second time are stored
+        ran = call("curate", "run", plan, *imported)
+        assert ran.exit_code == 0, ran.output
+        with Lake(plan.parent / "lake") as lake:
+            latest = lake.rows(
+                "SELECT p.messages, s.n_correct, s.n_wrong FROM current_scores s JOIN problems p ON p.id = s.problem_id"
+            )
+        changed = [(row["n_correct"], row["n_wrong"]) for row in latest if "What is 3 + 3?" in str(row["messages"])]
+        assert (4, 4) in changed
+    passes = call("curate", "analyze", "pass-at-k", plan, *imported, "--json")
+    assert json.loads(passes.stdout)["problems"] == PROBLEMS

@@ -41,16 +41,22 @@ def test_what_passed_beyond_the_step_waits_for_the_next_one_and_is_not_attempted
     assert not set(waiting[:4]) & {result.problem_id for result in made}
 
 
-def test_the_solved_are_out_for_longer_than_the_hopeless(rng):
+def test_a_solved_group_is_out_for_longer_than_a_pilot_that_was_all_alike(rng):
     state = begin(4, retire=20, defer=5)
-    state.screen(2, 8, lambda ids: [GroupResult(id_, Counts(2, 0) if id_ < "p0002" else Counts(0, 2)) for id_ in ids])
-    assert set(state.out_until.tolist()) <= {0, 5, 20}
-    assert (state.out_until[:2] >= 20).sum() + (state.out_until[2:] == 5).sum() >= 3
+    state.screen(2, 8, lambda ids: [GroupResult(id_, Counts(2, 0)) for id_ in ids])
+    assert set(state.out_until.tolist()) <= {0, 5}
+    state.observe(
+        [GroupResult("p0000", Counts(8, 0)), GroupResult("p0001", Counts(0, 8)), GroupResult("p0002", Counts(4, 4))]
+    )
+    assert state.out_until[:2].tolist() == [21, 6]
 
 
 def test_with_one_problem_of_ten_alive_a_pilot_makes_mixed_groups_for_fewer_rollouts(rng):
     """The pool's first rows are alive at .5: the arithmetic says 81 rollouts per mixed group of 8, and 46 with pilots."""
-    alive = lambda row: 0.5 if row % 10 == 0 else 0.0
+
+    def alive(row):
+        return 0.5 if row % 10 == 0 else 0.0
+
     state, made, steps = begin(4000, defer=0), [], 40
     for _ in range(steps):
         ids = state.screen(8, 8, piloting(alive, rng, made))

@@ -40,6 +40,8 @@ def test_what_nothing_writes_again_has_no_command() -> None:
     assert references.restore_command("targets") == "curate synthesize PLAN"
     assert {name for name in schemas() if not references.restore_command(name)} == {
         *("policies", "completions", "verifier_audits"),  # made while attempts are drawn, with them, and by hand
+        "tags",
+        "tag_rows",  # a release is of its moment
         "extensions",  # by `curate extend PLAN --max-tokens N`
         *("runs", "stages", "tombstones"),
     }

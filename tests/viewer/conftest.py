@@ -23,7 +23,14 @@ from assay.viewer.server import Viewer
 
 PROBLEMS, ATTEMPTED = 300, 60
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0")
+FLAGS = (
+    "--headless",
+    "--hide-scrollbars",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--remote-debugging-port=0",
+)
 READY = "Number(document.getElementById('main')?.dataset.ready || 0) > 0 && !document.querySelector('.wait')"
 
 
@@ -211,7 +218,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], P
             request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
             with urllib.request.urlopen(request, timeout=30) as answer:
                 address = json.load(answer)["webSocketDebuggerUrl"]
-            sockets.append(connect(address, max_size=None, proxy=None))
+            sockets.append(connect(address, max_size=None, proxy=None, ping_interval=None))
             return Page(sockets[-1])
 
         yield page

@@ -24,9 +24,11 @@ from assay.cli.curate import (
     policies,
     refresh,
     regrade,
+    releases,
     report,
     run,
     schedule,
+    schema,
     selection_bias,
     selectors,
     serve_model,
@@ -36,6 +38,7 @@ from assay.cli.curate import (
     status,
     synthesize,
     upgrade,
+    value,
     view,
 )
 from assay.cli.old_commands import CurateGroup
@@ -70,7 +73,7 @@ analyze_app, lake_app, schedule_app = (
     typer.Typer(help=text, **SETTINGS)
     for text in (
         ANALYZE,
-        "Verify, compact and delete: the files of a lake.",
+        "Verify, compact, delete and merge: the files of a lake.",
         "Run a config every night, or every hour.",
     )
 )
@@ -83,6 +86,7 @@ curate_app.command("estimate")(estimate.estimate)
 curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
 curate_app.command("upgrade")(upgrade.upgrade)
+curate_app.command("schema")(schema.schema)
 curate_app.command("status")(status.status)
 curate_app.command("show")(show.show)
 curate_app.command("sql")(sql.sql)
@@ -94,6 +98,8 @@ curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
+curate_app.command("tag")(releases.tag)
+curate_app.command("diff")(releases.diff)
 curate_app.command("autopsy")(autopsy.autopsy)
 curate_app.command("view")(view.view)
 curate_app.add_typer(export.app, name="export")
@@ -108,9 +114,11 @@ analyze_app.command("selection-bias")(selection_bias.selection_bias)
 analyze_app.command("pass-at-k")(pass_at_k.pass_at_k)
 analyze_app.command("lengths")(lengths.lengths)
 analyze_app.command("clusters")(clusters.clusters)
+analyze_app.command("value")(value.value)
 lake_app.command("fsck")(lake.fsck)
 lake_app.command("compact")(lake.compact)
 lake_app.command("delete")(lake.delete)
+lake_app.command("merge")(lake.merge)
 schedule_app.command("serve")(schedule.serve)
 schedule_app.command("deploy")(schedule.deploy)
 train_app.command("run")(train_run.run)
@@ -152,12 +160,12 @@ _add_version(train_app, TRAIN)
 
 
 PANELS = {
-    "Set up": ("init", "check", "estimate", "upgrade", "grade"),
+    "Set up": ("init", "check", "estimate", "upgrade", "schema", "grade"),
     "Curate": ("run", *stage_names(), "synthesize", "extend"),
     "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
     "Keep up to date": ("refresh", "regrade", "audit", "schedule"),
     "In and out": ("import", "export", "serve-model"),
-    "The lake": ("lake",),
+    "The lake": ("lake", "tag", "diff"),
 }
 
 

@@ -24,6 +24,7 @@ from assay.core.errors import (
     EngineError,
     EvidenceError,
     LakeError,
+    PublishError,
     Stopped,
     TrainingError,
 )
@@ -134,7 +135,7 @@ def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
     except ConfigError as error:
         reporter.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(NOTHING if isinstance(error, EmptyResultError) else USAGE) from error
-    except (LakeError, EngineError, EvidenceError, TrainingError) as error:
+    except (LakeError, EngineError, EvidenceError, TrainingError, PublishError) as error:
         reporter.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:

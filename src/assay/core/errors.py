@@ -28,6 +28,10 @@ class TrainingError(RuntimeError):
     """Training met something from which it must not learn; no checkpoint was written."""
 
 
+class PublishError(RuntimeError):
+    """A hub does not answer, or refuses what should be published; what was written on this machine stays."""
+
+
 class EvidenceError(RuntimeError):
     """The first attempts of a run are no evidence; they are kept, and continuing would pay for more of the same."""
 

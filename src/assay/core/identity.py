@@ -51,6 +51,19 @@ def content_ids(*parts: object, last: Iterable[object]) -> list[str]:
     return _hash_all(before, (_WRITERS[type(value)](value) for value in last), "]")
 
 
+def content_id_of_list(*parts: object, last: Iterable[str]) -> str:
+    """Return `content_id(*parts, list(last))` without holding the list.
+
+    >>> content_id_of_list("tfidf", last=iter("ab")) == content_id("tfidf", ["a", "b"])
+    True
+    """
+    digest = hashlib.sha256((canonical_json(parts)[:-1] + ("," if parts else "") + "[").encode())
+    for number, text in enumerate(last):
+        digest.update((("," if number else "") + _quoted(text)).encode())
+    digest.update(b"]]")
+    return digest.hexdigest()[:ID_CHARS]
+
+
 def varied_ids(*parts: object, place: str, values: Iterable[str]) -> list[str]:
     """Return `content_id(*parts)` for each of the values in the stead of the text `place`, which the parts hold once.
 

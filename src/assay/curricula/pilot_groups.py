@@ -24,9 +24,9 @@ class PilotGroups:
     A step samples pilots in waves until enough problems have passed, at most `waves` times; those beyond what the step
     needs wait for the next one. Then the group is completed with group_size - pilot further rollouts. A mixed pilot
     pulls the group's mean to one half (one of two is right whatever the rate), so the advantages of a completed group
-    are biased; with fresh = true the pilot is a gate alone, and a whole new group is sampled. What was all right is not
-    dealt again for `retire` steps, what was all wrong for `defer` steps. Where too few pass, a step holds second groups
-    of those that did.
+    are biased; with fresh = true the pilot is a gate alone, and a whole new group is sampled. A problem whose pilot was
+    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too few
+    pass, a step holds second groups of those that did.
 
     What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of 2
     for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02; pilots
@@ -136,5 +136,6 @@ class PilotGroupsState(DeckState):
         for result in results:
             share = pass_share(result)
             if share in (0, 1):
-                wait = self.settings.retire if share else self.settings.defer
+                solved = share == 1 and result.counts.total > self.pilot  # a pilot of 2 is all right at one half too
+                wait = self.settings.retire if solved else self.settings.defer
                 self.out_until[self._row(result.problem_id)] = self.step + wait

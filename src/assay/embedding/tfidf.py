@@ -1,6 +1,6 @@
 """An encoder without weights: TF-IDF of words and signs, reduced to a few dimensions by an SVD."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.identity import content_id
+from assay.core.identity import content_id_of_list
 from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
 TOKEN = r"(?u)\w+|[^\w\s]"  # every sign is a token, because + and - distinguish problems
+DIMS = 128  # of the vectors, beside the coordinate of unknown texts
 WORDS = 50_000  # size of the vocabulary: the commonest words of the corpus
+
+
+def fit_revision(corpus: Iterable[str], *, dims: int = DIMS, seed: int = 0) -> str:
+    """Return the revision of a fit to a corpus, whose texts are distinct and ascending; it is read once, text by text."""
+    return content_id_of_list("tfidf", dims, seed, TOKEN, WORDS, last=corpus)
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,13 @@ class Tfidf:
     """
 
     corpus: tuple[str, ...]  # ascending, distinct
-    dims: int = 128
+    dims: int = DIMS
     seed: int = 0  # of the randomised SVD
 
     @cached_property
     def revision(self) -> str:
         """Hash of the corpus and the settings: vectors of two fits are never comparable."""
-        return content_id("tfidf", self.dims, self.seed, TOKEN, WORDS, self.corpus)
+        return fit_revision(self.corpus, dims=self.dims, seed=self.seed)
 
     @cached_property
     def _vectorizer_and_svd(self) -> tuple[Any, Any] | None:

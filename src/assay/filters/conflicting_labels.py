@@ -1,6 +1,6 @@
 """`conflicting_labels`: the same question with different gold answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -34,6 +34,10 @@ class ConflictingLabels:
     version: ClassVar[str] = "2"
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("judge",)
+
+    def joint_keys(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Hashable]:
+        """Return one key per problem, equal for equal questions."""
+        return [same_key(problem) for problem in problems]
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext

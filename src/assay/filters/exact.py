@@ -1,6 +1,6 @@
 """`exact`: the same problem twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,6 +22,10 @@ class Exact:
     version: ClassVar[str] = "3"  # raised with every change of what is dropped, which changes the stage's key
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
+
+    def joint_keys(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Hashable]:
+        """Return one key per problem, equal for copies."""
+        return [same_key(problem) for problem in problems]
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext

@@ -56,18 +56,30 @@ class Near:
                 drops.append(Drop("clean", "near_duplicate", problem.id, detail, problem.source))
         return drops
 
+    def joint_keys(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Key]:
+        """Return one key per problem: everything that near-duplicates must have in common."""
+        return [key for key, _ in self._keys_and_texts(problems, labels)]
+
     def _groups(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]
     ) -> list[list[tuple[Problem, str]]]:
-        """Group problems, ids ascending, by everything that near-duplicates must have in common."""
+        """Group problems by their keys, ids ascending."""
         ordered = sorted(problems, key=lambda problem: problem.id)
-        turns_of = [bare_turns(problem) for problem in ordered]
-        texts = [comparison_form("\n".join(text for _, text in turns)) for turns in turns_of]
         groups: dict[Key, list[tuple[Problem, str]]] = {}
-        for problem, turns, text, tokens in zip(ordered, turns_of, texts, protected_tokens_of_all(texts), strict=True):
+        for problem, (key, text) in zip(ordered, self._keys_and_texts(ordered, labels), strict=True):
+            groups.setdefault(key, []).append((problem, text))
+        return list(groups.values())
+
+    def _keys_and_texts(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]
+    ) -> list[tuple[Key, str]]:
+        turns_of = [bare_turns(problem) for problem in problems]
+        texts = [comparison_form("\n".join(text for _, text in turns)) for turns in turns_of]
+        keys: list[tuple[Key, str]] = []
+        for problem, turns, text, tokens in zip(problems, turns_of, texts, protected_tokens_of_all(texts), strict=True):
             golds = (
                 {str(answer_value(label.answer)) for label in labels.get(problem.id, ())} if self.same_answer else ()
             )
             key = (tuple(role for role, _ in turns), problem.media, tokens, tuple(sorted(map(str, golds))))
-            groups.setdefault(key, []).append((problem, text))
-        return list(groups.values())
+            keys.append((key, text))
+        return keys

@@ -1,4 +1,4 @@
-"""Tell on the terminal of `curate serve` how each run of its deployment begins, and how and why it ends."""
+"""Tell on the terminal of `curate schedule serve` how each run of its deployment begins, and how and why it ends."""
 
 import threading
 from collections.abc import Callable, Iterator

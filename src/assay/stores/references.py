@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train run PLAN",
     "sft": "",  # `train sft` or `train dpo`, where these made the rows
     "dpo": "",
+    "tag": "",  # a release is of its moment
     "refresh": "",  # `train loop` does it again when it goes on
 }  # of stages whose command is not `curate STAGE PLAN`
 NAMED = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")

@@ -54,7 +54,11 @@ def test_intervals_widen_with_the_verifiers_error_and_with_fewer_marks():
 
 @pytest.mark.parametrize("fitted", [False, True])
 def test_intervals_of_a_simulated_verifier_hold_the_true_rates_and_raw_ones_do_not(fitted):
-    """Known answer: SOUND .9, COMPLETE .8; 400 problems, a third hopeless, 24 verdicts each."""
+    """Known answer: SOUND .9, COMPLETE .8; 400 problems, a third hopeless, 24 verdicts each.
+
+    Jeffreys' prior expects few hopeless problems: integrated over the pool, its mean is .024 too high where soundness and
+    completeness are known, and .026 with 150 marks on either side. A fitted prior has no such bias.
+    """
     held, raw, errors = [], [], []
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -70,7 +74,9 @@ def test_intervals_of_a_simulated_verifier_hold_the_true_rates_and_raw_ones_do_n
         errors.append(posterior.mean().mean() - rate.mean())
     assert np.mean(held) > 0.93
     assert np.mean(raw) < 0.75
-    assert abs(np.mean(errors)) < (0.02 if fitted else 0.05)  # Jeffreys expects few hopeless ones
+    standard_error = np.std(errors, ddof=1) / len(errors) ** 0.5
+    assert standard_error < 0.012
+    assert np.mean(errors) == pytest.approx(0.0 if fitted else 0.026, abs=3 * standard_error)
 
 
 def test_the_corrected_mean_holds_the_true_one_about_as_often_as_it_says():

@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
+from assay.cli.curate.summary import print_summary
 from assay.core.errors import ConfigError
 from assay.core.types import Counts, GradedAttempts
 from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.analysis.curriculum_simulation import forecast
 from assay.pipelines.analysis.selection_bias import recheck
+from assay.pipelines.analysis.summary import summary
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
+from assay.pipelines.loop.graded_evidence import read_training_rewards
 from assay.pipelines.loop.refresh import EarlierScore, rescoring
-from assay.pipelines.runner.stages import run_regrade, run_stages
+from assay.pipelines.runner.stages import run_planned, run_regrade, run_stages
 from assay.scorers.pass_rate import PassRate
 
 Made = Callable[..., RunContext]
@@ -79,7 +83,7 @@ def test_the_threshold_decides_what_is_correct_and_another_one_is_another_verdic
 
 
 def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     results = run_stages(opened, "select")
     rows = {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
@@ -92,7 +96,14 @@ def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None
 
 @pytest.mark.parametrize("design", ["adaptive", "two_stage"])
 def test_attempts_are_allocated_by_graded_rewards(graded: Made, design: str) -> None:
-    score = {"design": design, "prior": "fitted", "first": 2, "most": 12, "at_once": 0.25, "gain": 0.0}
+    score = {
+        "allocation": design,
+        "prior": "fitted",
+        "min_attempts": 2,
+        "max_attempts": 12,
+        "wave_fraction": 0.25,
+        "stop_gain": 0.0,
+    }
     opened = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
     rows = scores(opened)
     numbers = {row["n_wrong"] for row in rows.values()}
@@ -152,11 +163,62 @@ def test_a_problems_score_does_not_depend_on_the_rewards_of_others(graded: Made)
     assert (together[0].rewards, together[1].rewards) == (None, ((0.4, False, 1),))
 
 
-def test_a_graded_pool_is_scored_anew_for_a_checkpoint(graded: Made, context: Made) -> None:
-    for opened, stage in ((graded(), "score"), (context(lake=str(context().lake.root) + "2"), "refresh")):
-        results = run_stages(opened, "score")
-        before = EarlierScore(results.rows_of("score"), "", "")
-        assert rescoring(opened, results, before).name == stage
+def store_training(opened: RunContext, rewards: dict[str, list[float]]) -> None:
+    """Store a training of two steps whose last one met these problems, and got these rewards for wrong answers."""
+    like = opened.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
+    judged = {
+        row["problem_id"]: row
+        for row in opened.lake.rows("SELECT v.*, r.problem_id FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id")
+    }
+    rollouts, verdicts = list[dict[str, Any]](), list[dict[str, Any]]()
+    for id_, own in rewards.items():
+        for sample, reward in enumerate(own):
+            key = f"{id_}-{sample}"
+            place = {"problem_id": id_, "policy": "step-1", "sample": sample, "step": 1, "group": "g"}
+            rollouts.append({**like, "id": key, **place})
+            verdict = {name: value for name, value in judged[id_].items() if name != "problem_id"}
+            verdicts.append({**verdict, "id": f"v-{key}", "rollout_id": key, "outcome": "wrong", "reward": reward})
+    metrics = [
+        {"id": f"m{n}", "training": "training", "step": n, "name": "reward", "value": 0.5, "policy": f"step-{n}"}
+        for n in range(2)
+    ]
+    opened.lake.append({"rollouts": rollouts, "verdicts": verdicts, "train_metrics": metrics})
+
+
+def test_a_graded_pool_is_refreshed_from_the_rewards_that_training_stored(graded: Made) -> None:
+    old = graded(select={"budget": 4})
+    results = run_stages(old, "select")
+    before = EarlierScore(results.rows_of("score"), results.rows_of("select"), "training")
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
+    met, bare, *_ = [row["problem_id"] for row in old.lake.rows(query, [before.selection])]
+    store_training(old, {met: [0.0, 0.25, 0.25, 0.75], bare: [0.0] * 4})
+    new = graded(policy={"revision": "next"}, loop={"max_interval": 0.9}, select={"budget": 4})
+    stage = rescoring(new, run_stages(new, "split"), before)
+    assert stage.name == "refresh"
+    rows = {row["problem_id"]: row for row in current_scores(new, run_planned(stage).key.rows)}
+    assert rows[met]["rewards"] == [
+        {"reward": reward, "correct": False, "n": n} for reward, n in ((0.0, 1), (0.25, 2), (0.75, 1))
+    ]
+    assert rows[met]["reward_mean"] == pytest.approx(0.3125)
+    assert rows[met]["reward_low"] < 0.3125 < rows[met]["reward_high"]
+    assert rows[bare]["rewards"] is None
+    again = [row for row in rows.values() if row["policy"] == "next" and row["problem_id"] not in (met, bare)]
+    assert any(row["rewards"] for row in again)  # of new attempts
+    carried = [row for row in rows.values() if row["policy"] != "next"]
+    assert any(row["rewards"] for row in carried)
+
+
+def test_the_terms_of_the_reward_count_in_what_training_stored(context: Made) -> None:
+    old = context(select={"budget": 4}, train={"reward": {"correctness": 1.0, "format": 0.25}})
+    results = run_stages(old, "select")
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
+    met = old.lake.rows(query, [results.rows_of("select")])[0]["problem_id"]
+    store_training(old, {met: [0.0, 0.5]})
+    like = old.lake.rows("SELECT * FROM completions LIMIT 1")[0]
+    texts = [{**like, "id": f"{met}-{n}", "text": text} for n, text in enumerate(("\\boxed{1}", "1"))]
+    old.lake.append({"completions": texts})
+    pairs = read_training_rewards(old, "training", side(old, results, "train")[1])
+    assert pairs == {met: ((0.25, "wrong"), (0.5, "wrong"))}
 
 
 def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: Made) -> None:
@@ -168,7 +230,7 @@ def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: M
 
 
 def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     run_stages(opened)
     told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
     assert told["plan"] > 1.2 * told["uniform"]
@@ -180,22 +242,45 @@ def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
 
 
 def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(graded: Made) -> None:
-    opened = graded(train={"objective": "grpo", "steps": 4, "groups": 4}, select={"spread": "none", "budget": 8})
+    opened = graded(
+        train={"objective": "grpo", "steps": 4, "problems_per_step": 4}, select={"cluster_quota": "none", "budget": 8}
+    )
     run_stages(opened, "select")
     rows = {row["curriculum"]: row for row in forecast(opened, ["dynamic refills=1"], repeats=4)["curricula"]}
     assert rows["shuffled"]["signal"] > rows["shuffled"]["mixed"] + 0.2  # no answer of four is right; rewards differ
     assert rows["dynamic refills=1"]["trained"] < rows["dynamic refills=1"]["paid"]
-    undivided = graded(train={"objective": "dr_grpo", "steps": 4, "groups": 4}, select={"spread": "none", "budget": 8})
+    undivided = graded(
+        train={"objective": "dr_grpo", "steps": 4, "problems_per_step": 4},
+        select={"cluster_quota": "none", "budget": 8},
+    )
     run_stages(undivided, "select")
     spread = forecast(undivided, repeats=4)["curricula"][0]["signal"]
     assert 0 < spread < 0.5  # a standard deviation of rewards up to .9
 
 
 def test_a_recheck_compares_the_signal_of_rewards(graded: Made) -> None:
-    opened = graded(select={"spread": "none", "budget": 12}, score={"n": 16})
+    opened = graded(select={"cluster_quota": "none", "budget": 12}, score={"n": 16})
     run_stages(opened, "select")
     by_rewards = recheck(opened, kept=12, dropped=0)["kept"]
     assert by_rewards["problems"] == 12
     assert by_rewards["observed"] > 0.3  # by right answers alone it were near 0
     assert abs(by_rewards["difference"]) < 0.35
     assert by_rewards["low"] <= by_rewards["difference"] <= by_rewards["high"]
+
+
+def test_tables_of_the_terminal_show_the_mean_reward_where_rewards_are_graded(
+    graded: Made, context: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for opened, expected in ((graded(), True), (context(lake=str(context().lake.root) + "3"), False)):
+        results = run_stages(opened)
+        told = summary(opened, results)
+        rewards = [row["reward"] for row in told["difficulty"]]
+        assert (rewards[0] is not None) is expected
+        scored = current_scores(opened, results.rows_of("score"))
+        if expected:
+            assert rewards[0] == pytest.approx(sum(row["reward_mean"] or 0.0 for row in scored) / len(scored))
+        print_summary(opened, results, "plan.toml")
+        shown = capsys.readouterr().out
+        assert (shown.count(" reward") >= 2) is expected
+    chosen = compare(graded(), [])["selections"]
+    assert all(0 < row["reward"] < 0.9 for row in chosen)

@@ -155,3 +155,102 @@ def test_nothing_that_matches_is_an_error_with_the_columns_that_were_seen(lake: 
     strange["nodes"][1]["message"]["content"] = "Another question?"
     with pytest.raises(EvidenceError, match="completion"):
         import_rollouts(lake, "verifiers", write(tmp_path / "traces.jsonl", [strange]), policy="p")
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Any:
+    """A tokenizer of letters in a folder, and its file."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    words = ["<unk>", "<|user|>", "<|assistant|>", "<eos>", *sorted(set("What is 2 + 2?\n4so5 and"))]
+    letters = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>"))
+    letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    letters.decoder = decoders.Fuse()
+    letters.add_special_tokens(["<|user|>", "<|assistant|>", "<eos>"])
+    (tmp_path / "model").mkdir()
+    letters.save(str(tmp_path / "model" / "tokenizer.json"))
+    return letters
+
+
+def open_instruct_rows(tokenizer: Any) -> tuple[list[int], list[tuple[list[int], float, str]]]:
+    prompt = tokenizer.encode("<|user|>What is 2 + 2?<|assistant|>").ids
+    answers = [("4<eos>", 10.0, "stop"), ("5<eos>", 0.0, "stop"), ("so 4 and", 0.0, "length")]
+    return prompt, [(tokenizer.encode(text).ids, reward, finish) for text, reward, finish in answers]
+
+
+STORED = (
+    "SELECT t.text, r.tokens, r.finish, r.step, r.advantage, v.outcome FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id "
+    "JOIN completions t ON t.id = r.id ORDER BY v.reward DESC, r.finish DESC"
+)
+WANTED = [
+    ("4", 2, "stop", 3, 1.0, "correct"),
+    ("5", 2, "stop", 3, -0.5, "wrong"),
+    ("so 4 and", 8, "length", 3, -0.5, "truncated"),
+]
+
+
+def test_open_instruct_s_rollout_log_comes_home_by_its_token_ids(lake: Lake, tokenizer: Any, tmp_path: Path) -> None:
+    prompt, answers = open_instruct_rows(tokenizer)
+    rows = [
+        {
+            "step": 3,
+            "sample_idx": n,
+            "prompt_idx": 0,
+            "prompt_tokens": prompt,
+            "response_tokens": ids,
+            "reward": reward,
+            "advantage": 1.0 if reward else -0.5,
+            "finish_reason": finish,
+            "dataset": "math",
+            "ground_truth": "4",
+            "request_info": None,
+            "logprobs": None,
+        }
+        for n, (ids, reward, finish) in enumerate(answers)
+    ]
+    log = write(tmp_path / "run_rollouts_000000.jsonl", rows)
+    done = import_rollouts(lake, "open_instruct", log, policy="p", right=1.0, tokenizer=str(tmp_path / "model"))
+    assert (done.rows, done.added) == (3, 3)
+    assert [tuple(row.values()) for row in lake.rows(STORED)] == WANTED
+    assert import_rollouts(lake, "open_instruct", log, policy="p", tokenizer=str(tmp_path / "model")).added == 0
+
+
+def test_open_instruct_s_traces_hold_a_step_in_a_line(lake: Lake, tokenizer: Any, tmp_path: Path) -> None:
+    prompt, answers = open_instruct_rows(tokenizer)
+    step = {
+        "scores": [reward for _, reward, _ in answers],
+        "advantages": [1.0, -0.5, -0.5],
+        "finish_reasons": [finish for *_, finish in answers],
+        "responses": [ids for ids, *_ in answers],
+        "queries": [prompt] * 3,
+        "ground_truths": ["4"] * 3,
+        "datasets": ["math"] * 3,
+        "training_step": 3,
+        "objective/verifiable_reward": 3.3,
+    }
+    file = str(tmp_path / "model" / "tokenizer.json")
+    import_rollouts(lake, "open_instruct", write(tmp_path / "traces_run.jsonl", [step]), policy="p", tokenizer=file)
+    assert [tuple(row.values()) for row in lake.rows(STORED)] == WANTED
+
+
+def test_token_ids_without_a_tokenizer_are_one_line(lake: Lake, tokenizer: Any, tmp_path: Path) -> None:
+    prompt, answers = open_instruct_rows(tokenizer)
+    row = {"prompt_tokens": prompt, "response_tokens": answers[0][0], "reward": 1.0, "finish_reason": "stop", "step": 1}
+    log = write(tmp_path / "log.jsonl", [row])
+    with pytest.raises(ConfigError, match="the rows hold token ids: --tokenizer FOLDER"):
+        import_rollouts(lake, "open_instruct", log, policy="p")
+    with pytest.raises(ConfigError, match=r"no tokenizer\.json there"):
+        import_rollouts(lake, "open_instruct", log, policy="p", tokenizer=str(tmp_path))
+
+
+def test_what_filtering_vllm_writes_is_judged_by_the_labels(lake: Lake, tmp_path: Path) -> None:
+    rows = [
+        {
+            "messages": [{"role": "user", "content": SUM.text}],
+            "ground_truth": "4",
+            "dataset": "math",
+            "output": ["4", "5"],
+        }
+    ]
+    done = import_rollouts(lake, "open_instruct", write(tmp_path / "o.jsonl", rows), policy="p", labels={})
+    assert (done.added, lake.rows("SELECT count(*) AS n FROM verdicts")[0]["n"]) == (2, 0)

@@ -1,5 +1,7 @@
 """Adaptive scoring on a lake: what is stored decides, a second run decides the same, and what was paid for is not paid for again."""
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages.score import settings
 from assay.stores.lake import Lake
 
-ADAPTIVE = {"design": "adaptive", "prior": "fitted", "at_once": 0.25, "truncated": "wrong"}
+ADAPTIVE = {"allocation": "adaptive", "prior": "fitted", "wave_fraction": 0.25}
 RECORDING = Path(__file__).resolve().parents[3] / "src/assay/data/recordings/tiny_problems.jsonl"
 
 
@@ -37,8 +39,14 @@ def pool(tmp_path: Path) -> Iterator[Any]:
             "name": "tiny",
             "lake": str(tmp_path / lake),
             "source": [{"type": "files", "paths": str(tmp_path / "problems.jsonl"), "verifier": "numeric"}],
-            "policy": {"engine": "replay", "path": "package:recordings/tiny.parquet", "max_tokens": 8},
-            "score": {"wave": 16, **(score if score is not None else ADAPTIVE)},
+            "policy": {
+                "engine": "replay",
+                "path": "package:recordings/tiny.parquet",
+                "max_tokens": 8,
+                "truncated": "ignore" if score is not None and "allocation" not in score else "wrong",
+                **changes.pop("policy", {}),
+            },
+            "score": {"problems_per_commit": 16, **(score if score is not None else ADAPTIVE)},
             "select": {"budget": 8},
             **changes,
         }
@@ -125,7 +133,7 @@ def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_on
     assert settings(pool())["budget"] == 8
     assert settings(pool(score={**ADAPTIVE, "budget": 0.1}))["budget"] == 0.1
     assert "budget" not in settings(pool(score={"n": 8}))
-    assert "budget" not in settings(pool(score={**ADAPTIVE, "aim": "band"}))
+    assert "budget" not in settings(pool(score={**ADAPTIVE, "goal": "band"}))
 
 
 def test_what_is_left_is_said_at_least_and_at_most(pool):
@@ -136,9 +144,9 @@ def test_what_is_left_is_said_at_least_and_at_most(pool):
 
 
 def test_two_stages_a_band_and_a_predicted_prior_run_too(pool):
-    two = scored(pool("two", score={**ADAPTIVE, "design": "two_stage", "near": 0.2, "most": 16}))
+    two = scored(pool("two", score={**ADAPTIVE, "allocation": "two_stage", "top_up_fraction": 0.2, "max_attempts": 16}))
     assert sorted({row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in two}) == [2, 16]
-    band = scored(pool("band", score={**ADAPTIVE, "aim": "band", "most": 12}))
+    band = scored(pool("band", score={**ADAPTIVE, "goal": "band", "max_attempts": 12}))
     assert {row["prior"].split()[0] for row in band} == {"fitted"}
     guessed = scored(pool("guessed", score={"n": 4, "prior": "predicted"}, embed={"encoder": "tfidf"}))
     assert len({row["prior"] for row in guessed}) > 1
@@ -229,3 +237,66 @@ def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
     run_stages(context, "score")
     assert low / 2 <= context.meter.tokens - spent <= high * 2
     assert context.meter.tokens - spent < 24 * 64 * 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"score": {"n": 16, "level": 0.9}},
+        {"score": {"n": 12, "prior": "uniform"}, "policy": {"truncated": "wrong"}},
+        {"score": {"n": 16}, "grade": {"mode": "lenient"}},
+    ],
+)
+def test_scores_of_stored_attempts_are_the_same_rows_as_columns_and_as_objects(
+    pool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    scored(pool(score={"n": 16}))
+    shutil.copytree(tmp_path / "lake", tmp_path / "copy")
+    with monkeypatch.context() as without:
+        without.setattr("assay.pipelines.stages.score.measure", None)  # which makes an object of every attempt
+        as_columns = scored(pool(**changes))
+    monkeypatch.setattr("assay.pipelines.stages.score.read_counts", lambda *_: None)
+    as_objects = scored(pool("copy", **changes))
+    assert len(as_columns) == 24
+    assert len({tuple(row[name] for name in ("n_correct", "n_wrong", "n_truncated")) for row in as_columns}) > 3
+    assert [{**row, "run": ""} for row in as_columns] == [{**row, "run": ""} for row in as_objects]
+
+
+def test_one_missing_attempt_is_drawn_before_the_others_are_counted(pool: Any) -> None:
+    scored(pool(score={"n": 16}))
+    context = pool(score={"n": 17})
+    assert plan_stage(context, "score", run_stages(context, "split"))[0].remaining().attempts_max == 24
+    assert {row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in scored(context)} == {17}
+
+
+def test_scoring_until_enough_are_mixed_is_done_once_and_a_second_run_pays_nothing(pool):
+    enough = {"allocation": "enough", "prior": "fitted", "budget": 3, "wave_fraction": 0.25}
+    first = pool("enough", enough)
+    rows = scored(first)
+    read = [row for row in rows if row["n_correct"] + row["n_wrong"] + row["n_truncated"]]
+    assert sum(row["n_correct"] > 0 and row["n_wrong"] > 0 for row in read) >= 3
+    assert len(rows) == 24
+    assert all(row["beta_a"] > 0 for row in rows)
+    again = pool("enough", enough)
+    assert facts(scored(again)) == facts(rows)
+    assert again.meter.samples == 0 < first.meter.samples
+
+
+def test_a_gold_that_is_corrected_after_scoring_is_counted_anew_without_a_token(context: Any, sums: Path) -> None:
+    def scored(gold: int) -> tuple[str, int, int]:
+        text = sums.read_text()
+        sums.write_text(re.sub(r'("What is 10 \+ 3\?", "answer": )"\d+"', rf'\g<1>"{gold}"', text))
+        opened = context(split={"held_out": 0})
+        scoring = run_stages(opened, "score").rows_of("score")
+        query = (
+            "SELECT s.*, p.messages FROM current_scores s JOIN problems p ON p.id = s.problem_id WHERE scoring_id = ?"
+        )
+        row = next(row for row in opened.lake.rows(query, [scoring]) if "What is 10 + 3?" in str(row["messages"]))
+        return scoring, row["n_correct"], opened.meter.samples
+
+    first, right, paid = scored(13)
+    second, now, more = scored(999)
+    assert (paid, more) == (160, 0)
+    assert first != second
+    assert right > 0 == now
+    assert scored(13) == (first, right, 0)  # and back

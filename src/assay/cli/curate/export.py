@@ -39,6 +39,15 @@ Check = Annotated[
 ]
 
 
+Push = Annotated[
+    str,
+    typer.Option(
+        "--push",
+        metavar="OWNER/NAME",
+        help="Also publish what --to hub writes as this data set of the Hugging Face hub: a private one, unless --public.",
+    ),
+]
+Public = Annotated[bool, typer.Option("--public", help="With --push: everybody may read it.")]
 FileForm = Annotated[
     str, typer.Option("--as", metavar="FORM", help="jsonl, parquet, or traces: sessions for the hub's viewer.")
 ]
@@ -73,6 +82,8 @@ def export(
     filtered: Filtered = False,
     check: Check = False,
     method: Method = "",
+    push: Push = "",
+    public: Public = False,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
@@ -88,6 +99,7 @@ def export(
         from assay.pipelines.analysis.export import export as write
         from assay.pipelines.analysis.export_check import check_export
         from assay.pipelines.analysis.export_training_set import export_training_set
+        from assay.pipelines.analysis.publish import check_publication, publish
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
@@ -95,6 +107,10 @@ def export(
         is_set = to in list_parts("training_set")
         if check and is_set:
             raise ConfigError(f"--check sends answers through an exported reward, and {to} has none")
+        if push:
+            check_publication(to, push)
+        elif public:
+            raise ConfigError("--public goes with --push OWNER/NAME")
         only_check = check and folder.is_dir() and any(folder.iterdir())
         with (
             Lake(config.lake, create=False) as opened,
@@ -106,6 +122,8 @@ def export(
             elif not only_check:
                 result = write(context, to, folder, filtered=filtered)
             checked = check_export(context, to, folder) if check else None
+        if push and (checked is None or checked.equal):
+            result |= {"published": publish(folder, push, public=public)}
         if as_json:
             print_json(result | ({"check": asdict(checked)} if checked else {}))
         else:
@@ -113,6 +131,8 @@ def export(
                 reporter.say(f"{result['folder']}: {_describe_rows(to, result)}; it is read so:\n{result['snippet']}")
             if checked:
                 _show_check(reporter, checked)
+            if push and "published" in result:
+                reporter.say(f"published {'for everybody' if public else 'privately'}: {result['published']}")
         if checked and not checked.equal:
             raise typer.Exit(FAILED)
 

@@ -27,7 +27,9 @@ app = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)
 ]
-Tool = Annotated[str, typer.Option("--from", metavar="TOOL", help="verl, trl, verifiers, nemo_gym or jsonl.")]
+Tool = Annotated[
+    str, typer.Option("--from", metavar="TOOL", help="verl, trl, open_instruct, verifiers, nemo_gym or jsonl.")
+]
 PolicyName = Annotated[
     str,
     typer.Option(
@@ -68,6 +70,15 @@ TokensColumn = Annotated[
 FinishColumn = Annotated[
     str, typer.Option("--finish", metavar="COLUMN", help="Says `length` where the cap cut.", show_default=False)
 ]
+TokenizerPlace = Annotated[
+    str,
+    typer.Option(
+        "--tokenizer",
+        metavar="DIR",
+        help="Of logs that hold token ids, as open-instruct's: the folder of the model that was sampled.",
+        show_default=False,
+    ),
+]
 Column = Annotated[str, typer.Option("--column", help="The difficulty column.")]
 Model = Annotated[str, typer.Option("--model", help="The model that it was measured on.")]
 Direction = Annotated[
@@ -89,6 +100,7 @@ def rollouts(
     reward: RewardColumn = "",
     tokens: TokensColumn = "",
     finish: FinishColumn = "",
+    tokenizer: TokenizerPlace = "",
     policy: PolicyName = "",
     policy_last: LastPolicy = "",
     right: Right = "1",
@@ -116,6 +128,7 @@ def rollouts(
             right=right,
             columns=module.Columns(problem, text, reward, tokens, finish),
             labels=labels,
+            tokenizer=tokenizer,
         )
 
     if config is None:

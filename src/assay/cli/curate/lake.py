@@ -1,5 +1,5 @@
-"""`curate lake fsck`, `curate lake compact`, `curate lake delete`: verify a lake, merge its files, and delete what people
-ask to delete.
+"""`curate lake fsck`, `compact`, `delete` and `merge`: verify a lake, merge its files, delete what people ask to delete,
+and take over another lake's rows.
 """
 
 from dataclasses import asdict
@@ -28,6 +28,9 @@ OfPolicy = Annotated[
     str, typer.Option("--policy", help="A policy's revision, or the name that people call it.", show_default=False)
 ]
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
+
+Tagged = Annotated[bool, typer.Option("--tagged", help="Also delete rows that a release holds; it loses them.")]
+Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other lake's folder or s3:// address.")]
 
 
 def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
@@ -69,9 +72,12 @@ def delete(
     policy: OfPolicy = "",
     source: OfSource = "",
     keep_hours: Keep = 24.0,
+    tagged: Tagged = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when."""
+    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when. Rows that a
+    release holds are refused.
+    """
     with report_errors(ConsoleReporter()):
         if bool(policy) == bool(source):
             raise ConfigError("delete takes exactly one of --policy and --source")
@@ -79,9 +85,35 @@ def delete(
 
     def work(upkeep: Any, opened: Any) -> Any:
         upkeep.must_know(opened, by, value)
-        return upkeep.forget(opened, by, value, run="delete", keep_s=keep_hours * 3600)
+        return upkeep.forget(opened, by, value, run="delete", keep_s=keep_hours * 3600, tagged=tagged)
 
     _maintain(lake, as_json, work)
+
+
+def merge(other: Other, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
+    """Add another lake's problems, attempts, verdicts and finished work to a lake, each row once. After a kill the same
+    command goes on.
+
+    What stays behind is named: attempts that both lakes drew with different texts, results that this lake has of its own,
+    and what it was asked to delete.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        from assay.stores.lake import Lake
+        from assay.stores.maintenance.merging import merge_lakes, merge_run
+
+        with Lake(other, create=False) as theirs, Lake(lake) as ours:
+            result = merge_lakes(ours, theirs, run=merge_run(ours, theirs))
+            ours.catalogue()
+    if as_json:
+        print_json(asdict(result))
+        return
+    added = ", ".join(f"{count} {name}" for name, count in result.added.items())
+    reporter.say(f"{lake}: {added or 'no rows'} added; {sum(result.present.values())} rows were here already")
+    for reason, count in result.reasons.items():
+        reporter.say(f"{count} {reason}")
+    if result.withheld:
+        reporter.say("stayed behind: " + ", ".join(f"{count} {name}" for name, count in result.withheld.items()))
 
 
 def _maintain(lake: str, as_json: bool, work: Any) -> None:

@@ -116,13 +116,15 @@ def _check_rows(look: SourceLook, source: SourceConfig) -> None:
             f"source {look.name!r}: {all_rows} would be dropped, {count} as {reason}, such as {look.examples[reason]}"
         )
     if look.whole and (absent := _find_absent_field(look, source)):
-        raise ConfigError(f"source {look.name!r}: keep names {absent!r}, which none of its {look.rows} rows holds")
+        raise ConfigError(
+            f"source {look.name!r}: metadata_fields names {absent!r}, which none of its {look.rows} rows holds"
+        )
 
 
 def _find_absent_field(look: SourceLook, source: SourceConfig) -> str:
-    keep = source.settings.get("keep") or ()
+    names = source.settings.get("metadata_fields") or ()
     present = {name for problem, _ in look.problems for name in json.loads(problem.metadata)}
-    return next((name for name in keep if name not in present), "")
+    return next((name for name in names if name not in present), "")
 
 
 def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:

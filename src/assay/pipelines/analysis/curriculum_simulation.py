@@ -5,7 +5,7 @@ are graded how they are spread, and every group's rewards from these. An online 
 in training. Nothing is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from assay.curricula.online.quotas import begin_curriculum
 from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import mean_tokens, worded
 from assay.pipelines.analysis.simulated_policy import SimulatedPolicy
+from assay.pipelines.analysis.simulated_steps import simulate_step
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.objective_signal import objective_signal
 from assay.pipelines.data.pool import queries_of, scored_pool
@@ -77,7 +78,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         "problems": len(pool),
         "unscored": len(unscored),
         "steps": train.steps,
-        "groups": train.groups,
+        "groups": train.problems_per_step,
         "group_size": train.group_size,
         "curricula": rows,
     }
@@ -134,12 +135,16 @@ def _simulate_training(
     paid: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
-        groups, admitted = step(course, config.groups, policy.attempt)
+        groups, admitted = simulate_step(course, config.problems_per_step, config.group_size, policy.attempt)
         paid, trained = paid + groups, trained + admitted
-    tokens = config.group_size * sum(float(cost[rows[group.problem_id]]) for group in paid)
-    means = _quarters(policy.signals)
-    mixed = float(np.mean([0 < group.counts.correct < group.counts.total for group in paid])) if paid else 0.0
-    return *means, mixed, trained / config.steps, len(paid) / config.steps, tokens / config.steps
+    tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid)
+    size = np.array([group.counts.total for group in paid])  # rollouts; a pilot that did not go on has fewer
+    mixed = np.array([0 < group.counts.correct < group.counts.total == config.group_size for group in paid])
+    whole = float(size.sum()) / config.group_size  # groups' worth of rollouts
+    parts = bool(len(paid)) and int(size.min()) < config.group_size
+    means = _quarters((mixed * size / size.mean()).tolist() if parts else policy.signals)
+    share = float((mixed * size).sum() / size.sum()) if len(paid) else 0.0
+    return *means, share, trained / config.steps, whole / config.steps, tokens / config.steps
 
 
 def _quarters(signals: Sequence[float]) -> tuple[float, float, float]:
@@ -162,28 +167,3 @@ def course_of(part: Any, pool: Pool, seed: int, quotas: Mapping[str, float] = NO
     if isinstance(part, AdaptiveCurriculum):
         return begin_curriculum(part, pool, quotas, seed=seed)
     return FixedOrder(part.arrange(pool, np.random.default_rng(derive_seed("arrange", seed))).order)
-
-
-def step(
-    course: OnlineCurriculum, groups: int, attempt: Callable[[Sequence[str]], list[GroupResult]]
-) -> tuple[list[GroupResult], int]:
-    """Simulate one optimiser step, refilled as often as the curriculum allows.
-
-    Args:
-        course: the curriculum under way.
-        groups: groups that the step asks for.
-        attempt: draws the outcome of one group per problem id.
-
-    Returns:
-        All groups that were attempted, and how many of them are trained on.
-    """
-    paid: list[GroupResult] = []
-    admitted = 0
-    for _ in range(1 + course.max_resamples):
-        results = attempt(course.sample(groups - admitted))
-        course.observe(results)
-        paid += results
-        admitted += sum(map(course.admits, results))
-        if admitted >= groups or not results:
-            break
-    return paid, admitted

@@ -70,10 +70,10 @@ def _read_rollouts(
     context: RunContext, problems: dict[str, Problem], labels: dict[str, Label], every_policy: bool
 ) -> Iterator[dict[str, Any]]:
     ids, sampler = list(problems), context.sampler
-    verifiers = {label.verifier for label in labels.values()}
+    counted, versions = context.counted_verdicts(labels)
     parameters = {
-        "labels": [label.id for label in labels.values()],
-        "versions": sorted({context.verifier_version(name) for name in verifiers}),
+        "labels": counted,
+        "versions": versions,
         "every": every_policy,
         "policy": context.policy.revision,
         "sampler": sampler.id,

@@ -38,19 +38,25 @@ class SimulatedPolicy:
             self.chances = np.concatenate([1 - rate, rate], axis=1)
         self.signals: list[float] = []  # of every group so far, as the objective learns from it
 
-    def attempt(self, ids: Sequence[str]) -> list[GroupResult]:
-        """Attempt one group of each of these problems."""
-        return [self._attempt_group(id_, self._rows[id_]) for id_ in ids]
+    def attempt(self, ids: Sequence[str], rollouts: int = 0) -> list[GroupResult]:
+        """Attempt each of these problems.
 
-    def _attempt_group(self, id_: str, row: int) -> GroupResult:
-        tally = self.rng.multinomial(self.group_size, self.chances[row] / self.chances[row].sum())
+        Args:
+            ids: of the problems.
+            rollouts: of each; 0 = a whole group. The signal of a part of one is not noted.
+        """
+        return [self._attempt_group(id_, self._rows[id_], rollouts or self.group_size) for id_ in ids]
+
+    def _attempt_group(self, id_: str, row: int, size: int) -> GroupResult:
+        tally = self.rng.multinomial(size, self.chances[row] / self.chances[row].sum())
         rewards, right = np.repeat(self.values[row], tally), np.repeat(self.correct[row], tally)
         deviation = float(rewards.std())
-        self.signals.append(deviation if self.kind == "sd" else float(deviation > self.tau + 1e-12))
+        if size == self.group_size:
+            self.signals.append(deviation if self.kind == "sd" else float(deviation > self.tau + 1e-12))
         correct = int(right.sum())
         return GroupResult(
             id_,
-            Counts(correct=correct, wrong=self.group_size - correct),
+            Counts(correct=correct, wrong=size - correct),
             self._mean_advantage(rewards),
             self._mean_advantage(right.astype(np.float64)),
         )

@@ -1,11 +1,12 @@
 """Imported rollouts as the evidence of a config (`score.evidence`): whose they are, and which verdicts of them count."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assay.core.config import Config
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import content_id
-from assay.core.types import ForeignSampling, Policy
+from assay.core.types import ForeignSampling, Label, Policy
 from assay.stores.lake import Lake
 
 DRAWN, IMPORTED = "drawn", "imported"
@@ -18,6 +19,11 @@ GROUP BY r.policy, r.sampler ORDER BY n DESC, r.policy, r.sampler
 JUDGED = """
 SELECT DISTINCT v.verifier || '@' || v.version AS verifier FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
 WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY verifier
+"""
+GRADED_BY = """
+SELECT DISTINCT l.id, l.problem_id, l.answer FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+JOIN labels l ON l.id = v.label_id
+WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY l.id
 """
 CONTENT = "SELECT id FROM rollouts WHERE policy = ? AND sampler = ? ORDER BY id"
 
@@ -42,6 +48,27 @@ class ImportedEvidence:
 def list_imported_verifiers(lake: Lake, policy: str, sampler: str) -> list[str]:
     """Return `name@version` of the verdicts that came with a policy's attempts; [] where none were imported."""
     return [row["verifier"] for row in lake.rows(JUDGED, [policy, sampler])]
+
+
+def match_imported_labels(
+    lake: Lake, policy: str, sampler: str, labels: Mapping[str, Label]
+) -> tuple[list[str], set[str]]:
+    """Find which imported verdicts are still of the present golds.
+
+    A label that only its verifier or its origin tells from the present one has the same gold, and its verdict counts.
+
+    Args:
+        lake: with the verdicts.
+        policy: revision of the policy whose attempts were imported.
+        sampler: id under which they are stored.
+        labels: the present label of each problem.
+
+    Returns:
+        The ids of the labels of verdicts that count, and the problems whose gold was corrected since.
+    """
+    rows = [row for row in lake.rows(GRADED_BY, [policy, sampler]) if row["problem_id"] in labels]
+    same = {row["id"]: row["problem_id"] for row in rows if row["answer"] == labels[row["problem_id"]].answer}
+    return sorted(same), {row["problem_id"] for row in rows} - set(same.values())
 
 
 def find_imported(lake: Lake, config: Config) -> ImportedEvidence:

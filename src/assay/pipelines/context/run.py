@@ -18,10 +18,10 @@ from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
 from assay.core.secrets import redact_secrets
-from assay.core.types import Mode, Policy, SamplingConfig
+from assay.core.types import Label, Mode, Policy, SamplingConfig
 from assay.pipelines.context.edited_parts import outside_versions
 from assay.pipelines.context.first_attempts import FirstAttempts
-from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported
+from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported, match_imported_labels
 from assay.pipelines.context.known_policy import known_policy
 from assay.pipelines.context.results import FIRST_STAGE_NAMES, StageKey, StageResult
 from assay.stores.lake import Lake, Rows
@@ -135,6 +135,24 @@ class RunContext:
         if self.imported is not None and self.imported.verifier:
             return self.imported.verifier
         return f"{verifier}@{self.judge.version(verifier)}"
+
+    def counted_verdicts(self, labels: Mapping[str, Label]) -> tuple[list[str], list[str]]:
+        """Return the ids of the labels, and `name@version` of the verifiers, of the verdicts that count.
+
+        Verdicts that came with imported attempts count while the gold is the one that they were given for. Where it was
+        corrected since, the label's own verifier judges the texts.
+
+        Args:
+            labels: the present label of each problem.
+        """
+        ids = {label.id for label in labels.values()}
+        versions = {self.verifier_version(label.verifier) for label in labels.values()}
+        if self.imported is not None and self.imported.verifier:
+            same, corrected = match_imported_labels(self.lake, self.policy.revision, self.sampler.id, labels)
+            ids.update(same)
+            own = {labels[id_].verifier for id_ in corrected}
+            versions.update(f"{name}@{self.judge.version(name)}" for name in own)
+        return sorted(ids), sorted(versions)
 
     def suppose_policy(self) -> None:
         """Go on without a server that does not answer, where the lake holds no attempts of its policy either.
@@ -283,7 +301,7 @@ def build_engine(policy: PolicyConfig) -> Engine:
 def build_grader(grade: GradeConfig) -> Grader:
     """Build the verifiers of a config's `[grade]` table, in worker processes."""
     return Grader(
-        limit_s=grade.limit_s,
+        limit_s=grade.timeout_s,
         workers=grade.workers,
         allow_code=grade.allow_code,
         settings=grade.settings,

@@ -1,19 +1,41 @@
 """Read the problems of a pool batch by batch, so that only one batch of them is in memory as objects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from assay.core.types import Message, Problem
+from assay.core.types import Label, Message, Problem
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import to_label
+from assay.stores.tables import schema
 
 BATCH = 8_192  # problems that are objects at a time
 MEMBERS = "SELECT DISTINCT problem_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
 # Ids of the problems that cleaning kept; parameters as `cleaned_parameters` returns them.
 CLEANED = f"SELECT problem_id FROM ({MEMBERS}) WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)"
+OWN = """
+WITH own AS (SELECT problem_id, min(label_id) AS label_id, max(label_id) AS other FROM pool_members
+             WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id)
+"""
+WITH_LABEL = (
+    OWN
+    + """
+SELECT p.*, l.id AS label_id, l.answer, l.verifier, l.origin
+FROM problems p JOIN own o ON o.problem_id = p.id LEFT JOIN labels l ON l.id = o.label_id
+"""
+)
+SEVERAL_LABELS = (
+    OWN
+    + """
+SELECT l.* FROM labels l SEMI JOIN (
+    SELECT m.label_id FROM pool_members m JOIN own o USING (problem_id)
+    WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) AND o.label_id <> o.other) s ON s.label_id = l.id
+ORDER BY l.id
+"""
+)
 
 
 def cleaned_parameters(inputs: StageResults) -> list[Any]:
@@ -33,6 +55,28 @@ def stream_problems(context: RunContext, query: str, parameters: Any = None) -> 
         yield to_problems(batch)
 
 
+def stream_members(
+    context: RunContext, pools: list[str], ids: pa.ChunkedArray | None = None
+) -> Iterator[tuple[list[Problem], dict[str, list[Label]]]]:
+    """Yield the members of pools and the labels of each, batch by batch, in no particular order.
+
+    Args:
+        context: the run.
+        pools: keys of the sources' pools.
+        ids: the problems that are read; None = all.
+    """
+    only = "" if ids is None else "WHERE p.id IN (SELECT unnest(?::VARCHAR[]))"
+    several: dict[str, list[Label]] = {}
+    for row in context.lake.iterate_rows(SEVERAL_LABELS, [pools, pools]):
+        several.setdefault(row["problem_id"], []).append(to_label(row))
+    asked = [pools] if ids is None else [pools, ids.to_pylist()]
+    for batch in context.lake.stream(f"{WITH_LABEL} {only}", asked, rows=BATCH):
+        problems = to_problems(batch)
+        columns = (batch[name].to_pylist() for name in ("label_id", "id", "answer", "verifier", "origin"))
+        labels = {row[1]: [Label(*row)] if row[0] is not None else [] for row in zip(*columns, strict=True)}
+        yield problems, {**labels, **{id_: several[id_] for id_ in several.keys() & labels.keys()}}
+
+
 def to_problems(rows: pa.RecordBatch | pa.Table) -> list[Problem]:
     """Convert rows of `problems` to problems, column by column, in a fifth of the time of row by row."""
     messages = rows["messages"]
@@ -41,6 +85,28 @@ def to_problems(rows: pa.RecordBatch | pa.Table) -> list[Problem]:
     return list(
         map(Problem, rows["id"].to_pylist(), turns, media, rows["source"].to_pylist(), rows["metadata"].to_pylist())
     )
+
+
+def problem_table(problems: Sequence[Problem], run: str) -> pa.Table:
+    """Convert problems to rows of `problems`, column by column."""
+    fields = schema("problems")
+    turns = [turn for problem in problems for turn in problem.messages]
+    ends = np.cumsum([0, *(len(problem.messages) for problem in problems)])
+    parts = [
+        pa.array([turn.role for turn in turns], pa.string()),
+        pa.array([turn.content for turn in turns], pa.string()),
+    ]
+    structs = pa.StructArray.from_arrays(parts, names=list(Message._fields))
+    values = {
+        "id": [problem.id for problem in problems],
+        "messages": pa.ListArray.from_arrays(pa.array(ends.tolist(), pa.int32()), structs),
+        "media": [list(problem.media) for problem in problems],
+        "source": [problem.source for problem in problems],
+        "metadata": [problem.metadata for problem in problems],
+        "characters": [len(problem.text) for problem in problems],
+        "run": [run] * len(problems),
+    }
+    return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
 
 
 def _turns(messages: pa.ListArray) -> list[tuple[Message, ...]]:

@@ -3,7 +3,7 @@
 Functions named `side_...` read one column and no question, for what needs ids, texts or verifiers alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assay.core.types import Label, Message, Problem
@@ -26,10 +26,24 @@ LABELS = (
     SIDE
     + "SELECT l.* FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN (SELECT unnest(?::VARCHAR[]))"
 )
+RIVALS = (
+    SIDE
+    + "SELECT s.problem_id, l.answer, l.verifier FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN "
+    + "(SELECT problem_id FROM labels GROUP BY problem_id HAVING count(DISTINCT answer) > 1) ORDER BY s.problem_id"
+)
+FIRST_JUDGED = """
+SELECT r.problem_id, arg_min(l.answer, coalesce(t.time, 0)) AS answer
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
+LEFT JOIN runs t ON t.run = v.run AND t.event = 'start'
+WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? GROUP BY r.problem_id
+"""
 TEXTS = SIDE + (
     "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
     "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
 )
+
+
+DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS.rpartition(' ORDER BY')[0]}) ORDER BY text"
 
 
 def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
@@ -87,9 +101,33 @@ def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list
     return _read_side(context, inputs, VERIFIERS, name)
 
 
+def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> list[list[str]]:
+    """Read the golds of `side` under which scores must be counted anew, ids ascending.
+
+    These are golds that differ from the one against which the policy's attempts at the problem were judged first: the
+    gold was corrected after the attempts were scored. Where none was, what depends on this stays as it is.
+
+    Returns:
+        [problem id, answer, verifier] each.
+    """
+    rivals = context.lake.rows(RIVALS, side_parameters(inputs, name))
+    if not rivals:
+        return []
+    parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
+    first = {row["problem_id"]: row["answer"] for row in context.lake.rows(FIRST_JUDGED, parameters)}
+    moved = [row for row in rivals if first.get(row["problem_id"], row["answer"]) != row["answer"]]
+    return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved]
+
+
 def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """Read the texts of the problems of `side`, in the order of their ids."""
     return _read_side(context, inputs, TEXTS, name)
+
+
+def stream_distinct_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[str]:
+    """Yield the different texts of the problems of `side`, ascending, while memory holds a batch of them."""
+    for batch in context.lake.stream(DISTINCT_TEXTS, side_parameters(inputs, name)):
+        yield from batch.column(0).to_pylist()
 
 
 def side_labels(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> dict[str, Label]:

@@ -35,8 +35,7 @@ def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str,
     Returns:
         Their ids.
     """
-    versions = {context.verifier_version(label.verifier) for label in labels.values()}
-    parameters = [policy, sampler, sorted(label.id for label in labels.values()), sorted(versions)]
+    parameters = [policy, sampler, *context.counted_verdicts(labels)]
     return {row["problem_id"] for row in context.lake.rows(DISPUTED, parameters)}
 
 

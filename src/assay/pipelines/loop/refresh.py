@@ -15,14 +15,16 @@ from typing import Any
 
 from assay.core.errors import Stopped
 from assay.core.identity import content_id
+from assay.core.setting_names import first_names
 from assay.core.types import Counts, Label, Problem
 from assay.maths.allocation.strata import UNSCORED, UNSOLVED, sample_strata, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.problems import side, side_ids, side_verifiers
+from assay.pipelines.data.problems import corrected_golds, side, side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores, find_disputed, score_id
+from assay.pipelines.loop.graded_evidence import describe_rewards, read_training_rewards
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages import score
 
@@ -103,8 +105,9 @@ class Refresh(Stage):
     def compute_key(self) -> StageKey:
         """Hash the pool with the scoring, and the scoring alone, as `score` does."""
         context, before = self.context, self.before
-        loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
-        anew = score.scoring_key(context, side_verifiers(context, self.inputs, "train"), self.ids)
+        loop = first_names("loop", "", context.config.loop.model_dump(exclude={"rounds", "low", "high"}))
+        golds = corrected_golds(context, self.inputs, "train")
+        anew = score.scoring_key(context, side_verifiers(context, self.inputs, "train"), self.ids, *golds)
         earlier = (before.scoring, before.selection, before.training)
         scoring = content_id("refreshed", anew, *earlier, loop, context.config.seed)
         return StageKey.of(content_id("refresh", scoring, self.ids), scoring)
@@ -129,11 +132,8 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
     """Return the stage that scores a checkpoint's pool.
 
     It is `refresh`, and `score` itself where scores are no pass rates, since what training stores says nothing on a
-    search's iterations, and where rewards are graded, since it is counted by outcome there.
+    search's iterations.
     """
-    graded = "SELECT 1 FROM scores WHERE scoring_id = ? AND rewards IS NOT NULL LIMIT 1"
-    if context.lake.query(graded, [before.scoring]).num_rows:
-        return score.ScoreStage(context, inputs)
     if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
         return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
@@ -158,7 +158,7 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
         )
     versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
     arguments = [
-        loop.window,
+        loop.recent_steps,
         loop.discount,
         context.mode,
         training,
@@ -195,7 +195,7 @@ def choose_resamples(
 ) -> ResampleChoice:
     """Choose which problems stored rollouts decide, which are attempted and how often, and which keep their score.
 
-    A problem is decided when its interval is at most `loop.width` wide. An undecided one gets the attempts that it
+    A problem is decided when its interval is at most `loop.max_interval` wide. An undecided one gets the attempts that it
     lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
 
     Args:
@@ -209,7 +209,7 @@ def choose_resamples(
     decided = {
         id_
         for id_, attempts in seen.items()
-        if _interval_width(part, attempts) <= loop.width and attempts.right + attempts.wrong > 0
+        if _interval_width(part, attempts) <= loop.max_interval and attempts.right + attempts.wrong > 0
     }
     wanted = {
         id_: max(1, math.ceil(part.n - attempts.right - attempts.wrong))
@@ -219,7 +219,11 @@ def choose_resamples(
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
     dropped = {id_: _find_stratum(part, earlier.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
     drawn = sample_strata(
-        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.policy.revision
+        dropped,
+        {UNSOLVED: loop.resample_unsolved_fraction},
+        loop.resample_fraction,
+        context.config.seed,
+        context.policy.revision,
     )
     wanted |= dict.fromkeys(drawn, part.n)
     rest = [id_ for id_ in dropped if id_ not in wanted]
@@ -265,6 +269,15 @@ def _refresh(stage: Refresh) -> StageResult:
         id_: _add_attempts(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in fresh.items()
     } | {id_: seen[id_] for id_ in choice.decided}
     unsure = find_disputed(context, labels, context.policy.revision, attempts.sampler.id)
+    trained = read_training_rewards(context, before.training, labels)
+    rewards = describe_rewards(
+        {id_: pairs for id_, pairs in trained.items() if id_ in evidence},
+        fresh,
+        attempts,
+        problems,
+        counted=part.counts_outcome,
+        level=part.level,
+    )
     rows = [
         _score_row(
             context,
@@ -273,6 +286,7 @@ def _refresh(stage: Refresh) -> StageResult:
             _mark_disputed(context, evidence[id_], seen.get(id_), id_ in unsure),
             labels[id_],
             scoring,
+            rewards.get(id_, {}),
         )
         for id_ in sorted(evidence)
     ]
@@ -318,7 +332,13 @@ def _mark_disputed(
 
 
 def _score_row(
-    context: RunContext, part: Any, id_: str, seen: SeenAttempts, label: Label, scoring: str
+    context: RunContext,
+    part: Any,
+    id_: str,
+    seen: SeenAttempts,
+    label: Label,
+    scoring: str,
+    rewards: Mapping[str, Any],
 ) -> dict[str, Any]:
     prior = _usable_prior(part)
     a, b = posterior(seen.right, seen.wrong, prior=prior)
@@ -342,6 +362,7 @@ def _score_row(
         "verifier": f"{label.verifier}@{context.judge.version(label.verifier)}",
         "censored": False,
         **({"disputed": True} if seen.disputed else {}),  # null = no
+        **rewards,
     }
     return {"id": score_id(content), **content}
 

@@ -18,6 +18,7 @@ from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
 from assay.core.setting_names import first_table, first_table_name
 from assay.maths.rl.evaluation import count_moves
+from assay.pipelines.context.imported import DRAWN
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -29,10 +30,11 @@ from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint,
 from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
 from assay.pipelines.stages import KINDS, pool_stages, stage_names
 from assay.pipelines.stages import train as training
+from assay.pipelines.stages.score import first_truncated
 from assay.pipelines.stages.stored_synthesis import find_synthesis
 from assay.pipelines.stages.synthesize import Synthesize
 
-DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
+DECIDE_NOTHING = {"score": {"problems_per_commit"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
 TABLES = {"sft": "targets", "dpo": "pairs"}  # what a round of this kind learns
 SAMPLED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
@@ -81,9 +83,11 @@ class Round:
             first_table_name(name): first_table(
                 name, getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
             )
-            for name in (*curating_stages(), "train", "loop")
+            for name in (*curating_stages(), "loop")
             if name in type(config).model_fields
         }
+        tables["train"] = training.first_train_table(config, excluded["train"])
+        tables["score"] |= first_truncated(config)
         if self.kind != "grpo":
             learnt = {
                 name: first_table(name, getattr(config, name).model_dump(mode="json"))
@@ -337,7 +341,7 @@ def _require_whole(outcome: StageResult) -> None:
 
 
 def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
-    """Put the plan on the checkpoint of the run's training.
+    """Put the plan on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another policy.
 
     Where the plan names a folder for checkpoints, each round gets a folder within it.
     """
@@ -351,6 +355,7 @@ def _config_on_checkpoint(context: RunContext, training: StageResult, number: in
     changed = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
         "train": config.train.model_copy(update={"output": output, "teacher": teacher, "model": ""}),
+        "score": config.score.model_copy(update={"evidence": DRAWN}),
     }
     return config.model_copy(update=changed)
 

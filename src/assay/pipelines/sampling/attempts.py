@@ -61,7 +61,7 @@ FROM attempts r LEFT JOIN (
            CASE WHEN $mode = 'lenient' AND lenient IS NOT NULL THEN (lenient = 'correct')::DOUBLE ELSE reward END AS reward
     FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))
-      AND (label_id IN (SELECT unnest($labels::VARCHAR[])) OR starts_with(verifier, 'imported:'))
+      AND label_id IN (SELECT unnest($labels::VARCHAR[]))
 ) v ON v.rollout_id = r.id
 WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND r.problem_id IN (SELECT unnest($ids::VARCHAR[]))
 """
@@ -224,12 +224,11 @@ class StoredRollouts:
 
     def _stored(self, ids: Sequence[str]) -> dict[str, Samples]:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
-        versions = [self.context.verifier_version(label.verifier) for label in self.labels.values()]
-        labels = sorted(label.id for label in self.labels.values())
+        labels, versions = self.context.counted_verdicts(self.labels)
         parameters = {
             "recorded": self.recorded,
             "mode": self.context.mode,
-            "versions": sorted(set(versions)),
+            "versions": versions,
             "labels": labels,
             "policy": self.policy.revision,
             "sampler": self.sampler.id,
@@ -305,10 +304,10 @@ class StoredRollouts:
         Args:
             arrivals: rollouts as they come.
             most: samples per problem at most, where samples arrive one by one: a wave is then as many samples as
-                `score.wave` problems have. 0 = problems arrive whole, and a wave is `score.wave` problems.
+                `score.problems_per_commit` problems have. 0 = problems arrive whole, and a wave is `score.problems_per_commit` problems.
         """
         wave, within = list[Rollout](), set[str]()
-        size, since = self.context.config.score.wave, time.monotonic()
+        size, since = self.context.config.score.problems_per_commit, time.monotonic()
         try:
             for rollouts in arrivals:
                 wave.extend(rollouts)

@@ -11,7 +11,7 @@ from assay.core.types import Counts, GradedAttempts, Label, Score, StoredAttempt
 from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.respondents import counted_verifiers, find_respondent, verdict_parameters
+from assay.pipelines.sampling.respondents import find_respondent, respondent_verdicts, verdict_parameters
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers
 
@@ -84,7 +84,7 @@ class StoredEvidence:
         verdicts = verdict_parameters(self.context, self.attempts.labels)
         if policy:
             respondent = find_respondent(self.context, policy)
-            verdicts[1] = counted_verifiers(self.context, self.attempts.labels, respondent)
+            verdicts = respondent_verdicts(self.context, self.attempts.labels, respondent)
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)

@@ -5,7 +5,7 @@ from typing import Any
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Counts, Label
-from assay.pipelines.context.imported import list_imported_verifiers
+from assay.pipelines.context.imported import list_imported_verifiers, match_imported_labels
 from assay.pipelines.context.run import RunContext
 
 RESPONDENT = """
@@ -55,8 +55,7 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
     """
     counts: dict[str, Counts] = {}
     respondent = find_respondent(context, policy)
-    verdicts = [sorted(label.id for label in labels.values()), counted_verifiers(context, labels, respondent)]
-    parameters: list[Any] = [context.mode, *verdicts, *respondent]
+    parameters: list[Any] = [context.mode, *respondent_verdicts(context, labels, respondent), *respondent]
     for row in context.lake.rows(COUNTS, parameters):
         if row["problem_id"] in labels:
             known = counts.get(row["problem_id"], Counts())
@@ -64,13 +63,21 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
     return counts
 
 
-def counted_verifiers(context: RunContext, labels: Mapping[str, Label], respondent: Sequence[str]) -> list[str]:
-    """Return `name@version` of the verdicts that count of a respondent: those imported with its attempts, or else ours."""
+def respondent_verdicts(context: RunContext, labels: Mapping[str, Label], respondent: Sequence[str]) -> list[list[str]]:
+    """Return the labels and `name@version` of the verdicts that count of a respondent: imported with its attempts, or ours.
+
+    Args:
+        context: with lake and judge.
+        labels: the present label of each problem; verdicts that were imported under another gold do not count.
+        respondent: revision of the policy, and id of the sampling config.
+    """
+    policy, sampler = respondent
+    if imported := list_imported_verifiers(context.lake, policy, sampler)[:1]:
+        return [match_imported_labels(context.lake, policy, sampler, labels)[0], imported]
     own = {f"{name}@{context.judge.version(name)}" for name in {label.verifier for label in labels.values()}}
-    return list_imported_verifiers(context.lake, *respondent)[:1] or sorted(own)
+    return [sorted(label.id for label in labels.values()), sorted(own)]
 
 
 def verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
     """Return the ids of present labels, and their verifiers with their versions."""
-    versions = {context.verifier_version(label.verifier) for label in labels.values()}
-    return [sorted(label.id for label in labels.values()), sorted(versions)]
+    return list(context.counted_verdicts(labels))

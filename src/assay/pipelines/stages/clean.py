@@ -4,25 +4,27 @@ A corrected label is a new one, and the old label stays in the lake.
 """
 
 import time
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from assay.core.errors import ConfigError
+import pyarrow as pa
+
 from assay.core.identity import content_id
-from assay.core.notes import Note
+from assay.core.ports import Filter, FilterContext
 from assay.core.setting_names import first_clean_settings
-from assay.core.types import Drop, Label, Problem
+from assay.core.types import Label, Problem
+from assay.pipelines.context.first_attempts import show_tracebacks
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.drops import drop_row, note_row
+from assay.pipelines.data.drops import note_row
 from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import members
+from assay.pipelines.data.sifting import Sifted, StreamedPool
 from assay.pipelines.sampling.filter_context import build_filters, filter_context, filter_dependencies
 from assay.pipelines.stages.ingest import noticed
+from assay.stores.tables import schema
 
 COUNT = "SELECT count(DISTINCT problem_id) AS n FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
 VERIFIERS = (
@@ -65,19 +67,15 @@ class Clean(Stage):
     def run(self) -> StageResult:
         """Apply the filters one after the other; each sees what the one before kept."""
         began, context, key = time.monotonic(), self.context, self.key.rows
-        problems, labels = self.members
-        state = _Kept(dict(problems), dict(labels))
-        for name, part in build_filters(context.config):
-            context.heed()
-            golds = {id_: state.labels[id_] for id_ in state.problems}
-            borrowed = filter_context(context, part, problems)
-            for finding in part.sift(list(state.problems.values()), golds, borrowed):
-                _check(name, finding, state.problems)
-                state.take(finding)
-        corrected = [label for id_, label in sorted(state.corrected.items()) if id_ in state.problems]
-        notes = [note for note in state.notes if note.problem_id in state.problems]
+        sifted = Sifted(key, context.run)
+        pool = StreamedPool(context, self.inputs.of("ingest").key.parts, sifted, self._borrow)
+        pool.sift(build_filters(context.config))
+        show_tracebacks(context)
+        gone, rows_in = sifted.gone, self.remaining().rows_in or 0
+        corrected = [label for id_, label in sorted(sifted.corrected.items()) if id_ not in gone]
+        notes = [note for note in sifted.notes if note.problem_id not in gone]
         detail: dict[str, Any] = {
-            "dropped": dict(Counter(drop.reason for drop in state.drops)),
+            "dropped": dict(sifted.reasons),
             **({"corrected": len(corrected)} if corrected else {}),
         }
         if notes:
@@ -87,13 +85,15 @@ class Clean(Stage):
         rows = {
             "labels": [asdict(label) for label in corrected],
             "pool_members": [_member(key, label) for label in corrected],
-            "drops": [drop_row(drop, key) for drop in state.drops],
+            "drops": pa.concat_tables([schema("drops").empty_table(), *sifted.drops]),
             "notes": [note_row(note, key) for note in notes],
         }
         seconds = time.monotonic() - began
-        return context.finish(
-            StageResult(self.name, self.key, len(problems), len(state.problems), detail, seconds), rows
-        )
+        return context.finish(StageResult(self.name, self.key, rows_in, rows_in - len(gone), detail, seconds), rows)
+
+    def _borrow(self, part: Filter) -> FilterContext:
+        """Build what a filter needs of the run; an encoder may be fitted to all members of the pool."""
+        return filter_context(self.context, part, self.members[0] if "encoder" in part.needs else {})
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
@@ -102,37 +102,6 @@ class Clean(Stage):
             filter_dependencies(context, part, None)
 
 
-@dataclass(slots=True)
-class _Kept:
-    """What is left of a pool while filters go over it, and what they found."""
-
-    problems: dict[str, Problem]
-    labels: dict[str, list[Label]]
-    drops: list[Drop] = field(default_factory=list)
-    corrected: dict[str, Label] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
-
-    def take(self, finding: Drop | Label | Note) -> None:
-        """Apply one finding of a filter: a drop, a corrected label or a note."""
-        if isinstance(finding, Drop):
-            self.problems.pop(finding.problem_id)
-            self.drops.append(finding)
-        elif isinstance(finding, Note):
-            self.notes.append(finding)
-        else:
-            self.labels[finding.problem_id] = [finding]
-            self.corrected[finding.problem_id] = finding
-
-
 def _member(key: str, label: Label) -> dict[str, str]:
     id_ = content_id("member", key, label.problem_id, label.id)
     return {"id": id_, "pool": key, "problem_id": label.problem_id, "label_id": label.id}
-
-
-def _check(name: str, finding: Drop | Label | Note, left: Mapping[str, Problem]) -> None:
-    if finding.problem_id not in left:
-        did = {Drop: "dropped", Note: "noted"}.get(type(finding), "relabelled")
-        raise ConfigError(
-            f"filter {name!r} {did} {finding.problem_id!r}, "
-            f"which is not among the {len(left)} problems that it was given"
-        )

@@ -9,11 +9,12 @@ from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.embedding.choose import choose_k
 from assay.embedding.cluster import Clustering, cluster, find_device
+from assay.embedding.tfidf import fit_revision
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.embeddings import build_encoder, store_vectors, stored_vectors, vector_id
-from assay.pipelines.data.problems import side_ids, side_texts
+from assay.pipelines.data.problems import side_ids, side_texts, stream_distinct_texts
 
 
 class Embed(Stage):
@@ -38,14 +39,21 @@ class Embed(Stage):
         """The config's encoder; "tfidf" is fitted to these texts."""
         return build_encoder(self.context, lambda: self.texts)
 
+    @cached_property
+    def revision(self) -> str:
+        """The encoder's revision; that of "tfidf" is known without holding a text."""
+        if self.context.config.embed.encoder != "tfidf":
+            return self.encoder.revision
+        return fit_revision(stream_distinct_texts(self.context, self.inputs, "train"))
+
     def compute_key(self) -> StageKey:
         """Hash the encoder, the settings of the clustering and the ids."""
         config = self.context.config.embed
-        return StageKey.of(content_id("embed", self.encoder.revision, config.clusters, config.seed, self.ids))
+        return StageKey.of(content_id("embed", self.revision, config.clusters, config.seed, self.ids))
 
     def remaining(self) -> Remaining:
         """Count the texts without a vector of this encoder."""
-        stored = self.context.lake.ids("vectors", [vector_id(id_, self.encoder.revision) for id_ in self.ids])
+        stored = self.context.lake.ids("vectors", [vector_id(id_, self.revision) for id_ in self.ids])
         return Remaining(texts=len(self.ids) - len(stored), rows_in=len(self.ids))
 
     def run(self) -> StageResult:

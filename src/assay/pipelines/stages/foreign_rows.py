@@ -1,4 +1,5 @@
-"""Rows of tools that nest what an attempt is: traces of the verifiers library, and NeMo Gym's rollouts and profiles.
+"""Rows of tools that nest what an attempt is: traces of the verifiers library, NeMo Gym's rollouts and profiles, and
+open-instruct's logs, which hold token ids.
 
 They are recognised by their shape, whatever tool an import names.
 """
@@ -7,19 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 TRACE_KEYS = {"nodes", "task", "rewards"}
+TOKEN_RECORD_KEYS = {"prompt_tokens", "response_tokens", "finish_reason"}  # open-instruct's `RolloutRecord`
+TOKEN_BATCH_KEYS = {"queries", "responses", "finish_reasons"}  # one step in a line, as it wrote them before
 
 
 def flatten_row(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the attempts of a row as flat rows: `prompt`, `completion`, `reward` and what else is known; others as they are.
 
     An episode of the verifiers library holds several traces. A trace that ended in an error has no reward. NeMo Gym's
-    profile of a task has no completion; its `sample` is the task's row.
+    profile of a task has no completion; its `sample` is the task's row. An attempt of open-instruct has `prompt_ids`
+    and `completion_ids`.
     """
     if isinstance(row.get("traces"), list):
         for trace in row["traces"]:
             yield from flatten_row(trace)
     elif set(row) >= TRACE_KEYS:
         yield _flatten_trace(row)
+    elif set(row) >= TOKEN_RECORD_KEYS:
+        yield _flatten_record(row)
+    elif set(row) >= TOKEN_BATCH_KEYS and isinstance(row["responses"], list):
+        yield from _flatten_batch(row)
     elif isinstance(row.get("responses_create_params"), Mapping) and isinstance(row.get("response"), Mapping):
         yield _flatten_response(row)
     elif isinstance(row.get("sample"), Mapping) and "responses_create_params" in row["sample"]:
@@ -52,6 +60,35 @@ def _flatten_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
         "gold": data.get("answer", (record or {}).get("answer")),
         "correct_term": _correct_term(trace.get("rewards") or {}),
     }
+
+
+def _flatten_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in record.items() if name not in ("prompt_tokens", "response_tokens")},
+        "prompt_ids": record["prompt_tokens"],
+        "completion_ids": record["response_tokens"],
+        "tokens": len(record["response_tokens"]),
+        "finish": "stop" if record["finish_reason"] == "stop" else "length",  # its own rule of what was cut
+        "gold": record.get("ground_truth"),
+    }
+
+
+def _flatten_batch(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    lists = {name: value for name, value in batch.items() if isinstance(value, list)}
+    for place in range(len(batch["responses"])):
+        own = {name: value[place] for name, value in lists.items() if len(value) == len(batch["responses"])}
+        yield _flatten_record(
+            {
+                "prompt_tokens": own.get("queries"),
+                "response_tokens": own["responses"],
+                "finish_reason": own.get("finish_reasons"),
+                "reward": own.get("scores"),
+                "advantage": own.get("advantages"),
+                "step": batch.get("training_step"),
+                "dataset": own.get("datasets"),
+                "ground_truth": own.get("ground_truths"),
+            }
+        )
 
 
 def _correct_term(rewards: Mapping[str, Any]) -> float | None:

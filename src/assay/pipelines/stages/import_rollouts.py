@@ -23,6 +23,7 @@ from assay.pipelines.data.drops import drop_row
 from assay.pipelines.sampling.attempt_rows import storable
 from assay.pipelines.stages.rollout_files import (
     NAMES,
+    Tokens,
     as_text,
     first_value,
     read_attempts,
@@ -80,6 +81,7 @@ def import_rollouts(
     right: float | str = 1.0,
     columns: Columns = Columns(),
     labels: Mapping[str, str] | None = None,
+    tokenizer: str = "",
 ) -> Imported:
     """Import the rollouts of every .jsonl and .parquet file under a folder.
 
@@ -96,6 +98,7 @@ def import_rollouts(
         right: the least reward that counts as correct, or an expression over the columns (`core.expressions`).
         columns: which columns hold what.
         labels: the label of each problem that is judged against, by problem id; None = the first one in the lake.
+        tokenizer: of logs that hold token ids: the folder with its `tokenizer.json`, or the file.
 
     Returns:
         Counts of what was read, added and dropped.
@@ -109,7 +112,8 @@ def import_rollouts(
         raise ConfigError(f"unknown tool {tool!r}; {suggest_names(tool, NAMES)}")
     run, report = content_id("import", time.time_ns(), tool, str(folder)), Imported()
     names = columns.names(tool)
-    rated = labels is None or _has_rewards(folder, names)
+    tokens = Tokens(tokenizer)
+    rated = labels is None or _has_rewards(folder, names, tokens)
     settings = canonical_json(
         {"tool": tool, **(sampler or {}), **({} if rated else {"judged": "by the labels' verifiers"})}
     )
@@ -124,7 +128,7 @@ def import_rollouts(
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
     matcher, seen = Matcher(lake, labels), Counter[str]()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
-    for path, line, row in read_attempts(folder, names):
+    for path, line, row in read_attempts(folder, names, tokens):
         report.rows += 1
         report.columns = report.columns or tuple(row)
         problem = matcher.problem(row, names["prompt"])
@@ -272,9 +276,10 @@ def _rollout(
     }
 
 
-def _has_rewards(folder: Path, names: Mapping[str, tuple[str, ...]]) -> bool:
+def _has_rewards(folder: Path, names: Mapping[str, tuple[str, ...]], tokens: Tokens) -> bool:
     """Whether the first row has a reward; where it has none, the labels' own verifiers judge."""
-    return any(read_reward(row, names["reward"]) is not None for _, _, row in islice(read_attempts(folder, names), 1))
+    first = islice(read_attempts(folder, names, tokens), 1)
+    return any(read_reward(row, names["reward"]) is not None for _, _, row in first)
 
 
 def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], label: str, *, rated: bool) -> None:

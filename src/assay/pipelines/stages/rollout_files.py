@@ -39,6 +39,13 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "reward": ("reward",),
         "step": ("step",),
     },
+    "open_instruct": {  # rollout logs and traces, decoded; what filtering_vllm.py writes
+        "prompt": ("prompt", "messages"),
+        "text": ("completion", "output", "outputs"),
+        "reward": ("reward",),
+        "step": ("step",),
+        "advantage": ("advantage",),
+    },
     "jsonl": {
         "prompt": ("prompt", "messages", "question", "problem"),
         "text": ("completion", "text", "response", "output"),
@@ -49,9 +56,49 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def read_attempts(folder: Path, names: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+class Tokens:
+    """Turns the token ids that a log holds into text, with the tokenizer of the model that was sampled.
+
+    Args:
+        place: `tokenizer.json`, or the folder that holds it; "" = rows with token ids are refused.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+
+    def __init__(self, place: str = "") -> None:
+        self._tokenizer: Any = None
+        if place:
+            from tokenizers import Tokenizer
+
+            file = Path(place) / "tokenizer.json" if Path(place).is_dir() else Path(place)
+            if not file.is_file():
+                raise ConfigError(f"--tokenizer {place}: no {file.name} there")
+            self._tokenizer = Tokenizer.from_file(str(file))
+
+    def decode(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row with `prompt` and `completion` in place of their ids; one without ids as it is.
+
+        Raises:
+            ConfigError: the row holds ids, and no tokenizer is known.
+        """
+        if row.get("completion_ids") is None or "completion" in row:
+            return row
+        if self._tokenizer is None:
+            raise ConfigError(
+                "the rows hold token ids: --tokenizer FOLDER names the tokenizer of the model that was sampled"
+            )
+        prompt = self._tokenizer.decode(row.get("prompt_ids") or [], skip_special_tokens=False)
+        return {**row, "prompt": prompt, "completion": self._tokenizer.decode(row["completion_ids"])}
+
+
+def read_attempts(
+    folder: Path, names: Mapping[str, tuple[str, ...]], tokens: Tokens | None = None
+) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Yield each row; one whose answers are a list is as many rows, each with its own of the rewards."""
-    for path, line, row in read_rows(folder):
+    tokens = tokens or Tokens()
+    for path, line, encoded in read_rows(folder):
+        row = tokens.decode(encoded)
         texts = next((row[name] for name in names["text"] if isinstance(row.get(name), list)), None)
         if not texts or not all(isinstance(text, str) for text in texts):
             yield path, line, row

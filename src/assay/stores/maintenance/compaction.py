@@ -66,7 +66,9 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Maintenance
         return MaintenanceResult(len(files), after, {}, sweep(lake, keep_s=keep_s))
 
 
-def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KEEP_S) -> MaintenanceResult:
+def forget(
+    lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KEEP_S, tagged: bool = False
+) -> MaintenanceResult:
     """Remove every row of a policy or a source in one commit, which leaves one tombstone per table.
 
     No view shows such a row afterwards, and the ledger lines of stages that lost rows are removed too. The replaced
@@ -79,9 +81,10 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
         value: the policy's revision or name, or the source's name.
         run: the run that the commit names.
         keep_s: how long replaced files stay.
+        tagged: whether rows that a release holds go too, and the release loses them.
 
     Raises:
-        LakeError: `by` is unknown, another compaction is under way, or the disk refused.
+        LakeError: `by` is unknown, a release holds such rows, another compaction is under way, or the disk refused.
     """
     if by not in SUBJECTS:
         raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(SUBJECTS)}")
@@ -90,6 +93,8 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
         if not mine:
             raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
         with lake.pin_snapshot():
+            if not tagged:
+                _refuse_tagged(lake, gone)
             counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
             removed = {name: count for name, count in counts.items() if count}
             before = sum(len(entry.files) for entry in lake.entries())
@@ -97,6 +102,23 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
                 erase(lake, {name: gone[name] for name in removed}, removed, by, value, run=run)
             after = sum(len(entry.files) for entry in lake.entries())
         return MaintenanceResult(before, after, removed, sweep(lake, keep_s=keep_s), sweep_rests(lake))
+
+
+def _refuse_tagged(lake: Lake, gone: Mapping[str, str]) -> None:
+    """Refuse to remove rows that releases hold.
+
+    Raises:
+        LakeError: a release holds some; the error names the releases.
+    """
+    held = lake.rows(
+        f"SELECT tag, count(*) AS n FROM tag_rows WHERE {gone.get('tag_rows', 'false')} GROUP BY tag ORDER BY tag"
+    )
+    if held:
+        named = ", ".join(f"{row['tag']} ({row['n']} problems)" for row in held)
+        raise LakeError(
+            f"nothing was removed: releases hold these rows: {named}; `curate lake delete --tagged` removes them from the "
+            "releases too"
+        )
 
 
 def must_know(lake: Lake, by: str, value: str) -> None:

@@ -1,0 +1,195 @@
+"""Give a pool to filters so that memory holds a batch of problems, the ids, and what the filters found.
+
+A filter of single rows gets batches. A joint filter with `joint_keys` (`core.hooks.FilterHooks`) gets the problems that
+share a key with another one, or have several labels: each batch is hashed to 64 bits a problem, and only problems with
+an equal hash are read again. Equal hashes of unequal keys cost time and change nothing, since the filter itself compares.
+Filters that follow one another and read nothing but problems and labels share one pass over the pool. A joint filter
+without keys, and one that asks a policy or an encoder, gets the pool as a whole.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assay.core.errors import ConfigError
+from assay.core.notes import Note
+from assay.core.ports import Filter, FilterContext
+from assay.core.types import Drop, Label, Problem
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.drops import drop_row
+from assay.pipelines.data.problem_batches import stream_members
+from assay.stores.tables import schema
+
+Golds = dict[str, list[Label]]
+Batch = tuple[list[Problem], Golds]  # problems and the labels of each, by id
+Named = tuple[str, Filter]
+Borrow = Callable[[Filter], FilterContext]
+KEYS = pa.schema([("id", pa.string()), ("hash", pa.int64()), ("several", pa.bool_())])  # several labels
+READ_AGAIN = 100_000  # problems that share a key and are objects at a time; a set with one key stays together
+IN_BATCHES = {"judge", "tokenizer"}  # needs of filters of single rows that get batches
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What filters have found in a pool so far."""
+
+    key: str  # of the stage, which drops carry
+    run: str
+    gone: set[str] = field(default_factory=set)  # ids of dropped problems
+    reasons: Counter[str] = field(default_factory=Counter)
+    drops: list[pa.Table] = field(default_factory=list)  # one per filter that dropped some
+    corrected: dict[str, Label] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+    def take(self, findings: Sequence[Drop | Label | Note]) -> None:
+        """Apply what one filter found about problems that were still there: drops, corrected labels, notes."""
+        drops = [finding for finding in findings if isinstance(finding, Drop)]
+        self.gone.update(drop.problem_id for drop in drops)
+        self.reasons.update(drop.reason for drop in drops)
+        self.notes += [finding for finding in findings if isinstance(finding, Note)]
+        self.corrected |= {finding.problem_id: finding for finding in findings if isinstance(finding, Label)}
+        if drops:
+            rows = [{**drop_row(drop, self.key), "run": self.run} for drop in drops]
+            self.drops.append(pa.Table.from_pylist(rows, schema=schema("drops")))
+
+    def left_of(self, batch: Batch) -> Batch:
+        """Return what is left of a batch, with corrected labels."""
+        problems = [problem for problem in batch[0] if problem.id not in self.gone] if self.gone else batch[0]
+        corrected = self.corrected.keys() & {problem.id for problem in problems} if self.corrected else ()
+        golds = {**batch[1], **{id_: [self.corrected[id_]] for id_ in corrected}}
+        return problems, {problem.id: golds[problem.id] for problem in problems}
+
+
+class StreamedPool:
+    """The members of the config's pool, read from the lake as often as filters need them.
+
+    Args:
+        context: the run.
+        pools: keys of its sources' pools.
+        sifted: what is dropped and corrected already, and where findings are kept.
+        borrow: gives what a filter needs of the run.
+    """
+
+    def __init__(self, context: RunContext, pools: Sequence[str], sifted: Sifted, borrow: Borrow) -> None:
+        self.context, self.pools, self.sifted, self.borrow = context, list(pools), sifted, borrow
+
+    def sift(self, filters: Sequence[Named]) -> None:
+        """Apply filters one after the other; each sees what the one before kept."""
+        for way, some in groupby(filters, key=lambda named: _way_of(named[1])):
+            if way == "one pass":
+                self._sift_in_one_pass(list(some))
+                continue
+            for name, part in some:
+                self.context.heed()
+                self._sift_batches(name, part) if way == "batches" else self._sift_whole(name, part)
+
+    def _sift_in_one_pass(self, filters: list[Named]) -> None:
+        """Apply filters that read only problems and labels, after one pass that finds what each has to look at."""
+        found: list[list[Drop | Label | Note]] = [[] for _ in filters]
+        keys: list[list[pa.RecordBatch]] = [[] for _ in filters]
+        for problems, golds in self._batches():
+            left, own_golds = problems, golds
+            for place, (name, part) in enumerate(filters):
+                if part.joint:
+                    keys[place].append(_hashed_keys(part, left, own_golds))
+                    continue
+                own = list(part.sift(left, own_golds, FilterContext()))
+                check_findings(name, own, own_golds)
+                found[place] += own
+                if dropped := {finding.problem_id for finding in own if isinstance(finding, Drop)}:
+                    left = [problem for problem in left if problem.id not in dropped]
+                    own_golds = {problem.id: golds[problem.id] for problem in left}
+        for place, (name, part) in enumerate(filters):
+            self.context.heed()
+            if part.joint:
+                self._sift_alike(name, part, pa.Table.from_batches(keys[place], KEYS))
+            else:
+                gone = self.sifted.gone
+                self._take([finding for finding in found[place] if finding.problem_id not in gone])
+
+    def _sift_alike(self, name: str, part: Filter, keys: pa.Table) -> None:
+        """Give a joint filter the problems whose keys are equal, in sets of whole keys."""
+        gone = pc.is_in(keys["id"], value_set=pa.array(list(self.sifted.gone), pa.string()))
+        keys = keys.filter(pc.invert(gone))
+        hashes = keys["hash"].to_numpy()
+        _, place, many = np.unique(hashes, return_inverse=True, return_counts=True)
+        rows = np.flatnonzero((many[place] > 1) | keys["several"].to_numpy())
+        rows = rows[np.argsort(hashes[rows], kind="stable")]
+        found: list[Drop | Label | Note] = []
+        while len(rows):
+            last = hashes[rows[min(READ_AGAIN, len(rows)) - 1]]
+            end = int(np.searchsorted(hashes[rows], last, side="right"))
+            problems, golds = self._read(keys["id"].take(pa.array(rows[:end])))
+            own = list(part.sift(problems, golds, self.borrow(part)))
+            check_findings(name, own, golds)
+            found, rows = found + own, rows[end:]
+        self._take(found)
+
+    def _sift_batches(self, name: str, part: Filter) -> None:
+        found: list[Drop | Label | Note] = []
+        for problems, golds in self._batches():
+            own = list(part.sift(problems, golds, self.borrow(part)))
+            check_findings(name, own, golds)
+            found += own
+        self._take(found)
+
+    def _sift_whole(self, name: str, part: Filter) -> None:
+        problems, golds = _joined(self._batches())
+        found = list(part.sift(problems, golds, self.borrow(part)))
+        check_findings(name, found, golds)
+        self.sifted.take(found)
+
+    def _take(self, found: list[Drop | Label | Note]) -> None:
+        self.sifted.take(sorted(found, key=lambda finding: finding.problem_id))
+
+    def _batches(self) -> Iterator[Batch]:
+        return map(self.sifted.left_of, stream_members(self.context, self.pools))
+
+    def _read(self, ids: pa.ChunkedArray) -> Batch:
+        """Read some problems, ids ascending."""
+        return _joined(map(self.sifted.left_of, stream_members(self.context, self.pools, ids)))
+
+
+def _way_of(part: Filter) -> str:
+    """Return how a filter gets the pool: in "one pass" with its neighbours, in "batches", or as a "whole"."""
+    if part.joint:
+        return "one pass" if hasattr(part, "joint_keys") else "whole"
+    if not part.needs:
+        return "one pass"
+    return "batches" if IN_BATCHES.issuperset(part.needs) else "whole"
+
+
+def _hashed_keys(part: Any, problems: list[Problem], golds: Golds) -> pa.RecordBatch:
+    ids = [problem.id for problem in problems]
+    hashes = list(map(hash, part.joint_keys(problems, golds)))
+    return pa.record_batch([ids, hashes, [len(golds[id_]) > 1 for id_ in ids]], schema=KEYS)
+
+
+def _joined(batches: Iterator[Batch]) -> Batch:
+    problems: list[Problem] = []
+    golds: Golds = {}
+    for some, labels in batches:
+        problems += some
+        golds |= labels
+    return sorted(problems, key=lambda problem: problem.id), golds
+
+
+def check_findings(name: str, findings: Sequence[Drop | Label | Note], given: Mapping[str, object]) -> None:
+    """Refuse findings about problems that a filter was not given.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for finding in findings:
+        if finding.problem_id not in given:
+            did = {Drop: "dropped", Note: "noted"}.get(type(finding), "relabelled")
+            raise ConfigError(
+                f"filter {name!r} {did} {finding.problem_id!r}, "
+                f"which is not among the {len(given)} problems that it was given"
+            )
