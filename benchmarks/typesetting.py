@@ -1,7 +1,7 @@
 """Does the filter `exact` alone find MATH-500's problems typeset otherwise? The ten rewritings of `benchmarks/contamination.py`, one at a time.
 
-`python -m benchmarks.typesetting --data FOLDER`: `math/math500.jsonl` beside a copy of each problem that a rewriting changes; counted
-are the copies that leave as duplicates. The peer drops equal texts after white space is made one blank.
+`python -m benchmarks.typesetting --data FOLDER`: `math/math500.jsonl` beside a copy of each problem that a rewriting changes; counted are the
+copies that leave as duplicates. The peer drops equal texts after white space is made one blank.
 """
 
 import argparse

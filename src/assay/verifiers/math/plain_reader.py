@@ -237,6 +237,8 @@ class _Reader:
     def read_symbol(self, token: str) -> Any:
         """Read a letter with a subscript that is one number or letter."""
         if token == "I":
+            if self.next_token in ("^", "_"):
+                raise _NotPlain  # the converter leaves the exponent out
             return self.sympy.I
         name = token.removeprefix("\\")
         if self.next_token == "_":
@@ -268,6 +270,8 @@ class _Reader:
             token not in _GREEK and not (token[:1].isdigit() or (token.isalpha() and token.isascii()))
         ) or token in "eET":
             raise _NotPlain
+        if self.tokens[self.position + 1] == "_":
+            raise _NotPlain  # whose subscript it is
         exponent = self.read_operand()
         if self.next_token in ("^", "_"):
             raise _NotPlain
@@ -287,12 +291,14 @@ class _Reader:
         return self.apply_function(name, base, power, operand)
 
     def read_argument(self) -> Any:
-        """Read an operand in brackets that end the product, or factors up to a sign or another function."""
-        bracketed = self.next_token == "("
+        """Read an operand in brackets that end the product, or factors up to a sign, a root or another function."""
+        if self.next_token == "(":
+            operand = self.read_operand()
+            if self.next_token not in _ENDS:
+                raise _NotPlain
+            return operand
         factors = [self.read_argument_factor()]
-        if bracketed and self.next_token not in _ENDS:
-            raise _NotPlain
-        while self.begins_factor() and self.next_token not in _FUNCTIONS:
+        while self.begins_factor() and self.next_token not in _FUNCTIONS and self.next_token != r"\sqrt":
             factors.append(self.read_argument_factor())
         return self.join_factors(factors)
 
