@@ -37,8 +37,8 @@ class PassRate:
     which problems lie in [low, high], and sampling stops when no problem's chance of being put on the wrong side would
     fall by more than `delta` with all the attempts that are left.
     `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
-    `first` attempts per problem, `step` more where reading on promises less, by the prior that the pool has shown so
-    far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a problem that
+    `first` attempts per problem, once `step` more where reading on promises less, by the prior that the pool has shown
+    so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a problem that
     was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from there).
     Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
