@@ -139,12 +139,7 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
 ) -> None:
     rows = write(tmp_path / "theirs.jsonl")
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
-    text = (
-        plan.read_text()
-        .replace("[score]", '[score]\nscorer = "mcts"')
-        .replace("n = 4\n", "")
-        .replace('truncated = "wrong"\n', "")
-    )
+    text = plan.read_text().replace("[score]", '[score]\nscorer = "mcts"').replace("n = 4\n", "")
     plan.write_text(text)
     ran = call("curate", "run", plan, "--set", "score.evidence=imported")
     assert ran.exit_code == 2, ran.output
@@ -154,9 +149,9 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
 def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: Call, tmp_path: Path) -> None:
     rows = write(tmp_path / "theirs.jsonl")
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
-    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.design=adaptive")
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.allocation=adaptive")
     assert ran.exit_code == 2
-    assert "design = 'fixed' counts all recorded attempts" in ran.output
+    assert "allocation = 'fixed' counts all recorded attempts" in ran.output
 
 
 @pytest.mark.parametrize("rewards", [True, False], ids=["by their rewards", "by the labels' verifiers"])
@@ -236,5 +231,5 @@ def test_a_gold_that_was_corrected_after_the_import_is_judged_anew_and_the_other
             )
         changed = [(row["n_correct"], row["n_wrong"]) for row in latest if "What is 3 + 3?" in str(row["messages"])]
         assert (4, 4) in changed
-    passes = call("curate", "passes", plan, *imported, "--json")
+    passes = call("curate", "analyze", "pass-at-k", plan, *imported, "--json")
     assert json.loads(passes.stdout)["problems"] == PROBLEMS

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.maths.allocation.adaptive_allocation import PoolEvidence, band_wave, contenders, top_wave
+from assay.maths.allocation.adaptive_allocation import PoolEvidence, band_wave, contenders, rows_to_confirm, top_wave
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
 
 JEFFREYS = ZeroInflatedBeta.of(0.5, 0.5)
@@ -143,3 +143,18 @@ def test_the_second_stage_takes_those_that_may_cross_the_cut():
         evidence, fit_zero_inflated_beta(evidence.correct, evidence.wrong), budget=3, group_size=8, share=0.4, most=32
     )
     assert rows.tolist() == [1, 2]
+
+
+def test_the_chosen_are_attempted_on_while_the_fit_does_not_know_their_value():
+    rng = np.random.default_rng(0)
+    right = rng.binomial(4, np.where(np.arange(200) < 100, 0.1, 0.9))
+    prior, settings = fit_zero_inflated_beta(right, 4 - right), {"budget": 40, "group_size": 8, "share": 1 / 16}
+    evidence = PoolEvidence.of(right, 4 - right, np.where(np.arange(200) % 2, 4, 6))
+    rows = rows_to_confirm(evidence, prior, most=64, error=0.001, **settings)
+    signal = prior.posterior(right, 4 - right).signal(8)
+    chosen = np.argsort(-np.round(signal, 12), kind="stable")[:40]
+    assert 0 < len(rows) <= 12
+    assert set(rows) <= set(chosen)
+    assert (evidence.attempts[rows] == 4).all()  # those with the fewest attempts
+    assert not len(rows_to_confirm(evidence, prior, most=64, error=10.0, **settings))
+    assert not len(rows_to_confirm(evidence, prior, most=4, error=0.001, **settings))

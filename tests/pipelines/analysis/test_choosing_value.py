@@ -27,7 +27,7 @@ def test_counts_and_tokens_are_those_of_the_lake_and_what_was_not_attempted_has_
 
 def test_the_forecast_is_of_the_configs_training_and_writes_nothing(context: MakeContext, monkeypatch) -> None:
     monkeypatch.setattr(choosing_value, "LEAST", 10)
-    run_context = context(train={"steps": 3, "groups": 2})
+    run_context = context(train={"steps": 3, "problems_per_step": 2})
     run_stages(run_context)
     before = run_context.lake.files()
     found = estimate_value(run_context, worlds=4)

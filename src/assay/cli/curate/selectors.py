@@ -13,14 +13,14 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[SELECTOR]...",
-        help='A name, with settings after it: frontier "frontier drift=2 budget=50".',
+        help='A name, with settings after it: frontier "frontier expected_improvement=2 budget=50".',
         show_default=False,
     ),
 ]
 
 LEGEND = (
-    "\nsignal: expected share of groups that are neither all right nor all wrong, averaged over a run that gains "
-    "`drift` logits",
+    "\nsignal: expected share of groups whose rewards differ (all right and all wrong ones do not), or standard deviation "
+    "of their rewards where train.objective divides by none, averaged over a run that gains `drift` logits",
     "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for "
     "each kept problem",
 )
@@ -49,16 +49,18 @@ def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
     rows = comparison["selections"]
     names = [row["selection"] for row in rows]
     signals = list(rows[0]["signal"])
+    is_graded = any(row["reward"] is not None for row in rows)
     head = (
         "selection",
         "kept",
         *(f"signal, drift {drift}" if place == 0 else f"drift {drift}" for place, drift in enumerate(signals)),
+        *(("reward",) if is_graded else ()),
         "clusters",
         "radius",
         "distance",
         "tokens",
     )
-    first = [(*_measure_cells(row, signals),) for row in rows]
+    first = [(*_measure_cells(row, signals, is_graded),) for row in rows]
     unscored = f", {comparison['unscored']} more unscored" if comparison["unscored"] else ""
     console.print(
         build_table(f"{comparison['pool']} problems{unscored}; groups of {comparison['group_size']}", head, first)
@@ -81,13 +83,14 @@ def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _measure_cells(row: dict[str, Any], signals: list[str]) -> tuple[Any, ...]:
+def _measure_cells(row: dict[str, Any], signals: list[str], is_graded: bool) -> tuple[Any, ...]:
     shares = [_format_number(row["signal"][drift]) for drift in signals]
     hit = f"{row['clusters']}/{row['clusters_of']}"
     return (
         row["selection"],
         row["kept"],
         *shares,
+        *((_format_number(row["reward"]),) if is_graded else ()),
         hit,
         _format_number(row["radius"]),
         _format_number(row["distance"]),

@@ -1,6 +1,7 @@
 """Print the results of a run at its end, and the estimate of a dry run."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -80,22 +81,35 @@ def print_summary(context: Any, outcomes: Any, config: str) -> None:
                 [tuple(row.values()) for row in result["noticed"]],
             )
         )
+    _print_difficulty(console, result, BINS)
+    _print_disputed(console, result.get("disputed"))
+    _print_curriculum(console, result.get("curriculum", []))
+    _print_end(console, result, config)
+
+
+def _print_difficulty(console: Console, result: dict[str, Any], bins: Sequence[str]) -> None:
+    """Print the scores by source, with the mean reward where rewards are graded."""
+    sources = result.get("difficulty", [])
+    is_graded = any(row["reward"] is not None for row in sources)
     rows = [
         (
             row["source"],
             row["kept"],
             "/".join(str(row[name]) for name in OUTCOMES),
             row["mean"],
-            *(row["histogram"][name] for name in BINS),
+            *((_format_reward(row["reward"]),) if is_graded else ()),
+            *(row["histogram"][name] for name in bins),
         )
-        for row in result.get("difficulty", ())
+        for row in sources
     ]
     title = f"\ndifficulty for {result['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
+    head = ("source", "kept", "attempts", "mean", *(("reward",) if is_graded else ()), *bins)
     if rows:
-        console.print(build_table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
-    _print_disputed(console, result.get("disputed"))
-    _print_curriculum(console, result.get("curriculum", []))
-    _print_end(console, result, config)
+        console.print(build_table(title, head, rows))
+
+
+def _format_reward(reward: float | None) -> str:
+    return "-" if reward is None else f"{reward:.2f}"
 
 
 def _print_disputed(console: Console, disputed: dict[str, Any] | None) -> None:
@@ -114,16 +128,22 @@ def _print_disputed(console: Console, disputed: dict[str, Any] | None) -> None:
 
 
 def _print_curriculum(console: Console, places: list[dict[str, Any]]) -> None:
-    rows = [
-        (place["position"], place["source"], *_format_score(place), " ".join(place["prompt"].split()))
-        for place in places[:SHOWN]
-    ]
     if not places:
         return
+    is_graded = any(place["reward"] is not None for place in places)
+    rows = [
+        (
+            place["position"],
+            place["source"],
+            *_format_score(place),
+            *((_format_reward(place["reward"]),) if is_graded else ()),
+            " ".join(place["prompt"].split()),
+        )
+        for place in places[:SHOWN]
+    ]
     more = f" (the first {SHOWN} of {len(places)})" if len(places) > SHOWN else ""
-    console.print(
-        build_table(f"\ncurriculum{more}", ("place", "source", "solved", "mean", "95% interval", "prompt"), rows)
-    )
+    head = ("place", "source", "solved", "mean", "95% interval", *(("reward",) if is_graded else ()), "prompt")
+    console.print(build_table(f"\ncurriculum{more}", head, rows))
 
 
 def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:

@@ -45,12 +45,13 @@ def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any
 
     Args:
         context: the run.
-        selectors: names with settings after them, such as "frontier drift=2 budget=50"; "plan" is `[select]` itself.
+        selectors: names with settings after them, such as "frontier expected_improvement=2 budget=50"; "plan" is `[select]` itself.
 
     Returns:
         {pool, unscored, group_size, selections: one row per selector}, the plan's own selection first, the baselines
-        last. `signal` is the expected group signal per problem by drift in logits over the run, `tokens` the cost of
-        one group for each problem that is kept, `overlap` the Jaccard index with every other selection.
+        last. `signal` is the expected group signal per problem by drift in logits over the run, `reward` the expected
+        reward of an attempt where rewards are graded, `tokens` the cost of one group for each problem that is kept,
+        `overlap` the Jaccard index with every other selection.
 
     Raises:
         ConfigError: a stage before select is not done, or a name, a setting or a value of the pool is wrong.
@@ -184,6 +185,14 @@ def _mean_signal(context: RunContext, pool: Pool, rows: np.ndarray, drift: float
     return float(reward_signal(posterior, group_size, kind=kind, tau=config.grade.repeatability).mean())
 
 
+def _mean_reward(pool: Pool, rows: np.ndarray) -> float | None:
+    """Return the expected reward of an attempt at some rows; None without rows, and where rewards are not graded."""
+    if not len(rows) or "rewards" not in pool.columns:
+        return None
+    a, b = pool.column("beta_a")[rows], pool.column("beta_b")[rows]
+    return float(RewardPosterior.from_table(a, b, pool.column("rewards")[rows]).mean().mean())
+
+
 def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: np.ndarray) -> dict[str, Any]:
     assert pool.vectors is not None  # both are among MEASURED
     assert pool.cluster is not None
@@ -192,6 +201,7 @@ def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: 
     return {
         "kept": len(rows),
         "signal": {f"{drift:g}": _mean_signal(context, pool, rows, drift) for drift in DRIFTS},
+        "reward": _mean_reward(pool, rows),
         "clusters": len(np.unique(pool.cluster[rows])),
         "clusters_of": len(np.unique(pool.cluster)),
         "radius": None if math.isnan(gap.radius) else gap.radius,

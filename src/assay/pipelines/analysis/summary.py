@@ -8,12 +8,15 @@ from assay.pipelines.context.run import RunContext
 from assay.stores.schema import quoted
 
 SUMS = ("correct", "wrong", "truncated", "error")
+MEANT = ("value", "reward", "graded")
 DIFFICULTY = """
 SELECT p.source, s.n_correct AS solved, s.n_wrong + s.n_truncated AS unsolved,
        coalesce(s.disputed AND s.n_correct = 0, false) AS disputed,
        count(*) AS problems, count(k.problem_id) AS kept,
        sum(s.n_correct)::BIGINT AS correct, sum(s.n_wrong)::BIGINT AS wrong,
-       sum(s.n_truncated)::BIGINT AS truncated, sum(s.n_error)::BIGINT AS error, sum(s.value) AS value
+       sum(s.n_truncated)::BIGINT AS truncated, sum(s.n_error)::BIGINT AS error, sum(s.value) AS value,
+       count(s.reward_mean) AS graded,
+       sum(coalesce(s.reward_mean, s.n_correct / nullif(s.n_correct + s.n_wrong + ?::INT * s.n_truncated, 0), 0)) AS reward
 FROM (SELECT * FROM current_scores WHERE scoring_id = ?) s
 JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection_id = ? AND kept) k ON k.problem_id = s.problem_id
@@ -104,23 +107,26 @@ def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any
 
     Returns:
         Rows of source, scored and kept (problems), correct, wrong, truncated and error (attempts), mean (of the
-        posterior means) and histogram (of correct / (correct + wrong + truncated), without disputed problems).
+        posterior means), reward (the mean of the problems' mean rewards; None where a source has no graded ones) and
+        histogram (of correct / (correct + wrong + truncated), without disputed problems).
     """
-    rows = context.lake.rows(
-        DIFFICULTY, [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
-    )
+    cut_is_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    selection = results.rows_of("select") if "select" in results else ""
+    rows = context.lake.rows(DIFFICULTY, [cut_is_wrong, results.rows_of("score"), selection])
     sources: dict[str, dict[str, Any]] = {}
     for row in rows:  # one per source and pair of counts, so that a pool of a million is a few hundred rows
-        empty = {"scored": 0, "kept": 0, **dict.fromkeys(SUMS, 0), "value": 0.0, "counts": []}
+        empty = {"scored": 0, "kept": 0, **dict.fromkeys((*SUMS, *MEANT), 0), "counts": []}
         totals = sources.setdefault(row["source"], empty)
         totals["scored"] += row["problems"]
         if not row["disputed"]:  # those are in no bin, since they are not known to be hard
             totals["counts"].append((row["solved"], row["unsolved"], row["problems"]))
-        for name in ("kept", *SUMS, "value"):
+        for name in ("kept", *SUMS, *MEANT):
             totals[name] += row[name]
     return [
         {"source": source, "scored": totals["scored"], "kept": totals["kept"], **{name: totals[name] for name in SUMS}}
-        | {"mean": round(totals["value"] / totals["scored"], 12), "histogram": histogram(totals["counts"])}
+        | {"mean": round(totals["value"] / totals["scored"], 12)}
+        | {"reward": round(totals["reward"] / totals["scored"], 12) if totals["graded"] else None}
+        | {"histogram": histogram(totals["counts"])}
         for source, totals in sorted(sources.items())
     ]
 
@@ -196,7 +202,7 @@ def lessons(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """List the curriculum, first to last, with what was measured of each problem."""
     return context.lake.rows(
         "SELECT l.lesson, l.position, l.problem_id, p.source, s.n_correct AS correct, s.n_wrong AS wrong, "
-        "s.n_truncated AS truncated, s.value AS mean, s.low, s.high, "
+        "s.n_truncated AS truncated, s.value AS mean, s.low, s.high, s.reward_mean AS reward, "
         "p.messages[-1].content AS prompt FROM curriculum l JOIN problems p ON p.id = l.problem_id "
         "LEFT JOIN (SELECT * FROM current_scores WHERE scoring_id = ?) s USING (problem_id) "
         "WHERE l.curriculum_id = ? ORDER BY l.lesson, l.position",
