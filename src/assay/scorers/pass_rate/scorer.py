@@ -99,7 +99,7 @@ class PassRate:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
         if self.allocation == "enough" and (self.goal == "band" or self.prior == "predicted" or self.against):
             raise ValueError(
-                'design "enough" looks for mixed problems: aim "select", and prior fitted, jeffreys or uniform'
+                'allocation "enough" looks for mixed problems: goal "select", and prior fitted, jeffreys or uniform'
             )
         if self.min_attempts > self.max_attempts:
             raise ValueError(f"min_attempts = {self.min_attempts} is above max_attempts = {self.max_attempts}")
