@@ -39,7 +39,7 @@ def main() -> None:
     """Runs what is left of the study, prints its tables and writes them."""
     given = arguments()
     given.work.mkdir(parents=True, exist_ok=True)
-    book = given.work / "runs.jsonl"
+    book = restored(given.work / "runs.jsonl")
     setups = {share: setup_of(given.model, share) for share in given.pools}
     oracle = setup_of(given.model, 1.0)  # which can be learnt is the same in every pool, and so are the oracle's runs
     if given.hashes:
@@ -65,6 +65,16 @@ def main() -> None:
         RESULTS.mkdir(exist_ok=True)
         text = json.dumps({"hardware": hardware(), "tables": tables, "runs": found}, indent=1)
         (RESULTS / "choosing_study.json").write_text(text + "\n")
+
+
+def restored(book: Path) -> Path:
+    """The book of finished runs; where there is none yet, with the runs that were published."""
+    published = RESULTS / "choosing_study.json"
+    if not book.is_file() and published.is_file():
+        found = json.loads(published.read_text())["runs"].values()
+        rows = {json.dumps(row): None for runs in found for row in runs}  # the oracle's stand under every pool
+        book.write_text("".join(line + "\n" for line in rows))
+    return book
 
 
 def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:

@@ -66,8 +66,9 @@ def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
     console.print(build_table(title, HEAD, rows))
     console.print(f"\n{verdict(estimate)}", soft_wrap=True)
     console.print(
-        "median [80%]. A group is mixed where right and wrong answers stand in it; how often a problem comes again is not "
-        "counted, and a small pool that is walked many times teaches less than this says.",
+        "median [80%]; of ways that score first the intervals are too narrow (docs/log.md, 2026-11-30). A group is mixed "
+        "where right and wrong answers stand in it; how often a problem comes again is not counted, and a small pool that is "
+        "walked many times teaches less than this says.",
         soft_wrap=True,
     )
 

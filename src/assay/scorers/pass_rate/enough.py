@@ -25,9 +25,14 @@ class EnoughRule:
     most: int = 64  # attempts that one problem may get
     share: float = 1 / 16  # fraction of the pool in one wave, at most
 
+    @property
+    def last(self) -> int:
+        """The attempts after which a problem that is still all right or all wrong is given up: it is tried twice."""
+        return min(self.first + self.step, self.most)
+
 
 def run_enough(n: int, rule: EnoughRule, sample: SampleWave, fit: FitPrior) -> tuple[PoolEvidence, Ints]:
-    """Attempt problems wave by wave until `budget` of them are mixed, or none is left that may become so.
+    """Attempt problems wave by wave until `budget` of them are mixed, or every other one was tried twice.
 
     A wave holds the problems whose next attempts are most likely per attempt to show both kinds of answers, by the prior
     that the pool has shown so far: mostly ones not read yet, in their order, and hopeless ones again only where reading on
@@ -73,16 +78,16 @@ def _next_wave(
     n = table.shape[1]
     size = max(FIRST_ROWS, math.ceil(rule.share * n))
     right, wrong, tried, _ = table
-    open_rows = np.flatnonzero(is_open & ~((right > 0) & (wrong > 0)) & (tried < rule.most))
+    open_rows = np.flatnonzero(is_open & ~((right > 0) & (wrong > 0)) & (tried < rule.last))
     more = np.where(tried == 0, rule.first, rule.step)
     if prior is None:
         wave = open_rows[: min(size, FIRST_ROWS)]
-        return wave, np.minimum(tried[wave] + more[wave], rule.most)
+        return wave, np.minimum(tried[wave] + more[wave], rule.last)
     chance = mixed_chance(prior, right[open_rows], wrong[open_rows], more[open_rows], rule)
     order = np.argsort(-np.round(chance / more[open_rows], TIE), kind="stable")
     enough = int(np.searchsorted(np.cumsum(chance[order]), SHORT * missing)) + 1
     wave = np.sort(open_rows[order[: min(enough, size)]])
-    return wave, np.minimum(tried[wave] + more[wave], rule.most)
+    return wave, np.minimum(tried[wave] + more[wave], rule.last)
 
 
 def mixed_chance(prior: RatePrior, right: Ints, wrong: Ints, more: Ints, rule: EnoughRule) -> NDArray[np.float64]:
@@ -102,7 +107,7 @@ def expected_enough(n: int, rule: EnoughRule, prior: RatePrior) -> float:
     """Return the attempts per problem of the pool that the rule would make in one drawn from a prior, by one simulation."""
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
-    successes = np.cumsum(rng.random((size, rule.most)) < prior.sample(size, rng)[:, None], axis=1, dtype=np.int64)
+    successes = np.cumsum(rng.random((size, rule.last)) < prior.sample(size, rng)[:, None], axis=1, dtype=np.int64)
 
     def sample(rows: Ints, wanted: Ints) -> WaveCounts:
         right: Ints = successes[rows, wanted - 1]

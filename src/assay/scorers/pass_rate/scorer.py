@@ -37,8 +37,8 @@ class PassRate:
     `goal = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no problem's chance
     of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left.
     `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
-    `min_attempts` per problem, `attempts_per_wave` more where reading on promises less, by the prior that the pool has
-    shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a
+    `min_attempts` per problem, once `attempts_per_wave` more where reading on promises less, by the prior that the pool
+    has shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a
     problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from
     there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
     biased, so only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
@@ -99,7 +99,7 @@ class PassRate:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
         if self.allocation == "enough" and (self.goal == "band" or self.prior == "predicted" or self.against):
             raise ValueError(
-                'design "enough" looks for mixed problems: aim "select", and prior fitted, jeffreys or uniform'
+                'allocation "enough" looks for mixed problems: goal "select", and prior fitted, jeffreys or uniform'
             )
         if self.min_attempts > self.max_attempts:
             raise ValueError(f"min_attempts = {self.min_attempts} is above max_attempts = {self.max_attempts}")
