@@ -236,5 +236,5 @@ def test_a_gold_that_was_corrected_after_the_import_is_judged_anew_and_the_other
             )
         changed = [(row["n_correct"], row["n_wrong"]) for row in latest if "What is 3 + 3?" in str(row["messages"])]
         assert (4, 4) in changed
-    passes = call("curate", "passes", plan, *imported, "--json")
+    passes = call("curate", "analyze", "pass-at-k", plan, *imported, "--json")
     assert json.loads(passes.stdout)["problems"] == PROBLEMS
