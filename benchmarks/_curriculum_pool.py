@@ -104,7 +104,7 @@ def shared(work: Path, held_out: int) -> dict[str, Any]:
         "name": "curriculum study",
         "lake": str(work / "lake"),
         "split": {"held_out": held_out},
-        "score": {"n": 4, "wave": 1024, "truncated": "wrong"},
+        "score": {"n": 4, "problems_per_commit": 1024},
     }
 
 

@@ -94,7 +94,7 @@ def _group(rng: random.Random, question: str, rate: float, *, gold: str, epoch: 
 
 
 def _questions(paths: str, marker: str) -> list[str]:
-    source = Files(paths=paths, prompt="question", answer="answer", answer_after=marker)
+    source = Files(paths=paths, prompt="question", answer="answer", answer_marker=marker)
     return [row[0].text for row in source.read() if isinstance(row, tuple)]
 
 

@@ -46,7 +46,9 @@ TYPESET: dict[str, Callable[[str], str]] = {
     "^{\\circ} for ^\\circ": lambda text: text.replace("^\\circ", "^{\\circ}"),
     "stop or comma moved out": lambda text: re.sub(r"(?<!\$)\$([^$]+?)([.,])\$(?!\$)", r"$\1$\2", text),
     "U+2212 for -": lambda text: re.sub(r"\$[^$]*\$", lambda found: found[0].replace("-", "\u2212"), text),
-    "\\left and \\right dropped": lambda text: text.replace("\\left", "").replace("\\right", ""),
+    "\\left and \\right dropped": lambda text: re.sub(
+        r"\\(?:left|right)(?![A-Za-z])\.?", "", text
+    ),  # "." behind it is no bracket
     "$$ for \\[": lambda text: text.replace("\\[", "$$").replace("\\]", "$$"),
     "\\( for $": lambda text: text if "\\$" in text or "$$" in text else re.sub(r"\$([^$]+)\$", r"\\(\1\\)", text),
     "bold words": lambda text: re.sub(r"\b(Find|What|How|Compute)\b", r"**\1**", text),

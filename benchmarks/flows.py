@@ -34,18 +34,18 @@ model = "scripted"
 engine = "{engine}"
 rule = "sum"
 max_tokens = 16
+truncated = "wrong"
 {cost}
 [score]
 n = 1
-wave = 1
-truncated = "wrong"
+problems_per_commit = 1
 [embed]
 encoder = "tfidf"
 clusters = 2
 [select]
 budget = 2
 [flow]
-shard = 1
+problems_per_shard = 1
 workers = {workers}
 runner = "{runner}"
 """

@@ -107,7 +107,7 @@ def selected(world: World, arm: str, objective: str) -> np.ndarray:
     scores = PassRate(n=ATTEMPTS).score(ids, Attempts(world))
     kind = "mixed" if objective == "grpo" else "sd"
     pool = Pool(tuple(ids), columns(scores, graded=arm == "reward"))
-    chosen = Frontier(group_size=GROUP, spread="none", signal=kind).select(pool, BUDGET, world.rng)
+    chosen = Frontier(group_size=GROUP, cluster_quota="none", signal=kind).select(pool, BUDGET, world.rng)
     return np.array([int(id_) for id_ in chosen.ids])
 
 

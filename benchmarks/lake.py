@@ -57,10 +57,10 @@ model = "scripted"
 engine = "scripted"
 rule = "sum"
 max_tokens = 16
+truncated = "wrong"
 [score]
 n = 4
-truncated = "wrong"
-wave = 10000
+problems_per_commit = 10000
 [embed]
 encoder = "tfidf"
 [select]

@@ -44,7 +44,7 @@ engine = "scripted"
 rule = "sum"
 [score]
 n = {attempts}
-wave = 256
+problems_per_commit = 256
 [embed]
 encoder = "tfidf"
 clusters = 64

@@ -23,7 +23,7 @@ PLAN = Path(__file__).parent.parent / "examples" / "recordings" / "tiny.toml"
 REPLAY = (
     "policy.engine=replay",
     "policy.path=package:recordings/tiny.parquet",
-    "score.wave=64",
+    "score.problems_per_commit=64",
 )  # 64 problems x 64 samples
 FULL, QUICK = 5, 3  # runs, of which the best counts
 

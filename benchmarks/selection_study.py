@@ -40,8 +40,8 @@ TARGET = {
 PER_LEVEL, SPREAD = 0.7, 1.5  # logits
 SEEDS, CLUSTERS = 10, 20
 VARIANTS: dict[str, dict[str, Any]] = {
-    "frontier spread=none": {"spread": "none"},
-    "frontier spread=none drift=2": {"spread": "none", "drift": 2.0},
+    "frontier cluster_quota=none": {"cluster_quota": "none"},
+    "frontier cluster_quota=none expected_improvement=2": {"cluster_quota": "none", "expected_improvement": 2.0},
     "foreign order=highest": {"order": "highest"},
 }
 BESIDE = (

@@ -73,7 +73,7 @@ def plan(folder: Path) -> Config:
             "source": [{"type": "files", "paths": str(folder / "pool.jsonl"), "verifier": "numeric"}],
             "clean": {"filters": []},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum"},
-            "score": {"n": ATTEMPTS, "wave": 2_048},
+            "score": {"n": ATTEMPTS, "problems_per_commit": 2_048},
             "synthesize": {"settings": {"dart": {"rule": "vanilla", "trials": ATTEMPTS, "distinct": False}}},
         }
     )

@@ -25,8 +25,8 @@ sys.stdin.read()
 
 
 TABLES: dict[str, dict[str, Any]] = {
-    "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
-    "score": {"n": 4, "truncated": "wrong"},
+    "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
+    "score": {"n": 4},
     "embed": {"encoder": "tfidf", "clusters": 2},
     "select": {"budget": 6},
 }

@@ -280,7 +280,7 @@ def test_a_signal_commits_what_has_arrived_and_exits_3(assay: Run, config: Path,
         "--set",
         "policy.delay_s=0.2",
         "--set",
-        "score.wave=1",
+        "score.problems_per_commit=1",
     ]
     process = subprocess.Popen(slow, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     lake = config.parent / "lake"
@@ -373,10 +373,12 @@ def test_compare_sets_selectors_beside_the_baselines_and_says_what_is_missing(as
     assert early.returncode == 2
     assert "compare needs ingest" in early.stderr
     assay("curate", "run", config)
-    told = assay("curate", "analyze", "selectors", config, "frontier drift=2 spread=none", "k_center")
+    told = assay(
+        "curate", "analyze", "selectors", config, "frontier expected_improvement=2 cluster_quota=none", "k_center"
+    )
     assert told.returncode == 0, told.stderr
     for piece in (
-        "frontier drift=2 spread=none",
+        "frontier expected_improvement=2 cluster_quota=none",
         "k_center",
         "uniform",
         "informative",

@@ -18,7 +18,7 @@ Ran = subprocess.CompletedProcess[str]
 @pytest.fixture
 def config(scripted: Callable[..., Path], tmp_path: Path) -> Path:
     (tmp_path / "disk").mkdir()
-    return scripted(tmp_path, problems=60, lake=tmp_path / "disk" / "lake", score={"wave": 5})
+    return scripted(tmp_path, problems=60, lake=tmp_path / "disk" / "lake", score={"problems_per_commit": 5})
 
 
 def mounted(config: Path, mount: str, *commands: str) -> Ran:

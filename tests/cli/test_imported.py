@@ -139,12 +139,7 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
 ) -> None:
     rows = write(tmp_path / "theirs.jsonl")
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
-    text = (
-        plan.read_text()
-        .replace("[score]", '[score]\nscorer = "mcts"')
-        .replace("n = 4\n", "")
-        .replace('truncated = "wrong"\n', "")
-    )
+    text = plan.read_text().replace("[score]", '[score]\nscorer = "mcts"').replace("n = 4\n", "")
     plan.write_text(text)
     ran = call("curate", "run", plan, "--set", "score.evidence=imported")
     assert ran.exit_code == 2, ran.output
@@ -154,9 +149,9 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
 def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: Call, tmp_path: Path) -> None:
     rows = write(tmp_path / "theirs.jsonl")
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
-    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.design=adaptive")
+    ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.allocation=adaptive")
     assert ran.exit_code == 2
-    assert "design = 'fixed' counts all recorded attempts" in ran.output
+    assert "allocation = 'fixed' counts all recorded attempts" in ran.output
 
 
 @pytest.mark.parametrize("rewards", [True, False], ids=["by their rewards", "by the labels' verifiers"])

@@ -30,9 +30,9 @@ held_out = 8
 model = "tiny-arithmetic"
 engine = "transformers"
 max_tokens = 4
+truncated = "wrong"
 [score]
 n = 2
-truncated = "wrong"
 [embed]
 encoder = "tfidf"
 clusters = 2
@@ -40,7 +40,7 @@ clusters = 2
 budget = 8
 [train]
 steps = 6
-groups = 2
+problems_per_step = 2
 group_size = 4
 learning_rate = 1e-4
 save_every = 2
@@ -131,12 +131,12 @@ def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(
         "embed.encoder": "tfidf",
         "select.budget": 4,
         "select.group_size": 4,
-        "loop.share": 0.05,
-        "loop.share_unsolved": 0.1,
+        "loop.resample_fraction": 0.05,
+        "loop.resample_unsolved_fraction": 0.1,
     }
     short = {
         "train.steps": 1,
-        "train.groups": groups,
+        "train.problems_per_step": groups,
         "train.group_size": size,
         "train.save_every": 0,
         "train.eval_samples": 1,

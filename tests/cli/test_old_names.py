@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from assay.cli.apps import curate_app
 from assay.cli.old_commands import OLD_COMMANDS
+from assay.core.setting_names import MOVED, RENAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +36,21 @@ def test_no_page_and_no_message_names_a_former_command() -> None:
         f"{path.relative_to(ROOT)}: {match[0]}"
         for path in [*files, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
         if path.suffix in (".py", ".md", ".toml", ".sql", ".sh") and path.name not in ("old_commands.py", "log.md")
+        for match in former.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_no_page_config_or_message_names_a_former_setting() -> None:
+    olds = [
+        f"{table}.{rename.old}" for table, renames in RENAMES.items() for rename in renames if rename.old != rename.new
+    ]
+    former = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, [*olds, *MOVED]))})(?![\w(-])")
+    files = [path for top in ("src", "docs", "examples", "configs", "benchmarks") for path in (ROOT / top).rglob("*.*")]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in [*files, ROOT / "README.md"]
+        if path.suffix in (".py", ".md", ".toml", ".sh") and path.name not in ("setting_names.py", "log.md")
         for match in former.finditer(path.read_text(encoding="utf-8"))
     ]
     assert found == []

@@ -46,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\ntype = "files"\npaths = "{tmp_path}/rows.jsonl"\n'
             f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = '
             f"16\nconcurrency = 2\nretries = 1\n"
-            f'[score]\nn = {N}\nwave = 1\n[embed]\nencoder = "tfidf"\nclusters = 2\n[select]\nbudget = 4\n'
+            f'[score]\nn = {N}\nproblems_per_commit = 1\n[embed]\nencoder = "tfidf"\nclusters = 2\n[select]\nbudget = 4\n'
         )
         changes = [*flags, *(word for change in sets for word in ("--set", change))]
         ran = CliRunner().invoke(curate_app, ["run", str(tmp_path / "plan.toml"), *changes], catch_exceptions=False)
@@ -69,7 +69,9 @@ def all_but_one(n: int, body: dict[str, Any], _: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "sets", [(), ('score.design="two_stage"', "score.first=2", "score.most=4")], ids=["fixed", "two stages"]
+    "sets",
+    [(), ('score.allocation="two_stage"', "score.min_attempts=2", "score.max_attempts=4")],
+    ids=["fixed", "two stages"],
 )
 def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(
     run: Run, tmp_path: Path, sets: tuple[str, ...]
@@ -113,7 +115,7 @@ def test_a_user_who_wants_to_go_on_regardless_gets_refused_problems_and_an_empty
 
 def test_a_small_run_whose_answers_are_all_cut_ends_with_the_remedy(run: Run) -> None:
     cut = frames(event({"content": "so"}, "length"), usage())
-    ran, stored = run(lambda *_: cut, "score.truncated=masked")
+    ran, stored = run(lambda *_: cut, "policy.truncated=ignore")
     assert (ran.exit_code, len(stored)) == (4, ATTEMPTS)
     assert f"of {ATTEMPTS} attempts {ATTEMPTS} were cut at the cap" in ran.output
     assert "policy.max_tokens is too small" in ran.output

@@ -27,7 +27,7 @@ def test_lengths_and_passes_read_what_a_run_has_stored(assay: Run, config: Path)
 
 
 def test_an_adaptive_plan_runs_to_its_end_and_marks_its_pass_at_k(assay: Run, config: Path) -> None:
-    adaptive = ("--set", "score.design=adaptive", "--set", "score.prior=fitted")
+    adaptive = ("--set", "score.allocation=adaptive", "--set", "score.prior=fitted")
     assert assay("curate", "run", config, *adaptive).returncode == 0
     again = assay("curate", "run", config, *adaptive)
     assert "nothing to do" in again.stdout + again.stderr

@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         (tmp_path / "plan.toml").write_text(
             f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\ntype = "files"\npaths = "rows.jsonl"\n'
             f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = 16\n'
-            f'concurrency = 1\nretries = 2\nkey_env = "STUB_KEY"\n[score]\nn = {n}\nwave = 50\nstop_early_attempts = 1000\n'
+            f'concurrency = 1\nretries = 2\nkey_env = "STUB_KEY"\n[score]\nn = {n}\nproblems_per_commit = 50\nstop_early_attempts = 1000\n'
             '[embed]\nencoder = "tfidf"\nclusters = 1\n[select]\nbudget = 2\n'
         )
         changes = [word for change in sets for word in ("--set", change)]

@@ -18,7 +18,11 @@ def printed(*given, width: int = WIDTH) -> list[str]:
 
 def test_a_number_is_never_cut_and_long_texts_give_way() -> None:
     columns = ("selection", *(f"a column of numbers {place}" for place in range(4)), "tokens")
-    lines = printed("wide", columns, [("frontier spread=none width=pool", 1, 2, 3, 4, 123456789), ("k", 1, 2, 3, 4, 5)])
+    lines = printed(
+        "wide",
+        columns,
+        [("frontier cluster_quota=none frontier_budgets=pool", 1, 2, 3, 4, 123456789), ("k", 1, 2, 3, 4, 5)],
+    )
     assert all(len(line) <= WIDTH for line in lines)
     assert "123456789" in lines[3]
     assert lines[3].startswith("frontier sp…")

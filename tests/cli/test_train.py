@@ -28,10 +28,10 @@ held_out = 200
 model = "tiny-arithmetic"
 engine = "transformers"
 max_tokens = 8
+truncated = "wrong"
 [score]
 n = 8
-wave = 64
-truncated = "wrong"
+problems_per_commit = 64
 [embed]
 encoder = "tfidf"
 [select]
@@ -42,10 +42,10 @@ curriculum = "shuffled"
 [train]
 objective = "dr_grpo"
 steps = 60
-groups = 16
-micro_batch = 128
+problems_per_step = 16
+micro_batch_size = 128
 learning_rate = 5e-5
-warmup = 10
+warmup_steps = 10
 save_every = 10
 eval_every = 60
 eval_samples = 16
@@ -136,7 +136,7 @@ def test_two_processes_train_one_run(assay: Run, config: Path, tmp_path: Path) -
         "--set",
         "train.steps=3",
         "--set",
-        "train.micro_batch=32",
+        "train.micro_batch_size=32",
         "--set",
         "train.eval_every=0",
     ]

@@ -16,6 +16,7 @@ DEFAULT_OF_CONFIG = {
     "apart",
     "group_size",
     "changes",
+    "joint_keys",
 }  # their defaults are settings, so they are comments there
 
 

@@ -23,7 +23,7 @@ def test_what_is_observed_moves_the_choice_away():
 
 
 def test_cut_rollouts_are_failures_or_nothing_as_the_plan_says():
-    for truncated, wrong in (("wrong", 8.0), ("masked", 0.0)):
+    for truncated, wrong in (("wrong", 8.0), ("ignore", 0.0)):
         online = Posterior(half_life=0, truncated=truncated).begin(pool([0], [0]), seed=0)
         online.observe([GroupResult("p00000", Counts(truncated=8))])
         assert online.wrong[online.kind[0]] == wrong

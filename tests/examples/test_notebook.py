@@ -23,8 +23,8 @@ def lake(tmp_path: Path) -> Path:
     config = {
         "lake": str(tmp_path / "lake"),
         "source": [{"type": "files", "paths": str(sums)}],
-        "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
-        "score": {"n": 4, "truncated": "wrong"},
+        "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
+        "score": {"n": 4},
         "embed": {"encoder": "tfidf", "clusters": 2},
         "select": {"selector": "uniform", "budget": 3},
     }

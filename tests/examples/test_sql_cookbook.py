@@ -33,13 +33,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "source": [{"type": "files", "paths": str(folder / "sums.jsonl")}],
             "split": {"held_out": 2},
             "policy": {
+                "truncated": "wrong",
                 "model": "scripted",
                 "engine": "scripted",
                 "answers": ANSWERS,
                 "rule": "cycle",
                 "max_tokens": 16,
             },
-            "score": {"n": 6, "truncated": "wrong"},
+            "score": {"n": 6},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 4},
         }

@@ -28,13 +28,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "lake": str(folder / "lake"),
             "source": [{"type": "files", "paths": str(folder / "sums.jsonl"), "metadata_fields": ["license"]}],
             "policy": {
+                "truncated": "wrong",
                 "model": "scripted",
                 "engine": "scripted",
                 "rule": "sum",
                 "max_tokens": 16,
                 "template": "{prompt} Think.",
             },
-            "score": {"n": 2, "truncated": "wrong"},
+            "score": {"n": 2},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 8},
         }

@@ -49,6 +49,7 @@ NATALIA = "Natalia sold clips to 48 of her friends. How many did she sell?"
         (NATALIA, NATALIA + ' Let\'s think step by step and output the final answer after "####".'),
         (NATALIA, "Question: " + NATALIA + "\nAnswer:"),
         ("Is $5 − 3$ even?", "Is $5-3$ even?"),
+        ("Let \\[x=2.\\]Find $x$.", "Let \\[x=2.\\]**Find** $x$."),
     ],
 )
 def test_typesetting_and_instructions_make_no_other_problem(sift, one, other):

@@ -214,7 +214,7 @@ def plans(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
             "policy": {"delay_s": delay_s},
             "score": {"n": 2},
             "select": {"budget": 3},
-            "flow": {"overlap": overlap, "dead_after_s": 4},
+            "flow": {"overlap": overlap, "heartbeat_timeout_s": 4},
         }
         config = scripted(folder, name=name, problems=8, **tables)
         with (folder / "sums.jsonl").open("r+") as sums:

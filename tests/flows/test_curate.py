@@ -17,7 +17,9 @@ def test_a_flow_does_what_a_plain_walk_does_without_a_word_to_anybody_and_leaves
     scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path, proc: Any
 ) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
-    config = scripted(tmp_path, problems=8, score={"n": 2}, select={"budget": 3}, flow={"shard": 3, "workers": 2})
+    config = scripted(
+        tmp_path, problems=8, score={"n": 2}, select={"budget": 3}, flow={"problems_per_shard": 3, "workers": 2}
+    )
     env = {**os.environ, "PREFECT_API_URL": "", "PREFECT_HOME": str(tmp_path / "prefect")}
     told, met, seen = [], set[str](), set[int]()
     for lake, flags in (("plain", []), ("flow", ["--flow"])):

@@ -96,7 +96,7 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
         "--interval",
         "15",
         "--set",
-        "score.wave=1",
+        "score.problems_per_commit=1",
         "--set",
     )
     serving = server.assay(*serve, "policy.delay_s=3.0")

@@ -20,7 +20,7 @@ pytest.importorskip("prefect", reason="the extra flows is not installed")
 def call(plans: Callable[..., tuple[Path, Path]]) -> Iterator[FlowCall]:
     """A plan of eight problems in four shards, as far as split."""
     config, lake = plans("kept")
-    made = FlowCall(str(config), str(lake), ("flow.shard=2",))
+    made = FlowCall(str(config), str(lake), ("flow.problems_per_shard=2",))
     with Lake(lake) as opened, RunContext(made.read(), opened, NullReporter()) as context:
         run_stages(context, "split")
     yield made

@@ -31,9 +31,11 @@ def keys(lake: Path) -> Keys:
 
 @pytest.fixture(scope="module")
 def config(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    flow = {"shard": 4, "workers": 2, "retries": 0}
+    flow = {"problems_per_shard": 4, "workers": 2, "retries": 0}
     folder = tmp_path_factory.mktemp("shards")
-    return scripted(folder, name="shards", problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow)
+    return scripted(
+        folder, name="shards", problems=PROBLEMS, split={"held_out": 4}, score={"problems_per_commit": 1}, flow=flow
+    )
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +132,13 @@ def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_s
 
 def test_a_shard_is_tried_again_after_a_pause_where_its_engine_failed(server: Any, curating: Curating) -> None:
     told, _ = curating.run(
-        "lake", "policy.fail_after=0", "flow.retries=1", "flow.backoff_s=0.1", "flow.shard=32", "flow.workers=1", code=3
+        "lake",
+        "policy.fail_after=0",
+        "flow.retries=1",
+        "flow.backoff_s=0.1",
+        "flow.problems_per_shard=32",
+        "flow.workers=1",
+        code=3,
     )
     assert told["stages"]["score"]["partly"]
     flows = [run["id"] for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
@@ -226,6 +234,6 @@ def test_a_server_that_does_not_answer_is_one_line_and_the_plan_decides(curating
     _, said = curating.run("none", code=2, **nobody)
     assert re.fullmatch(r"error: the Prefect server at http://127.0.0.1:9/api does not answer .*\n", said)
     assert not (curating.folder / "none").exists()
-    told, said = curating.run("without", 'flow.if_no_server="go_on"', **nobody)
+    told, said = curating.run("without", 'flow.on_server_unavailable="continue"', **nobody)
     assert "going on without it" in said
     assert told["stages"]["order"]["out"] == 6

@@ -25,9 +25,9 @@ held_out = 4
 model = "tiny-arithmetic"
 engine = "transformers"
 max_tokens = 4
+truncated = "wrong"
 [score]
 n = 2
-truncated = "wrong"
 [embed]
 encoder = "tfidf"
 clusters = 2

@@ -34,8 +34,8 @@ def planned(sums: Path, lake: Path) -> dict[str, Any]:
         "lake": str(lake),
         "source": [{"type": "files", "paths": str(sums)}],
         "split": {"held_out": 8},
-        "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
-        "score": {"n": 4, "truncated": "wrong"},
+        "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
+        "score": {"n": 4},
         "embed": {"encoder": "tfidf", "clusters": 3},
         "select": {"budget": 10},
     }

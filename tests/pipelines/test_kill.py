@@ -40,11 +40,11 @@ held_out = 10
 model = "{model}"
 engine = "{engine}"
 max_tokens = 16
+truncated = "wrong"
 {settings}
 [score]
 n = 4
-wave = 1
-truncated = "wrong"
+problems_per_commit = 1
 [embed]
 encoder = "tfidf"
 clusters = 3

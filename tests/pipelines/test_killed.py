@@ -32,8 +32,8 @@ def run(lake, delay):
     plan = parse_config({
         "name": "sums", "lake": lake, "source": [{"part": "files", "paths": sys.argv[1]}], "split": {"held_out": 8},
         "clean": {"filters": ["empty", "exact"]},
-        "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16, "delay_s": float(delay)},
-        "score": {"n": 4, "truncated": "wrong", "wave": 2}, "embed": {"encoder": "tfidf", "clusters": 3}, "select": {"budget": 10}})
+        "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16, "delay_s": float(delay)},
+        "score": {"n": 4, "wave": 2}, "embed": {"encoder": "tfidf", "clusters": 3}, "select": {"budget": 10}})
     with Lake(plan.lake) as lake, RunContext(plan, lake, NullReporter()) as job:
         print("started", flush=True)
         run_stages(job)

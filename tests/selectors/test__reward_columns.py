@@ -32,13 +32,13 @@ POOL = graded_pool({0.0: 8}, {0.0: 4, 0.9: 4}, {0.8: 4, 0.9: 4}, {0.9: 8})
 
 def test_by_counts_alone_they_would_tie_and_by_rewards_the_spread_comes_first():
     plain = Pool(POOL.ids, {name: POOL.columns[name] for name in ("beta_a", "beta_b")})
-    assert Frontier(spread="none").select(plain, 1, RNG).ids == ("a",)  # all alike: the first id
-    assert Frontier(spread="none", signal="sd").select(POOL, 1, RNG).ids == ("b",)
+    assert Frontier(cluster_quota="none").select(plain, 1, RNG).ids == ("a",)  # all alike: the first id
+    assert Frontier(cluster_quota="none", signal="sd").select(POOL, 1, RNG).ids == ("b",)
 
 
 def test_below_the_judges_repeatability_a_difference_is_none():
     close = graded_pool(*[{0.8: 4, 0.85: 4}] * 3, {0.0: 4, 0.9: 4})
-    assert Frontier(spread="none", tau=0.2).select(close, 1, RNG).ids == ("d",)
+    assert Frontier(cluster_quota="none", tau=0.2).select(close, 1, RNG).ids == ("d",)
     assert Informative(tau=0.1).select(close, 4, RNG).ids == ("d",)
     assert Informative().select(close, 4, RNG).ids == ("a", "b", "c", "d")
 
@@ -56,7 +56,7 @@ def test_a_band_is_of_the_mean_reward_and_of_the_pass_rate_where_asked():
 
 def test_a_drift_of_pass_rates_is_refused():
     with pytest.raises(ValueError, match="graded"):
-        Frontier(spread="none", drift=1.0).select(POOL, 1, RNG)
+        Frontier(cluster_quota="none", expected_improvement=1.0).select(POOL, 1, RNG)
 
 
 def test_selection_by_expected_signal_gains_more_than_uniform_at_equal_tokens(monkeypatch: pytest.MonkeyPatch) -> None:

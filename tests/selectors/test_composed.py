@@ -19,7 +19,7 @@ def test_filter_then_rank_then_draw_and_each_says_whom_it_cut(pool_of, rng):
 
 def test_a_step_inside_clusters_gives_each_its_share(pool_of, rng):
     pool = pool_of([4, 4, 4, 4, 1, 2], cluster=[0, 0, 0, 0, 1, 1])
-    part = Composed((SelectorStep("frontier", {"spread": "none"}, within="cluster"),))
+    part = Composed((SelectorStep("frontier", {"cluster_quota": "none"}, within="cluster"),))
     assert part.needs == ("beta_a", "beta_b", "cluster")
     assert part.select(pool, 3, rng).ids == ("p000", "p001", "p005")
 

@@ -34,7 +34,7 @@ def test_never_solved_is_ranked_and_not_thrown_away(pool_of, rng):
 
 def test_one_failure_of_one_is_nearer_the_frontier_than_eight_of_eight(rng):
     pool = Pool(("a", "b"), {"beta_a": np.array([0.5, 0.5]), "beta_b": np.array([8.5, 1.5])})
-    assert Frontier(spread="none").select(pool, 1, rng).ids == ("b",)
+    assert Frontier(cluster_quota="none").select(pool, 1, rng).ids == ("b",)
 
 
 def test_equal_signals_are_taken_by_id_even_when_mirrored(pool_of, rng):
@@ -46,14 +46,15 @@ def test_equal_signals_are_taken_by_id_even_when_mirrored(pool_of, rng):
 
 def test_spread_by_size_gives_each_cluster_its_share_and_none_ranks_the_whole_pool(pool_of, rng):
     pool = pool_of([4, 4, 4, 0, 0, 0], cluster=[7, 7, 7, 2, 2, 2])
-    assert Frontier(spread="size", width="pool").select(pool, 2, rng).ids == ("p000", "p003")
-    assert Frontier(spread="none").select(pool, 2, rng).ids == ("p000", "p001")
+    assert Frontier(cluster_quota="size", frontier_budgets="pool").select(pool, 2, rng).ids == ("p000", "p003")
+    assert Frontier(cluster_quota="none").select(pool, 2, rng).ids == ("p000", "p001")
 
 
 def test_a_hopeless_cluster_has_no_share_in_the_frontier_and_less_than_its_size_in_the_pool(pool_of, rng):
     pool = pool_of([4] * 20 + [0] * 10, cluster=[0] * 20 + [1] * 10)
     hopeless = [
-        sum(id_ >= "p020" for id_ in Frontier(width=width).select(pool, 10, rng).ids) for width in (1, 2, 3, "pool")
+        sum(id_ >= "p020" for id_ in Frontier(frontier_budgets=width).select(pool, 10, rng).ids)
+        for width in (1, 2, 3, "pool")
     ]
     signal = expected_signal(np.array([4.5, 0.5]), np.array([4.5, 8.5]), 8)  # .93 and .20
     assert hopeless == [0, 0, 1, round(10 * 10 * signal[1] / (20 * signal[0] + 10 * signal[1]))] == [0, 0, 1, 1]
@@ -61,8 +62,8 @@ def test_a_hopeless_cluster_has_no_share_in_the_frontier_and_less_than_its_size_
 
 def test_the_frontier_is_shared_by_its_clusters_and_width_one_is_a_plain_ranking(pool_of, rng):
     pool = pool_of([4, 4, 4, 4, 3, 3, 3, 3, 0, 0], cluster=[0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
-    kept = {width: Frontier(width=width, spread="size").select(pool, 4, rng).ids for width in (1, 2)}
-    assert kept[1] == Frontier(spread="none").select(pool, 4, rng).ids == ("p000", "p001", "p002", "p003")
+    kept = {width: Frontier(frontier_budgets=width, cluster_quota="size").select(pool, 4, rng).ids for width in (1, 2)}
+    assert kept[1] == Frontier(cluster_quota="none").select(pool, 4, rng).ids == ("p000", "p001", "p002", "p003")
     assert kept[2] == ("p000", "p001", "p004", "p005")
 
 
@@ -70,12 +71,12 @@ def test_a_larger_group_reaches_harder_problems(pool_of, rng):
     pool = Pool(("easy", "hard"), {"beta_a": np.array([85.5, 5.5]), "beta_b": np.array([15.5, 95.5])})
     gaps = [np.subtract(*expected_signal(pool.column("beta_a"), pool.column("beta_b"), size)) for size in (2, 64)]
     assert gaps[0] > gaps[1]
-    assert Frontier(group_size=2, spread="none").select(pool, 1, rng).ids == ("easy",)
+    assert Frontier(group_size=2, cluster_quota="none").select(pool, 1, rng).ids == ("easy",)
 
 
 def test_only_a_spread_needs_clusters():
     assert "cluster" in Frontier().needs
-    assert "cluster" not in Frontier(spread="none").needs
+    assert "cluster" not in Frontier(cluster_quota="none").needs
 
 
 def test_without_budget_nothing_is_called_hard_or_easy(pool_of, rng):
@@ -85,7 +86,7 @@ def test_without_budget_nothing_is_called_hard_or_easy(pool_of, rng):
 def test_a_problem_without_a_posterior_is_named_and_never_zero(rng):
     pool = Pool(("a", "b"), {"beta_a": np.array([0.5, np.nan]), "beta_b": np.array([8.5, 1.5])})
     with pytest.raises(ValueError, match="'b'"):
-        Frontier(spread="none").select(pool, 1, rng)
+        Frontier(cluster_quota="none").select(pool, 1, rng)
 
 
 def test_a_pool_without_clusters_is_an_error_and_not_one_cluster(pool_of, rng):
@@ -95,12 +96,14 @@ def test_a_pool_without_clusters_is_an_error_and_not_one_cluster(pool_of, rng):
 
 def test_a_policy_that_will_get_better_is_given_harder_problems(pool_of, rng):
     pool = pool_of([1, 4])
-    assert Frontier(spread="none", drift=0).select(pool, 1, rng).ids == ("p001",)
-    assert Frontier(spread="none", drift=6).select(pool, 1, rng).ids == ("p000",)
+    assert Frontier(cluster_quota="none", expected_improvement=0).select(pool, 1, rng).ids == ("p001",)
+    assert Frontier(cluster_quota="none", expected_improvement=6).select(pool, 1, rng).ids == ("p000",)
 
 
 def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
     with pytest.raises(ValueError, match="becomes a number"):
-        build_part("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
-    with pytest.raises(ConfigError, match="drift"):
-        build_part("selector", "frontier", {"drift": float("nan")})
+        build_part("selector", "frontier", {"cluster_quota": "none", "expected_improvement": "fitted"}).select(
+            pool_of([1, 4]), 1, rng
+        )
+    with pytest.raises(ConfigError, match="expected_improvement"):
+        build_part("selector", "frontier", {"expected_improvement": float("nan")})

@@ -235,8 +235,8 @@ def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeyp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"groups": 1, "group_size": 4}, "2 processes of micro_batch 4 do not divide a step's 1 x 4 = 4 rollouts"),
-        ({"groups": 2, "relift": 2}, "relift = 2 in 2 processes"),
+        ({"groups": 1, "group_size": 4}, "2 processes of micro_batch_size 4 do not divide a step's 1 x 4 = 4 rollouts"),
+        ({"groups": 2, "relift": 2}, "relift_batch = 2 in 2 processes"),
     ],
 )
 def test_what_two_processes_cannot_do_is_refused(

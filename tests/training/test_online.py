@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError, TrainingError
-from assay.core.types import GroupResult, Pool
+from assay.core.types import GroupResult, Pool, SamplingConfig
 from assay.curricula.bandit import Bandit
 from assay.curricula.dynamic import Dynamic
 from assay.curricula.weighted import Weighted
@@ -115,6 +115,19 @@ def test_a_step_is_refilled_until_it_is_full_of_mixed_groups(room: SimpleNamespa
     assert len({rollout.id for rollout in room.sink.rollouts}) == len(room.sink.rollouts) == 8 * len(batches)
     assert [values["rollouts"] for _, values in room.sink.logs]
     assert sum(values["rollouts"] for _, values in room.sink.logs) == 8 * len(batches)
+
+
+def test_truncated_rollouts_of_a_refilled_step_can_be_left_out_of_the_update(room: SimpleNamespace) -> None:
+    online = RecordingCurriculum(Dynamic(refills=9).begin(pool(room), seed=1))
+    cut = SamplingConfig(max_tokens=1)
+    trained = room.train(online=online, steps=1, sampler=cut, mask_truncated=True, allow_truncated=True, **FIXED)
+    assert {rollout.finish for rollout in room.sink.rollouts} == {"length"}
+    from transformers import AutoModelForCausalLM
+
+    before, after = (
+        AutoModelForCausalLM.from_pretrained(folder).state_dict() for folder in (room.tiny, trained.checkpoint)
+    )
+    assert all(before[name].equal(after[name]) for name in before)
 
 
 def test_a_step_without_any_mixed_group_stops_after_its_bound_with_the_numbers(room: SimpleNamespace) -> None:

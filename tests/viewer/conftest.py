@@ -218,7 +218,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], P
             request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
             with urllib.request.urlopen(request, timeout=30) as answer:
                 address = json.load(answer)["webSocketDebuggerUrl"]
-            sockets.append(connect(address, max_size=None, proxy=None))
+            sockets.append(connect(address, max_size=None, proxy=None, ping_interval=None))
             return Page(sockets[-1])
 
         yield page

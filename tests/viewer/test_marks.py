@@ -76,6 +76,7 @@ def test_a_post_appends_one_mark_and_no_more(client: Any, viewer: Any) -> None:
     assert viewer.marks.read() == before | {verdict: "unsure"}
 
 
+@pytest.mark.service
 def test_marks_of_the_page_become_rates_of_the_verifier(
     scripted: Callable[..., Path], assay: Any, tmp_path: Path
 ) -> None:

@@ -102,7 +102,7 @@ def test_nothing_is_loaded_from_elsewhere_and_the_token_leaves_the_address(page:
 def test_without_its_token_the_page_says_so_and_shows_nothing(browser: Callable[[], Any], viewer: Viewer) -> None:
     other = browser()
     other.call("Page.navigate", url=f"http://localhost:{viewer.port}/")  # an origin of its own, with nothing stored
-    other.until("document.body.innerText.includes('needs its token')")
+    other.until("document.body?.innerText.includes('needs its token')")
     assert viewer.state.place not in other.see("document.body.innerText")
     other.call("Page.navigate", url=viewer.url.replace("127.0.0.1", "localhost"))
     other.until("document.querySelectorAll('.tile').length > 3")

@@ -116,7 +116,7 @@ def score(
         held_out: problems kept for evaluation.
         lake: where rows are kept.
         progress: whether bars are shown; None = in notebooks and terminals.
-        settings: of the scorer, such as `prior="fitted"` or `design="adaptive"`, or tables of the config, such as
+        settings: of the scorer, such as `prior="fitted"` or `allocation="adaptive"`, or tables of the config, such as
             `policy={"urls": ["http://127.0.0.1:8000/v1"], "temperature": 0.7}`.
 
     Raises:

@@ -28,6 +28,7 @@ from assay.cli.curate import (
     report,
     run,
     schedule,
+    schema,
     selection_bias,
     selectors,
     serve_model,
@@ -85,6 +86,7 @@ curate_app.command("estimate")(estimate.estimate)
 curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
 curate_app.command("upgrade")(upgrade.upgrade)
+curate_app.command("schema")(schema.schema)
 curate_app.command("status")(status.status)
 curate_app.command("show")(show.show)
 curate_app.command("sql")(sql.sql)
@@ -158,7 +160,7 @@ _add_version(train_app, TRAIN)
 
 
 PANELS = {
-    "Set up": ("init", "check", "estimate", "upgrade", "grade"),
+    "Set up": ("init", "check", "estimate", "upgrade", "schema", "grade"),
     "Curate": ("run", *stage_names(), "synthesize", "extend"),
     "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
     "Keep up to date": ("refresh", "regrade", "audit", "schedule"),

@@ -9,12 +9,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.flow_config import FlowConfig
 from assay.core.identity import canonical_json
+from assay.core.loop_config import LoopConfig
 from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import (
     allow_imports,
@@ -87,6 +97,16 @@ class PolicyConfig(_Part):
     template: str = "{prompt}"
     shots: tuple[FewShotTurn, ...] = ()
     chat_template_args: dict[str, Any] = {}
+    # how attempts count that the token cap cut: ignore = neither right nor wrong, and not trained on; wrong = failures
+    truncated: Literal["ignore", "wrong"] = "ignore"
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keep apart in dumps whether `truncated` was given, since keys of stages hash it only then."""
+        tree: dict[str, Any] = handler(self)
+        if "truncated" not in self.model_fields_set:
+            tree.pop("truncated", None)
+        return tree
 
     @field_validator("template")
     @classmethod
@@ -114,7 +134,7 @@ class PolicyConfig(_Part):
 class OutsideConfig(_Strict):
     """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
 
-    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.limit_s
+    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.timeout_s
     env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides grade.env
     batch_size: int = Field(default=1, ge=1)  # completions per call
 
@@ -123,7 +143,7 @@ class GradeConfig(_Strict):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
     workers: int = Field(default=2, ge=1)
-    limit_s: float = Field(default=5.0, gt=0)  # per case
+    timeout_s: float = Field(default=5.0, gt=0)  # per case
     allow_code: bool = False  # True: the verifier `code` may run what a model wrote
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
@@ -149,10 +169,10 @@ class ScoreConfig(_Part):
     # drawn = attempts of the policy, missing ones are drawn; imported = attempts under the policy's name that
     # `curate import rollouts` brought, nothing is drawn; or the name of another imported policy
     evidence: str = "drawn"
-    wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
+    problems_per_commit: int = Field(default=4, ge=1)  # of them at most are attempted again after a kill
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
-    stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
+    stop_early_fraction: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
     # corrected: pass rates stand beside those that `curate audit` corrects; after another audit scores are counted anew
     verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
@@ -200,15 +220,17 @@ class TeacherConfig(_Part):
     engine: str = ""  # "" = no teacher
     model: str = ""  # "" = the policy's own model, frozen
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    share: float = Field(default=0.1, ge=0, le=1)  # at the first step, of a group's finished rollouts that need help
-    share_last: float = Field(default=0.01, ge=0, le=1)  # the share after `length` steps
-    length: int = Field(default=16, ge=0)  # steps over which the share changes
-    off_after: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
-    need: Literal["any", "wrong", "failed"] = "any"  # any rollout, wrong ones, or those of groups without a right one
+    fraction: float = Field(default=0.1, ge=0, le=1)  # at the first step, of a group's finished rollouts that need help
+    final_fraction: float = Field(default=0.01, ge=0, le=1)  # after `decay_steps` steps
+    decay_steps: int = Field(default=16, ge=0)  # steps over which the fraction changes
+    stop_step: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
+    apply_to: Literal["any", "wrong", "failed"] = (
+        "any"  # any rollout, wrong ones, or those of groups without a right one
+    )
     mask: Literal["whole", "teacher"] = "whole"  # which tokens the objective treats as guided
-    go_on: bool = False  # True: the student continues after the feedback
-    gold: bool = False  # True: a demonstration where a group is still all wrong
-    if_gone: Literal["stop", "go_on"] = "stop"
+    student_continues: bool = False  # True: the student continues after the feedback
+    gold_fallback: bool = False  # True: a demonstration where a group is still all wrong
+    on_unavailable: Literal["stop", "continue"] = "stop"
     max_tokens: int = Field(default=512, ge=1)
 
 
@@ -223,28 +245,27 @@ class TrainConfig(_Strict):
     settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
-    groups: int = Field(default=1, ge=1)  # problems per optimiser step
+    problems_per_step: int = Field(default=1, ge=1)  # problems per optimiser step
     learning_rate: float = Field(default=1e-6, gt=0)
-    warmup: int = Field(default=0, ge=0)  # steps
-    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
-    beta: float = Field(default=0.0, ge=0)  # KL weight
-    beta_rule: Literal["constant", "rising"] = "constant"
-    beta_least: float = Field(default=0.0, ge=0)  # lowest value of "rising"
+    warmup_steps: int = Field(default=0, ge=0)  # steps
+    final_lr_fraction: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
+    kl_coef: float = Field(default=0.0, ge=0)  # KL weight
+    kl_schedule: Literal["constant", "rising"] = "constant"
+    kl_coef_min: float = Field(default=0.0, ge=0)  # lowest value of "rising"
     seed: int = 0
-    micro_batch: int | None = Field(default=None, ge=1)  # rollouts per forward pass; None = a group
-    mask_truncated: bool = False  # True: rollouts cut by the token cap are evidence but not trained on
+    micro_batch_size: int | None = Field(default=None, ge=1)  # rollouts per forward pass; None = a group
     allow_truncated: bool = False  # True: continue though nearly all rollouts of the first step are cut
     teacher: TeacherConfig = TeacherConfig()
     reward: RewardConfig = RewardConfig()
     weights: Literal["ignore", "loss", "sampling"] = "ignore"  # what a selection's weights do in training
-    relift: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
+    relift_batch: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
     relift_learning_rate: float = Field(default=1e-6, gt=0)
-    demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in order
-    demonstration: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
+    demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and gold_fallback, in order
+    gold_template: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
     eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
     eval_samples: int = Field(default=4, ge=1)  # attempts per problem
     eval_problems: int = Field(default=200, ge=1)  # at most
-    average: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
+    ema_alpha: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
     lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
     lora_alpha: float = Field(default=16.0, gt=0)
     vllm: Literal["", "server", "colocate"] = ""
@@ -258,6 +279,7 @@ class TrainConfig(_Strict):
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    truncated: Literal["ignore", "wrong"] | None = None
 
 
 class ExportConfig(_Strict):
@@ -267,28 +289,6 @@ class ExportConfig(_Strict):
     row_id: str = "id"  # the kept field that holds a row's own id
     licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
     settings: dict[str, dict[str, Any]] = {}
-
-
-class LoopConfig(_Strict):
-    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
-
-    rounds: int = Field(default=2, ge=1)
-    # of training, round by round, from the front again after the last; sft and dpo learn what `[synthesize]` makes
-    kinds: tuple[Literal["grpo", "sft", "dpo"], ...] = Field(default=("grpo",), min_length=1)
-    window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
-    discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
-    # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met
-    width: float = Field(default=0.65, ge=0, le=1)
-    share: float = Field(default=0.1, ge=0, le=1)  # of the dropped problems, in each stratum of their last pass rate
-    share_unsolved: float = Field(default=0.25, ge=0, le=1)  # of the dropped problems that were never solved
-    low: float = Field(default=0.1, ge=0, le=1)  # pass rates of the band whose drift is reported
-    high: float = Field(default=0.9, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _check_band(self) -> "LoopConfig":
-        if self.low >= self.high:
-            raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
-        return self
 
 
 class LimitConfig(_Strict):
@@ -371,6 +371,11 @@ class Config(_Strict):
                 value = {**before, **value}
             tree[name] = value
         return parse_config(tree, folder=self._folder)
+
+    @property
+    def ignores_truncated(self) -> bool:
+        """Return whether training leaves truncated rollouts out of the loss."""
+        return (self.train.truncated or self.policy.truncated) == "ignore"
 
     @property
     def train_sampler(self) -> SamplingConfig:

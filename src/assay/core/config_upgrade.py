@@ -8,7 +8,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import SingleKey
 
 from assay.core.errors import ConfigError
-from assay.core.setting_names import OldKey, find_old_keys
+from assay.core.setting_names import OldKey, find_old_keys, move_truncation
 
 
 def upgrade_text(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -27,7 +27,7 @@ def upgrade_text(text: str) -> tuple[str, list[tuple[str, str]]]:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
         raise ConfigError(f"not TOML: {error}") from error
-    changes = []
+    changes = move_truncation(document)
     for key in find_old_keys(document):
         _rename(key)
         changes.append(key.path)

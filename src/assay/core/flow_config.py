@@ -13,14 +13,16 @@ class FlowConfig(BaseModel):
     enabled: bool = False
     runner: Literal["threads", "processes", "ray"] = "threads"
     workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
-    shard: int = Field(default=64, ge=1)  # problems per task
+    problems_per_shard: int = Field(default=64, ge=1)  # problems per task
     lease_s: float = Field(default=900.0, gt=0)  # of a shard
     retries: int = Field(default=2, ge=0)  # of a task whose engine failed
     backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
     ray_address: str = ""  # "" = a cluster on this machine while the run lasts
-    if_no_server: Literal["stop", "go_on"] = "stop"
+    on_server_unavailable: Literal["stop", "continue"] = "stop"
     overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the last one still runs
-    dead_after_s: float = Field(default=60.0, gt=0)  # without a heartbeat a scheduled run is dead, and the next starts
+    heartbeat_timeout_s: float = Field(
+        default=60.0, gt=0
+    )  # without a heartbeat a scheduled run is dead, and the next starts
     reports_url: str = ""  # where the lake's folder `reports` is served, for links to runs; "" = the file itself
 
     @model_validator(mode="after")

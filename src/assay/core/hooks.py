@@ -48,7 +48,7 @@ class VerifierHooks:
     evaluates_text: ClassVar[bool] = False
     # True: rewards are any finite numbers, and an answer is correct from `correct_at` on, a setting that must be given
     graded: ClassVar[bool] = False
-    # limit_s: float = `grade.limit_s`      seconds per case, where a verifier has a limit of its own
+    # limit_s: float = `grade.timeout_s`      seconds per case, where a verifier has a limit of its own
 
     def warm(self) -> None:
         """Load what the first case would load; called once per worker process."""
@@ -102,9 +102,9 @@ class FilterHooks:
 
     version: ClassVar[str] = "1"  # another value makes the stage run again
     against: Sequence[Mapping[str, Any]] = ()  # tables of `[[source]]`; needed where `needs` holds "benchmarks"
-    # joint_keys(problems, labels) -> Sequence[Hashable]   of a joint filter: problems with unequal keys never influence
-    #                                        each other, and one alone with its key and with one label at most stays as
-    #                                        it is; None = the filter gets the pool as a whole
+    # joint_keys: method(problems, labels) -> Sequence[Hashable]   of a joint filter: problems with unequal keys never
+    #                                        influence each other, and one that shares its key with no other and has one
+    #                                        label at most stays as it is; without it the filter gets the whole pool
     # changes: Mapping[str, Any]             fields of the sampling config that this filter changes for its attempts
 
 

@@ -18,11 +18,11 @@ class OfflineConfig(BaseModel):
     epochs: float = Field(default=1.0, gt=0)  # passes over the rows
     steps: int = Field(default=0, ge=0)  # 0 = as many as `epochs` needs
     rows_per_step: int = Field(default=16, ge=1)
-    warmup: int = Field(default=0, ge=0)  # steps
-    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
+    warmup_steps: int = Field(default=0, ge=0)  # steps
+    final_lr_fraction: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
     shuffle: bool = True  # False: rows in the order of their problems' ids
     seed: int = 0
-    micro_batch: int | None = Field(default=None, ge=1)  # rows per forward pass; None = a whole step
+    micro_batch_size: int | None = Field(default=None, ge=1)  # rows per forward pass; None = a whole step
 
 
 class SftConfig(OfflineConfig):

@@ -264,13 +264,17 @@ def _load_outside(kind: str, name: str) -> Any:
         form = "verl:file.py:function" if prefix == "verl" else f"{prefix}:package.module:name"
         raise ConfigError(f"{kind} {name!r} is not of the form {form}") from None
     try:
-        return getattr(import_place(module), attribute)
+        loaded = import_place(module)
     except (ImportError, AttributeError, OSError) as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
     except Exception as error:  # a user's module may raise anything when it is imported
         raise ConfigError(
             f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
+    if not hasattr(loaded, attribute):
+        names = [key for key, value in vars(loaded).items() if callable(value) and not key.startswith("_")]
+        raise ConfigError(f"{kind} {name!r}: {module!r} has no {attribute!r}; {suggest_names(attribute, names)}")
+    return getattr(loaded, attribute)
 
 
 def import_place(place: str) -> Any:

@@ -39,6 +39,12 @@ PART_KEYS = {  # the key that names the part of a table whose other keys are the
 }
 KINDS = {"source": "source", "scorer": "score", "selector": "select", "curriculum": "order"}  # of parts: their tables
 ROWS = ("files", "hub")  # sources that read tables
+SCHEDULE = (  # of every training
+    Rename("warmup", "warmup_steps"),
+    Rename("learning_rate_end", "final_lr_fraction"),
+    Rename("micro_batch", "micro_batch_size"),
+)
+CUTTING = ("pass_rate", "irt")  # scorers that say how truncated attempts count
 ORDERS = (  # curricula that are a fixed order
     *("shuffled", "easy_to_hard", "hard_to_easy", "blocked", "interleaved", "interleaved_easy_to_hard", "dmt"),
     *("staged", "weighted"),
@@ -52,10 +58,67 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
         Rename("keep", "metadata_fields", ROWS),
         Rename("skip", "offset", ROWS),
     ),
-    "order": (Rename("passes", "epochs", ORDERS),),
+    "score": (
+        Rename("wave", "problems_per_commit"),
+        Rename("stop_early_share", "stop_early_fraction"),
+        Rename("design", "allocation", ("pass_rate",)),
+        Rename("aim", "goal", ("pass_rate",)),
+        Rename("first", "min_attempts", ("pass_rate",)),
+        Rename("most", "max_attempts", ("pass_rate",)),
+        Rename("step", "attempts_per_wave", ("pass_rate",)),
+        Rename("at_once", "wave_fraction", ("pass_rate",)),
+        Rename("near", "top_up_fraction", ("pass_rate",)),
+        Rename("gain", "stop_gain", ("pass_rate",)),
+        Rename("delta", "stop_error", ("pass_rate",)),
+        Rename("spread", "prior_sd", ("irt",)),
+        Rename("truncated", "truncated", CUTTING, {"masked": "ignore"}),
+    ),
+    "select": (
+        Rename("width", "frontier_budgets", ("frontier",)),
+        Rename("spread", "cluster_quota", ("frontier",)),
+        Rename("drift", "expected_improvement", ("frontier",)),
+    ),
+    "grade": (Rename("limit_s", "timeout_s"),),
+    "train": (
+        *SCHEDULE,
+        Rename("groups", "problems_per_step"),
+        Rename("beta", "kl_coef"),
+        Rename("beta_rule", "kl_schedule"),
+        Rename("beta_least", "kl_coef_min"),
+        Rename("average", "ema_alpha"),
+        Rename("relift", "relift_batch"),
+        Rename("demonstration", "gold_template"),
+    ),
+    "train.teacher": (
+        Rename("share", "fraction"),
+        Rename("share_last", "final_fraction"),
+        Rename("length", "decay_steps"),
+        Rename("off_after", "stop_step"),
+        Rename("need", "apply_to"),
+        Rename("go_on", "student_continues"),
+        Rename("gold", "gold_fallback"),
+        Rename("if_gone", "on_unavailable", values={"go_on": "continue"}),
+    ),
+    "sft": SCHEDULE,
+    "dpo": SCHEDULE,
+    "loop": (
+        Rename("window", "recent_steps"),
+        Rename("width", "max_interval"),
+        Rename("share", "resample_fraction"),
+        Rename("share_unsolved", "resample_unsolved_fraction"),
+    ),
+    "flow": (
+        Rename("shard", "problems_per_shard"),
+        Rename("dead_after_s", "heartbeat_timeout_s"),
+        Rename("if_no_server", "on_server_unavailable", values={"go_on": "continue"}),
+    ),
+    "order": (
+        Rename("passes", "epochs", ORDERS),
+        Rename("truncated", "truncated", ("posterior",), {"masked": "ignore"}),
+    ),
 }
 AGAINST = "clean.settings.contaminated.against"  # benchmarks of the filter `contaminated`, tables like [[source]]
-MOVED: dict[str, str] = {}  # dotted keys that another table holds now
+MOVED = {"score.truncated": "policy.truncated", "train.mask_truncated": "policy.truncated"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +146,7 @@ def find_old_keys(tree: MutableMapping[str, Any]) -> list[OldKey]:
     Args:
         tree: the config as TOML gives it.
     """
-    found = [old for path, table in _walk(tree) for old in _old_keys_of(path, table)]
+    found = [*_find_in_steps(tree), *(old for path, table in _walk(tree) for old in _old_keys_of(path, table))]
     tables = [OldKey(tree, old, new, {}, (f"[{old}]", f"[{new}]")) for old, new in TABLES.items() if old in tree]
     return found + tables
 
@@ -95,10 +158,38 @@ def present_names(tree: Mapping[str, Any]) -> dict[str, Any]:
         tree: tables by name, under the names of any version; it is not changed.
     """
     copy: dict[str, Any] = _copy(tree)
+    move_truncation(copy)
     for key in find_old_keys(copy):
         value = key.place.pop(key.old)
         key.place[key.new] = key.values.get(value, value) if key.values else value
     return copy
+
+
+def move_truncation(tree: MutableMapping[str, Any]) -> list[tuple[str, str]]:
+    """Move what scoring and training do with truncated attempts to `policy.truncated`, which both read.
+
+    Where an old config lets the two differ, as the former defaults did, `train.truncated` says what training does.
+
+    Args:
+        tree: the config; it is changed.
+
+    Returns:
+        Dotted names before and after of what was moved.
+    """
+    score, train = tree.get("score", {}), tree.get("train", {})
+    is_old = any("part" in table for table in _tables(tree, ["source"]))
+    moved = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
+    scored = "ignore"
+    if "score.truncated" in dict(moved):
+        value = score.pop("truncated")
+        scored = {"masked": "ignore"}.get(value, value)
+        tree.setdefault("policy", {})["truncated"] = scored
+    if "train" in tree and (is_old or "mask_truncated" in train):
+        trained = "ignore" if train.pop("mask_truncated", False) else "wrong"
+        if trained != scored:
+            train["truncated"] = trained
+            moved.append(("the former default of train.mask_truncated", "train.truncated"))
+    return moved
 
 
 def check_names(tree: MutableMapping[str, Any]) -> None:
@@ -107,10 +198,8 @@ def check_names(tree: MutableMapping[str, Any]) -> None:
     Raises:
         ConfigError: there are old names; the message names the new ones and the command that rewrites the file.
     """
-    named = dict.fromkeys(
-        [key.path for key in find_old_keys(tree)] + [pair for pair in MOVED.items() if _get(tree, pair[0])]
-    )
-    if named:
+    moved = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
+    if named := dict.fromkeys([*(key.path for key in find_old_keys(tree)), *moved]):
         words = "; ".join(f"{old} is {new} now" for old, new in named)
         raise ConfigError(f"{words}: `curate upgrade CONFIG` rewrites the file")
 
@@ -131,7 +220,15 @@ def first_names(table: str, part: str, settings: Mapping[str, Any]) -> dict[str,
             continue
         former = {new: old for old, new in rename.values.items()}
         named[rename.old] = former.get(value, value) if former else value
+    if (table, part) == ("select", "composed") and "steps" in named:
+        named["steps"] = [_first_step(step) for step in named["steps"]]
     return named
+
+
+def _first_step(step: Any) -> Any:
+    if not isinstance(step, Mapping) or not isinstance(step.get("settings"), Mapping):
+        return step
+    return {**step, "settings": first_names("select", str(step.get("selector", "")), step["settings"])}
 
 
 def new_name(kind: str, part: str, key: str) -> str:
@@ -190,6 +287,13 @@ def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, MutableMapping[str, An
     yield from (("source", table) for table in _tables(tree, AGAINST.split(".")))
 
 
+def _find_in_steps(tree: Mapping[str, Any]) -> Iterator[OldKey]:
+    """Find old keys in the settings of the selectors that `composed` runs in a row."""
+    for step in _tables(tree, ["select", "steps"]):
+        if isinstance(settings := step.get("settings"), MutableMapping):
+            yield from _renamed("select", str(step.get("selector", "")), settings)
+
+
 def _tables(tree: Any, steps: list[str]) -> Iterator[MutableMapping[str, Any]]:
     if isinstance(tree, list | tuple):
         for item in tree:
@@ -204,21 +308,25 @@ def _tables(tree: Any, steps: list[str]) -> Iterator[MutableMapping[str, Any]]:
 def _old_keys_of(path: str, table: MutableMapping[str, Any]) -> list[OldKey]:
     key, default = PART_KEYS.get(path, ("", ""))
     old_key = next((rename.old for rename in RENAMES[path] if rename.new == key), key)
-    part = str(table.get(key, table.get(old_key, default)))
+    return _renamed(path, str(table.get(key, table.get(old_key, default))), table)
+
+
+def _renamed(path: str, part: str, table: MutableMapping[str, Any]) -> list[OldKey]:
     return [
         OldKey(table, rename.old, rename.new, rename.values, (f"{path}.{rename.old}", f"{path}.{rename.new}"))
         for rename in RENAMES[path]
         if rename.old in table and (not rename.parts or part in rename.parts)
+        if rename.old != rename.new or (table[rename.old] in rename.values and f"{path}.{rename.old}" not in MOVED)
     ]
 
 
-def _get(tree: Any, path: str) -> bool:
-    """Return whether a dotted key is in a config."""
-    for step in path.split("."):
-        if not isinstance(tree, Mapping) or step not in tree:
-            return False
-        tree = tree[step]
-    return True
+def _holds_moved(tree: Mapping[str, Any], path: str) -> bool:
+    """Return whether a config holds a key of `MOVED`; a scorer from outside may have a `truncated` of its own."""
+    name, key = path.split(".")
+    table = tree.get(name)
+    if not isinstance(table, Mapping) or key not in table:
+        return False
+    return name != "score" or str(table.get("scorer", "pass_rate")) in CUTTING
 
 
 def _copy(value: Any) -> Any:

@@ -47,7 +47,7 @@ class Posterior:
     """
 
     half_life: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0  # steps; 0 = evidence never fades
-    truncated: Literal["wrong", "masked"] = "wrong"  # "masked": a truncated rollout says nothing
+    truncated: Literal["wrong", "ignore"] = "wrong"  # "ignore": a truncated rollout says nothing
     prior: tuple[Positive, Positive] | tuple[()] = ()  # a and b of every problem; () = from the pool's scores
 
     later: ClassVar[tuple[str, ...]] = ("prior",)  # settings that older states do not know

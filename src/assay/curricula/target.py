@@ -36,7 +36,7 @@ class Target:
     start: Rate = 0.8  # pass rate that the first steps are spread around
     end: Rate = 0.2
     spread: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.15  # deviation; large = shuffled, small = sorted
-    groups: Annotated[int, Field(ge=1)] = 16  # problems per step, as `train.groups`
+    groups: Annotated[int, Field(ge=1)] = 16  # problems per step, as `train.problems_per_step`
     ratios: dict[str, Annotated[float, Field(ge=0)]] = field(default_factory=dict)  # by source; {} = as in the pool
 
     needs = ("mean", "source")

@@ -26,7 +26,7 @@ def heartbeat(config: Config, say: Callable[[str], None]) -> Iterator[None]:
     """
     from prefect.context import FlowRunContext
 
-    context, place, token, dead_after_s = FlowRunContext.get(), config.lake, None, config.flow.dead_after_s
+    context, place, token, dead_after_s = FlowRunContext.get(), config.lake, None, config.flow.heartbeat_timeout_s
     name = f"{NAME}{context.flow_run.id if context and context.flow_run else ''}"
     try:
         mark_dead_runs(place, say)

@@ -24,7 +24,7 @@ __getattr__ = define_flow(
     "refresh",
     _work,
     "Judge stored rollouts by the present verifiers, and tell the last checkpoint's pass rates.",
-    override="loop.share=0.1",
+    override="loop.resample_fraction=0.1",
 )
 
 

@@ -22,7 +22,7 @@ def run_in_turn(call: FlowCall, body: Callable[[], Any]) -> Any:
 def _run_scheduled(config: Config, deployment: str, say: Callable[[str], None], body: Callable[[], Any]) -> Any:
     try:
         with schedule_lock(
-            config.lake, deployment, overlap=config.flow.overlap, dead_after_s=config.flow.dead_after_s, say=say
+            config.lake, deployment, overlap=config.flow.overlap, dead_after_s=config.flow.heartbeat_timeout_s, say=say
         ):
             return body()
     except LockRefused as refused:

@@ -41,9 +41,9 @@ def check_server(config: FlowConfig, reporter: Reporter) -> bool:
     if trouble is None:
         return True
     complaint = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
-    if config.if_no_server == "stop":
+    if config.on_server_unavailable == "stop":
         raise ConfigError(
-            f'{complaint}; `flow.if_no_server = "go_on"` runs without it, and without PREFECT_API_URL an ephemeral one is used'
+            f'{complaint}; `flow.on_server_unavailable = "continue"` runs without it, and without PREFECT_API_URL an ephemeral one is used'
         )
     reporter.warn(f"{complaint}; going on without it")
     return False

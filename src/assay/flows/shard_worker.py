@@ -39,7 +39,7 @@ class ShardWorker:
         self.context.run = run
         inputs = run_stages(self.context, pool_stages()[-1], only=True)
         key = plan_stage(self.context, "score", inputs)[0].key
-        terms = ShardConfig(config.flow.shard, config.flow.lease_s)
+        terms = ShardConfig(config.flow.problems_per_shard, config.flow.lease_s)
         self.chunks = ShardQueue(self.context, inputs, key, terms)
 
     def score(self, name: str) -> dict[str, Any]:

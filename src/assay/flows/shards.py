@@ -34,7 +34,7 @@ def score(run: FlowRun) -> None:
     if finished:
         run.results = run.results.plus(finished)
         return
-    terms = ShardConfig(context.config.flow.shard, context.config.flow.lease_s)
+    terms = ShardConfig(context.config.flow.problems_per_shard, context.config.flow.lease_s)
     if not getattr(part := scorer(context), "apart", not part.joint):
         context.reporter.say(
             f"score: {context.config.score.scorer!r} decides over all problems at once, so it is one task"

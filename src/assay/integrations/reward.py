@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from assay.core.config import GradeConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
+from assay.core.setting_names import present_names
 from assay.core.types import Finish, GradingCase, Label, Message, Problem, Rollout, Verdict
 from assay.verifiers.outside.plugins import CallLimits
 from assay.verifiers.pool.grader import Grader
@@ -41,7 +42,7 @@ class Reward:
     """
 
     def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
-        self.grade = GradeConfig.model_validate(settings["grade"])
+        self.grade = GradeConfig.model_validate(present_names({"grade": settings["grade"]})["grade"])
         self.versions: Mapping[str, str] = settings["versions"]
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -78,7 +79,7 @@ class Reward:
     def _start_grader(self) -> Grader:
         grade = self.grade
         grader = Grader(
-            limit_s=grade.limit_s,
+            limit_s=grade.timeout_s,
             workers=grade.workers,
             allow_code=grade.allow_code,
             settings=grade.settings,

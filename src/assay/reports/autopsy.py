@@ -1,5 +1,6 @@
 """Build the page of an autopsy: no script, nothing loaded from elsewhere, every text escaped."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ from assay.reports.plots import COLOURS, draw_bars, draw_lines
 Data = Mapping[str, Any]
 KINDS = {"mixed": "with signal", "solved": "solved", "dead": "dead"}  # of a stack, from the bottom
 STYLE = """
+h1, .soft { overflow-wrap: break-word; }
 .lead { font-size: 19px; line-height: 1.4; margin: 14px 0 4px; max-width: 46em; }
 .scroll { overflow-x: auto; }
 .lines { list-style: none; margin: 0; padding: 0; }
@@ -29,7 +31,7 @@ STYLE = """
 .case p { margin: 0 0 4px; } .mark { display: inline-block; border: 1px solid var(--faint); border-radius: 9px;
         padding: 0 8px; margin-right: 6px; font-size: 12.5px; color: var(--soft); }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 14px; }
-.two section { min-width: 0; } code { overflow-wrap: anywhere; }
+.two > * { min-width: 0; } code { overflow-wrap: anywhere; }
 .chart { overflow-x: auto; } .legend { margin: 0 0 4px; font-size: 13px; color: var(--soft); }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }
 .legend i:first-child { margin-left: 0; }
@@ -55,7 +57,7 @@ def render_autopsy(report: Data, next_step: str) -> str:
     for finding in report["findings"]:
         of_topic.setdefault(finding["topic"], []).append(finding)
     body = [
-        f"<h1>Autopsy of {escape(report['log'])}</h1>",
+        f"<h1>Autopsy of {_breakable(report['log'])}</h1>",
         f'<p class="lead">{escape(headline(report))}</p>',
         tiles(_tiles(report)),
         section("What the tokens went into", _spending(report, _lines(of_topic.get("tokens", [])))),
@@ -228,6 +230,11 @@ def _pool(reasons: Mapping[str, int]) -> str:
         paragraph("Problems of the log that are worth training on now, and why the others leave.")
         + f'<ul class="lines">{rows}</ul>'
     )
+
+
+def _breakable(name: str) -> str:
+    """Write a file's name so that a line may end after a dot, a dash or an underscore."""
+    return re.sub(r"([._-])(?=.)", r"\1<wbr>", escape(name))
 
 
 def _percent(share: float) -> str:

@@ -38,9 +38,9 @@ class Irt:
 
     n: Annotated[int, Field(ge=0)] = 8  # attempts of the configured policy per problem
     model: Literal["1pl", "2pl"] = "1pl"
-    spread: Annotated[float, Field(gt=0)] = 2.0  # prior standard deviation of b, logits
+    prior_sd: Annotated[float, Field(gt=0)] = 2.0  # prior standard deviation of b, logits
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    truncated: Literal["masked", "wrong"] = "masked"
+    truncated: Literal["ignore", "wrong"] = "ignore"
 
     def attempts(self) -> tuple[int, int]:
         """Return the attempts per problem, at least and at most."""
@@ -61,7 +61,7 @@ class Irt:
         problems = sorted(attempted & set(ids))
         self._check(len(responses))
         right, trials = self._tables(responses, problems)
-        fit = (fit_1pl if self.model == "1pl" else fit_2pl)(right, trials, spread=self.spread)
+        fit = (fit_1pl if self.model == "1pl" else fit_2pl)(right, trials, spread=self.prior_sd)
         z = float(special.ndtri((1 + self.level) / 2))
         # The joint mode of a 2PL has no interval that holds its level: .34 to .88 instead of .95.
         reach = z * fit.b_se if self.model == "1pl" else np.full(len(problems), np.nan)
@@ -100,7 +100,7 @@ class Irt:
             value=float(b),
             low=float(b - reach),
             high=float(b + reach),
-            prior=f"normal {self.spread:g}",
+            prior=f"normal {self.prior_sd:g}",
             counts=counts,
             direction="harder",
         )

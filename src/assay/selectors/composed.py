@@ -36,7 +36,7 @@ class SelectorStep:
 
 DEFAULT = (
     SelectorStep("informative"),
-    SelectorStep("frontier", {"spread": "none"}, times=3.0),
+    SelectorStep("frontier", {"cluster_quota": "none"}, times=3.0),
     SelectorStep("kmeans_random"),
 )
 

@@ -39,13 +39,13 @@ class Frontier:
     rewards are graded, both are taken under the posterior of rewards (`maths/rl/reward_signal.py`,
     `maths/beta/reward_posterior.py`).
 
-    With a `drift` the signal is averaged over a training run in which the logit of every problem's pass rate rises
+    With an `expected_improvement` the signal is averaged over a training run in which the logit of every problem's pass rate rises
     evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be easy later.
-    "fitted" takes the drift from the lake's training rollouts, 0 if there are none.
+    "fitted" takes it from the lake's training rollouts, 0 if there are none.
 
-    The frontier is the `width` x budget problems of highest signal. Its clusters share the budget in proportion to the
+    The frontier is the `frontier_budgets` x budget problems of highest signal. Its clusters share the budget in proportion to the
     signal (or the number) of their problems in it; a cluster far beyond the policy has none in it and gets nothing.
-    Width 1, one cluster, or spread = "none" is a plain ranking; width = "pool" shares the budget over the whole pool,
+    1 budget, one cluster, or cluster_quota = "none" is a plain ranking; frontier_budgets = "pool" shares the budget over the whole pool,
     hopeless clusters included.
 
     Dropped: `too_easy` and `too_hard` (the 95% interval of the pass rate lies beyond the rates between which a group of
@@ -58,9 +58,15 @@ class Frontier:
     """
 
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run
-    spread: Literal["signal", "size", "none"] = "signal"  # what a cluster's quota in the frontier is proportional to
-    width: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = 2.0  # in budgets; 1 = plain ranking
-    drift: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0  # logits per run; > 0: harder ones
+    cluster_quota: Literal["signal", "size", "none"] = (
+        "signal"  # what a cluster's quota in the frontier is proportional to
+    )
+    frontier_budgets: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = (
+        2.0  # in budgets; 1 = plain ranking
+    )
+    expected_improvement: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = (
+        0.0  # logits per run; > 0: harder ones
+    )
     # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by which
     # `train.objective` learns.
     signal: Literal["mixed", "sd"] | None = None
@@ -69,20 +75,20 @@ class Frontier:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The posterior, and clusters unless spread = "none"."""
-        return ("beta_a", "beta_b") if self.spread == "none" else ("beta_a", "beta_b", "cluster")
+        """The posterior, and clusters unless cluster_quota = "none"."""
+        return ("beta_a", "beta_b") if self.cluster_quota == "none" else ("beta_a", "beta_b", "cluster")
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, n) problems; `rng` is not used.
 
         Raises:
-            ValueError: drift = "fitted", which the pipeline replaces by a number before it selects.
+            ValueError: expected_improvement = "fitted", which the pipeline replaces by a number before it selects.
         """
-        if self.drift == "fitted":
+        if self.expected_improvement == "fitted":
             raise ValueError(
-                "drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
+                "expected_improvement = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
             )
-        signal, a, b = self._signal(pool, self.drift)  # (n,) each
+        signal, a, b = self._signal(pool, self.expected_improvement)  # (n,) each
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]
         chosen = take_quotas(rankings, self._quotas(rankings, signal, size))
@@ -97,21 +103,27 @@ class Frontier:
             a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
             return run_signal(a, b, self.group_size, drift=drift, kind=kind), a, b
         if drift:
-            raise ValueError(f"drift = {drift:g} moves rates of correct attempts, and these rewards are graded")
+            raise ValueError(
+                f"expected_improvement = {drift:g} moves rates of correct attempts, and these rewards are graded"
+            )
         return reward_signal(posterior, self.group_size, kind=kind, tau=self.tau or 0.0), *mean_reward_beta(posterior)
 
     def _frontier_groups(self, pool: Pool, signal: Floats, budget: int) -> list[Ints]:
         """Return the frontier's rows, one group per cluster, or all rows of the pool as one group."""
-        if self.spread == "none":
+        if self.cluster_quota == "none":
             return [np.arange(len(pool))]
         inside = np.zeros(len(pool), dtype=bool)
-        width = len(pool) if self.width == "pool" else math.ceil(min(len(pool), self.width * budget))
+        width = (
+            len(pool) if self.frontier_budgets == "pool" else math.ceil(min(len(pool), self.frontier_budgets * budget))
+        )
         inside[rank_by_score(signal, np.arange(len(pool)))[:width]] = True
         return [kept for rows in cluster_rows(pool) if len(kept := rows[inside[rows]])]
 
     def _quotas(self, groups: list[Ints], signal: Floats, budget: int) -> Ints:
         sizes = [len(rows) for rows in groups]
-        return quotas([signal[rows].sum() for rows in groups] if self.spread == "signal" else sizes, budget, sizes)
+        return quotas(
+            [signal[rows].sum() for rows in groups] if self.cluster_quota == "signal" else sizes, budget, sizes
+        )
 
 
 def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen: Ints) -> NDArray[np.str_]:

@@ -317,10 +317,9 @@ def _training_order(
 
 
 def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_size: int) -> None:
-    if online.max_resamples and (settings.guidance is not None or settings.relift or settings.mask_truncated):
+    if online.max_resamples and (settings.guidance is not None or settings.relift):
         raise ConfigError(
-            "a curriculum that refills its steps goes with no teacher, no relift and no mask_truncated: "
-            "they read one batch a step"
+            "a curriculum that refills its steps goes with no teacher and no relift: they read one batch a step"
         )
     if pilot := getattr(online, "pilot", 0):
         if pilot >= settings.group_size:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.pipelines.analysis.choosing_forecast import (
     WAYS,
     PoolAttempts,
@@ -16,6 +17,7 @@ from assay.pipelines.analysis.choosing_forecast import (
 )
 
 UNIFORM, BINS = WAYS[0], WAYS[3]
+EVEN = ZeroInflatedBeta.of(0.5, 1.0, zero=0.5)
 SIZE = TrainingSize(steps=10, groups=8, group_size=8)
 
 
@@ -24,7 +26,7 @@ def pool(rng, n=400, alive=0.15, told=True, long_dead=1.0):
     living = rng.random(n) < alive
     rate = np.where(living, rng.beta(2, 6, n), 0.0)
     source = np.where(living | (rng.random(n) < 0.2), "a", "b") if told else rng.choice(["a", "b"], n)
-    return World(rate, np.where(living, 100.0, 100.0 * long_dead), source, np.zeros(n, dtype=np.int64))
+    return World(rate, np.where(living, 100.0, 100.0 * long_dead), source, np.zeros(n, dtype=np.int64), EVEN)
 
 
 def pilot_of(world, rng, tried, n=4):
@@ -47,11 +49,19 @@ def test_scoring_is_charged_for_what_is_not_stored_and_shared_by_its_uses():
     world = pool(rng)
     way = Way("scoring", settings={"epochs": 1}, scored=4)
     assert simulate_way(world, way, SIZE, 0.0, (0,)).before == pytest.approx(4 * 400 * 100)
-    stored = World(world.rate, world.tokens, world.source, np.full(400, 3))
+    stored = World(world.rate, world.tokens, world.source, np.full(400, 3), EVEN)
     run = simulate_way(stored, way, SIZE, 0.0, (0,))
     assert run.before == pytest.approx(400 * 100)
     mixed, tokens = run.mixed.sum(), run.tokens.sum()
     assert run.cost(5)[1] == pytest.approx((tokens + 400 * 100 / 5) / mixed)
+
+
+def test_scoring_that_stops_at_enough_pays_for_a_part_of_the_pool_and_trains_on_mixed_problems():
+    world = pool(np.random.default_rng(0), n=2000)
+    enough = simulate_way(world, Way("enough", enough=True), SIZE, 0.0, (0,), budget=30)
+    whole = simulate_way(world, Way("all", scored=4), SIZE, 0.0, (0,))
+    assert enough.before < 0.4 * whole.before
+    assert enough.mixed.sum() / (8 * SIZE.steps) > 0.7
 
 
 def test_bins_pay_where_sources_tell_and_nothing_pays_where_all_problems_are_alike():
@@ -61,7 +71,9 @@ def test_bins_pay_where_sources_tell_and_nothing_pays_where_all_problems_are_ali
     )
     assert told["best"] == "bins by source"
     assert told["pays"]
-    alike = World(np.full(400, 0.4), np.full(400, 100.0), rng.choice(["a", "b"], 400), np.zeros(400, dtype=np.int64))
+    alike = World(
+        np.full(400, 0.4), np.full(400, 100.0), rng.choice(["a", "b"], 400), np.zeros(400, dtype=np.int64), EVEN
+    )
     assert not forecast_ways(pilot_of(alike, rng, 200), SIZE, ways=[UNIFORM, BINS], worlds=4)["pays"]
 
 

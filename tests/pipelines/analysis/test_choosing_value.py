@@ -27,13 +27,17 @@ def test_counts_and_tokens_are_those_of_the_lake_and_what_was_not_attempted_has_
 
 def test_the_forecast_is_of_the_configs_training_and_writes_nothing(context: MakeContext, monkeypatch) -> None:
     monkeypatch.setattr(choosing_value, "LEAST", 10)
-    run_context = context(train={"steps": 3, "groups": 2})
+    run_context = context(train={"steps": 3, "problems_per_step": 2})
     run_stages(run_context)
     before = run_context.lake.files()
     found = estimate_value(run_context, worlds=4)
     assert run_context.lake.files() == before
     assert (found["problems"], found["attempted"], found["steps"], found["groups"]) == (32, 32, 3, 2)
-    assert {row["way"] for row in found["rows"] if row["uses"] == 5} == {"scoring, 4 attempts", "scoring, 8 attempts"}
+    assert {row["way"] for row in found["rows"] if row["uses"] == 5} == {
+        "scoring, 4 attempts",
+        "scoring, 8 attempts",
+        "scoring until enough",
+    }
     scoring = next(row for row in found["rows"] if row["way"] == "scoring, 4 attempts" and row["uses"] == 1)
     uniform = found["rows"][0]
     assert scoring["whole"][1] <= uniform["whole"][1] * 1.05  # its four attempts are stored, so it is charged for none

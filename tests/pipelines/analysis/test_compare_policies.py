@@ -8,7 +8,7 @@ from assay.pipelines.data.problems import side
 from assay.pipelines.runner.stages import run_stages
 
 FIRST = {"temperature": 1.0, "revision": "first"}
-SCORE = {"n": 16, "truncated": "wrong"}
+SCORE = {"n": 16}
 
 
 def unable(context, count):
@@ -65,7 +65,7 @@ def test_scores_may_begin_from_another_policys_rates(context):
     old = context(policy=FIRST, score={"n": 64, "truncated": "wrong"})
     run_stages(old, "score")
     second = {**FIRST, "revision": "second"}
-    score = {"n": 2, "truncated": "wrong", "prior": "policy:first"}
+    score = {"n": 2, "prior": "policy:first"}
     run = context(policy=second, score=score)
     run_stages(run, "score")
     assert run.meter.samples == 64

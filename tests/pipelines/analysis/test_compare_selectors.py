@@ -18,14 +18,14 @@ MakeContext = Callable[..., RunContext]
 def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(context: MakeContext) -> None:
     run_context = context()
     run_stages(run_context)
-    comparison = compare(context(), ["frontier spread=none budget=5", "k_center"])
+    comparison = compare(context(), ["frontier cluster_quota=none budget=5", "k_center"])
     names = [row["selection"] for row in comparison["selections"]]
-    assert names == ["plan", "frontier spread=none budget=5", "k_center", "uniform", "informative"]
+    assert names == ["plan", "frontier cluster_quota=none budget=5", "k_center", "uniform", "informative"]
     by_name: dict[str, Any] = {row["selection"]: row for row in comparison["selections"]}
     assert [by_name[name]["kept"] for name in names[:4]] == [10, 5, 10, 10]
     assert by_name["plan"]["overlap"]["plan"] == 1
     assert by_name["plan"]["overlap"]["uniform"] == by_name["uniform"]["overlap"]["plan"]
-    assert by_name["k_center"]["radius"] <= by_name["frontier spread=none budget=5"]["radius"]
+    assert by_name["k_center"]["radius"] <= by_name["frontier cluster_quota=none budget=5"]["radius"]
     for row in comparison["selections"]:
         assert sum(row["histogram"].values()) == row["kept"]
         assert row["kept"] + sum(row["dropped"].values()) == comparison["pool"] == 32

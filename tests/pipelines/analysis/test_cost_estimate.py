@@ -44,7 +44,7 @@ def test_a_disk_that_is_too_small_is_said(context: MakeContext, monkeypatch: pyt
 
 
 def test_an_adaptive_design_takes_between_its_fewest_and_its_most_attempts(context: MakeContext) -> None:
-    score = {"design": "adaptive", "first": 2, "most": 8, "step": 2}
+    score = {"allocation": "adaptive", "min_attempts": 2, "max_attempts": 8, "attempts_per_wave": 2}
     run_stages(context(score=score), "split")
     disk = forecast(context(score=score), 0)["disk"]
     assert disk["bytes"] == 32 * 8 * (OVERHEAD + 16 * 2)

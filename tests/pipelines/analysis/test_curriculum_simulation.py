@@ -21,7 +21,7 @@ MakeContext = Callable[..., RunContext]
 
 
 def test_the_plan_comes_first_shuffled_last_and_nothing_is_written(context: MakeContext) -> None:
-    run_context = context(train={"steps": 5, "groups": 2})
+    run_context = context(train={"steps": 5, "problems_per_step": 2})
     run_stages(run_context)
     before = run_context.lake.files()
     simulated = forecast(run_context, ["posterior", "bandit bins=2"], repeats=4)

@@ -29,7 +29,7 @@ def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
         ({"split": {"held_out": 40}}, "split.held_out takes all 40 problems"),
         ({"select": {"budget": 0}}, "[select] keeps none of 32 problems (over_budget"),
         (
-            {"policy": {"max_tokens": 1}, "score": {"stop_early": False, "truncated": "masked"}},
+            {"policy": {"truncated": "ignore", "max_tokens": 1}, "score": {"stop_early": False}},
             "[select] keeps none of 32 problems (unscored 32)",
         ),
     ],
@@ -82,3 +82,25 @@ def test_a_source_of_which_nothing_is_left_is_told_unless_its_rows_are_elsewhere
 def test_a_finished_lake_tells_the_same_again(context: MakeContext, tmp_path: Path, sums: Path) -> None:
     source = [{"type": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", {"question": "1 + 1?"})]
     assert lacking(context(source=source)) == lacking(context(source=source)) != Shortfall()
+
+
+def test_a_reward_that_raises_on_every_gold_answer_shows_its_traceback_once_and_its_words_at_the_end(
+    context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab_raising.py").write_text(
+        "def breaks(problem, answer, text) -> float:\n    raise ValueError(f'no judge for {answer}')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    source = rows(tmp_path, "sums.jsonl", *[{"prompt": f"{n} + 1?", "answer": str(n + 1)} for n in range(3)])
+    run_context = context(source=[{**source, "verifier": "python:lab_raising:breaks"}])
+    told: list[str] = []
+    monkeypatch.setattr(run_context.reporter, "warn", told.append)
+    lacks = lacking(run_context)
+    assert (
+        "the filters of [clean] keep none of 3 problems (unverifiable 3), such as: verifier 'python:lab_raising"
+        in lacks.empty
+    )
+    assert "ValueError: no judge for" in lacks.empty
+    traces = [line for line in told if "Traceback (most recent call last)" in line]
+    assert len(traces) == 1
+    assert "lab_raising.py" in traces[0]

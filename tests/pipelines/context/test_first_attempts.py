@@ -96,7 +96,7 @@ def test_a_run_whose_attempts_are_all_cut_ends_after_the_first_64_and_keeps_them
 def test_the_keys_of_the_rule_change_no_scoring(context: Made) -> None:
     keys = {
         scoring_key(made, ["math"], ["a"])
-        for made in (context(), context(score={"stop_early": False}), context(score={"stop_early_share": 0.5}))
+        for made in (context(), context(score={"stop_early": False}), context(score={"stop_early_fraction": 0.5}))
     }
     assert len(keys) == 1
 
@@ -130,7 +130,7 @@ def test_a_reward_that_raises_shows_its_traceback_once_and_ends_the_run(reward: 
 
 
 def test_the_first_wave_is_shown_with_shares_examples_and_the_pass_rate(context: Made) -> None:
-    made = context(score={"wave": 4})
+    made = context(score={"problems_per_commit": 4})
     made.reporter = Heard()
     run_stages(made, "score")
     (line,) = [line for line in made.reporter.lines if line.startswith("the first wave")]

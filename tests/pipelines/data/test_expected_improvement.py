@@ -59,15 +59,15 @@ def test_a_planted_drift_comes_back_and_none_is_zero(context: Made) -> None:
 
 
 def test_a_fitted_drift_chooses_as_its_number_does_and_is_another_selection_than_without(context: Made) -> None:
-    first = context(select={"drift": "fitted"})
+    first = context(select={"expected_improvement": "fitted"})
     before = run_stages(first).rows_of("select")
     trained(first, 4.0)
-    again = context(select={"drift": "fitted"})
+    again = context(select={"expected_improvement": "fitted"})
     fitted = run_stages(again)
     assert not fitted.of("select").reused
     assert fitted.rows_of("select") != before
-    number = context(select={"drift": fit_stored_drift(again, fitted)[0]})
+    number = context(select={"expected_improvement": fit_stored_drift(again, fitted)[0]})
     by_number = run_stages(number).rows_of("select")
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     assert number.lake.rows(query, [by_number]) == again.lake.rows(query, [fitted.rows_of("select")])
-    assert all(each.reused for each in run_stages(context(select={"drift": "fitted"})))
+    assert all(each.reused for each in run_stages(context(select={"expected_improvement": "fitted"})))

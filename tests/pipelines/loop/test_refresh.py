@@ -38,7 +38,9 @@ def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is
 
 
 def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: MakeContext) -> None:
-    choice = choose_resamples(context(loop={"share": 0.1, "share_unsolved": 0.4}), IDS, SELECTED, {}, EARLIER)
+    choice = choose_resamples(
+        context(loop={"resample_fraction": 0.1, "resample_unsolved_fraction": 0.4}), IDS, SELECTED, {}, EARLIER
+    )
     assert choice.again == {UNSOLVED: (15, 6), SOLVED: (15, 2)}
     assert sorted([*choice.decided, *choice.wanted, *choice.carried, *choice.unscored]) == IDS
 
@@ -46,11 +48,14 @@ def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_acco
 @pytest.mark.parametrize(
     ("knobs", "attempted"),
     [
-        ({"share": 0.0, "share_unsolved": 0.0}, 10 - 2 + 1),  # the old group is not decided
-        ({"share": 1.0, "share_unsolved": 1.0}, 30 + 9),
-        ({"share": 0.0, "share_unsolved": 1.0}, 15 + 9),
-        ({"share": 0.0, "share_unsolved": 0.0, "width": 1.0}, 8),  # what was met is decided
-        ({"share": 0.0, "share_unsolved": 0.0, "width": 0.0}, 10),  # nothing is
+        ({"resample_fraction": 0.0, "resample_unsolved_fraction": 0.0}, 10 - 2 + 1),  # the old group is not decided
+        ({"resample_fraction": 1.0, "resample_unsolved_fraction": 1.0}, 30 + 9),
+        ({"resample_fraction": 0.0, "resample_unsolved_fraction": 1.0}, 15 + 9),
+        (
+            {"resample_fraction": 0.0, "resample_unsolved_fraction": 0.0, "max_interval": 1.0},
+            8,
+        ),  # what was met is decided
+        ({"resample_fraction": 0.0, "resample_unsolved_fraction": 0.0, "max_interval": 0.0}, 10),  # nothing is
     ],
 )
 def test_both_ends_of_each_knob(context: MakeContext, knobs: dict[str, float], attempted: int) -> None:
@@ -63,22 +68,22 @@ def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_i
     context: MakeContext,
 ) -> None:
     earlier = {id_: row for id_, row in EARLIER.items() if id_ not in IDS[30:]}
-    choice = choose_resamples(context(loop={"share": 0.1}), IDS, SELECTED, {}, earlier)
+    choice = choose_resamples(context(loop={"resample_fraction": 0.1}), IDS, SELECTED, {}, earlier)
     assert choice.again[UNSCORED] == (10, 1)
     assert len(choice.unscored) == 9
 
 
 def test_training_that_graded_nothing_decides_nothing(context: MakeContext) -> None:
     choice = choose_resamples(
-        context(loop={"width": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, EARLIER
+        context(loop={"max_interval": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, EARLIER
     )
     assert choice.wanted["p00"] == 4
 
 
 def test_cut_attempts_are_failures_where_the_scorer_says_so(context: MakeContext) -> None:
     cut = {"n_correct": 0, "n_wrong": 0, "n_truncated": 4, "value": 0.1}
-    for rule, stratum in (("wrong", UNSOLVED), ("masked", UNSCORED)):
-        choice = choose_resamples(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
+    for rule, stratum in (("wrong", UNSOLVED), ("ignore", UNSCORED)):
+        choice = choose_resamples(context(policy={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
         assert set(choice.again) == {stratum}
 
 
@@ -142,7 +147,7 @@ def trained(context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScor
 
 
 def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
-    new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "window": 3})
+    new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "recent_steps": 3})
     seen = read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1])
     assert sorted((attempts.right, attempts.wrong, attempts.counts.correct) for attempts in seen.values()) == [
         (1.0, 0.0, 4),
@@ -152,13 +157,13 @@ def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(traine
 
 
 def test_rollouts_under_another_sampler_tell_nothing_and_no_window_is_no_evidence(trained: Any) -> None:
-    for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"window": 0}}):
+    for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"recent_steps": 0}}):
         new, _ = trained([(9, 4)], **changes)
         assert read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1]) == {}
 
 
 def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(trained: Any) -> None:
-    new, before = trained([(9, 2), (9, 3)], loop={"width": 0.9})
+    new, before = trained([(9, 2), (9, 3)], loop={"max_interval": 0.9})
     stage = refreshing(new, before)
     outcome = run_planned(stage)
     detail = outcome.detail

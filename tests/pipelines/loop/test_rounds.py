@@ -32,8 +32,8 @@ def tiny(tmp_path: Path) -> MakeContext:
             "lake": str(tmp_path / "lake"),
             "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
             "split": {"held_out": 4},
-            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
-            "score": {"n": 2, "truncated": "wrong"},
+            "policy": {"truncated": "wrong", "model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "score": {"n": 2},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 6},
             "train": {"steps": 3, "group_size": 4, "learning_rate": 1e-4, "save_every": 1, "eval_samples": 2},
@@ -127,7 +127,11 @@ def test_what_cannot_loop_is_refused_before_anything_is_paid_for(
 
 
 def test_no_round_and_an_empty_band_are_refused(tiny: MakeContext) -> None:
-    for table, words in (({"rounds": 0}, "rounds"), ({"low": 0.5, "high": 0.5}, "is empty"), ({"share": 1.5}, "share")):
+    for table, words in (
+        ({"rounds": 0}, "rounds"),
+        ({"low": 0.5, "high": 0.5}, "is empty"),
+        ({"resample_fraction": 1.5}, "resample_fraction"),
+    ):
         with pytest.raises(ConfigError, match=words):
             tiny(loop=table)
 
@@ -158,6 +162,6 @@ def test_a_round_that_learns_stored_rows_needs_a_method(tiny: MakeContext) -> No
 
 def test_the_round_after_one_on_imported_answers_draws_its_own(tiny: MakeContext, monkeypatch: Any) -> None:
     monkeypatch.setattr("assay.pipelines.loop.rounds.find_checkpoint", lambda context, training: Path("a/checkpoint"))
-    first = tiny(score={"n": 2, "truncated": "wrong", "evidence": "another-7b"})
+    first = tiny(score={"n": 2, "evidence": "another-7b"})
     following = _config_on_checkpoint(first, StageResult("train", StageKey.of("k"), 0, 0, {}, 0.0), 2)
     assert (following.score.evidence, following.policy.model) == ("drawn", str(Path("a/checkpoint")))

@@ -29,13 +29,12 @@ Start = Callable[..., "subprocess.Popen[str]"]
 TABLES = ("rollouts", "completions", "verdicts", "scores")
 RACE = {
     "scorer": "pass_rate",
-    "truncated": "wrong",
-    "design": "adaptive",
+    "allocation": "adaptive",
     "prior": "fitted",
-    "first": 2,
-    "most": 8,
-    "step": 2,
-    "at_once": 0.25,
+    "min_attempts": 2,
+    "max_attempts": 8,
+    "attempts_per_wave": 2,
+    "wave_fraction": 0.25,
 }
 
 
@@ -61,7 +60,7 @@ def same(made: RunContext, plain: RunContext) -> bool:
 
 SETTINGS = [
     RACE,
-    {**RACE, "design": "two_stage", "prior": "jeffreys"},
+    {**RACE, "allocation": "two_stage", "prior": "jeffreys"},
     {"scorer": "pass_rate", "n": 3, "prior": "fitted"},
 ]
 
@@ -168,7 +167,13 @@ def test_many_processes_of_which_planners_are_killed_select_what_one_process_sel
     scripted: Callable[..., Path], assay: Command, started: Start, tmp_path: Path
 ) -> None:
     """WORKERS processes, 4 unless told otherwise; whoever plans when the first rounds are in is killed, and another is asked to stop."""
-    race = {"design": "adaptive", "prior": "fitted", "most": 12, "at_once": 0.25, "wave": 4}
+    race = {
+        "allocation": "adaptive",
+        "prior": "fitted",
+        "max_attempts": 12,
+        "wave_fraction": 0.25,
+        "problems_per_commit": 4,
+    }
     config = scripted(tmp_path, problems=48, policy={"delay_s": 0.02}, score=race, select={"budget": 12})
     lake, rng = tmp_path / "many", random.Random(5)
     for stage in ("ingest", "clean", "split"):

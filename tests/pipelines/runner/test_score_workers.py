@@ -113,12 +113,11 @@ def test_a_scorer_whose_evidence_cannot_be_divided_is_refused(context: Made, tab
 
 BAND = {
     "scorer": "pass_rate",
-    "truncated": "wrong",
-    "design": "adaptive",
-    "aim": "band",
-    "first": 2,
-    "most": 6,
-    "step": 2,
+    "allocation": "adaptive",
+    "goal": "band",
+    "min_attempts": 2,
+    "max_attempts": 6,
+    "attempts_per_wave": 2,
 }
 
 
@@ -140,7 +139,7 @@ def test_terms_that_make_no_sense_are_refused_with_both_numbers() -> None:
 
 
 def test_what_had_arrived_when_the_engine_was_cut_is_committed(context: Made) -> None:
-    made, stop = ready(context, policy={"delay_s": 0.4}, score={"wave": 100}), StopSignal()
+    made, stop = ready(context, policy={"delay_s": 0.4}, score={"problems_per_commit": 100}), StopSignal()
     stop.is_waiting = lambda: made.meter.waiting
     with stop.listening():
         signal.setitimer(signal.ITIMER_REAL, 1.5)  # in place of GRACE_S after a signal
@@ -161,7 +160,7 @@ def test_many_workers_of_which_most_are_ended_leave_the_keys_of_one_run(
 ) -> None:
     """SIGTERM to some at random moments, SIGKILL to two, the rest go on to the end; WORKERS=16 ends ten of sixteen."""
     config, lake, count = (
-        scripted(tmp_path, problems=96, score={"wave": 2}),
+        scripted(tmp_path, problems=96, score={"problems_per_commit": 2}),
         tmp_path / "many",
         int(os.environ.get("WORKERS", "6")),
     )

@@ -148,7 +148,7 @@ def test_a_limit_goes_on_with_the_best_selection_so_far(context: Made) -> None:
 
 
 def test_a_problem_whose_attempts_told_nothing_is_unscored_and_not_the_most_uncertain(context: Made) -> None:
-    cut = context(policy={"max_tokens": 1}, score={"n": 4, "truncated": "masked", "stop_early": False})
+    cut = context(policy={"max_tokens": 1, "truncated": "ignore"}, score={"n": 4, "stop_early": False})
     outcomes = {each.stage: each for each in run_stages(cut)}
     assert outcomes["select"].rows_out == 0
     assert outcomes["select"].detail["dropped"] == {"unscored": 32}

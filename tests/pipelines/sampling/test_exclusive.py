@@ -89,7 +89,7 @@ def test_another_sampler_or_another_pool_waits_for_nobody(
 def test_two_commands_at_once_pay_once(
     scripted: Callable[..., Path], started: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    config = scripted(tmp_path, problems=16, policy={"delay_s": 0.2}, score={"n": 2, "wave": 1})
+    config = scripted(tmp_path, problems=16, policy={"delay_s": 0.2}, score={"n": 2, "problems_per_commit": 1})
     runs = [started("curate", "run", config) for _ in range(2)]
     assert [run.wait(120) for run in runs] == [0, 0]
     with Lake(tmp_path / "lake") as lake:

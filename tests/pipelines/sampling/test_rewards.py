@@ -83,7 +83,7 @@ def test_the_threshold_decides_what_is_correct_and_another_one_is_another_verdic
 
 
 def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     results = run_stages(opened, "select")
     rows = {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
@@ -96,7 +96,14 @@ def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None
 
 @pytest.mark.parametrize("design", ["adaptive", "two_stage"])
 def test_attempts_are_allocated_by_graded_rewards(graded: Made, design: str) -> None:
-    score = {"design": design, "prior": "fitted", "first": 2, "most": 12, "at_once": 0.25, "gain": 0.0}
+    score = {
+        "allocation": design,
+        "prior": "fitted",
+        "min_attempts": 2,
+        "max_attempts": 12,
+        "wave_fraction": 0.25,
+        "stop_gain": 0.0,
+    }
     opened = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
     rows = scores(opened)
     numbers = {row["n_wrong"] for row in rows.values()}
@@ -185,7 +192,7 @@ def test_a_graded_pool_is_refreshed_from_the_rewards_that_training_stored(graded
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     met, bare, *_ = [row["problem_id"] for row in old.lake.rows(query, [before.selection])]
     store_training(old, {met: [0.0, 0.25, 0.25, 0.75], bare: [0.0] * 4})
-    new = graded(policy={"revision": "next"}, loop={"width": 0.9}, select={"budget": 4})
+    new = graded(policy={"revision": "next"}, loop={"max_interval": 0.9}, select={"budget": 4})
     stage = rescoring(new, run_stages(new, "split"), before)
     assert stage.name == "refresh"
     rows = {row["problem_id"]: row for row in current_scores(new, run_planned(stage).key.rows)}
@@ -223,7 +230,7 @@ def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: M
 
 
 def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"spread": "none", "budget": 8})
+    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     run_stages(opened)
     told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
     assert told["plan"] > 1.2 * told["uniform"]
@@ -235,19 +242,24 @@ def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
 
 
 def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(graded: Made) -> None:
-    opened = graded(train={"objective": "grpo", "steps": 4, "groups": 4}, select={"spread": "none", "budget": 8})
+    opened = graded(
+        train={"objective": "grpo", "steps": 4, "problems_per_step": 4}, select={"cluster_quota": "none", "budget": 8}
+    )
     run_stages(opened, "select")
     rows = {row["curriculum"]: row for row in forecast(opened, ["dynamic refills=1"], repeats=4)["curricula"]}
     assert rows["shuffled"]["signal"] > rows["shuffled"]["mixed"] + 0.2  # no answer of four is right; rewards differ
     assert rows["dynamic refills=1"]["trained"] < rows["dynamic refills=1"]["paid"]
-    undivided = graded(train={"objective": "dr_grpo", "steps": 4, "groups": 4}, select={"spread": "none", "budget": 8})
+    undivided = graded(
+        train={"objective": "dr_grpo", "steps": 4, "problems_per_step": 4},
+        select={"cluster_quota": "none", "budget": 8},
+    )
     run_stages(undivided, "select")
     spread = forecast(undivided, repeats=4)["curricula"][0]["signal"]
     assert 0 < spread < 0.5  # a standard deviation of rewards up to .9
 
 
 def test_a_recheck_compares_the_signal_of_rewards(graded: Made) -> None:
-    opened = graded(select={"spread": "none", "budget": 12}, score={"n": 16})
+    opened = graded(select={"cluster_quota": "none", "budget": 12}, score={"n": 16})
     run_stages(opened, "select")
     by_rewards = recheck(opened, kept=12, dropped=0)["kept"]
     assert by_rewards["problems"] == 12

@@ -42,8 +42,8 @@ def drawn(context: Made) -> Made:
     answers = {f"What is {n} + {n % 7}?": texts(n + n % 7) for n in range(10, 50)}
 
     def make(max_tokens: int, **changes: Any) -> RunContext:
-        policy = {"rule": "spread", "answers": answers, "max_tokens": max_tokens}
-        score = {"n": N, "truncated": "masked", "stop_early": False}
+        policy = {"rule": "spread", "answers": answers, "max_tokens": max_tokens, "truncated": "ignore"}
+        score = {"n": N, "stop_early": False}
         return context(policy=policy, score=score, **changes)
 
     return make

@@ -66,8 +66,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
             "lake": str(tmp_path / "lake"),
             "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
             "split": {"held_out": len(rows) // 5},
-            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
-            "score": {"n": 8, "truncated": "wrong"},
+            "policy": {"truncated": "wrong", "model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
+            "score": {"n": 8},
             "synthesize": {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT}},
             **tables,
         }

@@ -23,7 +23,7 @@ from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages.score import settings
 from assay.stores.lake import Lake
 
-ADAPTIVE = {"design": "adaptive", "prior": "fitted", "at_once": 0.25, "truncated": "wrong"}
+ADAPTIVE = {"allocation": "adaptive", "prior": "fitted", "wave_fraction": 0.25}
 RECORDING = Path(__file__).resolve().parents[3] / "src/assay/data/recordings/tiny_problems.jsonl"
 
 
@@ -39,8 +39,14 @@ def pool(tmp_path: Path) -> Iterator[Any]:
             "name": "tiny",
             "lake": str(tmp_path / lake),
             "source": [{"type": "files", "paths": str(tmp_path / "problems.jsonl"), "verifier": "numeric"}],
-            "policy": {"engine": "replay", "path": "package:recordings/tiny.parquet", "max_tokens": 8},
-            "score": {"wave": 16, **(score if score is not None else ADAPTIVE)},
+            "policy": {
+                "engine": "replay",
+                "path": "package:recordings/tiny.parquet",
+                "max_tokens": 8,
+                "truncated": "ignore" if score is not None and "allocation" not in score else "wrong",
+                **changes.pop("policy", {}),
+            },
+            "score": {"problems_per_commit": 16, **(score if score is not None else ADAPTIVE)},
             "select": {"budget": 8},
             **changes,
         }
@@ -127,7 +133,7 @@ def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_on
     assert settings(pool())["budget"] == 8
     assert settings(pool(score={**ADAPTIVE, "budget": 0.1}))["budget"] == 0.1
     assert "budget" not in settings(pool(score={"n": 8}))
-    assert "budget" not in settings(pool(score={**ADAPTIVE, "aim": "band"}))
+    assert "budget" not in settings(pool(score={**ADAPTIVE, "goal": "band"}))
 
 
 def test_what_is_left_is_said_at_least_and_at_most(pool):
@@ -138,9 +144,9 @@ def test_what_is_left_is_said_at_least_and_at_most(pool):
 
 
 def test_two_stages_a_band_and_a_predicted_prior_run_too(pool):
-    two = scored(pool("two", score={**ADAPTIVE, "design": "two_stage", "near": 0.2, "most": 16}))
+    two = scored(pool("two", score={**ADAPTIVE, "allocation": "two_stage", "top_up_fraction": 0.2, "max_attempts": 16}))
     assert sorted({row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in two}) == [2, 16]
-    band = scored(pool("band", score={**ADAPTIVE, "aim": "band", "most": 12}))
+    band = scored(pool("band", score={**ADAPTIVE, "goal": "band", "max_attempts": 12}))
     assert {row["prior"].split()[0] for row in band} == {"fitted"}
     guessed = scored(pool("guessed", score={"n": 4, "prior": "predicted"}, embed={"encoder": "tfidf"}))
     assert len({row["prior"] for row in guessed}) > 1
@@ -237,7 +243,7 @@ def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
     "changes",
     [
         {"score": {"n": 16, "level": 0.9}},
-        {"score": {"n": 12, "truncated": "wrong", "prior": "uniform"}},
+        {"score": {"n": 12, "prior": "uniform"}, "policy": {"truncated": "wrong"}},
         {"score": {"n": 16}, "grade": {"mode": "lenient"}},
     ],
 )
@@ -264,7 +270,7 @@ def test_one_missing_attempt_is_drawn_before_the_others_are_counted(pool: Any) -
 
 
 def test_scoring_until_enough_are_mixed_is_done_once_and_a_second_run_pays_nothing(pool):
-    enough = {"design": "enough", "prior": "fitted", "budget": 3, "at_once": 0.25, "truncated": "wrong"}
+    enough = {"allocation": "enough", "prior": "fitted", "budget": 3, "wave_fraction": 0.25}
     first = pool("enough", enough)
     rows = scored(first)
     read = [row for row in rows if row["n_correct"] + row["n_wrong"] + row["n_truncated"]]

@@ -114,8 +114,8 @@ def test_a_budget_above_the_pool_of_nothing_and_one_that_cannot_be_met_are_said(
 def test_default_settings_do_not_warn_of_each_other_and_a_stated_one_names_the_remedy(
     context: Made, heard: list[str]
 ) -> None:
-    run_stages(context(score={"n": 4, "truncated": "masked"}))
-    assert any("train.mask_truncated = true makes them one" in text for text in heard), "it was stated"
+    run_stages(context(policy={"truncated": "ignore"}, train={"truncated": "wrong"}))
+    assert any("without train.truncated they count alike" in text for text in heard), "they differ"
     heard.clear()
     plain = context()
     config = plain.config.model_copy(update={"score": ScoreConfig(n=4), "lake": plain.config.lake + "2"})
@@ -137,9 +137,12 @@ def test_more_clusters_than_problems_is_as_many_as_there_are(context: Made) -> N
         {"selector": "iterative"},
         {
             "selector": "composed",
-            "steps": [{"selector": "frontier", "settings": {"spread": "none"}, "times": 2}, {"selector": "k_center"}],
+            "steps": [
+                {"selector": "frontier", "settings": {"cluster_quota": "none"}, "times": 2},
+                {"selector": "k_center"},
+            ],
         },
-        {"selector": "frontier", "drift": 2.0},
+        {"selector": "frontier", "expected_improvement": 2.0},
     ],
 )
 def test_selectors_run_in_a_plan(context: Made, settings: dict[str, Any]) -> None:

@@ -38,8 +38,14 @@ def tiny(tmp_path: Path) -> Made:
             "lake": str(tmp_path / "lake"),
             "source": [{"type": "files", "paths": str(sums), "verifier": "numeric", "metadata_fields": ["how"]}],
             "split": {"held_out": 4},
-            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4, **(policy or {})},
-            "score": {"n": 2, "truncated": "wrong"},
+            "policy": {
+                "truncated": "wrong",
+                "model": "tiny-arithmetic",
+                "engine": "transformers",
+                "max_tokens": 4,
+                **(policy or {}),
+            },
+            "score": {"n": 2},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 8},
             "train": {"steps": 4, "group_size": 4, "learning_rate": 1e-5, "save_every": 2, **changes},
@@ -78,7 +84,7 @@ def test_a_stopped_training_goes_on_and_its_worth_is_told(tiny: Made) -> None:
 
 
 def test_the_average_is_attempted_beside_the_weights_as_they_were(tiny: Made) -> None:
-    context = tiny(steps=2, save_every=1, average=0.5, eval_every=2, eval_samples=1)
+    context = tiny(steps=2, save_every=1, ema_alpha=0.5, eval_every=2, eval_samples=1)
     run_training(context)
     told = evaluate(context, samples=1)["points"]
     assert [point["policy"] for point in told] == ["step 0", "step 2", "average"]
@@ -108,14 +114,14 @@ def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Ma
 
 
 def test_demonstrations_are_stored_right_answers_and_then_the_gold_one(tiny: Made) -> None:
-    context = tiny(demonstration="{how} make {answer}")
+    context = tiny(gold_template="{how} make {answer}")
     problems, labels = cleaned(context, run_stages(context, "clean"))
     id_ = next(id_ for id_, problem in problems.items() if problem.text == "2+3=")
     assert Demonstrations(context, problems, labels)(id_)[-1] == "2 and 3 make 5"
 
 
 def test_a_teacher_is_named_in_the_plan_and_its_feedback_is_counted(tiny: Made) -> None:
-    words = {"engine": "scripted", "share": 1.0, "schedule": "constant"}
+    words = {"engine": "scripted", "fraction": 1.0, "schedule": "constant"}
     context = tiny(steps=1, objective="aas", teacher=words)
     run_training(context)
     (told,) = context.lake.rows("SELECT value FROM train_metrics WHERE name = 'teacher_malformed'")
@@ -161,7 +167,7 @@ def test_a_finished_training_goes_on_to_more_steps_from_the_state_that_it_kept(t
     with pytest.raises(ConfigError, match=r"train\.keep_state = true kept its last state"):
         run_training(tiny(steps=5, learning_rate=2e-5), resume=True)
     with pytest.raises(ConfigError, match="nothing to resume"):
-        run_training(tiny(steps=6, learning_rate_end=0.5), resume=True)
+        run_training(tiny(steps=6, final_lr_fraction=0.5), resume=True)
 
 
 def test_reward_terms_of_training_are_stored_per_rollout_and_logged(tiny: Made) -> None:

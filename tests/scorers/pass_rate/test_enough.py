@@ -103,7 +103,7 @@ class Provider:
 
 def test_what_was_not_read_has_the_score_of_the_fitted_prior_and_no_attempt():
     ids, provider = [f"p{n:05}" for n in range(1500)], Provider()
-    scores = PassRate(design="enough", prior="fitted", budget=15, group_size=8).score(ids, provider)
+    scores = PassRate(allocation="enough", prior="fitted", budget=15, group_size=8).score(ids, provider)
     assert [score.problem_id for score in scores] == ids
     read = {score.problem_id for score in scores if score.counts.total}
     assert read == set(provider.asked)
@@ -115,12 +115,12 @@ def test_what_was_not_read_has_the_score_of_the_fitted_prior_and_no_attempt():
 
 def test_under_a_fixed_prior_what_was_not_read_has_no_score():
     ids = [f"p{n:05}" for n in range(1500)]
-    scores = PassRate(design="enough", prior="jeffreys", budget=15, group_size=8).score(ids, Provider())
+    scores = PassRate(allocation="enough", prior="jeffreys", budget=15, group_size=8).score(ids, Provider())
     assert all(score.counts.total for score in scores)
     assert len(scores) < 1500
 
 
 def test_a_band_or_a_predicted_prior_is_refused():
-    for settings in ({"aim": "band"}, {"prior": "predicted"}):
+    for settings in ({"goal": "band"}, {"prior": "predicted"}):
         with pytest.raises(ValueError, match="mixed problems"):
-            PassRate(design="enough", **settings)
+            PassRate(allocation="enough", **settings)

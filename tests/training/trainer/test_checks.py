@@ -18,9 +18,9 @@ def test_what_can_make_a_step_passes() -> None:
     [
         ({"group_size": 1}, "group_size is 1: .* at least 2"),
         ({"steps": 0}, "steps is 0"),
-        ({"groups": 0}, "groups is 0"),
-        ({"micro_batch": 0}, "micro_batch is 0"),
-        ({"micro_batch": 3}, "micro_batch of 3 does not divide a step's 2 x 4 = 8"),
+        ({"groups": 0}, "problems_per_step is 0"),
+        ({"micro_batch": 0}, "micro_batch_size is 0"),
+        ({"micro_batch": 3}, "micro_batch_size = 3 does not divide a step's 2 x 4 = 8"),
         ({"learning_rate": 0}, "learning_rate is 0"),
     ],
 )

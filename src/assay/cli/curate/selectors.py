@@ -13,7 +13,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[SELECTOR]...",
-        help='A name, with settings after it: frontier "frontier drift=2 budget=50".',
+        help='A name, with settings after it: frontier "frontier expected_improvement=2 budget=50".',
         show_default=False,
     ),
 ]

@@ -145,7 +145,7 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
         if bare:
             yield bare, True
         pending, position = formula[len(bare) :].replace(" ", ""), after
-        if pending and normal[position : position + 1].isalnum():
+        if pending and normal[position : position + 4].lstrip("*_")[:1].isalnum():
             pending += " "
         elif not pending and normal[position : position + 1].isdigit():
             pending = " "  # a dollar sign before a digit would not close the formula

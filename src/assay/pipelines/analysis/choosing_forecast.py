@@ -20,6 +20,8 @@ from assay.curricula.online.state import FixedOrder
 from assay.maths.beta.two_betas import RatePrior, TwoBetas, fit_rate_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.pipelines.analysis.simulated_steps import binomial_attempts, simulate_step
+from assay.scorers.pass_rate.allocation import WaveCounts
+from assay.scorers.pass_rate.enough import EnoughRule, run_enough
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -63,6 +65,12 @@ class Way:
     curriculum: str = "shuffled"
     settings: Mapping[str, Any] = field(default_factory=dict)
     scored: int = 0  # attempts per problem before training; problems that are mixed then are kept
+    enough: bool = False  # attempts before training until as many are mixed as will be selected
+
+    @property
+    def pays_before(self) -> bool:
+        """Whether trainings can share a cost."""
+        return bool(self.scored) or self.enough
 
 
 WAYS = (
@@ -73,6 +81,7 @@ WAYS = (
     Way("posterior without scores", "posterior", {"prior": (0.2, 2.0)}),
     Way("scoring, 4 attempts", settings={"epochs": 1}, scored=4),
     Way("scoring, 8 attempts", settings={"epochs": 1}, scored=8),
+    Way("scoring until enough", settings={"epochs": 1}, enough=True),
 )
 
 
@@ -84,6 +93,7 @@ class World:
     tokens: Floats  # (n,) of an attempt
     source: NDArray[np.str_]  # (n,)
     stored: Ints  # (n,) attempts that are paid for already
+    prior: RatePrior  # of the pool
 
 
 def forecast_ways(
@@ -91,6 +101,7 @@ def forecast_ways(
     size: TrainingSize,
     *,
     ways: Sequence[Way] = WAYS,
+    budget: int = 0,
     worlds: int = 24,
     drift: float = 0.0,
     seed: int = 0,
@@ -101,6 +112,7 @@ def forecast_ways(
         attempts: at the pool; at least some problems must have any.
         size: of the training.
         ways: of choosing.
+        budget: problems that a selection keeps, which is when scoring has enough; 0 = a quarter of the pool.
         worlds: states of the pool that are simulated.
         drift: logits that every rate between 0 and 1 gains over the run.
         seed: of all draws.
@@ -111,7 +123,8 @@ def forecast_ways(
         use, pays: whether its gain is at least 1.1 at the low end}. A number is infinite where no group is mixed.
     """
     shrink = min(1.0, MAX_STEPS / size.steps)
-    steps = min(size.steps, MAX_STEPS)
+    small = TrainingSize(min(size.steps, MAX_STEPS), size.groups, size.group_size)
+    wanted = max(1, round((budget or len(attempts.correct) / 4) * shrink))
     priors: list[dict[str, RatePrior]] = []
     costs: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for number in range(worlds):
@@ -120,10 +133,8 @@ def forecast_ways(
             priors.append(fit_priors(attempts, rng))
         world = draw_world(attempts, priors[number % len(priors)], rng, shrink)
         for place, way in enumerate(ways):
-            run = simulate_way(
-                world, way, TrainingSize(steps, size.groups, size.group_size), drift, (seed, number, place)
-            )
-            for uses in USES if way.scored else (1,):
+            run = simulate_way(world, way, small, drift, (seed, number, place), budget=wanted)
+            for uses in USES if way.pays_before else (1,):
                 costs.setdefault((way.name, uses), []).append(run.cost(uses))
     base = np.array(costs["uniform", 1])  # (worlds, 2)
     rows = [_row(name, uses, np.array(values), base) for (name, uses), values in costs.items()]
@@ -171,7 +182,10 @@ def draw_world(
     if len(rest):
         donors = rng.choice(known, len(rest))
         rate[rest], tokens[rest] = rate[donors], tokens[donors]
-    return World(rate[keep], tokens[keep], attempts.source[keep], attempts.tried[keep])
+    prior = next(
+        iter(priors.values())
+    )  # what scoring would fit is near it, and fitting it in each world takes too long
+    return World(rate[keep], tokens[keep], attempts.source[keep], attempts.tried[keep], prior)
 
 
 def _fitted(attempts: PoolAttempts, rows: Ints) -> RatePrior:
@@ -189,6 +203,25 @@ def draw_rates(belief: RatePrior, rng: np.random.Generator) -> Floats:
 def _draw_inflated(belief: ZeroInflatedBeta, rng: np.random.Generator) -> Floats:
     place, between = rng.random(len(belief)), rng.beta(belief.a, belief.b)
     return np.asarray(np.where(place < belief.zero, 0.0, np.where(place > 1 - belief.one, 1.0, between)))
+
+
+def score_all(world: World, n: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Attempt every problem n times; return the mixed rows, and the attempts of each, (n,)."""
+    right = rng.binomial(n, world.rate)
+    return np.flatnonzero((right > 0) & (right < n)), np.full(len(right), n)
+
+
+def score_until_enough(world: World, budget: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Attempt problems until `budget` are mixed; return the mixed rows, and the attempts of each, (n,)."""
+    right, tried = np.zeros((2, len(world.rate)), dtype=np.int64)
+
+    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
+        right[rows] += rng.binomial(wanted - tried[rows], world.rate[rows])
+        tried[rows] = wanted
+        return rows, right[rows].copy(), (tried - right)[rows], tried[rows].copy(), tried[rows].copy()
+
+    run_enough(len(right), EnoughRule(budget), sample, lambda evidence, rows: world.prior)
+    return np.flatnonzero((right > 0) & (right < tried)), tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +242,17 @@ class SimulatedRun:
         return (self.before / uses + float(self.tokens[:steps].sum())) / mixed if mixed else float("inf")
 
 
-def simulate_way(world: World, way: Way, size: TrainingSize, drift: float, seed: tuple[int, ...]) -> SimulatedRun:
-    """Train once in a world under a way of choosing, with binomial outcomes."""
+def simulate_way(
+    world: World, way: Way, size: TrainingSize, drift: float, seed: tuple[int, ...], *, budget: int = 1
+) -> SimulatedRun:
+    """Train once in a world under a way of choosing, with binomial outcomes; scoring has enough with `budget` problems."""
     rng = np.random.default_rng(seed)
     ids = np.array([f"p{row:08}" for row in range(len(world.rate))])
     rows = np.arange(len(ids))
     before = 0.0
-    if way.scored:
-        right = rng.binomial(way.scored, world.rate)
-        before = float((np.maximum(way.scored - world.stored, 0) * world.tokens).sum())
-        kept = np.flatnonzero((right > 0) & (right < way.scored))
+    if way.pays_before:
+        kept, tried = score_until_enough(world, budget, rng) if way.enough else score_all(world, way.scored, rng)
+        before = float((np.maximum(tried - world.stored, 0) * world.tokens).sum())
         rows = kept if len(kept) else rows
     pool = Pool(tuple(ids[rows].tolist()), {"source": world.source[rows]})
     part, chance = build_part("curriculum", way.curriculum, dict(way.settings)), int(rng.integers(2**31))

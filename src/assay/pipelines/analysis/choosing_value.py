@@ -42,13 +42,14 @@ def estimate_value(context: RunContext, *, worlds: int = 24, drift: float = 0.0)
             "`curate estimate CONFIG --pilot 100` attempts some, and `curate score` all"
         )
     train = context.config.train
-    size = TrainingSize(train.steps, train.groups, train.group_size)
-    found = forecast_ways(attempts, size, worlds=worlds, drift=drift, seed=context.config.seed)
+    size = TrainingSize(train.steps, train.problems_per_step, train.group_size)
+    budget = context.config.select.budget
+    found = forecast_ways(attempts, size, budget=budget, worlds=worlds, drift=drift, seed=context.config.seed)
     return {
         "problems": len(problems),
         "attempted": attempted,
         "steps": train.steps,
-        "groups": train.groups,
+        "groups": train.problems_per_step,
         "group_size": train.group_size,
         "drift": drift,
         **found,

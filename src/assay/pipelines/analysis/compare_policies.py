@@ -77,7 +77,7 @@ def compare_policies(
 
 def _graded(context: RunContext, counts: Counts) -> tuple[int, int]:
     """Return right and wrong attempts as the plan's scorer counts them."""
-    as_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    as_wrong = context.config.policy.truncated == "wrong"
     return counts.correct, counts.wrong + as_wrong * counts.truncated
 
 

@@ -78,7 +78,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         "problems": len(pool),
         "unscored": len(unscored),
         "steps": train.steps,
-        "groups": train.groups,
+        "groups": train.problems_per_step,
         "group_size": train.group_size,
         "curricula": rows,
     }
@@ -135,7 +135,7 @@ def _simulate_training(
     paid: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
-        groups, admitted = simulate_step(course, config.groups, config.group_size, policy.attempt)
+        groups, admitted = simulate_step(course, config.problems_per_step, config.group_size, policy.attempt)
         paid, trained = paid + groups, trained + admitted
     tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid)
     size = np.array([group.counts.total for group in paid])  # rollouts; a pilot that did not go on has fewer

@@ -25,6 +25,11 @@ SELECT coalesce(sum(n_correct), 0)::BIGINT AS correct, coalesce(sum(n_wrong), 0)
        coalesce(sum(n_truncated), 0)::BIGINT AS truncated, coalesce(sum(n_error), 0)::BIGINT AS error
 FROM current_scores WHERE scoring_id = ?
 """
+# Of the commonest reason for which cleaning dropped, what one row says.
+EXAMPLE = """
+SELECT detail FROM drops WHERE key = $key AND detail <> '' AND reason = (SELECT mode(reason) FROM drops WHERE key = $key)
+ORDER BY id LIMIT 1
+"""
 COUNTED = f"SELECT pool, coalesce(reason, '') AS reason, count(*)::BIGINT AS n FROM ({LOST}) GROUP BY ALL"
 
 
@@ -63,6 +68,9 @@ def explain_empty(context: RunContext, results: StageResults) -> str:
     if first is None:
         return ""
     why = _explain_attempts(context, results) if first.stage in ("score", "select") else ""
+    if first.stage == "clean":
+        example = context.lake.rows(EXAMPLE, {"key": first.key.rows})
+        why = f", such as: {example[0]['detail']}" if example else ""
     return f"nothing to train on: {_explain_stage(first)}{why}"
 
 
@@ -76,7 +84,7 @@ def _explain_attempts(context: RunContext, results: StageResults) -> str:
     total, refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
     causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": refused})
     (worst, count), *_ = causes.most_common(1)
-    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_share) * (total + refused):
+    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_fraction) * (total + refused):
         return ""
     refusals = f", and the requests of {refused} problems were refused" if refused else ""
     return (

@@ -32,7 +32,7 @@ QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER B
 def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     """Estimate pass@k, pass^k and majority@k of the plan's problems.
 
-    Where outcomes decided the attempts (`score.design` is not fixed) the estimates are those of the posterior, and marked
+    Where outcomes decided the attempts (`score.allocation` is not fixed) the estimates are those of the posterior, and marked
     so: they hold if the prior does. They have intervals, and majority@k is not among them. k may be any number then.
 
     Of a fixed design, a cut or unreadable attempt counts as a failure; one whose verifier failed does not count, and its problem has fewer
@@ -54,7 +54,7 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     """
     settings = context.config.score.settings
     n = int(settings.get("n", 8))
-    if settings.get("design", "fixed") != "fixed":
+    if settings.get("allocation", "fixed") != "fixed":
         return _posterior_passes(context, ks)
     if wrong := [k for k in ks if not 1 <= k <= n]:
         raise ConfigError(f"pass@{wrong[0]} of score.n = {n} attempts; k is 1 to n")
@@ -82,11 +82,11 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
 
 def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     """Estimate from the posteriors of the plan's scores, whatever decided the attempts."""
-    inputs = done_stages(context, "score", "passes after an adaptive design")
+    inputs = done_stages(context, "score", "pass@k after an adaptive allocation")
     scores = [row for row in current_scores(context, inputs.rows_of("score")) if row["beta_a"] is not None]
     if not scores:
-        raise ConfigError("passes after an adaptive design needs scores with a posterior, and none is stored")
-    with_truncated = context.config.score.settings.get("truncated", "masked") == "wrong"
+        raise ConfigError("pass@k after an adaptive allocation needs scores with a posterior, and none is stored")
+    with_truncated = context.config.policy.truncated == "wrong"
     right = np.array([row["n_correct"] for row in scores], dtype=np.int64)
     wrong = np.array([row["n_wrong"] + with_truncated * row["n_truncated"] for row in scores], dtype=np.int64)
     texts = [row["prior"] for row in scores]

@@ -197,7 +197,7 @@ def _summarize(predicted: Floats, observed: Floats) -> dict[str, Any]:
 
 
 def _cut_is_wrong(context: RunContext) -> bool:
-    return bool(context.config.score.settings.get("truncated", "masked") == "wrong")
+    return context.config.policy.truncated == "wrong"
 
 
 def _count_failed(counts: Counts, truncated_is_wrong: bool) -> int:

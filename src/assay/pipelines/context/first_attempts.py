@@ -54,13 +54,13 @@ class FirstAttempts:
         """Go on unless the first attempts are no evidence.
 
         Raises:
-            EvidenceError: at least `score.stop_early_share` of them were refused, cut or could not be judged; its
+            EvidenceError: at least `score.stop_early_fraction` of them were refused, cut or could not be judged; its
                 message has the most frequent reasons.
         """
         total, good = self.counts.total(), sum(self.counts[kind] for kind in EVIDENCE)
         if not self.config.stop_early or total < self.config.stop_early_attempts:
             return
-        allowed = (1 - self.config.stop_early_share) * total
+        allowed = (1 - self.config.stop_early_fraction) * total
         if good > allowed or self.trusted > allowed:
             return
         kinds = [kind for kind in ("refused", "error", "cut") if self.counts[kind]]
@@ -134,5 +134,5 @@ def show_tracebacks(context: Any) -> None:
         if (name := f"traceback of {verifier}") not in context.warned:
             context.warned.add(name)
             context.reporter.warn(
-                f"the verifier {verifier!r} raises, and its attempts are verifier errors; the first traceback:\n{trace}"
+                f"the verifier {verifier!r} raises, and what it should judge are verifier errors; the first traceback:\n{trace}"
             )

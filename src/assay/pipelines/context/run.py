@@ -301,7 +301,7 @@ def build_engine(policy: PolicyConfig) -> Engine:
 def build_grader(grade: GradeConfig) -> Grader:
     """Build the verifiers of a config's `[grade]` table, in worker processes."""
     return Grader(
-        limit_s=grade.limit_s,
+        limit_s=grade.timeout_s,
         workers=grade.workers,
         allow_code=grade.allow_code,
         settings=grade.settings,

@@ -36,7 +36,7 @@ class Demonstrations:
 
     def _gold(self, problem_id: str) -> str:
         """Fill the config's template with {answer} and with every field that the source kept."""
-        text = self.context.config.train.demonstration.replace("{answer}", self.labels[problem_id].answer)
+        text = self.context.config.train.gold_template.replace("{answer}", self.labels[problem_id].answer)
         for name, value in json.loads(self.problems[problem_id].metadata).items():
             text = text.replace(f"{{{name}}}", str(value))
         return text

@@ -1,4 +1,4 @@
-"""Fit the drift of a selector such as `frontier`: how fast this lake's training runs made problems easier."""
+"""Fit the expected improvement of a selector such as `frontier`: how fast this lake's training runs made problems easier."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,19 +27,21 @@ WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FRO
 def build_selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
     """Build the config's selector with what other tables and the lake decide.
 
-    Its signal is that of the training's objective, and a drift of "fitted" the one fitted to stored training rollouts.
+    Its signal is that of the training's objective, and an expected improvement of "fitted" the one fitted to stored training rollouts.
 
     Raises:
         ConfigError: an unknown selector or setting.
     """
     part = with_signal(build_part("selector", config.selector, config.settings), context.config)
-    if getattr(part, "drift", None) != "fitted":
+    if getattr(part, "expected_improvement", None) != "fitted":
         return part
     drift, attempts = fit_stored_drift(context, inputs)
-    if "drift" not in context.warned:
-        context.warned.add("drift")
-        context.reporter.say(f"drift: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts")
-    return replace(part, drift=drift)
+    if "expected_improvement" not in context.warned:
+        context.warned.add("expected_improvement")
+        context.reporter.say(
+            f"expected improvement: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts"
+        )
+    return replace(part, expected_improvement=drift)
 
 
 def fit_stored_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:

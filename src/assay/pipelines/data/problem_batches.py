@@ -1,6 +1,6 @@
 """Read the problems of a pool batch by batch, so that only one batch of them is in memory as objects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from assay.core.types import Label, Message, Problem
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import to_label
+from assay.stores.tables import schema
 
 BATCH = 8_192  # problems that are objects at a time
 MEMBERS = "SELECT DISTINCT problem_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
@@ -84,6 +85,28 @@ def to_problems(rows: pa.RecordBatch | pa.Table) -> list[Problem]:
     return list(
         map(Problem, rows["id"].to_pylist(), turns, media, rows["source"].to_pylist(), rows["metadata"].to_pylist())
     )
+
+
+def problem_table(problems: Sequence[Problem], run: str) -> pa.Table:
+    """Convert problems to rows of `problems`, column by column."""
+    fields = schema("problems")
+    turns = [turn for problem in problems for turn in problem.messages]
+    ends = np.cumsum([0, *(len(problem.messages) for problem in problems)])
+    parts = [
+        pa.array([turn.role for turn in turns], pa.string()),
+        pa.array([turn.content for turn in turns], pa.string()),
+    ]
+    structs = pa.StructArray.from_arrays(parts, names=list(Message._fields))
+    values = {
+        "id": [problem.id for problem in problems],
+        "messages": pa.ListArray.from_arrays(pa.array(ends.tolist(), pa.int32()), structs),
+        "media": [list(problem.media) for problem in problems],
+        "source": [problem.source for problem in problems],
+        "metadata": [problem.metadata for problem in problems],
+        "characters": [len(problem.text) for problem in problems],
+        "run": [run] * len(problems),
+    }
+    return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
 
 
 def _turns(messages: pa.ListArray) -> list[tuple[Message, ...]]:

@@ -45,7 +45,7 @@ def reward_columns(
     ).num_rows:
         return {}
     rows = [row for row in context.lake.rows(HISTOGRAMS, [scoring]) if row["beta_a"] is not None]
-    cut_is_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    cut_is_wrong = context.config.policy.truncated == "wrong"
     histograms = [_histogram(row, cut_is_wrong) for row in rows]
     sources = [row["source"] for row in rows]
     posterior = reward_posterior(histograms, sources, *([row[name] for row in rows] for name in ("beta_a", "beta_b")))

@@ -83,7 +83,7 @@ def correct_group(priors: Sequence[str], right: np.ndarray, wrong: np.ndarray, s
 
 def count_outcomes(context: RunContext, counts: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return right and wrong attempts as the scorer counts them: truncated ones are wrong where it says so."""
-    as_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    as_wrong = context.config.policy.truncated == "wrong"
     right = np.array([count.correct for count in counts], dtype=np.int64)
     return right, np.array([count.wrong + as_wrong * count.truncated for count in counts], dtype=np.int64)
 

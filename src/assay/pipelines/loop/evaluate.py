@@ -86,7 +86,7 @@ def counted(context: RunContext, training: Stage, samples: int) -> list[tuple[st
         ConfigError, Stopped: as `evaluate`.
     """
     stored = _stored_outcomes(context, training.inputs, training.key.rows)
-    if stored and context.config.train.average:
+    if stored and context.config.train.ema_alpha:
         # during training the weights of the step were attempted, and not their average
         return [*stored, ("average", _attempt_now(context, training, samples)[-1][1])]
     return stored or _attempt_now(context, training, samples)

@@ -43,7 +43,7 @@ def read_training_rewards(context: RunContext, training: str, labels: Mapping[st
     parameters = {
         "training": training,
         "mode": context.mode,
-        "last": context.config.loop.window,
+        "last": context.config.loop.recent_steps,
         "sampler": sampler,
         "labels": sorted(label.id for label in labels.values()),
         "versions": sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}),

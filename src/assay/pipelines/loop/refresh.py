@@ -15,6 +15,7 @@ from typing import Any
 
 from assay.core.errors import Stopped
 from assay.core.identity import content_id
+from assay.core.setting_names import first_names
 from assay.core.types import Counts, Label, Problem
 from assay.maths.allocation.strata import UNSCORED, UNSOLVED, sample_strata, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
@@ -104,7 +105,7 @@ class Refresh(Stage):
     def compute_key(self) -> StageKey:
         """Hash the pool with the scoring, and the scoring alone, as `score` does."""
         context, before = self.context, self.before
-        loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
+        loop = first_names("loop", "", context.config.loop.model_dump(exclude={"rounds", "low", "high"}))
         golds = corrected_golds(context, self.inputs, "train")
         anew = score.scoring_key(context, side_verifiers(context, self.inputs, "train"), self.ids, *golds)
         earlier = (before.scoring, before.selection, before.training)
@@ -157,7 +158,7 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
         )
     versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
     arguments = [
-        loop.window,
+        loop.recent_steps,
         loop.discount,
         context.mode,
         training,
@@ -194,7 +195,7 @@ def choose_resamples(
 ) -> ResampleChoice:
     """Choose which problems stored rollouts decide, which are attempted and how often, and which keep their score.
 
-    A problem is decided when its interval is at most `loop.width` wide. An undecided one gets the attempts that it
+    A problem is decided when its interval is at most `loop.max_interval` wide. An undecided one gets the attempts that it
     lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
 
     Args:
@@ -208,7 +209,7 @@ def choose_resamples(
     decided = {
         id_
         for id_, attempts in seen.items()
-        if _interval_width(part, attempts) <= loop.width and attempts.right + attempts.wrong > 0
+        if _interval_width(part, attempts) <= loop.max_interval and attempts.right + attempts.wrong > 0
     }
     wanted = {
         id_: max(1, math.ceil(part.n - attempts.right - attempts.wrong))
@@ -218,7 +219,11 @@ def choose_resamples(
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
     dropped = {id_: _find_stratum(part, earlier.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
     drawn = sample_strata(
-        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.policy.revision
+        dropped,
+        {UNSOLVED: loop.resample_unsolved_fraction},
+        loop.resample_fraction,
+        context.config.seed,
+        context.policy.revision,
     )
     wanted |= dict.fromkeys(drawn, part.n)
     rest = [id_ for id_ in dropped if id_ not in wanted]

@@ -30,10 +30,11 @@ from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint,
 from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
 from assay.pipelines.stages import KINDS, pool_stages, stage_names
 from assay.pipelines.stages import train as training
+from assay.pipelines.stages.score import first_truncated
 from assay.pipelines.stages.stored_synthesis import find_synthesis
 from assay.pipelines.stages.synthesize import Synthesize
 
-DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
+DECIDE_NOTHING = {"score": {"problems_per_commit"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
 TABLES = {"sft": "targets", "dpo": "pairs"}  # what a round of this kind learns
 SAMPLED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
@@ -82,9 +83,11 @@ class Round:
             first_table_name(name): first_table(
                 name, getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
             )
-            for name in (*curating_stages(), "train", "loop")
+            for name in (*curating_stages(), "loop")
             if name in type(config).model_fields
         }
+        tables["train"] = training.first_train_table(config, excluded["train"])
+        tables["score"] |= first_truncated(config)
         if self.kind != "grpo":
             learnt = {
                 name: first_table(name, getattr(config, name).model_dump(mode="json"))

@@ -304,10 +304,10 @@ class StoredRollouts:
         Args:
             arrivals: rollouts as they come.
             most: samples per problem at most, where samples arrive one by one: a wave is then as many samples as
-                `score.wave` problems have. 0 = problems arrive whole, and a wave is `score.wave` problems.
+                `score.problems_per_commit` problems have. 0 = problems arrive whole, and a wave is `score.problems_per_commit` problems.
         """
         wave, within = list[Rollout](), set[str]()
-        size, since = self.context.config.score.wave, time.monotonic()
+        size, since = self.context.config.score.problems_per_commit, time.monotonic()
         try:
             for rollouts in arrivals:
                 wave.extend(rollouts)

@@ -66,7 +66,7 @@ def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str
     if "policy" in part.needs:
         dependencies += [("seed", context.config.seed), *(("mode", mode) for mode in context.read_otherwise)]
     if "judge" in part.needs or "policy" in part.needs:
-        dependencies.append(("limit_s", context.config.grade.limit_s))
+        dependencies.append(("limit_s", context.config.grade.timeout_s))
     if "benchmarks" in part.needs:
         sources = benchmarks(context, part)
         for source in sources.values() if problems is None else ():

@@ -5,11 +5,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from assay.core.errors import ConfigError
 from assay.core.identity import canonical_json, content_id
 from assay.core.offline_config import OfflineConfig
+from assay.core.setting_names import first_names, first_table
 from assay.core.training_rows import PairRow, TargetRow
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -29,8 +30,8 @@ from assay.training.offline.run import OfflineResult
 from assay.training.offline.settings import OfflineSettings
 from assay.training.trainer.run import rank_and_world_size
 
-SHARED = ("average", "lora_rank", "lora_alpha", "save_every", "eval_every", "report_to")  # settings of [train]
-DECISIVE = ("average", "lora_rank", "lora_alpha")  # those of them that change what is learnt
+SHARED = ("ema_alpha", "lora_rank", "lora_alpha", "save_every", "eval_every", "report_to")  # settings of [train]
+DECISIVE = ("ema_alpha", "lora_rank", "lora_alpha")  # those of them that change what is learnt
 Row = TargetRow | PairRow
 
 
@@ -85,11 +86,11 @@ class OfflineStage(Stage):
     def compute_key(self) -> StageKey:
         """Hash the synthesis, the policy, how it is asked, and every setting that changes what is learnt."""
         context, train = self.context, self.context.config.train
-        shared = {name: getattr(train, name) for name in DECISIVE}
-        if train.average:
+        shared = first_names("train", "", {name: getattr(train, name) for name in DECISIVE})
+        if train.ema_alpha:
             shared["save_every"] = train.save_every
         how = (context.config.train_sampler.id, base_policy(context).revision, *context.read_otherwise)
-        settings = self.config.model_dump(mode="json", exclude={"method"})
+        settings = first_table(self.name, self.config.model_dump(mode="json", exclude={"method"}))
         return StageKey.of(content_id(self.name, self.synthesis.id, settings, shared, *how))
 
     def remaining(self) -> Remaining:
@@ -137,8 +138,9 @@ class OfflineStage(Stage):
 
     def settings(self) -> OfflineSettings:
         """Convert the config's tables to the settings of the trainer."""
-        own: dict[str, Any] = self.config.model_dump(exclude={"method", "verified", "min_confidence"})
-        return OfflineSettings(**own, **{name: getattr(self.context.config.train, name) for name in SHARED})
+        own = first_table(self.name, self.config.model_dump(exclude={"method", "verified", "min_confidence"}))
+        shared = {name: getattr(self.context.config.train, name) for name in SHARED}
+        return OfflineSettings(**own, **first_names("train", "", shared))
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:

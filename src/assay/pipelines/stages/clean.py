@@ -14,6 +14,7 @@ from assay.core.identity import content_id
 from assay.core.ports import Filter, FilterContext
 from assay.core.setting_names import first_clean_settings
 from assay.core.types import Label, Problem
+from assay.pipelines.context.first_attempts import show_tracebacks
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -69,6 +70,7 @@ class Clean(Stage):
         sifted = Sifted(key, context.run)
         pool = StreamedPool(context, self.inputs.of("ingest").key.parts, sifted, self._borrow)
         pool.sift(build_filters(context.config))
+        show_tracebacks(context)
         gone, rows_in = sifted.gone, self.remaining().rows_in or 0
         corrected = [label for id_, label in sorted(sifted.corrected.items()) if id_ not in gone]
         notes = [note for note in sifted.notes if note.problem_id not in gone]

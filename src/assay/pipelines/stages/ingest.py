@@ -4,7 +4,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
@@ -17,15 +16,17 @@ from assay.core.notes import Note
 from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source, SourceRow
 from assay.core.setting_names import first_names
-from assay.core.types import Drop
+from assay.core.types import Drop, Label, Problem
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
-from assay.pipelines.data.problems import to_row
+from assay.pipelines.data.problem_batches import problem_table
 from assay.pipelines.data.sources import build_source, check_outside_verifiers
+from assay.pipelines.sampling.attempt_rows import columns
 from assay.stores.lake import Lake
+from assay.stores.tables import schema
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
 
@@ -117,21 +118,21 @@ def source_key(config: SourceConfig, source: Source) -> str:
 
 
 def _read_one(context: RunContext, source: Source, key: str, name: str) -> StageResult:
-    began, source_rows, seen = time.monotonic(), iter(source.read()), set[str]()
+    began, source_rows, seen = time.monotonic(), iter(source.read()), set[bytes]()
     rows_in = rows_out = 0
     dropped: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
     while chunk := list(islice(source_rows, CHUNK)):
-        rows = _rows(
-            [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)], key, seen, rows_in
-        )
+        checked = [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)]
+        tables, drops, notes = _tables(checked, key, seen, rows_in, context.run)
         rows_in += len(chunk)
-        rows_out += len(rows["pool_members"])
-        dropped.update(row["reason"] for row in rows["drops"])
-        reasons.update(row["reason"] for row in rows["notes"])
-        examples = {row["reason"]: row["detail"] for row in reversed(rows["notes"])} | examples
-        context.append(rows)
+        rows_out += len(tables["pool_members"])
+        dropped.update(drop.reason for drop in drops)
+        reasons.update(note.reason for note in notes)
+        examples = {note.reason: note.detail for note in reversed(notes)} | examples
+        further = {"drops": [drop_row(drop, key) for drop in drops], "notes": [note_row(note, key) for note in notes]}
+        context.append({**tables, **further})
         context.heed()
     context.reporter.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
     for reason, count in reasons.most_common():
@@ -168,35 +169,48 @@ def _verifier(name: str, settings: str) -> Any:
     return build_part("verifier", name, json.loads(settings))
 
 
-def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "pool_members": [], "drops": [], "notes": []}
+def _tables(
+    chunk: list[SourceRow], key: str, seen: set[bytes], before: int, run: str
+) -> tuple[dict[str, pa.Table], list[Drop], list[Note]]:
+    """Return the rows of one chunk by their table, and its drops and notes.
+
+    Args:
+        chunk: problems with labels, and drops.
+        key: of the source's pool.
+        seen: members that earlier chunks held, to which those of this chunk are added.
+        before: rows of earlier chunks.
+        run: id of the run.
+    """
+    problems: list[Problem] = []
+    labels: list[Label] = []
+    ids: list[str] = []
+    drops: list[Drop] = []
+    notes: list[Note] = []
     for number, row in enumerate(chunk, before + 1):
         if isinstance(row, Drop):
-            rows["drops"].append(drop_row(row, key))
+            drops.append(row)
             continue
         problem, label = row
         member = content_id("member", key, problem.id, label.id)
-        if member in seen:
-            again = Drop(
-                "ingest",
-                "duplicate",
-                problem.id,
-                "byte for byte an earlier row's messages and answer",
-                problem.source,
-                "",
-                number,
-            )
-            rows["drops"].append(drop_row(again, key))
+        if (digest := bytes.fromhex(member)) in seen:
+            what = "byte for byte an earlier row's messages and answer"
+            drops.append(Drop("ingest", "duplicate", problem.id, what, problem.source, "", number))
             continue
-        seen.add(member)
-        rows["problems"].append(to_row(problem))
-        rows["labels"].append(asdict(label))
-        rows["notes"] += [
-            note_row(Note("ingest", reason, problem.id, detail, problem.source), key)
+        seen.add(digest)
+        problems.append(problem)
+        labels.append(label)
+        ids.append(member)
+        notes += [
+            Note("ingest", reason, problem.id, detail, problem.source)
             for reason, detail in find_oddities(problem, label)
         ]
-        rows["pool_members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
-    return rows
+    members = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
+    tables = {
+        "problems": problem_table(problems, run),
+        "labels": columns("labels", labels, run),
+        "pool_members": pa.table([*members, [run] * len(ids)], schema=schema("pool_members")),
+    }
+    return tables, drops, notes
 
 
 def noticed(notes: Iterable[Note]) -> dict[str, int]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from assay.core.config import Config
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.parts import OUTSIDE, build_part
+from assay.core.parts import OUTSIDE, build_part, is_outside, load_part
+from assay.core.setting_names import first_names
 from assay.core.types import Counts, Label, Problem, Score
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext, parse_json
@@ -150,20 +152,40 @@ def scorer(context: RunContext) -> Any:
         ConfigError: an unknown scorer or setting.
     """
     part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
-    if context.imported is not None and (design := settings(context).get("design", "fixed")) != "fixed":
+    if context.imported is not None and (allocation := settings(context).get("allocation", "fixed")) != "fixed":
         raise ConfigError(
-            f"score.design = {design!r} decides what is drawn next, and score.evidence = "
-            f"{context.config.score.evidence!r} draws nothing: design = 'fixed' counts all recorded attempts"
+            f"score.allocation = {allocation!r} decides what is drawn next, and score.evidence = "
+            f"{context.config.score.evidence!r} draws nothing: allocation = 'fixed' counts all recorded attempts"
         )
     return part
 
 
 def settings(context: RunContext) -> dict[str, Any]:
-    """Return the scorer's settings; a budget or group size that it needs and does not set is that of the selection."""
+    """Return the scorer's settings with those that other tables of the config hold."""
     own, select = context.config.score.settings, context.config.select
     needed = getattr(build_part("scorer", context.config.score.scorer, own), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
-    return {**own, **{name: known[name] for name in needed}}
+    truncated = {"truncated": context.config.policy.truncated} if _counts_truncated(context.config.score.scorer) else {}
+    return {**own, **truncated, **{name: known[name] for name in needed}}
+
+
+def _counts_truncated(name: str) -> bool:
+    """Return whether a scorer of this package has the setting that `policy.truncated` gives."""
+    return not is_outside(name) and hasattr(load_part("scorer", name), "truncated")
+
+
+def first_truncated(config: Config) -> dict[str, str]:
+    """Return `policy.truncated` as keys hash it: as the scorer's first setting, and only where the config gives it."""
+    if "truncated" not in config.policy.model_fields_set or not _counts_truncated(config.score.scorer):
+        return {}
+    return {"truncated": "masked" if config.policy.truncated == "ignore" else "wrong"}
+
+
+def _first_settings(context: RunContext) -> dict[str, Any]:
+    """Return the scorer's settings as keys hash them: under their first names, and without a default that is not given."""
+    given = {name: value for name, value in settings(context).items() if name != "truncated"}
+    own = settings(context) if not _counts_truncated(context.config.score.scorer) else given
+    return first_names("score", context.config.score.scorer, own) | first_truncated(context.config)
 
 
 def remaining_attempts(context: RunContext, attempts: StoredRollouts | StoredCounts) -> Remaining:
@@ -194,7 +216,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
     audits = [("verifier_errors", *audit_ids(context))] if config.verifier_errors == "corrected" else []
-    how = (config.scorer, settings(context), *pool, *encoder, *audits, *list_version(scorer(context)))
+    how = (config.scorer, _first_settings(context), *pool, *encoder, *audits, *list_version(scorer(context)))
     return content_id(
         "scoring",
         *how,
@@ -203,7 +225,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
         versions,
         *beyond,
         *imported,
-        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
+        *(signal_key(scorer(context)) if config.settings.get("allocation", "fixed") != "fixed" else ()),
         *context.read_otherwise,
         *context.config.train.reward.terms.key,
     )

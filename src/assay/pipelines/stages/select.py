@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, content_ids, derive_seed
+from assay.core.setting_names import first_names
 from assay.core.types import Pool, Selection
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -59,13 +60,14 @@ class Select(Stage):
     def compute_key(self) -> StageKey:
         """Hash the scores and everything else that the selector sees, and its settings, budget and seed."""
         config, inputs = self.context.config.select, self.inputs
-        fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
+        fitted = [self.selector.expected_improvement] if config.settings.get("expected_improvement") == "fitted" else []
         fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         corrected = ["corrected"] if config.rates == "corrected" else []
-        how = (config.selector, config.settings, config.budget, config.seed, *corrected, *list_version(self.selector))
+        settings = first_names("select", config.selector, config.settings)
+        how = (config.selector, settings, config.budget, config.seed, *corrected, *list_version(self.selector))
         return StageKey.of(content_id("select", *seen, *how))
 
     def remaining(self) -> Remaining:
@@ -186,20 +188,15 @@ def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
 
 def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
     """Warn where the selection assumes other training settings than those of `[train]`; two defaults are no warning."""
-    train, settings = context.config.train, context.config.score.settings
-    cut, stated = (
-        settings.get("truncated", "masked"),
-        "truncated" in settings or "mask_truncated" in train.model_fields_set,
-    )
+    train, policy = context.config.train, context.config.policy
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
             f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: the signal is another"
         )
-    if stated and (cut == "masked") != train.mask_truncated:
+    if train.truncated not in (None, policy.truncated):
         context.reporter.warn(
-            f"score.truncated = {cut!r}, but train.mask_truncated = {str(train.mask_truncated).lower()}: "
-            "cut attempts count otherwise in training than in these scores; "
-            f"train.mask_truncated = {str(cut == 'masked').lower()} makes them one"
+            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts count "
+            "otherwise in training than in these scores; without train.truncated they count alike"
         )
 
 

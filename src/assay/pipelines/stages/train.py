@@ -6,12 +6,14 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from assay.core.config import TrainConfig, teacher_settings
+from assay.core.config import Config, TrainConfig, teacher_settings
 from assay.core.errors import ConfigError, EmptyResultError
 from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
+from assay.core.setting_names import first_names, first_table
 from assay.core.types import Curriculum, Policy, Rollout, Verdict
 from assay.curricula.online.quotas import begin_curriculum
 from assay.engines.models import registry
@@ -47,7 +49,7 @@ SELECT policy FROM (SELECT policy FROM rollouts UNION SELECT policy FROM train_m
 WHERE policy IN (SELECT unnest(?::VARCHAR[]))
 """
 # Settings of schedules that are stretched over all steps, with the values at which they are none.
-SPAN_ALL_STEPS = {"learning_rate_end": 1.0, "beta_rule": "constant", "average": 0.0}
+SPAN_ALL_STEPS = {"final_lr_fraction": 1.0, "kl_schedule": "constant", "ema_alpha": 0.0}
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -71,9 +73,12 @@ class Train(Stage):
     def compute_key(self) -> StageKey:
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
-        unhashed = ELSEWHERE - ({"save_every"} if config.average else set()) | undecided(config)
-        settings = config.model_dump(mode="json", exclude=unhashed)
-        how = (settings, context.config.train_sampler.id, base_policy(context).revision)
+        unhashed = ELSEWHERE - ({"save_every"} if config.ema_alpha else set()) | undecided(config)
+        how = (
+            first_train_table(context.config, unhashed),
+            context.config.train_sampler.id,
+            base_policy(context).revision,
+        )
         helper = self.teacher and self.teacher.id
         quotas = [sorted(context.config.order.quotas.items())] if context.config.order.quotas else []
         rows = self.inputs.rows_of("order")
@@ -107,7 +112,7 @@ class Train(Stage):
     def remaining(self) -> Remaining:
         """Count the steps and rollouts of the whole training."""
         config = self.context.config.train
-        rollouts = config.steps * config.groups * config.group_size
+        rollouts = config.steps * config.problems_per_step * config.group_size
         return Remaining(steps=config.steps, rollouts=rollouts, rows_in=len(self.curriculum.order))
 
     def run(self) -> StageResult:
@@ -120,6 +125,17 @@ class Train(Stage):
         output_folder(context, "KEY")
         if context.config.train.model:
             base_policy(context)
+
+
+def first_train_table(config: Config, left_out: set[str]) -> dict[str, Any]:
+    """Return `[train]` as keys hash it: under its first names, and with what training does with truncated rollouts.
+
+    Args:
+        config: with `[train]` and `[policy]`.
+        left_out: fields that keys do not hold.
+    """
+    table = config.train.model_dump(mode="json", exclude=left_out | {"truncated"})
+    return first_table("train", table) | {"mask_truncated": config.ignores_truncated}
 
 
 def undecided(config: TrainConfig) -> set[str]:
@@ -181,25 +197,33 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
     )
 
 
-def training_settings(config: TrainConfig) -> TrainingSettings:
-    """Convert a config's `[train]` to the settings of the trainer."""
+def training_settings(plan: Config) -> TrainingSettings:
+    """Convert a config's `[train]` to the settings of the trainer, whose fields have the first names."""
+    config = plan.train
     fields = config.model_dump(
         exclude={
+            "truncated",
             "output",
             "model",
             "keep_state",
             "teacher",
             "reward",
             "demonstrations",
-            "demonstration",
+            "gold_template",
             "eval_samples",
             "eval_problems",
             *OF_SAMPLER,
         }
     )
-    guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
-    teacher = TeacherSettings(**guidance) if guidance else None
-    return TrainingSettings(**fields, reward=config.reward.terms, guidance=teacher)
+    help_fields = set(type(config.teacher).model_fields) - {"engine", "model"}
+    guidance = first_names("train.teacher", "", config.teacher.model_dump(include=help_fields))
+    teacher = TeacherSettings(**guidance) if config.teacher.engine else None
+    return TrainingSettings(
+        **first_names("train", "", fields),
+        mask_truncated=plan.ignores_truncated,
+        reward=config.reward.terms,
+        guidance=teacher,
+    )
 
 
 def begin_online_curriculum(
@@ -360,7 +384,7 @@ def _train(
             sampler=sampler,
             judge=context.judge,
             sink=sink,
-            settings=training_settings(config),
+            settings=training_settings(context.config),
             output=output_folder(context, key.rows),
             reporter=context.reporter,
             held_out=held_out_set(context, inputs) if config.eval_every else None,

@@ -29,19 +29,19 @@ Count = Annotated[int, Field(ge=1)]
 class PassRate:
     """Score a problem by the mean of its Beta posterior over graded attempts, with the equal-tailed interval.
 
-    `design` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `first` per problem, then up to
-    `most` for the `near` fraction of problems where more attempts help most. `adaptive`: waves of `step` for the
-    problems whose next attempts are worth most per token. The goal of both is the best `budget` problems by expected
-    signal of groups of `group_size`, and `adaptive` stops when completing all problems would add at most `gain` of the
-    value and a fitted prior knows the value of the chosen to `signal_error`. With `aim = "band"` the goal is to know
-    which problems lie in [low, high], and sampling stops when no problem's chance of being put on the wrong side would
-    fall by more than `delta` with all the attempts that are left.
+    `allocation` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `min_attempts` per problem, then
+    up to `max_attempts` for the `top_up_fraction` of problems where more attempts help most. `adaptive`: waves of
+    `attempts_per_wave` for the problems whose next attempts are worth most per token. The goal of both is the best
+    `budget` problems by expected signal of groups of `group_size`, and `adaptive` stops when completing all problems
+    would add at most `stop_gain` of the value and a fitted prior knows the value of the chosen to `signal_error`. With
+    `goal = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no problem's chance
+    of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left.
     `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
-    `first` attempts per problem, `step` more where reading on promises less, by the prior that the pool has shown so
-    far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a problem that
-    was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from there).
-    Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
-    only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
+    `min_attempts` per problem, `attempts_per_wave` more where reading on promises less, by the prior that the pool has
+    shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a
+    problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from
+    there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
+    biased, so only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
     `predicted` from each problem's vector by a ridge fitted on other problems' outcomes; `policy:NAME` from the stored
@@ -49,11 +49,11 @@ class PassRate:
     each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
-    too ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will
-    treat them. The counts keep the four outcomes apart in either case. With `at_length`, answers longer than that many
-    tokens are cut there and judged again.
+    too ("ignore"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer treats
+    them: in a config `policy.truncated` says which. The counts keep the four outcomes apart in either case. With
+    `at_length`, answers longer than that many tokens are cut there and judged again.
 
-    A problem without any attempt has no score. One whose attempts were all truncated (masked) or failed has the score
+    A problem without any attempt has no score. One whose attempts were all truncated and ignored, or failed has the score
     of the prior, over [0, 1].
 
     Where rewards are graded, a score also has the mean reward of the attempts with an interval that holds at any n
@@ -64,14 +64,14 @@ class PassRate:
     and counts a truncated or unjudged attempt as a wrong one.
     """
 
-    n: Count = 8  # attempts per problem, of the fixed design
+    n: Count = 8  # attempts per problem, of the fixed allocation
     # jeffreys, uniform, fitted, predicted, or policy:NAME, another policy of the lake
     prior: Annotated[str, Field(pattern=r"^(jeffreys|uniform|fitted|predicted|policy:.+)$")] = "jeffreys"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
-    truncated: Literal["masked", "wrong"] = "masked"
+    truncated: Literal["ignore", "wrong"] = "ignore"
     at_length: Count | None = None  # tokens; None = the sampling configuration's own limit
-    design: Literal["fixed", "two_stage", "adaptive", "enough"] = "fixed"
-    aim: Literal["select", "band"] = "select"
+    allocation: Literal["fixed", "two_stage", "adaptive", "enough"] = "fixed"
+    goal: Literal["select", "band"] = "select"
     # Problems, or below 1 a share of the pool; None = `select.budget`.
     budget: Annotated[float, Field(ge=0)] | None = None
     group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = `train.group_size`
@@ -80,32 +80,34 @@ class PassRate:
     signal: Literal["mixed", "sd"] | None = None
     low: Share = 0.2  # of the band, pass rates
     high: Share = 0.8
-    # Share of wrong sides beyond those of `most` attempts per problem; .5 = decide at once.
-    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.004
-    gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
+    # Share of wrong sides beyond those of `max_attempts` per problem; .5 = decide at once.
+    stop_error: Annotated[float, Field(ge=0, le=0.5)] = 0.004
+    stop_gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
     # Of prior "fitted" and 0/1 rewards: attempts on the chosen problems go on while the standard error of their summed
     # signal by the prior's fit is above this share of it; 0 = stop by `gain` alone.
     signal_error: Annotated[float, Field(ge=0)] = 0.04
-    first: Count = 2  # attempts that every problem gets before anything is decided
-    most: Count = 64  # attempts that one problem may get
-    step: Count = 2  # attempts between two decisions about a problem
-    at_once: Annotated[float, Field(gt=0, le=1)] = 1 / 16  # share of the pool in one wave; less decides more often
-    near: Share = 0.25  # share of the pool that the second of two stages tops up
+    min_attempts: Count = 2  # attempts that every problem gets before anything is decided
+    max_attempts: Count = 64  # attempts that one problem may get
+    attempts_per_wave: Count = 2  # attempts between two decisions about a problem
+    wave_fraction: Annotated[float, Field(gt=0, le=1)] = (
+        1 / 16
+    )  # share of the pool in one wave; less decides more often
+    top_up_fraction: Share = 0.25  # share of the pool that the second of two stages tops up
 
     def __post_init__(self) -> None:
         if self.low >= self.high:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
-        if self.design == "enough" and (self.aim == "band" or self.prior == "predicted" or self.against):
+        if self.allocation == "enough" and (self.goal == "band" or self.prior == "predicted" or self.against):
             raise ValueError(
                 'design "enough" looks for mixed problems: aim "select", and prior fitted, jeffreys or uniform'
             )
-        if self.first > self.most:
-            raise ValueError(f"first = {self.first} attempts are above most = {self.most}")
+        if self.min_attempts > self.max_attempts:
+            raise ValueError(f"min_attempts = {self.min_attempts} is above max_attempts = {self.max_attempts}")
 
     @property
     def joint(self) -> bool:
         """Whether a problem's score depends on the others: the pool decides its attempts or its prior."""
-        return self.design != "fixed" or self.prior not in PRIORS
+        return self.allocation != "fixed" or self.prior not in PRIORS
 
     @property
     def against(self) -> str:
@@ -115,7 +117,7 @@ class PassRate:
     @property
     def apart(self) -> bool:
         """Whether a problem's attempts are decided by its own alone, so that many workers can score one pool."""
-        return (self.design == "fixed" or self.aim == "band") and self.prior in ("jeffreys", "uniform")
+        return (self.allocation == "fixed" or self.goal == "band") and self.prior in ("jeffreys", "uniform")
 
     @property
     def counts_alone(self) -> bool:
@@ -125,12 +127,12 @@ class PassRate:
     @property
     def sized_by_plan(self) -> tuple[str, ...]:
         """Settings that other tables of the configuration fill where they are not given."""
-        needed = self.design != "fixed" and self.aim == "select"
+        needed = self.allocation != "fixed" and self.goal == "select"
         return tuple(name for name in ("budget", "group_size") if needed and getattr(self, name) is None)
 
     def attempts(self) -> tuple[int, int]:
         """Return the least and the most attempts that one problem may get."""
-        return (self.n, self.n) if self.design == "fixed" else (self.first, self.most)
+        return (self.n, self.n) if self.allocation == "fixed" else (self.min_attempts, self.max_attempts)
 
     def expected(self, counts: Sequence[Counts], problems: int) -> float:
         """Return the expected attempts per problem.
@@ -139,10 +141,10 @@ class PassRate:
             counts: Of a pilot on some problems of the pool.
             problems: Size of the pool.
         """
-        if self.design == "fixed" or not problems:
+        if self.allocation == "fixed" or not problems:
             return float(self.n)
         prior = fit_rate_prior([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
-        if self.design == "enough":
+        if self.allocation == "enough":
             return expected_enough(problems, self._enough(problems), prior)
         return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
 
@@ -151,21 +153,21 @@ class PassRate:
 
         Args:
             ids: The pool.
-            attempts: Gives stored attempts and samples missing ones; a `WaveProvider` where the design or the prior
-                needs it.
+            attempts: Gives stored attempts and samples missing ones; a `WaveProvider` where the allocation or the
+                prior needs it.
 
         Raises:
-            ValueError: a design that selects has no budget or no group size.
+            ValueError: an allocation that selects has no budget or no group size.
         """
         pool = sorted(ids)
         counts_by_id = (
             self._sample_fixed(pool, attempts)
-            if self.design == "fixed"
+            if self.allocation == "fixed"
             else self._sample_waves(pool, cast(WaveProvider, attempts))
         )
         tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
         scores = self._score_all(tried, attempts)
-        if self.design == "enough" and self.prior == "fitted" and tried:
+        if self.allocation == "enough" and self.prior == "fitted" and tried:
             scores = sorted([*scores, *self._score_rest(pool, tried)], key=lambda score: score.problem_id)
         rewards = None if self.at_length else PoolRewards.read(attempts, tried, self.counts_outcome)
         return scores if rewards is None else rewards.describe(scores, level=self.level)
@@ -213,7 +215,7 @@ class PassRate:
             )
             return None if pool is None else pool.posterior(own, prior.posterior(evidence.correct, evidence.wrong))
 
-        if self.design == "enough":
+        if self.allocation == "enough":
             run_enough(len(ids), self._enough(len(ids)), sample, fit)
         else:
             run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
@@ -226,27 +228,40 @@ class PassRate:
         return self._score_jointly(rest, [Counts()] * len(rest), prior)
 
     def _enough(self, problems: int) -> EnoughRule:
-        return EnoughRule(self._goal(problems).budget, self.first, self.step, self.most, self.at_once)
+        return EnoughRule(
+            self._goal(problems).budget,
+            self.min_attempts,
+            self.attempts_per_wave,
+            self.max_attempts,
+            self.wave_fraction,
+        )
 
     def _goal(self, problems: int) -> Goal:
-        if self.aim == "band":
-            return Goal(0, 8, self.low, self.high, self.delta)
+        if self.goal == "band":
+            return Goal(0, 8, self.low, self.high, self.stop_error)
         if self.budget is None or self.group_size is None:
             raise ValueError(
-                f"design {self.design!r} selects, so it needs budget and group_size; the plan's [select] has them"
+                f"allocation {self.allocation!r} selects, so it needs budget and group_size; [select] of the config has them"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
         return Goal(
             max(1, min(budget, problems)),
             self.group_size,
-            gain=self.gain,
+            gain=self.stop_gain,
             error=self.signal_error if self.prior == "fitted" else 0.0,
             signal=self.signal or "mixed",
         )
 
     def _allocation(self) -> Allocation:
-        kind = "two_stage" if self.design == "two_stage" else "adaptive"
-        return Allocation(kind, self.first, self.most, self.step, self.at_once, self.near)  # type: ignore[arg-type]
+        kind: Literal["two_stage", "adaptive"] = "two_stage" if self.allocation == "two_stage" else "adaptive"
+        return Allocation(
+            kind,
+            self.min_attempts,
+            self.max_attempts,
+            self.attempts_per_wave,
+            self.wave_fraction,
+            self.top_up_fraction,
+        )
 
     def counts_outcome(self, outcome: Outcome) -> bool:
         """Return whether an attempt of this outcome enters the posterior.

@@ -261,7 +261,8 @@ def stream(
             batch = next(batches, None)
         if batch is None:
             return
-        yield batch
+        for start in range(0, batch.num_rows, rows):  # DuckDB's own batches are of whole vectors of 2,048 rows
+            yield batch.slice(start, rows)
 
 
 def check_plan(connection: duckdb.DuckDBPyConnection, query: str) -> None:

@@ -43,14 +43,14 @@ def check_numbers(
         raise ConfigError(
             f"group_size is {group_size}: an advantage compares rollouts of one problem, so at least 2 are needed"
         )
-    for name, value in (("steps", steps), ("groups", groups), ("micro_batch", micro_batch)):
+    for name, value in (("steps", steps), ("problems_per_step", groups), ("micro_batch_size", micro_batch)):
         if value < 1:
             raise ConfigError(f"{name} is {value}, and at least 1 is needed")
     rollouts = f"a step's {groups} x {group_size} = {groups * group_size} rollouts"
     if (groups * group_size) % micro_batch:
-        raise ConfigError(f"micro_batch of {micro_batch} does not divide {rollouts}")
+        raise ConfigError(f"micro_batch_size = {micro_batch} does not divide {rollouts}")
     if (groups * group_size) % (micro_batch * processes):
-        raise ConfigError(f"{processes} processes of micro_batch {micro_batch} do not divide {rollouts}")
+        raise ConfigError(f"{processes} processes of micro_batch_size {micro_batch} do not divide {rollouts}")
     if learning_rate <= 0:
         raise ConfigError(f"learning_rate is {learning_rate}, and must be above 0")
     if sampler.temperature <= 0:
@@ -66,7 +66,7 @@ def check_processes(processes: int, *, groups: int, relift: int, guided: bool) -
         ConfigError: ReLIFT in several processes, or a teacher over groups that would be cut in two.
     """
     if processes > 1 and relift:
-        raise ConfigError(f"relift = {relift} in {processes} processes: its buffer lives in one")
+        raise ConfigError(f"relift_batch = {relift} in {processes} processes: its buffer lives in one")
     if guided and groups % processes:
         raise ConfigError(
             f"a teacher in {processes} processes needs whole groups in each, and {groups} groups a step do not divide"

@@ -21,7 +21,7 @@ from assay.verifiers.outside.conventions import call_plain, call_trl, call_verl,
 class CallLimits:
     """How a verifier from outside is called; `[grade.outside."NAME"]` in a config. No part of a verdict's version."""
 
-    timeout_s: float | None = None  # of one call, of a batch as a whole; None = `grade.limit_s`
+    timeout_s: float | None = None  # of one call, of a batch as a whole; None = `grade.timeout_s`
     env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides `grade.env`
     batch_size: int = 1  # completions per call
 

@@ -6,10 +6,11 @@ A stored attempt becomes a trace of one turn, and the task's own `score` gives i
 import asyncio
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from assay.core.errors import ConfigError, require
+from assay.core.tasksets import load_tasks
 from assay.core.types import GradingCase, Label, Problem, Verdict
 from assay.verifiers.answers.verdicts import Grade, settle_verdict
 from assay.verifiers.outside.plugins import source_version
@@ -24,25 +25,9 @@ def load_taskset(place: str) -> Callable[..., "TasksetReward"]:
     require("verifiers", extra="verifiers")
 
     def build(**settings: Any) -> TasksetReward:
-        return TasksetReward(f"verifiers:{place}", _read_tasks(place, settings))
+        return TasksetReward(f"verifiers:{place}", load_tasks(place, settings, f"verifier 'verifiers:{place}'"))
 
     return build
-
-
-def _read_tasks(place: str, settings: Mapping[str, Any]) -> list[Any]:
-    loaders = importlib.import_module("verifiers.v1.utils.loaders")
-    try:
-        config = loaders.taskset_config_type(place).model_validate({**settings, "id": place})
-        taskset = loaders.load_taskset(config)
-        if not taskset.bounded:
-            raise ConfigError(
-                f"verifier 'verifiers:{place}': the taskset never ends, so a problem's task cannot be found"
-            )
-        return list(taskset)
-    except ConfigError:
-        raise
-    except Exception as error:  # a taskset from outside may raise anything
-        raise ConfigError(f"verifier 'verifiers:{place}': {type(error).__name__}: {error}") from error
 
 
 class TasksetReward:

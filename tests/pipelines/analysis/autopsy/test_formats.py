@@ -150,6 +150,8 @@ def test_a_recorded_training_of_our_own(tmp_path: Path) -> None:
     spent = [sum(row["tokens"] for group in kind for row in group) / result.totals["tokens"] for kind in (dead, solved)]
     assert spent == pytest.approx([result.share("tokens", "dead"), result.share("tokens", "solved")])
     assert result.share("grades", "disputed answers") == 0.0  # its rewards are this verifier's
+    rises = [result.share("reward", f"rise of {what}") for what in ("the reward", "correctness")]
+    assert rises[0] == pytest.approx(rises[1])  # all is re-graded, and the reward is correctness
     saved = next(row for row in result.findings if row.finding == "best half by posterior")
     assert saved.gain_low is not None
     assert saved.gain_low > 1

@@ -73,15 +73,21 @@ def _rises(log: RolloutLog, span: float) -> tuple[Floats, Floats, int]:
     rows = log.columns(ENDS.format(columns=columns))
     parts = np.stack([rows["reward_first"] / span, rows["reward_last"] / span, rows["c_first"], rows["c_last"]], 1)
     wholes = np.stack([rows["rated_first"], rows["rated_last"], rows["n_first"], rows["n_last"]], 1)
+    reward, paired = _change(parts[:, :2], wholes[:, :2])
+    return reward, _change(parts[:, 2:], wholes[:, 2:])[0], paired
+
+
+def _change(parts: Floats, wholes: Floats) -> tuple[Floats, int]:
+    """Return (point, low, high) of how a mean changes from the first column to the second, and how many problems are
+    compared with themselves, so that it changes nothing which of them come early or late.
+    """
     both = (wholes > 0).all(axis=1)
-    if both.sum() >= FEWEST:  # each problem against itself: which problems come early or late changes nothing
+    if both.sum() >= FEWEST:
         means = parts[both] / wholes[both]
-        changes = np.stack([means[:, 1] - means[:, 0], means[:, 3] - means[:, 2]], 1)
-        reward, correct = summarize_replicates(resampled_ratios(changes, np.ones_like(changes)))
-        return reward, correct, int(both.sum())
+        changes = means[:, 1:] - means[:, :1]
+        return np.asarray(summarize_replicates(resampled_ratios(changes, np.ones_like(changes)))[0]), int(both.sum())
     ratios = resampled_ratios(parts, wholes)
-    rises = summarize_replicates(np.column_stack([ratios[:, 1] - ratios[:, 0], ratios[:, 3] - ratios[:, 2]]))
-    return rises[0], rises[1], 0
+    return np.asarray(summarize_replicates(ratios[:, 1:] - ratios[:, :1])[0]), 0
 
 
 def _sampled_rise(log: RolloutLog, summary: LogSummary, graded: Sequence[RegradedAttempt]) -> Floats:
@@ -101,8 +107,7 @@ def _sampled_rise(log: RolloutLog, summary: LogSummary, graded: Sequence[Regrade
     ends = [moments <= early, moments >= late]
     parts = np.stack([np.bincount(place, strict * end, minlength=place.max() + 1) for end in ends], 1)
     wholes = np.stack([np.bincount(place, end.astype(float), minlength=place.max() + 1) for end in ends], 1)
-    ratios = resampled_ratios(parts, wholes)
-    return np.asarray(summarize_replicates(ratios[:, 1:] - ratios[:, :1])[0])
+    return _change(parts.astype(np.float64), wholes.astype(np.float64))[0]
 
 
 def _rise(name: str, rise: Floats, note: str) -> Finding:

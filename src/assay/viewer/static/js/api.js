@@ -6,13 +6,14 @@ export class Refused extends Error {
   constructor(status, words) { super(words); this.status = status; }
 }
 
-// The token comes behind the # of the printed address, which no browser sends, and leaves the address bar at once.
+// The token comes behind the # of the printed address, which no browser sends, and leaves the address bar at once. True = there was one.
 export function takeToken() {
   const match = /^#token=([\w-]+)$/.exec(location.hash);
   if (match) {
     localStorage.setItem(KEY, match[1]);
     history.replaceState(null, '', '#/');
   }
+  return Boolean(match);
 }
 
 export async function get(name, query = {}, signal = undefined) {

@@ -117,7 +117,7 @@ async function begin() {
   takeToken();
   frame();
   addEventListener('keydown', key);
-  addEventListener('hashchange', () => { takeToken(); render(); });
+  addEventListener('hashchange', () => { if (takeToken()) location.reload(); else render(); });
   try {
     tellState(await get('state'));
     for (let waits = 0; !app.state.ready; waits += 1) {
