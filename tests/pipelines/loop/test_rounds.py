@@ -162,6 +162,6 @@ def test_a_round_that_learns_stored_rows_needs_a_method(tiny: MakeContext) -> No
 
 def test_the_round_after_one_on_imported_answers_draws_its_own(tiny: MakeContext, monkeypatch: Any) -> None:
     monkeypatch.setattr("assay.pipelines.loop.rounds.find_checkpoint", lambda context, training: Path("a/checkpoint"))
-    first = tiny(score={"n": 2, "truncated": "wrong", "evidence": "another-7b"})
+    first = tiny(score={"n": 2, "evidence": "another-7b"})
     following = _config_on_checkpoint(first, StageResult("train", StageKey.of("k"), 0, 0, {}, 0.0), 2)
     assert (following.score.evidence, following.policy.model) == ("drawn", str(Path("a/checkpoint")))

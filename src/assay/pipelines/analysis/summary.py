@@ -110,7 +110,7 @@ def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any
         posterior means), reward (the mean of the problems' mean rewards; None where a source has no graded ones) and
         histogram (of correct / (correct + wrong + truncated), without disputed problems).
     """
-    cut_is_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
+    cut_is_wrong = context.config.policy.truncated == "wrong"
     selection = results.rows_of("select") if "select" in results else ""
     rows = context.lake.rows(DIFFICULTY, [cut_is_wrong, results.rows_of("score"), selection])
     sources: dict[str, dict[str, Any]] = {}
