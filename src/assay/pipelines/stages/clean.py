@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from assay.core.identity import content_id
+from assay.core.parts import is_outside
 from assay.core.ports import Filter, FilterContext
 from assay.core.setting_names import first_clean_settings
 from assay.core.types import Label, Problem
@@ -50,7 +51,7 @@ class Clean(Stage):
         fitted = config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
         problems = self.members[0] if fitted else {}
         borrowed = [filter_dependencies(context, part, problems) for _, part in parts]
-        edited = [version for _, part in parts for version in list_version(part)]  # of filters from outside
+        edited = [version for name, part in parts if is_outside(name) for version in list_version(part)]
         how = (config.clean.filters, first_clean_settings(config.clean.settings), versions, borrowed, *edited)
         return StageKey.of(content_id("clean", str(pool), *how))
 
