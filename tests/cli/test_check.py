@@ -47,7 +47,7 @@ def test_a_field_that_no_row_has_is_one_line_and_exit_code_2(check: Ran, config:
 
 def test_a_gold_answer_that_no_usual_form_passes_is_a_warning(check: Ran, config: Path) -> None:
     (config.parent / "sums.jsonl").write_text('{"prompt": "Which?", "answer": "apples"}\n')
-    config.write_text(config.read_text().replace('part = "files"', 'part = "files"\nverifier = "numeric"'))
+    config.write_text(config.read_text().replace('type = "files"', 'type = "files"\nverifier = "numeric"'))
     ran = check()
     assert ran.exit_code == 0, ran.output
     assert "accepts the gold answer 'apples' in no usual form" in ran.stderr

@@ -25,7 +25,7 @@ def test_a_number_is_never_cut_and_long_texts_give_way() -> None:
     )
     assert all(len(line) <= WIDTH for line in lines)
     assert "123456789" in lines[3]
-    assert lines[3].startswith("frontier sp…")
+    assert lines[3].startswith("frontier cl…")
 
 
 def test_the_quickstarts_difficulty_fits_80_columns_with_all_its_bins() -> None:

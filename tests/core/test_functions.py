@@ -126,7 +126,7 @@ def test_a_function_is_a_curriculum():
         ("NeedsOne", {}, "missing 1 required positional argument: 'k'; as a @dataclass"),
         ("Whole", {"k": 1}, "no setting 'k': settings are the fields of a @dataclass"),
         ("ShortMethod", {}, r"select\(pool\), and is called as select"),
-        ("SOURCE", {}, "has no attribute 'SOURCE'"),
+        ("SOURCE", {}, "has no 'SOURCE'"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_before_anything_runs(name, settings, message):

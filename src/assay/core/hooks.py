@@ -156,7 +156,7 @@ class SelectorHooks(PoolHooks):
     # group_size: int = `train.group_size`   rollouts per group that the selection assumes
     # signal: "mixed" or "sd" = None          None: filled in by `train.objective`; also a setting of scorers
     # tau: float = None                       None: filled in by `grade.repeatability`
-    drift: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
+    expected_improvement: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
 
 
 class ExportHooks:

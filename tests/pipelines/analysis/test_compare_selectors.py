@@ -54,8 +54,8 @@ def test_what_is_wrong_is_named(context: MakeContext) -> None:
     run_stages(context())
     with pytest.raises(ConfigError, match="unknown selector 'fronteir'; nearest: 'frontier'"):
         compare(context(), ["fronteir"])
-    with pytest.raises(ConfigError, match="has no setting 'drft'; nearest: 'drift'"):
-        compare(context(), ["frontier drft=1"])
+    with pytest.raises(ConfigError, match="has no setting 'expected_improvment'; nearest: 'expected_improvement'"):
+        compare(context(), ["frontier expected_improvment=1"])
     with pytest.raises(ConfigError, match="'drift' is not of the form key=value"):
         compare(context(), ["frontier drift"])
 

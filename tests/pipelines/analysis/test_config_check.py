@@ -1,6 +1,7 @@
 """What a check of a config finds before anything is paid for."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,34 @@ def test_rows_of_two_shapes_are_no_error(context: MakeContext, tmp_path: Path) -
     rows = [{"question": "1 + 1?", "answer": "2"}] * 25 + [{"prompt": "1 + 1?", "answer": "2"}]
     (look,) = config_check.look_at_sources(context(source=source(tmp_path, rows)))
     assert (len(look.problems), look.dropped) == (1, {"missing_field": 25})
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "lab_checking.py").write_text(
+        "def right(data_source, solution_str, ground_truth, extra_info):\n"
+        "    return float(ground_truth in solution_str)\n"
+        "def breaks(data_source, solution_str, ground_truth, extra_info):\n    return 1 / 0\n"
+    )
+    yield tmp_path
+    sys.modules.pop("lab_checking", None)
+
+
+@pytest.mark.parametrize(
+    ("verifier", "sentence"),
+    [
+        ("python:no_lab:right", "No module named 'no_lab'"),
+        ("python:lab_checking:rihgt", "has no 'rihgt'"),
+        ("python:lab_checking", "is not of the form"),
+    ],
+)
+def test_a_verifier_from_outside_that_is_not_there_is_an_error(
+    context: MakeContext, lab: Path, verifier: str, sentence: str
+) -> None:
+    run_context = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier=verifier))
+    with pytest.raises(ConfigError, match=sentence):
+        config_check.check_parts(run_context.config)
 
 
 def test_a_module_that_breaks_when_it_is_imported_is_an_error(context: MakeContext, lab: Path) -> None:

@@ -78,8 +78,8 @@ class Slow(Lake):
 
     overtaken: Callable[[], object] | None = None
 
-    def ids(self, table: str, ids: Sequence[str], *, among: frozenset[str] | None = None) -> set[str]:
-        found = super().ids(table, ids, among=among)
+    def _stored_ids(self, table: str, ids: Any, among: frozenset[str] | None) -> Any:
+        found = super()._stored_ids(table, ids, among)
         if work := self.overtaken:
             self.overtaken = None
             work()

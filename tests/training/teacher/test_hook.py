@@ -207,11 +207,17 @@ def test_a_killed_guided_run_chooses_the_same_rollouts_again(room: SimpleNamespa
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("need", "sometimes"), ("schedule", "square"), ("mask", "all"), ("if_gone", "x"), ("share", 1.5)],
+    ("name", "value", "told"),
+    [
+        ("need", "sometimes", "apply_to"),
+        ("schedule", "square", "schedule"),
+        ("mask", "all", "mask"),
+        ("if_gone", "x", "on_unavailable"),
+        ("share", 1.5, "fraction"),
+    ],
 )
-def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"teacher.{name}"):
+def test_a_wrong_setting_is_named_as_the_config_names_it(name: str, value: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"teacher.{told}"):
         TeacherSettings(**{name: value})
 
 

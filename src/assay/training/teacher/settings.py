@@ -31,9 +31,9 @@ class TeacherSettings:
     def __post_init__(self) -> None:
         for name, value, choices in (
             ("schedule", self.schedule, SHARE_CURVES),
-            ("need", self.need, NEEDS),
+            ("apply_to", self.need, NEEDS),
             ("mask", self.mask, ("whole", "teacher")),
-            ("if_gone", self.if_gone, ("stop", "go_on")),
+            ("on_unavailable", self.if_gone, ("stop", "go_on")),
         ):
             if value not in choices:
                 raise ConfigError(f"teacher.{name} is {value!r}; {suggest_names(value, choices)}")
