@@ -58,7 +58,7 @@ Limit = Annotated[int, typer.Option("--limit", min=0, help="Rollouts at most; 0 
 
 
 class DefaultGroup(TyperGroup):
-    """A group whose first command is meant where none is named, so that `curate export PLAN` stays a command."""
+    """A group whose first command is meant where none is named, so that `curate export CONFIG` stays a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the first command's name in front of arguments that begin with no command's."""
@@ -68,7 +68,7 @@ class DefaultGroup(TyperGroup):
 
 
 app = typer.Typer(
-    help="The curriculum or its rollouts, for others. `export PLAN --to NAME` is short for `export curriculum`.",
+    help="The curriculum or its rollouts, for others. `export CONFIG --to NAME` is short for `export curriculum`.",
     cls=DefaultGroup,
     no_args_is_help=True,
 )
@@ -91,7 +91,7 @@ def export(
     """Write the curriculum in its order, or what synthesis stored, in the form that another trainer reads, and say how it
     is read; a curriculum with its reward.
 
-    Settings of an export are keys of the plan: --set export.settings.verl.data_source=math_dapo.
+    Settings of an export are keys of the config: --set export.settings.verl.data_source=math_dapo.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -156,7 +156,7 @@ def rollouts(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the rollouts of the plan's problems with their verdicts: JSON lines, Parquet or session traces."""
+    """Write the rollouts of the config's problems with their verdicts: JSON lines, Parquet or session traces."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -61,4 +61,4 @@ def _print_counts(counts: dict[str, Any], reporter: ConsoleReporter) -> None:
             f"{counts['left']} cut attempts are left; their problems do not count under the longer cap yet, and the "
             "same command goes on"
         )
-    reporter.say(f"next: curate run PLAN --set policy.max_tokens={counts['to']}, or write it into the plan")
+    reporter.say(f"next: curate run CONFIG --set policy.max_tokens={counts['to']}, or write it into the config")

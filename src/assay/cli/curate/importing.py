@@ -34,8 +34,8 @@ PolicyName = Annotated[
     str,
     typer.Option(
         "--policy",
-        help="The policy's revision, for rows that do not say; the first of several. Without it the plan's policy.model, "
-        "and without a plan `imported`.",
+        help="The policy's revision, for rows that do not say; the first of several. Without it the config's policy.model, "
+        "and without a config `imported`.",
         show_default=False,
     ),
 ]
@@ -56,7 +56,7 @@ Right = Annotated[
 ]
 PlanPath = Annotated[
     Path | None,
-    typer.Argument(metavar="[PLAN]", help="A plan, whose problems, lake and policy these are.", show_default=False),
+    typer.Argument(metavar="[CONFIG]", help="A config, whose problems, lake and policy these are.", show_default=False),
 ]
 ProblemColumn = Annotated[
     str,
@@ -111,7 +111,7 @@ def rollouts(
     """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its
     reason, and it is an error where nothing matches.
 
-    With a plan they are attempts at its problems: score.evidence = "imported" makes them the plan's pass rates. Rewards
+    With a config they are attempts at its problems: score.evidence = "imported" makes them the config's pass rates. Rewards
     are the verdicts; rows of a file without any are judged by the problems' own verifiers.
     """
     reporter = ConsoleReporter()
@@ -144,7 +144,7 @@ def rollouts(
         labels = {id_: label.id for id_, label in cleaned(context, inputs)[1].items()}
         _print_counts(work(context.lake, import_rollouts, labels), as_json, reporter)
         evidence = policy if policy and policy != config.policy.model else "imported"
-        reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the plan")
+        reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the config")
         return DONE
 
     run_with_context(config, "curate import rollouts", body, reporter, upto=pool_stages()[-1])

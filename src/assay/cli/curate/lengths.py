@@ -20,7 +20,7 @@ from assay.cli.tables import build_table
 
 Caps = Annotated[
     list[int] | None,
-    typer.Option("--at", min=1, help="A cap in tokens; may be repeated. Shares of the plan's own without it."),
+    typer.Option("--at", min=1, help="A cap in tokens; may be repeated. Shares of the config's own without it."),
 ]
 CUT_BY = {
     "tokenizer": "the policy's tokenizer",

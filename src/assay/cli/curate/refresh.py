@@ -47,10 +47,10 @@ def _refresh(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> 
     if result["regraded"]:
         console.print(
             f"{result['regraded']} stored rollouts judged anew"
-            + ("; so were the plan's scores" if result["rescored"] else "")
+            + ("; so were the config's scores" if result["rescored"] else "")
         )
     if (counts := result["refresh"]) is None:
-        console.print("no training of this plan is done, so nothing has moved its policy")
+        console.print("no training of this config is done, so nothing has moved its policy")
     elif "decided" in counts:
         _print_counts(console, counts)
     console.print(f"spent now: {result['tokens']} tokens", markup=False)

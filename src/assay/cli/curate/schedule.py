@@ -23,7 +23,7 @@ Timezone = Annotated[
     ),
 ]
 Name = Annotated[
-    str, typer.Option("--name", help="Of the deployment, in place of the plan's name.", show_default=False)
+    str, typer.Option("--name", help="Of the deployment, in place of the config's name.", show_default=False)
 ]
 Pool = Annotated[str, typer.Option("--pool", help="A work pool of type process.")]
 
@@ -37,7 +37,7 @@ def serve(
     timezone: Timezone = "",
     name: Name = "",
 ) -> None:
-    """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra
+    """Run the config on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra
     flows.
     """
     reporter = ConsoleReporter()
@@ -60,7 +60,7 @@ def deploy(
     name: Name = "",
     pool: Pool = "assay",
 ) -> None:
-    """Leave the plan and its schedule with a Prefect server; workers of a process work pool run it."""
+    """Leave the config and its schedule with a Prefect server; workers of a process work pool run it."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes

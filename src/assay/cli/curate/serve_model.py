@@ -16,7 +16,7 @@ from assay.core.parts import build_part
 
 CLOSING_S = 10.0  # for the engine to finish: an interpreter that ends inside torch is aborted
 Where = Annotated[
-    Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)
+    Path | None, typer.Argument(metavar="[CONFIG]", help="The config whose policy is served.", show_default=False)
 ]
 Name = Annotated[
     str,

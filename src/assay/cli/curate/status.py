@@ -83,7 +83,7 @@ def _print_status(
         console.print(
             build_table(
                 f"\nselections{_say_how_many(past_selections)}",
-                ("selection", "kept", "this plan's", "state"),
+                ("selection", "kept", "this config's", "state"),
                 selection_rows,
             )
         )

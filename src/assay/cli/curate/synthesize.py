@@ -18,7 +18,7 @@ from assay.cli.runner import (
     run_with_context,
 )
 
-Method = Annotated[str, typer.Argument(help="A method in synthesis/, such as dart; default: those of the plan.")]
+Method = Annotated[str, typer.Argument(help="A method in synthesis/, such as dart; default: those of the config.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be drawn, by level, and draw nothing.")]
 
 

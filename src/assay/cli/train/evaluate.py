@@ -24,7 +24,9 @@ from assay.core.errors import ConfigError
 Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
 Plans = Annotated[
     list[Path],
-    typer.Argument(metavar="PLAN PLAN...", help="Plans whose trainings are done, over the same held-out problems."),
+    typer.Argument(
+        metavar="CONFIG CONFIG...", help="Configs whose trainings are done, over the same held-out problems."
+    ),
 ]
 Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Of the training: grpo, sft or dpo.")]
 
@@ -131,7 +133,7 @@ def compare(
         ]
         open_console().print(
             build_table(
-                "after the last step", ("plan", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown_rows
+                "after the last step", ("config", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown_rows
             )
         )
 

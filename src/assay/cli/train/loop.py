@@ -35,7 +35,7 @@ HEAD = (
 
 
 def loop(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped
+    """Curate, train and refresh, as often as the config's loop.rounds says, each round on the last checkpoint; a stopped
     loop goes on where it was.
     """
     reporter = ConsoleReporter()
