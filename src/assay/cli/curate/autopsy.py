@@ -51,11 +51,14 @@ Pool = Annotated[
 Right = Annotated[
     float | None,
     typer.Option(
-        "--right", metavar="REWARD", help="The least reward that is right; guessed otherwise.", show_default=False
+        "--right",
+        metavar="REWARD",
+        help="The lowest reward that counts as correct; guessed by default.",
+        show_default=False,
     ),
 ]
 Verifier = Annotated[str, typer.Option("--verifier", help="Which part in verifiers/ grades again.")]
-Regrade = Annotated[int, typer.Option("--regrade", min=0, help="Answers at most that are graded again; 0 = none.")]
+Regrade = Annotated[int, typer.Option("--regrade", min=0, help="Grade at most this many answers again; 0 = none.")]
 MinSignal = Annotated[
     float, typer.Option("--min-signal", min=0, max=1, help="Expected share of mixed groups from which a problem stays.")
 ]
@@ -92,11 +95,11 @@ def autopsy(
     group: Annotated[str, _column("--group", "the group's name")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Look at any trainer's rollout log, for zero tokens: what was spent on groups without signal, copies, benchmark
-    questions, disputed and cut answers, and what choosing problems would have saved.
+    """Analyze a trainer's rollout log without generating anything: tokens spent on groups without signal, duplicates,
+    benchmark questions, disputed and truncated answers, and what choosing problems would have saved.
 
-    Logs of verl, TRL, prime-rl, verifiers, NeMo Gym and any JSON lines or Parquet are recognised by their columns.
-    Writes one page.
+    Logs of verl, TRL, prime-rl, verifiers and NeMo Gym are recognised by their columns; options name the columns of any
+    other JSON lines or Parquet. Writes one HTML page.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

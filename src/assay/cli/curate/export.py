@@ -68,7 +68,7 @@ class DefaultGroup(TyperGroup):
 
 
 app = typer.Typer(
-    help="The curriculum or its rollouts, for others. `export CONFIG --to NAME` is short for `export curriculum`.",
+    help="Export the curriculum or its rollouts. `export CONFIG --to NAME` is short for `export curriculum`.",
     cls=DefaultGroup,
     no_args_is_help=True,
 )

@@ -45,7 +45,7 @@ def grade(
     allow_code: Allow = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge one answer, or each row of a JSONL file, against a gold answer; strictly and leniently."""
+    """Grade one answer, or each row of a JSONL file, against a gold answer, strictly and leniently."""
     with report_errors(ConsoleReporter()):
         from assay.pipelines.analysis.grade import case_of, grade_all, rows_of
 

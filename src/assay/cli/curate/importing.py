@@ -20,7 +20,7 @@ from assay.cli.runner import (
 from assay.pipelines.stages import pool_stages
 
 app = typer.Typer(
-    help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.",
+    help="Import rollouts of other tools, and published difficulty columns.",
     no_args_is_help=True,
 )
 
@@ -50,13 +50,17 @@ Right = Annotated[
     typer.Option(
         "--right",
         metavar="EXPR",
-        help="When an attempt is correct: a reward from which on it is, or an expression over the columns, such as "
+        help="When an attempt is correct: the lowest correct reward, or an expression over the columns, such as "
         "'acc == 1 and reward > 0.5'.",
     ),
 ]
 PlanPath = Annotated[
     Path | None,
-    typer.Argument(metavar="[CONFIG]", help="A config, whose problems, lake and policy these are.", show_default=False),
+    typer.Argument(
+        metavar="[CONFIG]",
+        help="The config whose problems were attempted; its lake and policy are used.",
+        show_default=False,
+    ),
 ]
 ProblemColumn = Annotated[
     str,
@@ -68,14 +72,17 @@ TokensColumn = Annotated[
     str, typer.Option("--tokens", metavar="COLUMN", help="Holds the number of tokens.", show_default=False)
 ]
 FinishColumn = Annotated[
-    str, typer.Option("--finish", metavar="COLUMN", help="Says `length` where the cap cut.", show_default=False)
+    str,
+    typer.Option(
+        "--finish", metavar="COLUMN", help="Holds the finish reason; `length` = truncated.", show_default=False
+    ),
 ]
 TokenizerPlace = Annotated[
     str,
     typer.Option(
         "--tokenizer",
         metavar="DIR",
-        help="Of logs that hold token ids, as open-instruct's: the folder of the model that was sampled.",
+        help="For logs that hold token ids, such as open-instruct's: the folder of the model that was sampled.",
         show_default=False,
     ),
 ]

@@ -24,7 +24,9 @@ Ks = Annotated[
 
 
 def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
-    """Show pass@k, pass^k and majority@k of the train side: unbiased of a fixed design, else by the posterior."""
+    """Estimate pass@k, pass^k and majority@k on the training problems: unbiased where every problem had the same number of
+    attempts, otherwise from the posterior.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -20,7 +20,7 @@ After = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_def
 def tag(
     name: Name, path: ConfigPath, note: Note = "", lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
-    """Keep a config's problems, labels, verdict versions, rates and selection under a name that nothing changes.
+    """Freeze a config's problems, labels, verifier versions, pass rates and selection under a name.
 
     Compaction carries a release, and `curate lake delete` refuses rows that one holds. `SELECT * FROM tags` lists them.
     """
@@ -46,8 +46,8 @@ def tag(
 
 
 def diff(before: Before, after: After, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Say what changed between two releases, or a release and a config's present state: problems, labels, verifiers,
-    rates, selection.
+    """Show what changed between two releases, or between a release and a config's current state: problems, labels,
+    verifiers, pass rates, selection.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -20,7 +20,7 @@ Out = Annotated[
 
 
 def report(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
-    """Write one HTML page of the config: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
+    """Write one HTML page about a config: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
     lineage; it does no stage.
     """
     reporter = ConsoleReporter()

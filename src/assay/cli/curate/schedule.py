@@ -23,7 +23,7 @@ Timezone = Annotated[
     ),
 ]
 Name = Annotated[
-    str, typer.Option("--name", help="Of the deployment, in place of the config's name.", show_default=False)
+    str, typer.Option("--name", help="Name of the deployment; by default the config's name.", show_default=False)
 ]
 Pool = Annotated[str, typer.Option("--pool", help="A work pool of type process.")]
 
@@ -37,9 +37,7 @@ def serve(
     timezone: Timezone = "",
     name: Name = "",
 ) -> None:
-    """Run the config on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra
-    flows.
-    """
+    """Run a config on a schedule, on this machine, until interrupted. Needs a Prefect server and the extra `flows`."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes
@@ -60,7 +58,7 @@ def deploy(
     name: Name = "",
     pool: Pool = "assay",
 ) -> None:
-    """Leave the config and its schedule with a Prefect server; workers of a process work pool run it."""
+    """Register a config and its schedule with a Prefect server; workers of a process work pool run it."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes

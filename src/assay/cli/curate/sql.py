@@ -29,7 +29,7 @@ Shape = Annotated[Format, typer.Option("--format", help="parquet goes to stdout 
 
 
 def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE) -> None:
-    """Answer a question from the Parquet, read-only."""
+    """Run one read-only SQL query on the lake."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.stores import query_results

@@ -30,7 +30,7 @@ def synthesize(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Turn stored attempts into training sets, preferences, labels and new problems; needs scoring done.
+    """Turn stored attempts into training sets, preference pairs, labels and new problems. Scoring must be done first.
 
     Every row is verified again and says what it was made from. A second run finds what the first one paid for.
     """

@@ -30,8 +30,8 @@ def value(
     worlds: Worlds = 24,
     drift: Drift = 0.0,
 ) -> None:
-    """Forecast from stored attempts what a group with right and wrong answers costs under each way of choosing problems,
-    as 80% intervals, and name the cheapest way, or say that choosing will not pay. Generates and writes nothing.
+    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method, with
+    80% intervals, and the cheapest method. Generates and writes nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -41,8 +41,8 @@ def view(
     lake: LakeDir = "",
     sets: Sets = [],
 ) -> None:
-    """Look at a lake in the browser: the pool, every problem with its attempts, difficulty, clusters, selections, curriculum, training,
-    cost, and an audit by keyboard. Read-only, on this machine alone, until interrupted.
+    """Browse a lake: the pool, every problem with its attempts, difficulty, clusters, selections, curriculum, training, cost,
+    and an audit by keyboard. Read-only, local, runs until interrupted.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

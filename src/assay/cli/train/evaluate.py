@@ -100,7 +100,7 @@ def compare(
     kind: Kind = "grpo",
     as_json: AsJson = False,
 ) -> None:
-    """Set the last policies of several trainings side by side on the held-out problems that all of them attempted."""
+    """Compare the final policies of several trainings on the held-out problems that all of them attempted."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         configs, stage = [load_config(config, lake, sets) for config in plans], _stage_of(kind)
