@@ -23,11 +23,14 @@ To = Annotated[
     ),
 ]
 Method = Annotated[
-    str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
+    str,
+    typer.Option(
+        "--method", help="The synthesis method, for sft, dpo and prm; default: as in `train sft` and `train dpo`."
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
-    bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
+    bool, typer.Option("--filtered", help="Also write the rows that were not selected, to a separate file.")
 ]
 Check = Annotated[
     bool,
@@ -47,14 +50,17 @@ Push = Annotated[
         help="Also publish what --to hub writes as this data set of the Hugging Face hub: a private one, unless --public.",
     ),
 ]
-Public = Annotated[bool, typer.Option("--public", help="With --push: everybody may read it.")]
+Public = Annotated[bool, typer.Option("--public", help="With --push: make it public.")]
 FileForm = Annotated[
     str, typer.Option("--as", metavar="FORM", help="jsonl, parquet, or traces: sessions for the hub's viewer.")
 ]
 EveryPolicy = Annotated[
-    bool, typer.Option("--every-policy", help="Rollouts of other policies and samplers too, training's among them.")
+    bool,
+    typer.Option(
+        "--every-policy", help="Include rollouts of other policies and sampling configs, and those of training."
+    ),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Rollouts at most; 0 = all.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Maximum number of rollouts; 0 = all.")]
 
 
 class DefaultGroup(TyperGroup):

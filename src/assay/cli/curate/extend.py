@@ -19,7 +19,7 @@ from assay.cli.runner import (
 )
 from assay.pipelines.stages import pool_stages
 
-MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="The longer cap.", show_default=False)]
+MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="The longer token cap.", show_default=False)]
 
 
 def extend(

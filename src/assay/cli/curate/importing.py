@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)
+    Path, typer.Argument(metavar="DIR", help="A .jsonl or .parquet file, or a folder of them.", show_default=False)
 ]
 Tool = Annotated[
     str, typer.Option("--from", metavar="TOOL", help="verl, trl, open_instruct, verifiers, nemo_gym or jsonl.")
@@ -42,7 +42,7 @@ PolicyName = Annotated[
 LastPolicy = Annotated[
     str,
     typer.Option(
-        "--policy-last", help="The revision that finished, where weights changed meanwhile.", show_default=False
+        "--policy-last", help="The revision at the end of a rollout, if weights changed during it.", show_default=False
     ),
 ]
 Right = Annotated[
@@ -54,7 +54,7 @@ Right = Annotated[
         "'acc == 1 and reward > 0.5'.",
     ),
 ]
-PlanPath = Annotated[
+OptionalConfigPath = Annotated[
     Path | None,
     typer.Argument(
         metavar="[CONFIG]",
@@ -87,9 +87,9 @@ TokenizerPlace = Annotated[
     ),
 ]
 Column = Annotated[str, typer.Option("--column", help="The difficulty column.")]
-Model = Annotated[str, typer.Option("--model", help="The model that it was measured on.")]
+Model = Annotated[str, typer.Option("--model", help="The model for which it was measured.")]
 Direction = Annotated[
-    str, typer.Option("--direction", help="easier or harder: what more of it means.", show_default=False)
+    str, typer.Option("--direction", help="What a larger value means: easier or harder.", show_default=False)
 ]
 Scale = Annotated[
     float,
@@ -100,7 +100,7 @@ Scale = Annotated[
 @app.command("rollouts")
 def rollouts(
     folder: Folder,
-    path: PlanPath = None,
+    path: OptionalConfigPath = None,
     tool: Tool = "jsonl",
     problem: ProblemColumn = "",
     text: TextColumn = "",

@@ -22,7 +22,7 @@ Prompt = Annotated[
     str, typer.Option("--prompt", metavar="FIELD", help="The field of the question.", show_default=False)
 ]
 Answer = Annotated[str, typer.Option("--answer", metavar="FIELD", help="The field of the answer.", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="Write over a config that is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing config.")]
 
 
 def init(

@@ -18,9 +18,7 @@ from assay.cli.runner import (
 )
 from assay.cli.tables import build_table
 
-Ks = Annotated[
-    list[int] | None, typer.Option("--k", min=1, help="Attempts in a group; may be repeated. 1 and n without it.")
-]
+Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="k of pass@k; may be repeated. Default: 1 and n.")]
 
 
 def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:

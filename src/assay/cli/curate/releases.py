@@ -10,11 +10,11 @@ from assay.cli.runner import AnyLake, AsJson, ConfigPath, LakeDir, Sets, load_co
 from assay.cli.tables import build_table
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The release's name.", show_default=False)]
-Note = Annotated[str, typer.Option("--note", help="What it is for.", show_default=False)]
+Note = Annotated[str, typer.Option("--note", help="A note on the release.", show_default=False)]
 Before = Annotated[
-    str, typer.Argument(metavar="A", help="A release, or a config: its present state.", show_default=False)
+    str, typer.Argument(metavar="A", help="A release, or a config for its current state.", show_default=False)
 ]
-After = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)]
+After = Annotated[str, typer.Argument(metavar="B", help="Another release or config.", show_default=False)]
 
 
 def tag(

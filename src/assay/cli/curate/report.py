@@ -13,7 +13,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="Where the page goes; else reports/NAME.html in the lake's folder.",
+        help="The page to write; default: reports/NAME.html in the lake's folder.",
         show_default=False,
     ),
 ]

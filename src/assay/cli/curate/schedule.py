@@ -9,17 +9,18 @@ from assay.cli.runner import ConfigPath, LakeDir, Sets, load_config, report_erro
 
 Cron = Annotated[
     str,
-    typer.Option(
-        "--cron", metavar="LINE", help="When it is due, as '0 2 * * *': every night at 2.", show_default=False
-    ),
+    typer.Option("--cron", metavar="LINE", help="Cron schedule; '0 2 * * *' = every night at 2.", show_default=False),
 ]
 Interval = Annotated[
-    float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two starts.", show_default=False)
+    float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between starts.", show_default=False)
 ]
 Timezone = Annotated[
     str,
     typer.Option(
-        "--timezone", metavar="ZONE", help="Of --cron, as Europe/Berlin; UTC where not given.", show_default=False
+        "--timezone",
+        metavar="ZONE",
+        help="Time zone of --cron, such as Europe/Berlin; default: UTC.",
+        show_default=False,
     ),
 ]
 Name = Annotated[

@@ -9,7 +9,7 @@ from assay.cli.runner import AnyLake, AsJson, print_json, report_errors
 from assay.cli.tables import build_table
 
 ProblemId = Annotated[
-    str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)
+    str, typer.Argument(metavar="PROBLEM_ID", help="The problem's id, or its beginning.", show_default=False)
 ]
 CELL = 60  # characters shown of a text
 

@@ -19,7 +19,7 @@ from assay.cli.runner import (
 )
 
 Method = Annotated[str, typer.Argument(help="A method in synthesis/, such as dart; default: those of the config.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be drawn, by level, and draw nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be sampled, by level, and sample nothing.")]
 
 
 def synthesize(

@@ -9,9 +9,10 @@ from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 from assay.cli.tables import build_table
 
-Worlds = Annotated[int, typer.Option("--worlds", min=4, help="States of the pool that are simulated.")]
+Worlds = Annotated[int, typer.Option("--worlds", min=4, help="Number of simulated pools.")]
 Drift = Annotated[
-    float, typer.Option("--drift", help="Logits that every pass rate gains over the run; 0 = the policy stands still.")
+    float,
+    typer.Option("--drift", help="Logits that every pass rate gains over the run; 0 = the policy does not improve."),
 ]
 HEAD = (
     "way",
