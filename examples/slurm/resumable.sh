@@ -3,7 +3,7 @@
 #
 # A signal to the batch script (--signal=B:USR1@120 before the time limit, SIGTERM at preemption) is handed on. The command then stops asking,
 # commits what has arrived within 20 s and exits with 3; where it was asked to stop, the job goes back into the queue and goes on from there.
-# Exit code 3 that nobody asked for (a limit of the plan, a dead server) is handed back, for a queue would only meet it again.
+# Exit code 3 that nobody asked for (a limit of the config, a dead server) is handed back, for a queue would only meet it again.
 set -u
 asked=""
 trap 'asked=USR1; [ -z "${!:-}" ] || kill -USR1 "$!" 2>/dev/null' USR1

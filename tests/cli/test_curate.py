@@ -307,7 +307,7 @@ def test_a_limit_exits_3_with_a_selection(assay: Run, config: Path) -> None:
 def test_training_without_a_curriculum_names_the_command_that_makes_it(assay: Run, config: Path) -> None:
     ran = assay("train", "run", config)
     assert ran.returncode == 2
-    assert "or `curate run PLAN`" in ran.stderr
+    assert "or `curate run CONFIG`" in ran.stderr
 
 
 def test_doctor_says_what_is_here_and_which_command_brings_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def test_the_help_of_a_command_loses_no_word_to_markup(app: typer.Typer, name: s
 def test_a_command_without_a_plan_tells_the_lake_that_it_asks(name: str) -> None:
     printed = " ".join(CliRunner().invoke(curate_app, [*name.split(), "--help"], env={"COLUMNS": "200"}).stdout.split())
     assert "[default: .assay/lake]" in printed
-    assert "in place of the plan's" not in printed
+    assert "by default the config's" not in printed
 
 
 @pytest.mark.parametrize("app", [assay_app, curate_app, train_app])

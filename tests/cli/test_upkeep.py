@@ -47,7 +47,7 @@ def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, config: Path) ->
     found = json.loads((ran := assay("curate", "lake", "fsck", "--lake", config.parent / "lake", "--json")).stdout)
     assert ran.returncode == 1
     assert [(each["kind"], each["table"], each["restore"]) for each in found] == [
-        ("broken", "verdicts", "curate score PLAN")
+        ("broken", "verdicts", "curate score CONFIG")
     ]
     assert assay("curate", "run", config).returncode == 0
 

@@ -49,7 +49,7 @@ def config(**tables: object) -> Config:
             {"select": {"expected_improvement": "up"}},
             "selector 'frontier': expected_improvement: input should be a valid number",
         ),
-        ({"source": []}, "the plan lacks 'source'"),
+        ({"source": []}, "the config lacks 'source'"),
         ({"source": [{"type": "files"}]}, "source 'files': paths is missing"),
         ({"train": {"group_size": 1}}, "train.group_size: input should be greater than or equal to 2, found 1"),
         ({"clean": {"filters": ["exakt"]}}, "unknown filter 'exakt'; nearest: 'exact'"),
@@ -73,7 +73,7 @@ def test_a_complaint_of_a_whole_table_names_no_other_of_its_values() -> None:
 
 
 def test_a_plan_without_a_source_says_so() -> None:
-    with pytest.raises(ConfigError, match="the plan lacks 'source'"):
+    with pytest.raises(ConfigError, match="the config lacks 'source'"):
         parse_config({})
 
 

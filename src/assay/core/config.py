@@ -182,7 +182,7 @@ class SynthesizeConfig(_Strict):
 
     methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
     settings: dict[str, dict[str, Any]] = {}
-    policy: str = ""  # name or revision whose stored attempts are read; "" = the plan's policy
+    policy: str = ""  # name or revision whose stored attempts are read; "" = the config's policy
     # a method that expects to draw more than so many times the stored attempts is refused, unless [limit] is set
     max_growth: float = Field(default=10.0, gt=0)
 
@@ -398,9 +398,9 @@ def read_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"plan {str(path)!r}: {(error.strerror or str(error)).lower()}") from error
+        raise ConfigError(f"config {str(path)!r}: {(error.strerror or str(error)).lower()}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
+        raise ConfigError(f"config {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
         apply_override(tree, override)
     return parse_config(tree, folder=str(path.absolute().parent))

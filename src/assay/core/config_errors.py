@@ -57,9 +57,9 @@ def describe_config_error(error: ValidationError, model: type[BaseModel]) -> str
         complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
         return f"{complaint} {key!r}; {suggest_names(key, _list_keys(model, path))}"
     if first["type"] == "missing":
-        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
+        return f"the config lacks {'.'.join(str(step) for step in first['loc'])!r}"
     if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the plan lacks 'source': there is nothing to read"
+        return "the config lacks 'source': there is nothing to read"
     return describe_error(error)
 
 

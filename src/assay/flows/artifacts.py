@@ -124,7 +124,7 @@ def _make_link(context: RunContext, page: Path, reports_url: str) -> None:
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
     description = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
-        description += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
+        description += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the config"
     with warn_if_refused(context.reporter.warn, "the link to the report"):
         create_link_artifact(link, link_text=link, key=artifact_key(name, "report"), description=description)
 

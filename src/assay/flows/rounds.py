@@ -26,7 +26,7 @@ __getattr__ = define_flow(
     __name__,
     "rounds",
     _work,
-    "Curate, train and refresh, as often as the plan's [loop] says.",
+    "Curate, train and refresh, as often as the config's [loop] says.",
     override="loop.rounds=3",
 )
 

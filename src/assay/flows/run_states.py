@@ -51,7 +51,7 @@ def message(run: FlowRun) -> str:
         f"{result.stage} {result.rows_out}" for result in run.results if result.stage != "ingest" or result.rows_out
     )
     partly = [result.stage for result in run.results if result.partly]
-    missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
+    missing = run.missing or [f"{name} is partly done: a limit of the config was reached" for name in partly]
     again = ["run it again to go on"] if missing else []
     lacks = [run.lacks.sentence] if run.lacks else []
     return escape_controls("; ".join([f"rows out: {rows_out}", *missing, *again, *lacks]))

@@ -52,7 +52,7 @@ class ShardWorker:
         """
         if name not in self.chunks.ids:
             raise ConfigError(
-                f"{self.call.config}: the plan or its lake has changed since the run began; shard {name} is not of it"
+                f"{self.call.config}: the config or its lake has changed since the run began; shard {name} is not of it"
             )
         meter, started_s = self.context.meter, time.monotonic()
         tokens, samples = meter.tokens, meter.samples

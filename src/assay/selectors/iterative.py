@@ -29,7 +29,7 @@ class Iterative:
     Dropped: `chosen_before`, `not_chosen`.
 
     Source: arXiv:2409.11378, sec. 3, algorithm 1, with N = 3. form = "plain" is its equation 6, which refuses negative
-    gains; memory = false is what its released code does. The paper fine-tunes between rounds. Here one run of a plan
+    gains; memory = false is what its released code does. The paper fine-tunes between rounds. Here one run of a config
     sees one state of the policy, so its rounds share the same measurements, and `history` makes each training run a
     round.
     """

@@ -1,4 +1,4 @@
-"""`synthesized`: the problems that a method of synthesis made and the plan's lake holds."""
+"""`synthesized`: the problems that a method of synthesis made and the config's lake holds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,6 +45,6 @@ class Synthesized:
     @property
     def _lake(self) -> DerivedProblems:
         if self.stored is None:
-            raise ConfigError("source 'synthesized' reads from the lake of a plan")
+            raise ConfigError("source 'synthesized' reads from the lake of a config")
         stored: DerivedProblems = self.stored
         return stored

@@ -503,7 +503,7 @@ def missing_lake_message(storage: Storage) -> str:
     """Return the message that there is no lake, with up to three that lie beside, and how to make one."""
     beside = [] if storage.remote else sorted(str(mark.parent) for mark in storage.root.parent.glob("*/lake.json"))
     others = f"; --lake names another: {', '.join(beside[:3])}" if beside else "; --lake names another place"
-    return f"no lake at {storage.place}{others}; `curate run PLAN --lake {storage.place}` makes one"
+    return f"no lake at {storage.place}{others}; `curate run CONFIG --lake {storage.place}` makes one"
 
 
 @cache

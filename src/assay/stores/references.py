@@ -19,12 +19,12 @@ SUBJECTS = {
     "source": ("problems.source", ""),
 }
 COMMANDS = {
-    "train": "train run PLAN",
+    "train": "train run CONFIG",
     "sft": "",  # `train sft` or `train dpo`, where these made the rows
     "dpo": "",
     "tag": "",  # a release is of its moment
     "refresh": "",  # `train loop` does it again when it goes on
-}  # of stages whose command is not `curate STAGE PLAN`
+}  # of stages whose command is not `curate STAGE CONFIG`
 NAMED = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")
 
 
@@ -45,7 +45,7 @@ def restore_command(table: str) -> str:
     """
     if part_of(table):
         return ""
-    commands = (COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
+    commands = (COMMANDS.get(stage, f"curate {stage} CONFIG") for stage in restored_by(table))
     return " && ".join(command for command in commands if command)
 
 

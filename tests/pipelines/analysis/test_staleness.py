@@ -66,7 +66,7 @@ def test_another_policy_in_the_plan_is_named(context: MakeContext) -> None:
     old = logged(context()).engine.policy.revision
     other = context(policy={"revision": "other"})
     (row,) = list_selections(other)
-    assert row["why"] == f"made for policy {old}, and the plan's is other"
+    assert row["why"] == f"made for policy {old}, and the config's is other"
 
 
 def test_training_since_then_has_moved_the_policy(context: MakeContext) -> None:

@@ -195,7 +195,7 @@ def test_a_run_at_a_longer_cap_names_the_command_that_uses_what_is_stored(
     monkeypatch.setattr("assay.api.NullReporter.warn", lambda _self, text: heard.append(text))
     run_stages(drawn(SHORT), "score")
     run_stages(drawn(LONG), "score")
-    assert any("`curate extend PLAN --set policy.max_tokens=4 --max-tokens 12`" in text for text in heard)
+    assert any("`curate extend CONFIG --set policy.max_tokens=4 --max-tokens 12`" in text for text in heard)
     heard.clear()
     hotter = drawn(LONG + 1)
     policy = hotter.config.policy.model_copy(update={"temperature": 0.5})

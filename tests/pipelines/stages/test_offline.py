@@ -172,7 +172,7 @@ def test_a_training_killed_by_the_machine_goes_on_to_the_same_weights(tiny: Made
 
 def test_what_cannot_be_learnt_is_said_in_one_line(tiny: Made) -> None:
     context = tiny()
-    first = "dart is not done for what the lake holds now: `curate synthesize PLAN dart` first"
+    first = "dart is not done for what the lake holds now: `curate synthesize CONFIG dart` first"
     with pytest.raises(ConfigError, match=first):
         run_training(context, "sft")
     synthesize(context)
@@ -183,9 +183,9 @@ def test_what_cannot_be_learnt_is_said_in_one_line(tiny: Made) -> None:
         run_training(tiny(dpo={"method": "dart"}), "dpo")
     with pytest.raises(ConfigError, match="no method of synthesis is named"):
         run_training(tiny(synthesize={}), "sft")
-    with pytest.raises(ConfigError, match=r"nothing to resume: .*`train sft PLAN` starts it"):
+    with pytest.raises(ConfigError, match=r"nothing to resume: .*`train sft CONFIG` starts it"):
         run_training(context, "sft", resume=True)
-    with pytest.raises(ConfigError, match="train eval needs a finished training: `train sft PLAN` first"):
+    with pytest.raises(ConfigError, match="train eval needs a finished training: `train sft CONFIG` first"):
         evaluate(context, kind="sft")
 
 

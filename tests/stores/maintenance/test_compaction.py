@@ -307,7 +307,7 @@ def test_a_truncated_file_is_set_aside_with_what_hangs_on_it_and_the_stage_that_
         "rollouts",
         3,
         "run-a",
-        "curate score PLAN",
+        "curate score CONFIG",
     )
     assert "bytes on disk" in found.said
     with Lake(tmp_path / "lake") as lake:

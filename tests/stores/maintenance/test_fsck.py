@@ -137,7 +137,7 @@ def test_rows_of_missing_files_go_with_the_flag_alone(root: Path) -> None:
     min((root / "tables" / "rollouts").glob("*")).unlink()
     assert kinds(fsck(root)) == ["missing"]
     (found,) = fsck(root, drop=True)
-    assert (found.kind, found.rows, found.restore) == ("missing", 3, "curate score PLAN")
+    assert (found.kind, found.rows, found.restore) == ("missing", 3, "curate score CONFIG")
     assert count(root) == [6, 6, 6]
     assert fsck(root) == []
 
@@ -174,7 +174,7 @@ def test_lost_texts_are_named_every_time_until_their_attempts_go_too(root: Path)
         (found,) = fsck(root)
         assert (found.kind, found.rows, found.restore, found.harm) == ("textless", 3, "", True)
     (found,) = fsck(root, drop=True)
-    assert (found.rows, found.restore) == (3, "curate score PLAN")
+    assert (found.rows, found.restore) == (3, "curate score CONFIG")
     assert count(root) == [6, 6, 6]
     assert fsck(root) == []
 

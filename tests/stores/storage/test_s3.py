@@ -286,7 +286,7 @@ def test_a_truncated_object_is_set_aside_and_the_rest_stays_whole(
     with Lake(bucket) as lake, pytest.raises(LakeError, match="curate lake fsck"):
         lake.query("SELECT * FROM rollouts")
     (found,) = fsck(bucket)
-    assert (found.kind, found.path, found.rows, found.restore) == ("broken", victim, 3, "curate score PLAN")
+    assert (found.kind, found.path, found.rows, found.restore) == ("broken", victim, 3, "curate score CONFIG")
     with Lake(bucket) as lake:
         assert [len(ids(lake, name)) for name in ("rollouts", "completions", "verdicts")] == [6, 6, 6]
         assert list(lake.storage.files("quarantine")) == [f"quarantine/{victim}"]

@@ -28,11 +28,13 @@ Marked = Annotated[
 ]
 WrongGolds = Annotated[
     bool,
-    typer.Option("--wrong-golds", help="Judge stored attempts against other problems' gold answers; no token."),
+    typer.Option(
+        "--wrong-golds", help="Grade stored attempts against other problems' gold answers; generates nothing."
+    ),
 ]
 Size = Annotated[
     int,
-    typer.Option("--sample", min=1, metavar="N", help="Accepted answers, and as many rejected ones, of each verifier."),
+    typer.Option("--sample", min=1, metavar="N", help="Number of accepted answers per verifier, and of rejected ones."),
 ]
 Cost = Annotated[
     float,
@@ -40,10 +42,10 @@ Cost = Annotated[
         "--false-accept-cost",
         min=0,
         metavar="C",
-        help="Of accepting a wrong answer, a right one being worth 1: decides the best number of samples.",
+        help="Cost of accepting a wrong answer, if a correct one is worth 1; determines the best number of samples.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the sample.")]
 
 
 def audit(

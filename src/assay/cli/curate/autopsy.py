@@ -12,10 +12,10 @@ from assay.cli.tables import build_table
 Places = Annotated[
     list[Path],
     typer.Argument(
-        metavar="ROLLOUTS...", help="Files, or folders, of .jsonl and .parquet rollouts.", show_default=False
+        metavar="ROLLOUTS...", help="Rollout files (.jsonl, .parquet), or folders of them.", show_default=False
     ),
 ]
-Page = Annotated[Path, typer.Option("--page", metavar="FILE", help="Where the page goes.")]
+Page = Annotated[Path, typer.Option("--page", metavar="FILE", help="The page to write.")]
 Table = Annotated[
     Path | None,
     typer.Option("--table", metavar="FILE", help="Also write the findings as Parquet.", show_default=False),
@@ -34,33 +34,45 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="Also write the problems that stay as JSON lines, for `curate init`.",
+        help="Also write the problems worth keeping as JSON lines, for `curate init`.",
         show_default=False,
     ),
 ]
 Benchmarks = Annotated[
     list[Path],
-    typer.Option("--benchmark", metavar="FILE", help="Questions that must not be trained on.", show_default=False),
+    typer.Option(
+        "--benchmark",
+        metavar="FILE",
+        help="A file of benchmark questions that must not be trained on.",
+        show_default=False,
+    ),
 ]
 Pool = Annotated[
     Path | None,
     typer.Option(
-        "--pool", metavar="FILE", help="The training problems with their golds, for logs without.", show_default=False
+        "--pool",
+        metavar="FILE",
+        help="The training problems with gold answers, for logs without them.",
+        show_default=False,
     ),
 ]
 Right = Annotated[
     float | None,
     typer.Option(
-        "--right", metavar="REWARD", help="The least reward that is right; guessed otherwise.", show_default=False
+        "--right",
+        metavar="REWARD",
+        help="The lowest reward that counts as correct; guessed by default.",
+        show_default=False,
     ),
 ]
-Verifier = Annotated[str, typer.Option("--verifier", help="Which part in verifiers/ grades again.")]
-Regrade = Annotated[int, typer.Option("--regrade", min=0, help="Answers at most that are graded again; 0 = none.")]
+Verifier = Annotated[str, typer.Option("--verifier", help="The verifier that grades again.")]
+Regrade = Annotated[int, typer.Option("--regrade", min=0, help="Grade at most this many answers again; 0 = none.")]
 MinSignal = Annotated[
-    float, typer.Option("--min-signal", min=0, max=1, help="Expected share of mixed groups from which a problem stays.")
+    float,
+    typer.Option("--min-signal", min=0, max=1, help="Keep problems with at least this probability of a mixed group."),
 ]
 GroupSize = Annotated[
-    int, typer.Option("--group-size", min=0, help="Answers per group of the training to come; 0 = the log's.")
+    int, typer.Option("--group-size", min=0, help="Group size of the next training; 0 = as in the log.")
 ]
 
 
@@ -92,11 +104,11 @@ def autopsy(
     group: Annotated[str, _column("--group", "the group's name")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Look at any trainer's rollout log, for zero tokens: what was spent on groups without signal, copies, benchmark
-    questions, disputed and cut answers, and what choosing problems would have saved.
+    """Analyze a trainer's rollout log without generating anything: tokens spent on groups without signal, duplicates,
+    benchmark questions, disputed and truncated answers, and what choosing problems would have saved.
 
-    Logs of verl, TRL, prime-rl, verifiers, NeMo Gym and any JSON lines or Parquet are recognised by their columns.
-    Writes one page.
+    Logs of verl, TRL, prime-rl, verifiers and NeMo Gym are recognised by their columns; options name the columns of any
+    other JSON lines or Parquet. Writes one HTML page.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

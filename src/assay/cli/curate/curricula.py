@@ -27,7 +27,7 @@ HEAD = (
     "mixed",
     "groups paid",
     "groups trained",
-    "tokens a step",
+    "tokens per step",
 )
 LEGEND = (
     "\nsignal: of the groups paid for, the share whose rewards differ, or the mean standard deviation of their rewards "

@@ -23,11 +23,14 @@ To = Annotated[
     ),
 ]
 Method = Annotated[
-    str, typer.Option("--method", help="Of synthesis, for sft, dpo and prm; default: as `train sft` and `train dpo`.")
+    str,
+    typer.Option(
+        "--method", help="The synthesis method, for sft, dpo and prm; default: as in `train sft` and `train dpo`."
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
-    bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
+    bool, typer.Option("--filtered", help="Also write the rows that were not selected, to a separate file.")
 ]
 Check = Annotated[
     bool,
@@ -47,18 +50,21 @@ Push = Annotated[
         help="Also publish what --to hub writes as this data set of the Hugging Face hub: a private one, unless --public.",
     ),
 ]
-Public = Annotated[bool, typer.Option("--public", help="With --push: everybody may read it.")]
+Public = Annotated[bool, typer.Option("--public", help="With --push: make it public.")]
 FileForm = Annotated[
     str, typer.Option("--as", metavar="FORM", help="jsonl, parquet, or traces: sessions for the hub's viewer.")
 ]
 EveryPolicy = Annotated[
-    bool, typer.Option("--every-policy", help="Rollouts of other policies and samplers too, training's among them.")
+    bool,
+    typer.Option(
+        "--every-policy", help="Include rollouts of other policies and sampling configs, and those of training."
+    ),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Rollouts at most; 0 = all.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Maximum number of rollouts; 0 = all.")]
 
 
 class DefaultGroup(TyperGroup):
-    """A group whose first command is meant where none is named, so that `curate export PLAN` stays a command."""
+    """A group whose first command is meant where none is named, so that `curate export CONFIG` stays a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the first command's name in front of arguments that begin with no command's."""
@@ -68,7 +74,7 @@ class DefaultGroup(TyperGroup):
 
 
 app = typer.Typer(
-    help="The curriculum or its rollouts, for others. `export PLAN --to NAME` is short for `export curriculum`.",
+    help="Export the curriculum or its rollouts. `export CONFIG --to NAME` is short for `export curriculum`.",
     cls=DefaultGroup,
     no_args_is_help=True,
 )
@@ -91,7 +97,7 @@ def export(
     """Write the curriculum in its order, or what synthesis stored, in the form that another trainer reads, and say how it
     is read; a curriculum with its reward.
 
-    Settings of an export are keys of the plan: --set export.settings.verl.data_source=math_dapo.
+    Settings of an export are keys of the config: --set export.settings.verl.data_source=math_dapo.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -156,7 +162,7 @@ def rollouts(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the rollouts of the plan's problems with their verdicts: JSON lines, Parquet or session traces."""
+    """Write the rollouts of the config's problems with their verdicts: JSON lines, Parquet or session traces."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -19,14 +19,14 @@ from assay.cli.runner import (
 )
 from assay.pipelines.stages import pool_stages
 
-MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="The longer cap.", show_default=False)]
+MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="The longer token cap.", show_default=False)]
 
 
 def extend(
     path: ConfigPath, max_tokens: MaxTokens, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
-    """Continue the stored attempts that policy.max_tokens cut, up to a longer cap; those that ended count there as they
-    are.
+    """Continue the stored attempts that policy.max_tokens truncated, up to a longer cap. Attempts that ended by themselves
+    count under it as they are.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -61,4 +61,4 @@ def _print_counts(counts: dict[str, Any], reporter: ConsoleReporter) -> None:
             f"{counts['left']} cut attempts are left; their problems do not count under the longer cap yet, and the "
             "same command goes on"
         )
-    reporter.say(f"next: curate run PLAN --set policy.max_tokens={counts['to']}, or write it into the plan")
+    reporter.say(f"next: curate run CONFIG --set policy.max_tokens={counts['to']}, or write it into the config")

@@ -19,16 +19,14 @@ File = Annotated[
         metavar="[FILE]", help="One answer as text, or JSONL with the columns text and gold; - or nothing = stdin."
     ),
 ]
-Gold = Annotated[
-    str | None, typer.Option("--gold", help="The gold answer, of rows that have none of their own.", show_default=False)
-]
-Text = Annotated[str | None, typer.Option("--text", help="The answer itself, in place of a file.", show_default=False)]
+Gold = Annotated[str | None, typer.Option("--gold", help="The gold answer, for rows without one.", show_default=False)]
+Text = Annotated[str | None, typer.Option("--text", help="The answer itself, instead of a file.", show_default=False)]
 Verifier = Annotated[str, typer.Option("--verifier", help="A part in verifiers/, or python:package.module:name.")]
 Metadata = Annotated[
     str, typer.Option("--metadata", metavar="JSON", help="Fields of the problem that the verifier reads.")
 ]
-Finish = Annotated[str, typer.Option("--finish", help="stop, or length for an answer that was cut.")]
-Prompt = Annotated[str, typer.Option("--prompt", help="The question, for verifiers that look at it.")]
+Finish = Annotated[str, typer.Option("--finish", help="How the answer ended: stop, or length if it was truncated.")]
+Prompt = Annotated[str, typer.Option("--prompt", help="The question, for verifiers that need it.")]
 Allow = Annotated[
     bool, typer.Option("--allow-code", help="Let the verifier `code` run the answers' programs in its sandbox.")
 ]
@@ -45,7 +43,7 @@ def grade(
     allow_code: Allow = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge one answer, or each row of a JSONL file, against a gold answer; strictly and leniently."""
+    """Grade one answer, or each row of a JSONL file, against a gold answer, strictly and leniently."""
     with report_errors(ConsoleReporter()):
         from assay.pipelines.analysis.grade import case_of, grade_all, rows_of
 

@@ -20,12 +20,12 @@ from assay.cli.runner import (
 from assay.pipelines.stages import pool_stages
 
 app = typer.Typer(
-    help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.",
+    help="Import rollouts of other tools, and published difficulty columns.",
     no_args_is_help=True,
 )
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)
+    Path, typer.Argument(metavar="DIR", help="A .jsonl or .parquet file, or a folder of them.", show_default=False)
 ]
 Tool = Annotated[
     str, typer.Option("--from", metavar="TOOL", help="verl, trl, open_instruct, verifiers, nemo_gym or jsonl.")
@@ -34,15 +34,15 @@ PolicyName = Annotated[
     str,
     typer.Option(
         "--policy",
-        help="The policy's revision, for rows that do not say; the first of several. Without it the plan's policy.model, "
-        "and without a plan `imported`.",
+        help="The policy's revision, for rows that do not say; the first of several. Without it the config's policy.model, "
+        "and without a config `imported`.",
         show_default=False,
     ),
 ]
 LastPolicy = Annotated[
     str,
     typer.Option(
-        "--policy-last", help="The revision that finished, where weights changed meanwhile.", show_default=False
+        "--policy-last", help="The revision at the end of a rollout, if weights changed during it.", show_default=False
     ),
 ]
 Right = Annotated[
@@ -50,13 +50,17 @@ Right = Annotated[
     typer.Option(
         "--right",
         metavar="EXPR",
-        help="When an attempt is correct: a reward from which on it is, or an expression over the columns, such as "
+        help="When an attempt is correct: the lowest correct reward, or an expression over the columns, such as "
         "'acc == 1 and reward > 0.5'.",
     ),
 ]
-PlanPath = Annotated[
+OptionalConfigPath = Annotated[
     Path | None,
-    typer.Argument(metavar="[PLAN]", help="A plan, whose problems, lake and policy these are.", show_default=False),
+    typer.Argument(
+        metavar="[CONFIG]",
+        help="The config whose problems were attempted; its lake and policy are used.",
+        show_default=False,
+    ),
 ]
 ProblemColumn = Annotated[
     str,
@@ -68,21 +72,24 @@ TokensColumn = Annotated[
     str, typer.Option("--tokens", metavar="COLUMN", help="Holds the number of tokens.", show_default=False)
 ]
 FinishColumn = Annotated[
-    str, typer.Option("--finish", metavar="COLUMN", help="Says `length` where the cap cut.", show_default=False)
+    str,
+    typer.Option(
+        "--finish", metavar="COLUMN", help="Holds the finish reason; `length` = truncated.", show_default=False
+    ),
 ]
 TokenizerPlace = Annotated[
     str,
     typer.Option(
         "--tokenizer",
         metavar="DIR",
-        help="Of logs that hold token ids, as open-instruct's: the folder of the model that was sampled.",
+        help="For logs that hold token ids, such as open-instruct's: the folder of the model that was sampled.",
         show_default=False,
     ),
 ]
 Column = Annotated[str, typer.Option("--column", help="The difficulty column.")]
-Model = Annotated[str, typer.Option("--model", help="The model that it was measured on.")]
+Model = Annotated[str, typer.Option("--model", help="The model for which it was measured.")]
 Direction = Annotated[
-    str, typer.Option("--direction", help="easier or harder: what more of it means.", show_default=False)
+    str, typer.Option("--direction", help="What a larger value means: easier or harder.", show_default=False)
 ]
 Scale = Annotated[
     float,
@@ -93,7 +100,7 @@ Scale = Annotated[
 @app.command("rollouts")
 def rollouts(
     folder: Folder,
-    path: PlanPath = None,
+    path: OptionalConfigPath = None,
     tool: Tool = "jsonl",
     problem: ProblemColumn = "",
     text: TextColumn = "",
@@ -111,7 +118,7 @@ def rollouts(
     """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its
     reason, and it is an error where nothing matches.
 
-    With a plan they are attempts at its problems: score.evidence = "imported" makes them the plan's pass rates. Rewards
+    With a config they are attempts at its problems: score.evidence = "imported" makes them the config's pass rates. Rewards
     are the verdicts; rows of a file without any are judged by the problems' own verifiers.
     """
     reporter = ConsoleReporter()
@@ -144,7 +151,7 @@ def rollouts(
         labels = {id_: label.id for id_, label in cleaned(context, inputs)[1].items()}
         _print_counts(work(context.lake, import_rollouts, labels), as_json, reporter)
         evidence = policy if policy and policy != config.policy.model else "imported"
-        reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the plan")
+        reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the config")
         return DONE
 
     run_with_context(config, "curate import rollouts", body, reporter, upto=pool_stages()[-1])

@@ -22,7 +22,7 @@ Prompt = Annotated[
     str, typer.Option("--prompt", metavar="FIELD", help="The field of the question.", show_default=False)
 ]
 Answer = Annotated[str, typer.Option("--answer", metavar="FIELD", help="The field of the answer.", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="Write over a config that is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing config.")]
 
 
 def init(
@@ -33,7 +33,7 @@ def init(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a commented config for a data file: its fields are guessed and tried, and three rows are shown as problems.
+    """Write a commented config for a data file. Guesses its fields, tries them, and shows three rows as problems.
 
     On a terminal it asks whether the two fields are right; in a pipe it asks nothing.
     """

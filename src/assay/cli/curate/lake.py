@@ -12,7 +12,7 @@ from assay.cli.runner import FAILED, AnyLake, AsJson, print_json, report_errors
 from assay.cli.tables import build_table
 from assay.core.errors import ConfigError
 
-Look = Annotated[bool, typer.Option("--check", help="Only look: set nothing aside.")]
+Look = Annotated[bool, typer.Option("--check", help="Only check; change nothing.")]
 Drop = Annotated[
     bool,
     typer.Option(
@@ -22,14 +22,12 @@ Drop = Annotated[
     ),
 ]
 Keep = Annotated[
-    float, typer.Option("--keep-hours", min=0, help="Replaced files stay so long, for readers that have them open.")
+    float, typer.Option("--keep-hours", min=0, help="How long replaced files are kept for readers that have them open.")
 ]
-OfPolicy = Annotated[
-    str, typer.Option("--policy", help="A policy's revision, or the name that people call it.", show_default=False)
-]
+OfPolicy = Annotated[str, typer.Option("--policy", help="A policy's revision or name.", show_default=False)]
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
 
-Tagged = Annotated[bool, typer.Option("--tagged", help="Also delete rows that a release holds; it loses them.")]
+Tagged = Annotated[bool, typer.Option("--tagged", help="Also delete rows that belong to a release.")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other lake's folder or s3:// address.")]
 
 

@@ -20,7 +20,7 @@ from assay.cli.tables import build_table
 
 Caps = Annotated[
     list[int] | None,
-    typer.Option("--at", min=1, help="A cap in tokens; may be repeated. Shares of the plan's own without it."),
+    typer.Option("--at", min=1, help="A cap in tokens; may be repeated. By default, fractions of the config's cap."),
 ]
 CUT_BY = {
     "tokenizer": "the policy's tokenizer",
@@ -29,8 +29,8 @@ CUT_BY = {
 
 
 def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
-    """Show pass rate, cut share and group signal under shorter caps: stored answers are cut and judged again, no token
-    is generated.
+    """Show pass rate, truncated share and group signal under shorter token caps. Stored answers are cut and graded again;
+    nothing is generated.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

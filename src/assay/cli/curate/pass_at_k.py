@@ -18,13 +18,13 @@ from assay.cli.runner import (
 )
 from assay.cli.tables import build_table
 
-Ks = Annotated[
-    list[int] | None, typer.Option("--k", min=1, help="Attempts in a group; may be repeated. 1 and n without it.")
-]
+Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="k of pass@k; may be repeated. Default: 1 and n.")]
 
 
 def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
-    """Show pass@k, pass^k and majority@k of the train side: unbiased of a fixed design, else by the posterior."""
+    """Estimate pass@k, pass^k and majority@k on the training problems: unbiased where every problem had the same number of
+    attempts, otherwise from the posterior.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

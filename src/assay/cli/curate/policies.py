@@ -20,7 +20,9 @@ from assay.cli.runner import (
 from assay.cli.tables import build_table
 
 Before = Annotated[str, typer.Argument(metavar="A", help="Name or revision of a policy with stored attempts.")]
-After = Annotated[str, typer.Argument(metavar="B", help="Of another; the plan's own without it.", show_default=False)]
+After = Annotated[
+    str, typer.Argument(metavar="B", help="The other policy; by default the config's.", show_default=False)
+]
 
 
 def policies(

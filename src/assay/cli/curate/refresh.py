@@ -22,8 +22,8 @@ from assay.cli.tables import build_table
 
 
 def refresh(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's
-    rollouts and as few new ones.
+    """Update stale scores: stored rollouts are graded again by a new verifier; a new checkpoint is scored from the rollouts
+    of its training and as few new ones as possible.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -47,10 +47,10 @@ def _refresh(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> 
     if result["regraded"]:
         console.print(
             f"{result['regraded']} stored rollouts judged anew"
-            + ("; so were the plan's scores" if result["rescored"] else "")
+            + ("; so were the config's scores" if result["rescored"] else "")
         )
     if (counts := result["refresh"]) is None:
-        console.print("no training of this plan is done, so nothing has moved its policy")
+        console.print("no training of this config is done, so nothing has moved its policy")
     elif "decided" in counts:
         _print_counts(console, counts)
     console.print(f"spent now: {result['tokens']} tokens", markup=False)

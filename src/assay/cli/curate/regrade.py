@@ -19,7 +19,9 @@ from assay.cli.tables import build_table
 
 
 def regrade(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Judge every stored rollout that lacks a verdict of its present label and verifier; adds verdicts, edits none."""
+    """Grade every stored rollout that has no verdict under its current label and verifier. Verdicts are added; old ones
+    stay.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -10,17 +10,17 @@ from assay.cli.runner import AnyLake, AsJson, ConfigPath, LakeDir, Sets, load_co
 from assay.cli.tables import build_table
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The release's name.", show_default=False)]
-Note = Annotated[str, typer.Option("--note", help="What it is for.", show_default=False)]
+Note = Annotated[str, typer.Option("--note", help="A note on the release.", show_default=False)]
 Before = Annotated[
-    str, typer.Argument(metavar="A", help="A release, or a config: its present state.", show_default=False)
+    str, typer.Argument(metavar="A", help="A release, or a config for its current state.", show_default=False)
 ]
-After = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)]
+After = Annotated[str, typer.Argument(metavar="B", help="Another release or config.", show_default=False)]
 
 
 def tag(
     name: Name, path: ConfigPath, note: Note = "", lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
-    """Keep a config's problems, labels, verdict versions, rates and selection under a name that nothing changes.
+    """Freeze a config's problems, labels, verifier versions, pass rates and selection under a name.
 
     Compaction carries a release, and `curate lake delete` refuses rows that one holds. `SELECT * FROM tags` lists them.
     """
@@ -46,8 +46,8 @@ def tag(
 
 
 def diff(before: Before, after: After, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Say what changed between two releases, or a release and a config's present state: problems, labels, verifiers,
-    rates, selection.
+    """Show what changed between two releases, or between a release and a config's current state: problems, labels,
+    verifiers, pass rates, selection.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -13,14 +13,14 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="Where the page goes; else reports/NAME.html in the lake's folder.",
+        help="The page to write; default: reports/NAME.html in the lake's folder.",
         show_default=False,
     ),
 ]
 
 
 def report(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
-    """Write one HTML page of the plan: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
+    """Write one HTML page about a config: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
     lineage; it does no stage.
     """
     reporter = ConsoleReporter()

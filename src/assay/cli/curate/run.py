@@ -29,14 +29,14 @@ from assay.cli.runner import (
 from assay.core.config import Config
 from assay.core.errors import ConfigError
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the work that is left, and do none of it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is left to do, and do none of it.")]
 Pilot = Annotated[
     int,
     typer.Option(
         "--pilot",
         min=0,
         metavar="N",
-        help="With --dry-run: attempt N problems first, for an 80% interval of tokens and time.",
+        help="With --dry-run: attempt N problems first, to estimate tokens and time with an 80% interval.",
     ),
 ]
 

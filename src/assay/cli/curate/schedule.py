@@ -9,21 +9,22 @@ from assay.cli.runner import ConfigPath, LakeDir, Sets, load_config, report_erro
 
 Cron = Annotated[
     str,
-    typer.Option(
-        "--cron", metavar="LINE", help="When it is due, as '0 2 * * *': every night at 2.", show_default=False
-    ),
+    typer.Option("--cron", metavar="LINE", help="Cron schedule; '0 2 * * *' = every night at 2.", show_default=False),
 ]
 Interval = Annotated[
-    float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two starts.", show_default=False)
+    float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between starts.", show_default=False)
 ]
 Timezone = Annotated[
     str,
     typer.Option(
-        "--timezone", metavar="ZONE", help="Of --cron, as Europe/Berlin; UTC where not given.", show_default=False
+        "--timezone",
+        metavar="ZONE",
+        help="Time zone of --cron, such as Europe/Berlin; default: UTC.",
+        show_default=False,
     ),
 ]
 Name = Annotated[
-    str, typer.Option("--name", help="Of the deployment, in place of the plan's name.", show_default=False)
+    str, typer.Option("--name", help="Name of the deployment; by default the config's name.", show_default=False)
 ]
 Pool = Annotated[str, typer.Option("--pool", help="A work pool of type process.")]
 
@@ -37,9 +38,7 @@ def serve(
     timezone: Timezone = "",
     name: Name = "",
 ) -> None:
-    """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra
-    flows.
-    """
+    """Run a config on a schedule, on this machine, until interrupted. Needs a Prefect server and the extra `flows`."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes
@@ -60,7 +59,7 @@ def deploy(
     name: Name = "",
     pool: Pool = "assay",
 ) -> None:
-    """Leave the plan and its schedule with a Prefect server; workers of a process work pool run it."""
+    """Register a config and its schedule with a Prefect server; workers of a process work pool run it."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes

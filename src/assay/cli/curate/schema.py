@@ -10,7 +10,8 @@ from assay.cli.console import ConsoleReporter
 from assay.cli.runner import report_errors
 
 Out = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Write it here instead of printing it.", show_default=False)
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write to this file instead of printing.", show_default=False),
 ]
 
 

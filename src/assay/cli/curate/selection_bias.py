@@ -14,7 +14,9 @@ from assay.core.errors import ConfigError
 
 Target = Annotated[
     Path,
-    typer.Argument(metavar="PLAN|SELECTION", help="A plan, or a selection's key in the lake, or the key's beginning."),
+    typer.Argument(
+        metavar="CONFIG|SELECTION", help="A config, or a selection's key in the lake, or the key's beginning."
+    ),
 ]
 Kept = Annotated[int, typer.Option("--kept", min=0, help="Selected problems that are attempted again.")]
 Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems that are attempted again.")]
@@ -37,8 +39,8 @@ def selection_bias(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Attempt some selected and some dropped problems again, and compare the predicted group signal with the observed
-    one: how far the selection overrates what it chose.
+    """Attempt some selected and some dropped problems again, and compare predicted with observed group signal: by how much
+    the selection overrates what it chose (winner's curse).
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -59,7 +61,9 @@ def _config_of_selection(key: str, lake: str, sets: list[str]) -> Config:
     from assay.stores.lake import Lake
 
     if sets:
-        raise ConfigError("--set changes a plan, and a selection already has one: name the plan in place of the key")
+        raise ConfigError(
+            "--set changes a config, and a selection already has one: name the config in place of the key"
+        )
     with Lake(lake or LAKE, create=False) as opened:
         return plan_of(opened, key).model_copy(update={"lake": lake or LAKE})
 

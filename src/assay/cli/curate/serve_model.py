@@ -16,21 +16,28 @@ from assay.core.parts import build_part
 
 CLOSING_S = 10.0  # for the engine to finish: an interpreter that ends inside torch is aborted
 Where = Annotated[
-    Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)
+    Path | None, typer.Argument(metavar="[CONFIG]", help="The config whose policy is served.", show_default=False)
 ]
 Name = Annotated[
     str,
     typer.Option(
-        "--engine", metavar="NAME", help="The engine, where no plan is given: llamacpp, transformers, vllm, ..."
+        "--engine", metavar="NAME", help="The engine, if no config is given: llamacpp, transformers, vllm, ..."
     ),
 ]
-Model = Annotated[str, typer.Option("--model", metavar="M", help="Its model.", show_default=False)]
-Host = Annotated[str, typer.Option("--host", help="0.0.0.0 lets other machines in, with --key-env only.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
-Key = Annotated[
-    str, typer.Option("--key-env", metavar="VARIABLE", help="Environment variable with the key that clients must send.")
+Model = Annotated[str, typer.Option("--model", metavar="M", help="The model to serve with it.", show_default=False)]
+Host = Annotated[
+    str, typer.Option("--host", help="Address to listen on; 0.0.0.0 allows other machines, and needs --key-env.")
 ]
-Slots = Annotated[int, typer.Option("--slots", min=1, help="Samples at once that clients are told to send.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 = any free port.")]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key-env", metavar="VARIABLE", help="Environment variable that holds the API key that clients must send."
+    ),
+]
+Slots = Annotated[
+    int, typer.Option("--slots", min=1, help="Number of parallel samples that clients are advised to request.")
+]
 
 
 def serve_model(

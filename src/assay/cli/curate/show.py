@@ -9,14 +9,14 @@ from assay.cli.runner import AnyLake, AsJson, print_json, report_errors
 from assay.cli.tables import build_table
 
 ProblemId = Annotated[
-    str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)
+    str, typer.Argument(metavar="PROBLEM_ID", help="The problem's id, or its beginning.", show_default=False)
 ]
 CELL = 60  # characters shown of a text
 
 
 def show(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Show all that the lake knows of one problem: origin, labels, attempts with verdicts, scores, cluster, why it was
-    kept or dropped, its place in the curriculum, and training.
+    """Show everything the lake holds on one problem: origin, labels, attempts with verdicts, scores, cluster, why it was
+    kept or dropped, its place in the curriculum, and its training rollouts.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

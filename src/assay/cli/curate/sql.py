@@ -23,13 +23,13 @@ class Format(StrEnum):
 
 
 Query = Annotated[
-    str, typer.Argument(metavar="QUERY", help="One SELECT; SHOW TABLES lists what there is.", show_default=False)
+    str, typer.Argument(metavar="QUERY", help="One SELECT; SHOW TABLES lists tables and views.", show_default=False)
 ]
-Shape = Annotated[Format, typer.Option("--format", help="parquet goes to stdout as bytes: redirect it into a file.")]
+Shape = Annotated[Format, typer.Option("--format", help="Output format; parquet is binary, so redirect it to a file.")]
 
 
 def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE) -> None:
-    """Answer a question from the Parquet, read-only."""
+    """Run one read-only SQL query on the lake."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.stores import query_results

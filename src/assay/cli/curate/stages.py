@@ -29,14 +29,14 @@ from assay.pipelines.stages import stage_entries
 AsWorker = Annotated[
     bool,
     typer.Option(
-        "--worker", help="Score as one of many processes on this lake, chunk by chunk; start as many as you like."
+        "--worker", help="Score as one of several processes on this lake, chunk by chunk; start as many as you like."
     ),
 ]
-Chunk = Annotated[int, typer.Option("--chunk", min=1, help="With --worker: problems that it takes at a time.")]
+Chunk = Annotated[int, typer.Option("--chunk", min=1, help="With --worker: problems per chunk.")]
 LeaseS = Annotated[
     float,
     typer.Option(
-        "--lease-s", min=1, help="With --worker: seconds after which another may take a chunk that is not done."
+        "--lease-s", min=1, help="With --worker: seconds after which another worker may take over an unfinished chunk."
     ),
 ]
 

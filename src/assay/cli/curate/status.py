@@ -12,9 +12,7 @@ SHOWN = 10  # rows of selections, and of runs
 
 
 def status(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Say stage by stage what is done and left, what the lake has cost in tokens and seconds, and which selections have
-    grown stale.
-    """
+    """Show what is done and what is left in each stage, the tokens and seconds spent so far, and which selections are stale."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
@@ -83,7 +81,7 @@ def _print_status(
         console.print(
             build_table(
                 f"\nselections{_say_how_many(past_selections)}",
-                ("selection", "kept", "this plan's", "state"),
+                ("selection", "kept", "this config's", "state"),
                 selection_rows,
             )
         )

@@ -18,8 +18,8 @@ from assay.cli.runner import (
     run_with_context,
 )
 
-Method = Annotated[str, typer.Argument(help="A method in synthesis/, such as dart; default: those of the plan.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be drawn, by level, and draw nothing.")]
+Method = Annotated[str, typer.Argument(help="A method in synthesis/, such as dart; default: those of the config.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be sampled, by level, and sample nothing.")]
 
 
 def synthesize(
@@ -30,7 +30,7 @@ def synthesize(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Turn stored attempts into training sets, preferences, labels and new problems; needs scoring done.
+    """Turn stored attempts into training sets, preference pairs, labels and new problems. Scoring must be done first.
 
     Every row is verified again and says what it was made from. A second run finds what the first one paid for.
     """

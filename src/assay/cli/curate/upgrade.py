@@ -14,7 +14,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="Write the new config here, and leave CONFIG as it is.",
+        help="Write the new config here, and leave CONFIG unchanged.",
         show_default=False,
     ),
 ]

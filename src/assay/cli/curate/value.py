@@ -9,9 +9,10 @@ from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 from assay.cli.tables import build_table
 
-Worlds = Annotated[int, typer.Option("--worlds", min=4, help="States of the pool that are simulated.")]
+Worlds = Annotated[int, typer.Option("--worlds", min=4, help="Number of simulated pools.")]
 Drift = Annotated[
-    float, typer.Option("--drift", help="Logits that every pass rate gains over the run; 0 = the policy stands still.")
+    float,
+    typer.Option("--drift", help="Logits that every pass rate gains over the run; 0 = the policy does not improve."),
 ]
 HEAD = (
     "way",
@@ -30,8 +31,8 @@ def value(
     worlds: Worlds = 24,
     drift: Drift = 0.0,
 ) -> None:
-    """Forecast from stored attempts what a group with right and wrong answers costs under each way of choosing problems,
-    as 80% intervals, and name the cheapest way, or say that choosing will not pay. Generates and writes nothing.
+    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method, with
+    80% intervals, and the cheapest method. Generates and writes nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

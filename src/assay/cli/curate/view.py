@@ -18,15 +18,15 @@ Shown = Annotated[
         metavar="CONFIG|LAKE", help="A config (a TOML file), or a lake's folder or s3:// address.", show_default=False
     ),
 ]
-Live = Annotated[bool, typer.Option("--live", help="Follow a running job: the page changes as it commits.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
+Live = Annotated[bool, typer.Option("--live", help="Follow a running job: the page updates as it commits.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 = any free port.")]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser of this machine.")]
 MarksFile = Annotated[
     Path | None,
     typer.Option(
         "--marks",
         metavar="CSV",
-        help="Where an audit's marks go; else audits/NAME.csv in the lake's folder.",
+        help="File for an audit's marks; default: audits/NAME.csv in the lake's folder.",
         show_default=False,
     ),
 ]
@@ -41,8 +41,8 @@ def view(
     lake: LakeDir = "",
     sets: Sets = [],
 ) -> None:
-    """Look at a lake in the browser: the pool, every problem with its attempts, difficulty, clusters, selections, curriculum, training,
-    cost, and an audit by keyboard. Read-only, on this machine alone, until interrupted.
+    """Browse a lake: the pool, every problem with its attempts, difficulty, clusters, selections, curriculum, training, cost,
+    and an audit by keyboard. Read-only, local, runs until interrupted.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

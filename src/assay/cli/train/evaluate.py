@@ -21,12 +21,14 @@ from assay.cli.runner import (
 from assay.cli.tables import build_table
 from assay.core.errors import ConfigError
 
-Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
-Plans = Annotated[
+Samples = Annotated[int, typer.Option("--samples", help="Attempts per held-out problem, if none are stored.", min=1)]
+ConfigPaths = Annotated[
     list[Path],
-    typer.Argument(metavar="PLAN PLAN...", help="Plans whose trainings are done, over the same held-out problems."),
+    typer.Argument(
+        metavar="CONFIG CONFIG...", help="Configs whose trainings are done, with the same held-out problems."
+    ),
 ]
-Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Of the training: grpo, sft or dpo.")]
+Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Kind of training: grpo, sft or dpo.")]
 
 
 def evaluate(
@@ -91,19 +93,19 @@ def _evaluate(context: Any, samples: int, kind: str, as_json: bool) -> int:
 
 
 def compare(
-    plans: Plans,
+    paths: ConfigPaths,
     lake: LakeDir = "",
     sets: Sets = [],
     samples: Samples = 8,
     kind: Kind = "grpo",
     as_json: AsJson = False,
 ) -> None:
-    """Set the last policies of several trainings side by side on the held-out problems that all of them attempted."""
+    """Compare the final policies of several trainings on the held-out problems that all of them attempted."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        configs, stage = [load_config(config, lake, sets) for config in plans], _stage_of(kind)
+        configs, stage = [load_config(config, lake, sets) for config in paths], _stage_of(kind)
     counts: list[tuple[str, Any]] = []
-    for path, config in zip(plans, configs, strict=True):
+    for path, config in zip(paths, configs, strict=True):
         run_with_context(
             config,
             "train compare",
@@ -131,7 +133,7 @@ def compare(
         ]
         open_console().print(
             build_table(
-                "after the last step", ("plan", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown_rows
+                "after the last step", ("config", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown_rows
             )
         )
 

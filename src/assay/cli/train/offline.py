@@ -31,15 +31,15 @@ SHOWN_METRICS = {
 
 
 def sft(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Train the policy to give the answers that `curate synthesize` stored (supervised fine-tuning); a stopped or killed
-    training goes on at the exact row.
+    """Fine-tune the policy (SFT) on the answers that `curate synthesize` stored. A stopped or killed training resumes at the
+    exact row.
     """
     _run("sft", path, lake, sets, as_json)
 
 
 def dpo(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Train the policy to prefer the better of two answers that `curate synthesize` paired (direct preference
-    optimization); a stopped or killed training goes on at the exact row.
+    """Train the policy with DPO on the answer pairs that `curate synthesize` stored. A stopped or killed training resumes at
+    the exact row.
     """
     _run("dpo", path, lake, sets, as_json)
 

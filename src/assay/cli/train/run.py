@@ -38,7 +38,7 @@ GROUP BY step HAVING count(*) FILTER (name = 'loss') > 0 ORDER BY step
 
 
 def run(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Train the policy on the curriculum in its order; write a checkpoint, and every rollout into the lake."""
+    """Train the policy on the curriculum, in its order. Writes a checkpoint, and every rollout into the lake."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
@@ -51,7 +51,7 @@ def run(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson =
 
 
 def resume(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Go on with a training that was stopped or killed, from its last kept state and at the exact problem."""
+    """Resume a stopped or killed training from its last saved state, at the exact problem."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -96,7 +96,7 @@ def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
     if strange := [id_ for id_ in marks if id_ not in verdicts]:
         raise ConfigError(
             f"{path}: verdict {strange[0]!r} is not among the {len(verdicts)} present ones "
-            "(regraded since, or another plan's)"
+            "(regraded since, or another config's)"
         )
     kinds = sorted({(verdicts[id_]["verifier"], verdicts[id_]["version"]) for id_ in marks})
     rows = [_audit_row(judged, marks, *kind, context.read_otherwise) for kind in kinds]
@@ -198,7 +198,7 @@ def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str,
     verdicts = context.lake.rows(JUDGED, [context.mode, *present(context, labels.values())])
     if not verdicts:
         raise ConfigError(
-            "no verdict of the present labels and verifiers: `curate score PLAN` or `curate regrade PLAN` first"
+            "no verdict of the present labels and verifiers: `curate score CONFIG` or `curate regrade CONFIG` first"
         )
     return verdicts, problems, labels
 
@@ -218,7 +218,7 @@ def _read_texts(context: RunContext, ids: list[str]) -> list[dict[str, Any]]:
 
 def _read_marks(path: Path) -> dict[str, bool]:
     if not path.is_file():
-        raise ConfigError(f"no sheet at {path}; `curate audit PLAN --sheet {path}` writes one")
+        raise ConfigError(f"no sheet at {path}; `curate audit CONFIG --sheet {path}` writes one")
     marks: dict[str, bool] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), 2):

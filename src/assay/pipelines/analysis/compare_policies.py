@@ -1,4 +1,4 @@
-"""Two policies on the train side of one plan: what one gained on the other, problem by problem."""
+"""Two policies on the train side of one config: what one gained on the other, problem by problem."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def compare_policies(
     ids = sorted(first.keys() & second.keys())
     if not ids:
         raise ConfigError(
-            f"{before!r} attempted {len(first)} problems of this plan and {after!r} {len(second)}, and none both: "
+            f"{before!r} attempted {len(first)} problems of this config and {after!r} {len(second)}, and none both: "
             "nothing can be paired"
         )
     table = [np.array([part[id_] for id_ in ids], dtype=np.int64) for part in (first, second)]
@@ -76,7 +76,7 @@ def compare_policies(
 
 
 def _graded(context: RunContext, counts: Counts) -> tuple[int, int]:
-    """Return right and wrong attempts as the plan's scorer counts them."""
+    """Return right and wrong attempts as the config's scorer counts them."""
     as_wrong = context.config.policy.truncated == "wrong"
     return counts.correct, counts.wrong + as_wrong * counts.truncated
 

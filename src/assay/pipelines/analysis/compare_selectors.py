@@ -48,7 +48,7 @@ def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any
         selectors: names with settings after them, such as "frontier expected_improvement=2 budget=50"; "plan" is `[select]` itself.
 
     Returns:
-        {pool, unscored, group_size, selections: one row per selector}, the plan's own selection first, the baselines
+        {pool, unscored, group_size, selections: one row per selector}, the config's own selection first, the baselines
         last. `signal` is the expected group signal per problem by drift in logits over the run, `reward` the expected
         reward of an attempt where rewards are graded, `tokens` the cost of one group for each problem that is kept,
         `overlap` the Jaccard index with every other selection.
@@ -100,7 +100,7 @@ def read(text: str, own: SelectConfig) -> SelectConfig:
 
     Args:
         text: its name, then key=value pairs, values as in TOML.
-        own: the plan's `[select]`, whose budget and seed are the defaults.
+        own: the config's `[select]`, whose budget and seed are the defaults.
 
     Raises:
         ConfigError: a word after the name is no key=value pair, or a value does not fit.
@@ -109,7 +109,7 @@ def read(text: str, own: SelectConfig) -> SelectConfig:
 
 
 def worded(text: str, table: type[Table], key: str, defaults: Mapping[str, Any]) -> Table:
-    """Read a table of the plan from words.
+    """Read a table of the config from words.
 
     Args:
         text: the part's name, then key=value pairs, values as in TOML.

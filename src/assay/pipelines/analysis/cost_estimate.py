@@ -59,9 +59,9 @@ def stage_states(surveyed: Survey) -> dict[str, tuple[str, Remaining]]:
 
 
 def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
-    """Say what is left of a plan, and estimate from a pilot what the rest will cost.
+    """Say what is left of a config, and estimate from a pilot what the rest will cost.
 
-    The pilot's attempts are made at the plan's real cap and stay in the lake, so they are not paid for again.
+    The pilot's attempts are made at the config's real cap and stay in the lake, so they are not paid for again.
 
     Args:
         context: the run.

@@ -43,7 +43,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         repeats: simulated trainings per curriculum.
 
     Returns:
-        {problems, unscored, steps, groups, group_size, curricula: one row each}, the plan's own first, `shuffled` last.
+        {problems, unscored, steps, groups, group_size, curricula: one row each}, the config's own first, `shuffled` last.
         A row holds means over the repeats: signal (of the groups whose rollouts are paid for, as the objective learns:
         the share with unequal rewards, or the mean standard deviation of rewards where it divides by none), its
         standard deviation, first and last (the signal of the first and the last quarter), mixed (the share of groups

@@ -36,7 +36,7 @@ UNSCORED: dict[str, Any] = {
 def export(
     context: RunContext, to: str, folder: Path, settings: dict[str, Any] | None = None, *, filtered: bool = False
 ) -> dict[str, Any]:
-    """Write the plan's curriculum in the form that another trainer reads, with its reward beside it.
+    """Write the config's curriculum in the form that another trainer reads, with its reward beside it.
 
     Args:
         context: the run.

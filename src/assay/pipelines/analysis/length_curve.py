@@ -22,7 +22,7 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
 
     Args:
         context: the run.
-        caps: caps in tokens; none = shares of the plan's own.
+        caps: caps in tokens; none = shares of the config's own.
 
     Returns:
         {by: tokenizer or characters, by which attempts are cut; problems, attempts, group_size; caps: one row per cap
@@ -30,13 +30,13 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
         mean, once with cut attempts as wrong and once without them, since a trainer may follow either rule.
 
     Raises:
-        ConfigError: no stored attempt, or a cap above the plan's.
+        ConfigError: no stored attempt, or a cap above the config's.
     """
     problems, labels = side(context, run_stages(context, "split", only=True), "train")
     attempts = StoredRollouts(context, problems, labels)
     if not attempts.stored:
         raise ConfigError(
-            "lengths needs stored attempts and found none under this policy and sampler: `curate score PLAN` first"
+            "lengths needs stored attempts and found none under this policy and sampler: `curate score CONFIG` first"
         )
     whole = context.config.policy.max_tokens
     chosen = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})

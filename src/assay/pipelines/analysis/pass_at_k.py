@@ -1,4 +1,4 @@
-"""pass@k and pass^k of the plan's problems: unbiased from a fixed design, from the posterior after an adaptive one."""
+"""pass@k and pass^k of the config's problems: unbiased from a fixed design, from the posterior after an adaptive one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER B
 
 
 def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
-    """Estimate pass@k, pass^k and majority@k of the plan's problems.
+    """Estimate pass@k, pass^k and majority@k of the config's problems.
 
     Where outcomes decided the attempts (`score.allocation` is not fixed) the estimates are those of the posterior, and marked
     so: they hold if the prior does. They have intervals, and majority@k is not among them. k may be any number then.
@@ -41,7 +41,7 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
 
     Args:
         context: the run.
-        ks: numbers of attempts, each from 1 to the plan's `score.n` of a fixed design.
+        ks: numbers of attempts, each from 1 to the config's `score.n` of a fixed design.
 
     Returns:
         {estimator: "unbiased" or "posterior", n (None of a posterior), problems: how many have n attempts, too_few: how
@@ -63,7 +63,7 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     if lacking := len(outcomes) - len(rows):
         context.reporter.warn(
             f"{lacking} of {len(outcomes)} problems have fewer than {n} attempts and are left out; "
-            "if an adaptive run chose who got more, the others are a biased choice: `curate score PLAN` brings the rest"
+            "if an adaptive run chose who got more, the others are a biased choice: `curate score CONFIG` brings the rest"
         )
     names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
     means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
@@ -81,7 +81,7 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
 
 
 def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
-    """Estimate from the posteriors of the plan's scores, whatever decided the attempts."""
+    """Estimate from the posteriors of the config's scores, whatever decided the attempts."""
     inputs = done_stages(context, "score", "pass@k after an adaptive allocation")
     scores = [row for row in current_scores(context, inputs.rows_of("score")) if row["beta_a"] is not None]
     if not scores:

@@ -1,4 +1,4 @@
-"""A plan's lake as an HTML page: the summary, and interval widths, clusters, training, costs, versions and lineage.
+"""A config's lake as an HTML page: the summary, and interval widths, clusters, training, costs, versions and lineage.
 
 `collected` gathers the values, `rendered` draws them, and `write` does both and writes the page.
 """
@@ -226,7 +226,7 @@ def _first_lessons(context: RunContext, results: StageResults) -> dict[str, Any]
 
 
 def _training_curves(context: RunContext, results: StageResults) -> dict[str, Any]:
-    """Return the curves of this plan's training, thinned to POINTS each, and a line that describes it."""
+    """Return the curves of this config's training, thinned to POINTS each, and a line that describes it."""
     if "order" not in results or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
         return {"curves": {}, "training": "", "trained": ""}
     training = load_stage("train")(context, results)

@@ -37,7 +37,7 @@ COUNTED = ("n_correct", "n_wrong", "n_truncated", "n_error")
 def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
     """Measure how much a selection's expected signal exceeds what fresh attempts show.
 
-    Some kept and some dropped problems, drawn by the plan's seed, are attempted group_size more times each. The
+    Some kept and some dropped problems, drawn by the config's seed, are attempted group_size more times each. The
     prediction comes from the scores that the selection read, the observation only from attempts beyond those; both are of
     the signal by which `train.objective` learns, and of the rewards where these are graded. A problem
     that is kept for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in
@@ -53,7 +53,7 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
         difference, and low and high, the ends of its 95% interval.
 
     Raises:
-        ConfigError: the plan's selection is not in the lake.
+        ConfigError: the config's selection is not in the lake.
         Stopped: the run was asked to stop; what arrived is committed.
     """
     inputs = done_stages(context, "select", "recheck")
@@ -82,7 +82,7 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
 
 
 def plan_of(lake: Lake, key: str) -> Config:
-    """Return the plan of the run that made a selection.
+    """Return the config of the run that made a selection.
 
     Args:
         lake: the lake that holds it.
@@ -96,7 +96,7 @@ def plan_of(lake: Lake, key: str) -> Config:
         many = ", ".join(row["key"][:16] for row in selections) or "none"
         raise ConfigError(
             f"{len(selections)} selections in {lake.place} have a key that begins with {key!r}: {many}; "
-            "`curate status PLAN` shows them"
+            "`curate status CONFIG` shows them"
         )
     return parse_stored_config(json.loads(selections[0]["plan"]))
 

@@ -85,7 +85,7 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
     ]
     policy = context.policy
     if policy.revision != row["policy"]:
-        reasons.append(f"made for policy {row['policy']}, and the plan's is {policy.revision}")
+        reasons.append(f"made for policy {row['policy']}, and the config's is {policy.revision}")
     moved = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
     if moved:
         reasons.append(

@@ -1,4 +1,4 @@
-"""What a plan's stages left in the lake, as plain values: kept and dropped problems, their difficulty and order."""
+"""What a config's stages left in the lake, as plain values: kept and dropped problems, their difficulty and order."""
 
 from typing import Any
 

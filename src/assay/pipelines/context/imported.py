@@ -84,7 +84,7 @@ def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
         known = sorted({row["policy"] for row in rows})
         raise ConfigError(
             f"score.evidence = {config.score.evidence!r}: no attempts of a policy {name!r} were imported; "
-            + (suggest_names(name, known) if known else "`curate import rollouts FILE PLAN` imports some")
+            + (suggest_names(name, known) if known else "`curate import rollouts FILE CONFIG` imports some")
         )
     first = own[0]
     key = [first["policy"], first["sampler"]]

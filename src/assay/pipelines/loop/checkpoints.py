@@ -10,7 +10,7 @@ from assay.pipelines.context.results import StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.train import output_folder
 
-# a plan's engine -> the one that reads its checkpoints
+# a config's engine -> the one that reads its checkpoints
 READ_BY = {"transformers": "transformers", "vllm": "vllm", "llamacpp": "transformers"}
 
 
@@ -36,7 +36,7 @@ def find_checkpoint(context: RunContext, training: StageResult) -> Path:
 
 
 def checkpoint_engine(policy: PolicyConfig) -> str:
-    """Name the engine that samples checkpoints of a plan's policy.
+    """Name the engine that samples checkpoints of a config's policy.
 
     It is the policy's own where that one reads folders, and transformers in the place of llamacpp.
 
@@ -46,7 +46,7 @@ def checkpoint_engine(policy: PolicyConfig) -> str:
     if policy.engine not in READ_BY:
         raise ConfigError(
             f"policy.engine = {policy.engine!r} cannot load a checkpoint, and each round samples the last one; "
-            f"use {', '.join(sorted(READ_BY))}, or serve each checkpoint yourself and name it in a plan of its own"
+            f"use {', '.join(sorted(READ_BY))}, or serve each checkpoint yourself and name it in a config of its own"
         )
     return READ_BY[policy.engine]
 

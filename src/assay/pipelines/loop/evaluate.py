@@ -39,7 +39,7 @@ WHERE r.policy = ? AND v.label_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY r.pr
 def evaluate(
     context: RunContext, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.9), kind: str = "grpo"
 ) -> dict[str, Any]:
-    """Evaluate the plan's training on held-out problems.
+    """Evaluate the config's training on held-out problems.
 
     Points come from the attempts that `train.eval_every` stored. Where there are none, the base policy and the last
     checkpoint are attempted now by the engine transformers; these attempts stay in the lake too.
@@ -212,7 +212,7 @@ def _attempt_now(context: RunContext, training: Stage, samples: int) -> list[tup
     done = training.finished()
     if done is None:
         command = "run" if training.name == "train" else training.name
-        raise ConfigError(f"train eval needs a finished training: `train {command} PLAN` first")
+        raise ConfigError(f"train eval needs a finished training: `train {command} CONFIG` first")
     last = find_checkpoint(context, done)
     return [
         (name, _attempt_held_out(context, training.inputs, model, samples))

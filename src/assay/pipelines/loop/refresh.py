@@ -140,7 +140,7 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
 
 
 def read_training_attempts(context: RunContext, training: str, labels: Mapping[str, Label]) -> dict[str, SeenAttempts]:
-    """Read the attempts of a training's last steps; cut ones count as the plan's scorer counts them.
+    """Read the attempts of a training's last steps; cut ones count as the config's scorer counts them.
 
     Args:
         context: the run.

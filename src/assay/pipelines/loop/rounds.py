@@ -119,7 +119,7 @@ def curating_stages() -> tuple[str, ...]:
 
 
 def run_loop(context: RunContext) -> list[Round]:
-    """Run all rounds of the plan: curate, train, refresh and report each; what the ledger knows is not done again.
+    """Run all rounds of the config: curate, train, refresh and report each; what the ledger knows is not done again.
 
     Returns:
         The rounds, each with the outcome of its stages.
@@ -167,7 +167,7 @@ def check_config(config: Config) -> None:
 
 
 def first_round(context: RunContext) -> Round:
-    """Begin the first round, on the plan's own policy; the pool is ingested, cleaned and split."""
+    """Begin the first round, on the config's own policy; the pool is ingested, cleaned and split."""
     return Round(1, context, run_stages(context, pool_stages()[-1]))
 
 
@@ -290,14 +290,14 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
         round was scored again, round: the last one, refresh: the detail of its refresh or None, tokens}.
 
     Raises:
-        ConfigError: the plan was never scored, or its engine cannot load the checkpoint.
+        ConfigError: the config was never scored, or its engine cannot load the checkpoint.
         Stopped: a stop or a limit; attempts are kept, and the same call goes on.
     """
     judged = run_regrade(context)
     round_ = first_round(context)
     pool = side_ids(context, round_.results, "train")
     if not context.lake.rows(SCORED, [context.policy.revision, pool])[0]["n"]:
-        raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
+        raise ConfigError("nothing to refresh: this config was never scored; `curate run CONFIG` first")
     outcomes = [curate(round_)]
     while round_.training().finished():
         checkpoint_engine(context.config.policy)
@@ -341,9 +341,9 @@ def _require_whole(outcome: StageResult) -> None:
 
 
 def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
-    """Put the plan on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another policy.
+    """Put the config on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another policy.
 
-    Where the plan names a folder for checkpoints, each round gets a folder within it.
+    Where the config names a folder for checkpoints, each round gets a folder within it.
     """
     config = context.config
     folder = str(find_checkpoint(context, training))

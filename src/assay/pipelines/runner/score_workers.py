@@ -42,7 +42,7 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
     if needs and not apart:
         raise ConfigError(
             f"scorer {context.config.score.scorer!r} decides over all problems at once; "
-            "`curate score PLAN` without --worker runs it"
+            "`curate score CONFIG` without --worker runs it"
         )
     if done := context.finished("score", key):
         return done

@@ -153,7 +153,7 @@ def store_missing_terms(
 
 
 def token_caps(context: RunContext, *, stored: bool = True) -> dict[str, int]:
-    """Return the token cap of each sampling config, by its id: the plan's two, and those that the lake knows."""
+    """Return the token cap of each sampling config, by its id: the config's two, and those that the lake knows."""
     samplers = (context.config.policy.sampler, context.config.train_sampler)
     known = context.lake.rows("SELECT id, settings FROM sampling_configs") if stored else []
     caps = {row["id"]: json.loads(row["settings"]).get("max_tokens", 0) for row in known}

@@ -25,7 +25,7 @@ SELECT problem_id, n_correct, n_wrong, n_truncated, n_error FROM current_scores 
 
 
 class LakeEvidence:
-    """The evidence of one lake: stored attempts of the plan's policy, or of the one that `[synthesize]` names.
+    """The evidence of one lake: stored attempts of the config's policy, or of the one that `[synthesize]` names.
 
     Args:
         context: the run.

@@ -295,7 +295,7 @@ def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts)
     if len(corrected) < len(scores):
         context.reporter.warn(
             f'score.verifier_errors = "corrected": {len(scores) - len(corrected)} of {len(scores)} scores have no '
-            "corrected rate, since no audit of their verifier says anything: `curate audit PLAN --sheet CSV`"
+            "corrected rate, since no audit of their verifier says anything: `curate audit CONFIG --sheet CSV`"
         )
     return corrected
 
@@ -375,6 +375,6 @@ def _hint_at_extension(context: RunContext, sampler: str) -> str:
     if shorter >= now["max_tokens"] or {**settings, "max_tokens": now["max_tokens"]} != now:
         return ""
     return (
-        f"; only their cap is shorter: `curate extend PLAN --set policy.max_tokens={shorter} "
+        f"; only their cap is shorter: `curate extend CONFIG --set policy.max_tokens={shorter} "
         f"--max-tokens {now['max_tokens']}` lets them count, and continues those that it cut"
     )

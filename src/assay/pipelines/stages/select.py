@@ -111,7 +111,7 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     if not context.lake.rows(counted, [scoring])[0]["n"]:
         raise ConfigError(
             'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = "corrected", '
-            "and mark answers with `curate audit PLAN --sheet CSV`"
+            "and mark answers with `curate audit CONFIG --sheet CSV`"
         )
     return RATE_QUERIES
 

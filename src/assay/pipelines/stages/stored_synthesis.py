@@ -34,7 +34,7 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
         names = ", ".join(str(result.detail["method"]) for result in having)
         raise ConfigError(f"{names} have {what}: name one of them as the method to learn from")
     if not having and lacking:
-        command = f"curate synthesize PLAN {lacking[0]}"
+        command = f"curate synthesize CONFIG {lacking[0]}"
         raise ConfigError(f"{lacking[0]} is not done for what the lake holds now: `{command}` first")
     if not having:
         names = ", ".join(str(result.detail["method"]) for result in done)
@@ -53,7 +53,7 @@ def _finished(context: RunContext, inputs: StageResults, method: str) -> tuple[l
     if not names:
         raise ConfigError(
             "no method of synthesis is named: set sft.method, dpo.method or synthesize.methods, or `--method` of an "
-            "export; `curate synthesize PLAN METHOD` makes its rows"
+            "export; `curate synthesize CONFIG METHOD` makes its rows"
         )
     results = {name: Synthesize(context, inputs, name).finished() for name in names}
     done = [result for result in results.values() if result is not None]

@@ -170,7 +170,7 @@ def build_method(context: RunContext, name: str) -> Synthesizer:
         ConfigError: an unknown method or setting, or none is named.
     """
     if not name:
-        raise ConfigError("no method is named: `curate synthesize PLAN METHOD`, or a list in synthesize.methods")
+        raise ConfigError("no method is named: `curate synthesize CONFIG METHOD`, or a list in synthesize.methods")
     part: Synthesizer = build_part("method", name, context.config.synthesize.settings.get(name))
     return part
 
@@ -184,15 +184,15 @@ def require_evidence(context: RunContext, evidence: LakeEvidence, name: str, par
     if "counts" in part.needs and not any(counts.total for counts in evidence.counts().values()):
         raise ConfigError(
             f"{name} reads pass rates, and the scores of {context.config.score.scorer!r} hold none: "
-            "`curate score PLAN` with score.scorer = 'pass_rate' first"
+            "`curate score CONFIG` with score.scorer = 'pass_rate' first"
         )
     if not part.draws and "attempted" in part.needs and not any(item.attempts for item in evidence.attempted()):
         raise ConfigError(
             f"{name} reads graded attempts, and the lake holds none of this policy by the present verifier: "
-            "`curate score PLAN` or `curate regrade PLAN` first"
+            "`curate score CONFIG` or `curate regrade CONFIG` first"
         )
     if "searched" in part.needs and next(evidence.searched(), None) is None:
         raise ConfigError(
             f"{name} reads tree searches, and the lake holds none of this policy: "
-            "`curate score PLAN` with score.scorer = 'mcts' and score.exhaust = true first"
+            "`curate score CONFIG` with score.scorer = 'mcts' and score.exhaust = true first"
         )

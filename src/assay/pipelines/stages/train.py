@@ -354,7 +354,7 @@ def _train(
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:
-        raise EmptyResultError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
+        raise EmptyResultError("the curriculum is empty: nothing to train on; look at `curate status CONFIG` for why")
     warn_of_deviation(context)
     _warn_of_weights(context, curriculum)
     context.lake.append(

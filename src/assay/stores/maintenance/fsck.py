@@ -45,7 +45,7 @@ FEW = 8  # damaged files up to which they are set aside without `drop`
 DROP = "`curate lake fsck --drop` takes their rows out of the views"
 NO_WAY_BACK = (
     "; nothing restores these texts while their attempts count: `curate lake fsck --drop` takes the attempts out, "
-    "and `curate score PLAN` redoes them"
+    "and `curate score CONFIG` redoes them"
 )
 
 

@@ -5,7 +5,7 @@ from assay.stores.schema import FLOAT, INT, RUNS, TEXT, column, table
 SCHEMA = table(
     column("event", TEXT, "start or end"),
     column("command", TEXT, "the command, such as curate run"),
-    column("plan", TEXT, "JSON of the whole plan"),
+    column("plan", TEXT, "JSON of the whole config"),
     column(
         "versions", TEXT, "JSON: of this package, Python, the packages that matter, and the files of parts from outside"
     ),

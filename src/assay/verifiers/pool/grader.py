@@ -282,7 +282,7 @@ class Grader:
             if getattr(part, "dangerous", False) and not self.allow_code:
                 raise ConfigError(
                     f"verifier {verifier!r} runs programs that a model wrote; "
-                    "`grade.allow_code = true` in the plan allows it"
+                    "`grade.allow_code = true` in the config allows it"
                 )
             if refusal := getattr(part, "refusal", lambda: "")():
                 raise ConfigError(f"verifier {verifier!r}: {refusal}")
