@@ -330,7 +330,7 @@ def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def test_regrade_judges_stored_attempts_under_a_new_setting_without_a_token(assay: Run, config: Path) -> None:
-    numeric = config.read_text().replace('part = "files"', 'part = "files"\nverifier = "numeric"')
+    numeric = config.read_text().replace('type = "files"', 'type = "files"\nverifier = "numeric"')
     config.write_text(numeric)
     assay("curate", "run", config)
     config.write_text(numeric + "\n[grade.settings.numeric]\ntolerance = 0.5\n")

@@ -18,7 +18,7 @@ def near(problem, answer, text, *, api_key) -> float:
 @pytest.fixture
 def judged(config: Path) -> Path:
     (config.parent / "judge.py").write_text(REWARD)
-    text = config.read_text().replace('part = "files"', 'part = "files"\nverifier = "python:judge.py:near"')
+    text = config.read_text().replace('type = "files"', 'type = "files"\nverifier = "python:judge.py:near"')
     config.write_text(text)
     return config
 

@@ -91,7 +91,7 @@ def stopped(folder: Path, stage: str, config: Path, *changes: str, number: int) 
 @pytest.mark.parametrize(
     ("stage", "change", "number"),
     [
-        ("ingest", 'source=[{part = "files", paths = "FOLDER/blank.jsonl.gz"}]', signal.SIGTERM),
+        ("ingest", 'source=[{type = "files", paths = "FOLDER/blank.jsonl.gz"}]', signal.SIGTERM),
         ("clean", 'clean.filters=["python:stopping_parts:Filter"]', signal.SIGTERM),
         ("clean", 'clean.filters=["python:stopping_parts:Filter"]', signal.SIGINT),
         ("select", 'select.selector="python:stopping_parts:Selector"', signal.SIGTERM),

@@ -30,10 +30,10 @@ from assay.stores.lake import Lake
 
 def run(lake, delay):
     plan = parse_config({
-        "name": "sums", "lake": lake, "source": [{"part": "files", "paths": sys.argv[1]}], "split": {"held_out": 8},
+        "name": "sums", "lake": lake, "source": [{"type": "files", "paths": sys.argv[1]}], "split": {"held_out": 8},
         "clean": {"filters": ["empty", "exact"]},
         "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16, "delay_s": float(delay)},
-        "score": {"n": 4, "wave": 2}, "embed": {"encoder": "tfidf", "clusters": 3}, "select": {"budget": 10}})
+        "score": {"n": 4, "problems_per_commit": 2}, "embed": {"encoder": "tfidf", "clusters": 3}, "select": {"budget": 10}})
     with Lake(plan.lake) as lake, RunContext(plan, lake, NullReporter()) as job:
         print("started", flush=True)
         run_stages(job)

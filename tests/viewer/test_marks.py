@@ -81,7 +81,7 @@ def test_marks_of_the_page_become_rates_of_the_verifier(
     scripted: Callable[..., Path], assay: Any, tmp_path: Path
 ) -> None:
     """The whole way: a config is run, its answers are marked as on the page, and `curate audit --marked` stores what the marks say."""
-    config = scripted(tmp_path, score={"n": 4, "truncated": "wrong"})
+    config = scripted(tmp_path, score={"n": 4}, policy={"truncated": "wrong"})
     assert assay("curate", "run", config).returncode == 0
     reader = LakeReader(tmp_path / "lake")
     marks = Marks(tmp_path / "lake" / "audits" / "sums.csv")
