@@ -43,6 +43,9 @@ HOSTILE = {
     + "$ "
     + r"$\rule{9999em}{9999em}$ "
     + "$x^{2}$ " * 3_000,
+    "boxes": r"\boxed{}" * 7_000,
+    "brackets": r"\[" * 9_000,
+    "moved": r"$\raisebox{-20em}{\color{green}\rule{20em}{20em}}\hspace{-20em}\hspace{-20em}\llap{right}$",
     "turned": "answer \u202e54\u202c \u2066x\u2069 \u200bend",
     "long": "w" * 100_000 + " tail",
     "megabyte": "lorem ipsum " * 90_000,
@@ -275,6 +278,34 @@ class _Quiet:
     def say(self, text: str) -> None: ...
 
     def warn(self, text: str) -> None: ...
+
+
+@pytest.mark.parametrize("text", [r"\boxed{x}", r"$x$ ", r"\[", r"\(", "$$"])
+def test_formulas_of_a_whole_page_are_bounded_in_number_and_time(page: Any, text: str) -> None:
+    """64 attempts of 20,000 characters, as one page shows them; boxes were once neither counted nor timed."""
+    script = f"""import('/static/js/math.js').then(({{rich}}) => {{
+      const begun = performance.now(), text = {json.dumps(text)};
+      const drawn = Array.from({{length: 64}}, () => rich(text.repeat(20_000 / text.length)).querySelectorAll('.katex').length);
+      return [Math.max(...drawn), performance.now() - begun];
+    }})"""
+    most, took_ms = page.see(script)
+    assert most <= 400
+    assert took_ms < 15_000  # 4,000 by the page's own clock, and what making text nodes takes on a busy machine
+
+
+def test_a_formula_paints_nothing_outside_its_own_text(browser: Callable[[], Any], hostile: Any) -> None:
+    served, _ = hostile
+    page = browser()
+    page.look()
+    page.open(served.url)
+    page.open(f"http://127.0.0.1:{served.port}/#/problem/hostile-q-moved")
+    page.until("document.querySelector('.gold .katex') !== null")
+    loose = """[...document.querySelectorAll('.prose:not(.inline)')].filter(node => node.querySelector('.katex')).map(node => getComputedStyle(node))
+      .filter(style => style.display === 'inline' || style.overflowX === 'visible').length"""
+    assert page.see(loose) == 0
+    assert page.see(
+        "[...document.querySelectorAll('.inline .katex')].every(node => getComputedStyle(node).overflowX === 'hidden')"
+    )
 
 
 def test_hostile_texts_are_only_shown(browser: Callable[[], Any], hostile: Any) -> None:
