@@ -111,6 +111,19 @@ def test_without_its_token_the_page_says_so_and_shows_nothing(browser: Callable[
     other.until("document.querySelectorAll('.tile').length > 3")
 
 
+def test_a_link_with_another_token_does_not_take_the_page_s_own_away(
+    browser: Callable[[], Any], viewer: Viewer
+) -> None:
+    page = browser()
+    page.look()
+    page.open(viewer.url)
+    page.call("Page.navigate", url="about:blank")
+    page.until("location.href === 'about:blank'")
+    page.call("Page.navigate", url=viewer.url.replace(viewer.token, "planted-by-another-page"))
+    page.until("document.querySelectorAll('.tile').length > 3")
+    assert page.see("localStorage.getItem('assay-token')") == viewer.token
+
+
 def test_the_table_is_filtered_sorted_and_walked_by_keyboard(page: Any, viewer: Viewer) -> None:
     page.look()
     page.open(address(viewer, "problems", page))
