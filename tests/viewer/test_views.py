@@ -249,7 +249,7 @@ def test_numbers_that_are_none_leave_every_view_whole(
                 {name: strange if isinstance(value, float) else value for name, value in row.items()}
                 for row in lake.rows(f'SELECT * FROM "{table}" LIMIT 200')
             ]
-            lake.append({table: [{**row, "id": f"strange-{row['id']}"} for row in rows]}, run="strange")
+            lake.append({table: [{**row, "id": f"bad-{row['id']}"} for row in rows]}, run="strange")
     client = serve(root)
     state = client.viewer.state
     assert state.fault == ""
