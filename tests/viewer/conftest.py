@@ -108,6 +108,21 @@ def client(viewer: Viewer) -> Client:
     return Client(viewer)
 
 
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], Client]]:
+    """Serves a lake of the test's own until its end."""
+    opened: list[Viewer] = []
+
+    def start(root: Path) -> Client:
+        opened.append(Viewer(root, Quiet()).start())  # type: ignore[arg-type]
+        assert opened[-1].state.ready.wait(60)
+        return Client(opened[-1])
+
+    yield start
+    for served in opened:
+        served.close()
+
+
 class Page:
     """One page of a headless Chromium, driven over its DevTools protocol."""
 

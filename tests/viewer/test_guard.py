@@ -1,11 +1,13 @@
 """Who is answered: one host, one origin, one token per run; the one POST appends a mark, and nothing else writes."""
 
+import asyncio
 import http.client
+import socket
 from typing import Any
 
 import pytest
 
-from assay.viewer.guard import MAX_BODY
+from assay.viewer.guard import MAX_BODY, MOST_REQUESTS, Guard
 
 MARK = b'{"verdict": "x", "mark": "right"}'
 POSTED = {"method": "POST", "body": MARK, "Content_Type": "application/json"}
@@ -105,3 +107,38 @@ def test_a_query_string_that_is_too_long_is_refused(client: Any) -> None:
 
 def test_the_server_listens_on_loopback_alone(viewer: Any) -> None:
     assert viewer._socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_connections_that_ask_nothing_keep_nobody_out(client: Any) -> None:
+    """Anybody on this machine can open them; what is counted is requests that may be answered."""
+    idle = [socket.create_connection(("127.0.0.1", client.viewer.port), timeout=10) for _ in range(100)]
+    try:
+        assert client.ask("/api/state")[0] == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_more_requests_than_are_worked_on_at_once_are_refused() -> None:
+    async def run() -> list[int]:
+        done, statuses = asyncio.Event(), list[int]()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await done.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+                done.set()
+
+        guard = Guard(app, port=None, token="t")
+        headers = [(b"host", b"127.0.0.1:1"), (b"x-assay-token", b"t")]
+        scope = {"type": "http", "path": "/api/state", "method": "GET", "headers": headers}
+        async with asyncio.TaskGroup() as group:
+            for _ in range(MOST_REQUESTS + 1):
+                group.create_task(guard(scope, None, send))  # type: ignore[arg-type]
+        await guard(scope, None, send)  # type: ignore[arg-type]
+        return statuses
+
+    assert asyncio.run(run()) == [503, *[200] * (MOST_REQUESTS + 1)]

@@ -1,6 +1,7 @@
 """An audit's marks: appended one by one, the last of an answer counts, and `curate audit --marked` reads them."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,40 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None
     with pytest.raises(LakeError):
         Marks(tmp_path / "m.csv").append("a", "right")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_of_something_else_is_not_written_to(tmp_path: Path) -> None:
+    for name, content in (("table.csv", "id,verdict,right\n1,a,yes\n"), ("picture.csv", "\xff\xfe\x00")):
+        (tmp_path / name).write_bytes(content.encode("latin-1"))
+        with pytest.raises(ConfigError, match="no file of marks"):
+            Marks(tmp_path / name).append("b", "right")
+        assert (tmp_path / name).read_bytes() == content.encode("latin-1")
+    with pytest.raises(LakeError, match="cannot be read as marks"):
+        Marks(tmp_path / "picture.csv").read()
+
+
+def test_a_row_without_an_end_of_line_does_not_swallow_the_next_mark(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbfverdict,right,marked_at\r\na,yes,2026")
+    marks = Marks(tmp_path / "m.csv")
+    marks.append("b", "wrong")
+    assert marks.read() == {"a": "right", "b": "wrong"}
+
+
+def test_a_pipe_in_the_place_of_the_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.csv")
+    marks = Marks(tmp_path / "m.csv")
+    with pytest.raises(LakeError):
+        marks.append("a", "right")
+    with pytest.raises(LakeError):
+        marks.read()
+
+
+def test_a_link_is_not_read_either(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("verdict,right\nx,a secret\n")
+    (tmp_path / "m.csv").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LakeError, match="cannot be read as marks") as refused:
+        Marks(tmp_path / "m.csv").read()
+    assert "secret" not in str(refused.value)
 
 
 def test_without_a_folder_there_are_no_marks(tmp_path: Path) -> None:

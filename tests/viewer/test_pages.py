@@ -43,6 +43,9 @@ HOSTILE = {
     + "$ "
     + r"$\rule{9999em}{9999em}$ "
     + "$x^{2}$ " * 3_000,
+    "boxes": r"\boxed{}" * 7_000,
+    "brackets": r"\[" * 9_000,
+    "moved": r"$\raisebox{-20em}{\color{green}\rule{20em}{20em}}\hspace{-20em}\hspace{-20em}\llap{right}$",
     "turned": "answer \u202e54\u202c \u2066x\u2069 \u200bend",
     "long": "w" * 100_000 + " tail",
     "megabyte": "lorem ipsum " * 90_000,
@@ -106,6 +109,19 @@ def test_without_its_token_the_page_says_so_and_shows_nothing(browser: Callable[
     assert viewer.state.place not in other.see("document.body.innerText")
     other.call("Page.navigate", url=viewer.url.replace("127.0.0.1", "localhost"))
     other.until("document.querySelectorAll('.tile').length > 3")
+
+
+def test_a_link_with_another_token_does_not_take_the_page_s_own_away(
+    browser: Callable[[], Any], viewer: Viewer
+) -> None:
+    page = browser()
+    page.look()
+    page.open(viewer.url)
+    page.call("Page.navigate", url="about:blank")
+    page.until("location.href === 'about:blank'")
+    page.call("Page.navigate", url=viewer.url.replace(viewer.token, "planted-by-another-page"))
+    page.until("document.querySelectorAll('.tile').length > 3")
+    assert page.see("localStorage.getItem('assay-token')") == viewer.token
 
 
 def test_the_table_is_filtered_sorted_and_walked_by_keyboard(page: Any, viewer: Viewer) -> None:
@@ -275,6 +291,34 @@ class _Quiet:
     def say(self, text: str) -> None: ...
 
     def warn(self, text: str) -> None: ...
+
+
+@pytest.mark.parametrize("text", [r"\boxed{x}", r"$x$ ", r"\[", r"\(", "$$"])
+def test_formulas_of_a_whole_page_are_bounded_in_number_and_time(page: Any, text: str) -> None:
+    """64 attempts of 20,000 characters, as one page shows them; boxes were once neither counted nor timed."""
+    script = f"""import('/static/js/math.js').then(({{rich}}) => {{
+      const begun = performance.now(), text = {json.dumps(text)};
+      const drawn = Array.from({{length: 64}}, () => rich(text.repeat(20_000 / text.length)).querySelectorAll('.katex').length);
+      return [Math.max(...drawn), performance.now() - begun];
+    }})"""
+    most, took_ms = page.see(script)
+    assert most <= 400
+    assert took_ms < 15_000  # 4,000 by the page's own clock, and what making text nodes takes on a busy machine
+
+
+def test_a_formula_paints_nothing_outside_its_own_text(browser: Callable[[], Any], hostile: Any) -> None:
+    served, _ = hostile
+    page = browser()
+    page.look()
+    page.open(served.url)
+    page.open(f"http://127.0.0.1:{served.port}/#/problem/hostile-q-moved")
+    page.until("document.querySelector('.gold .katex') !== null")
+    loose = """[...document.querySelectorAll('.prose:not(.inline)')].filter(node => node.querySelector('.katex')).map(node => getComputedStyle(node))
+      .filter(style => style.display === 'inline' || style.overflowX === 'visible').length"""
+    assert page.see(loose) == 0
+    assert page.see(
+        "[...document.querySelectorAll('.inline .katex')].every(node => getComputedStyle(node).overflowX === 'hidden')"
+    )
 
 
 def test_hostile_texts_are_only_shown(browser: Callable[[], Any], hostile: Any) -> None:

@@ -1,5 +1,7 @@
 """What each view is given: numbers that agree with the lake, warnings first, one sentence on why a problem was kept or dropped."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from benchmarks._viewer_lake import write_lake
 from assay.core.errors import ConfigError
 from assay.stores.lake import Lake
 from assay.stores.reader import LakeReader
+from assay.viewer.answers import ANSWERS
 from assay.viewer.cluster_map import cluster_map, project
 from assay.viewer.costs import costs
 from assay.viewer.difficulty import difficulty
@@ -232,3 +235,40 @@ def test_every_address_answers(client: Any, pool: PoolIndex) -> None:
     assert client.ask("/api/problem?id=nobody")[0] == 400
     assert client.ask("/api/compare")[0] == 400, "a lake without a config cannot let selectors choose"
     assert client.ask("/api/nothing")[0] == 404
+
+
+@pytest.mark.parametrize("strange", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_none_leave_every_view_whole(
+    tmp_path: Path, strange: float, serve: Callable[[Path], Any]
+) -> None:
+    """As another tool, or another lake that was merged, may have stored them."""
+    root = write_lake(tmp_path / "lake", 40, attempted=20, steps=10)
+    with Lake(root) as lake:
+        for table in ("scores", "selections", "clusters", "train_metrics", "verdicts", "rollouts"):
+            rows = [
+                {name: strange if isinstance(value, float) else value for name, value in row.items()}
+                for row in lake.rows(f'SELECT * FROM "{table}" LIMIT 200')
+            ]
+            lake.append({table: [{**row, "id": f"bad-{row['id']}"} for row in rows]}, run="strange")
+    client = serve(root)
+    state = client.viewer.state
+    assert state.fault == ""
+    problem = state.reader.one("SELECT problem_id FROM selections WHERE kept LIMIT 1")["problem_id"]
+    told = {name: client.ask(f"/api/{name}?id={problem}&problem={problem}") for name in [*ANSWERS, "audit"]}
+    refused = {name: status for name, (status, _, _) in told.items() if status != 200}
+    assert refused == dict.fromkeys(("rows", "compare", "forecast"), 400) | {"rows": 410}, told
+    assert [row["value"] for row in told["difficulty"][1]["intervals"] if not isinstance(row["value"], float)] == []
+
+
+def test_a_fault_of_the_page_is_one_line_and_no_traceback(
+    client: Any, viewer: Any, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    def fail() -> None:
+        raise TypeError("\x1b]0;a title\x07")
+
+    monkeypatch.setattr(viewer.state, "once", lambda name, work: fail())
+    status, told, headers = client.ask("/api/cost")
+    assert status == 500
+    assert told["error"].startswith("a fault of the viewer: TypeError at test_views.py:")
+    assert headers["Content-Security-Policy"]
+    assert "\x1b" not in capfd.readouterr().err

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from assay.core.errors import ConfigError, LakeError
 from assay.stores.reader import interrupted_after
 from assay.stores.sql import views
+from assay.stores.sql.condition_guard import growing_parts
 from assay.stores.sql.database import trunk
 from assay.stores.sql.select_guard import require_select
 
@@ -103,17 +104,26 @@ def condition_query(condition: str) -> str:
     parts = _clauses(query)
     if parts != _clauses("SELECT row FROM pool WHERE (\ntrue\n)"):
         raise ConfigError("one condition is allowed, as behind WHERE: no other clause, no second query")
+    for part in growing_parts(_node(query), table="pool"):
+        raise ConfigError(
+            f"a condition compares columns, with arithmetic, patterns and subqueries over pool; found {part[:60]}"
+        )
     return query
+
+
+def _node(query: str) -> dict[str, Any]:
+    """Return the tree of a query, as DuckDB parses it."""
+    try:
+        (text,) = trunk().cursor().execute("SELECT json_serialize_sql($1)", [query]).fetchall()[0]
+        (statement,) = json.loads(text)["statements"]
+        return dict(statement["node"])
+    except (duckdb.Error, ValueError, KeyError, RecursionError) as error:
+        raise LakeError(f"this condition cannot be checked: {' '.join(str(error).split())[:200]}") from error
 
 
 def _clauses(query: str) -> str:
     """Return the outermost query as JSON without its condition: what a condition must leave as it is."""
-    try:
-        (text,) = trunk().cursor().execute("SELECT json_serialize_sql($1)", [query]).fetchall()[0]
-        (statement,) = json.loads(text)["statements"]
-    except (duckdb.Error, ValueError, KeyError, RecursionError) as error:
-        raise LakeError(f"this condition cannot be checked: {' '.join(str(error).split())[:200]}") from error
-    node = dict(statement["node"])
+    node = _node(query)
     if not node.pop("where_clause", None):
         return ""
     return json.dumps(_without_places(node), sort_keys=True)

@@ -1,6 +1,7 @@
 """The page's addresses: what is asked of the lake, as JSON, and the page's own files."""
 
 import json
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,7 @@ async def _told(work: Callable[[], Any]) -> Response:
         return JSONResponse({"error": str(error)[:2_000]}, status_code=400)
     except (LakeError, EngineError, EvidenceError, TrainingError) as error:
         return JSONResponse({"error": str(error)[:2_000]}, status_code=503)
+    except Exception as error:  # noqa: BLE001 - a fault of ours: a traceback on the terminal would hold the lake's texts as they are
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        fault = f"a fault of the viewer: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}"
+        return JSONResponse({"error": fault[:2_000]}, status_code=500)

@@ -12,6 +12,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN_HEADER = b"x-assay-token"
+MOST_REQUESTS = 64  # with the token that are worked on at once
 MAX_BODY = 4_096  # bytes of a POST: a verdict's id and a mark
 MAX_QUERY = 24_000  # bytes of a query string
 CSP = (
@@ -52,7 +53,7 @@ class Guard:
     """
 
     def __init__(self, app: App, *, port: int | None, token: str) -> None:
-        self.app, self.port, self.token = app, port, token.encode()
+        self.app, self.port, self.token, self.running = app, port, token.encode(), 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse before a byte of the body is read."""
@@ -71,7 +72,17 @@ class Guard:
         if refusal := self.refuse(scope):
             await _answer(guarded, refusal)
             return
-        await self.app(scope, _limited(receive), guarded)
+        if not scope["path"].startswith("/api/"):
+            await self.app(scope, _limited(receive), guarded)
+            return
+        if self.running >= MOST_REQUESTS:
+            await _answer(guarded, Refusal(503, f"{MOST_REQUESTS} requests are being answered: ask again"))
+            return
+        self.running += 1
+        try:
+            await self.app(scope, _limited(receive), guarded)
+        finally:
+            self.running -= 1
 
     def refuse(self, scope: Scope) -> Refusal | None:
         """Return why a request is not answered; None where it is."""

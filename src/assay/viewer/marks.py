@@ -1,14 +1,15 @@
 """A person's marks on answers: right, wrong or unsure, appended to one CSV that `curate audit --marked` reads."""
 
 import csv
-import io
+import errno
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from assay.core.errors import ConfigError, LakeError
 from assay.maths.beta.audit import audit
@@ -61,10 +62,13 @@ class Marks:
         Raises:
             LakeError: the file is not one of marks.
         """
-        if self.path is None or not self.path.is_file():
+        if self.path is None or not self.path.exists():
             return {}
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with os.fdopen(_open(self.path, os.O_RDONLY), encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise LakeError(f"{self.path} cannot be read as marks: {error}") from error
         marks = {row.get("verdict") or "": (row.get("right") or "").strip().lower() for row in rows}
         if strange := sorted({mark for mark in marks.values() if mark not in MARKS}):
             raise LakeError(f"{self.path}: a mark is yes, no or unsure, not {strange[0][:40]!r}")
@@ -83,27 +87,42 @@ class Marks:
             raise ConfigError("that is no id of a verdict")
         if self.path is None:
             raise ConfigError("this lake has no folder for marks: name a file with --marks")
-        line = io.StringIO()
-        writer = csv.writer(line, lineterminator="\n")
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with self._turn:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-                with os.fdopen(descriptor, "a", encoding="utf-8", newline="") as file:
-                    size = os.fstat(file.fileno()).st_size
-                    if size > MOST_BYTES:
-                        raise ConfigError(
-                            f"{self.path} has {size} bytes, at most {MOST_BYTES}: begin another with --marks"
-                        )
-                    if not size:
-                        writer.writerow(COLUMNS)
-                    writer.writerow((verdict, WRITTEN[mark], stamp))
-                    file.write(line.getvalue())
+                descriptor = _open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+                with os.fdopen(descriptor, "r+b") as file:
+                    file.write(f"{self._before(file)}{verdict},{WRITTEN[mark]},{stamp}\n".encode())
                     file.flush()
                     os.fsync(file.fileno())
             except OSError as error:
                 raise LakeError(f"the mark cannot be written to {self.path}: {error.strerror}") from error
+
+    def _before(self, file: BinaryIO) -> str:
+        """Return what stands before a new row: the head in an empty file, the end of a line that has none.
+
+        Raises:
+            ConfigError: the file is full, or its columns are others.
+        """
+        head, size = ",".join(COLUMNS), os.fstat(file.fileno()).st_size
+        if not size:
+            return f"{head}\n"
+        if size > MOST_BYTES:
+            raise ConfigError(f"{self.path} has {size} bytes, at most {MOST_BYTES}: begin another with --marks")
+        if file.readline(200).decode("utf-8-sig", "replace").strip() != head:
+            raise ConfigError(f"{self.path} is no file of marks, whose columns are {head}: begin another with --marks")
+        file.seek(-1, os.SEEK_END)
+        return "" if file.read(1) == b"\n" else "\n"
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open the file of marks: no link, and nothing but a file, so that a pipe in its place holds nobody up."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
+    return descriptor
 
 
 def answers_to_mark(reader: LakeReader, keys: ViewKeys, marks: Marks) -> dict[str, Any]:

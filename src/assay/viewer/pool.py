@@ -57,14 +57,15 @@ WITH scored AS ({scored}),
      joined AS (
 SELECT p.id, left(p.messages[-1].content, {snippet}) AS question, p.source, p.characters,
        s.n_correct, s.n_wrong, s.n_truncated, s.n_error,
-       s.n_correct / nullif(s.n_correct + s.n_wrong + s.n_truncated, 0) AS rate, s.value, s.low, s.high,
+       s.n_correct / nullif(s.n_correct + s.n_wrong + s.n_truncated, 0) AS rate,
+       s.value, s.low, s.high,
        coalesce(s.disputed, false) AS disputed, signal(s.beta_a, s.beta_b, 8) AS p_mixed_8,
        g.cluster, l.place, c.kept, c.weight, c.reason, d.reason AS drop_reason, v.side
 FROM problems p {members} LEFT JOIN scored s ON s.problem_id = p.id LEFT JOIN dropped d ON d.problem_id = p.id
 LEFT JOIN sides v ON v.problem_id = p.id LEFT JOIN chosen c ON c.problem_id = p.id LEFT JOIN grouped g ON g.problem_id = p.id
 LEFT JOIN placed l ON l.problem_id = p.id)
-SELECT id, question, source, characters, n_correct, n_wrong, n_truncated, n_error, rate, value, low, high, disputed, p_mixed_8, cluster,
-       place, kept, weight, side, coalesce(drop_reason, reason, '') AS reason,
+SELECT id, question, source, characters, n_correct, n_wrong, n_truncated, n_error, rate, {finite}, disputed, cluster,
+       place, kept, side, coalesce(drop_reason, reason, '') AS reason,
        CASE WHEN n_correct IS NULL THEN 'not attempted' WHEN disputed THEN 'disputed'
             WHEN n_correct + n_wrong + n_truncated = 0 THEN 'only errors' WHEN n_correct + n_wrong = 0 THEN 'only cut'
             WHEN n_wrong + n_truncated = 0 THEN 'all right' WHEN n_correct = 0 THEN 'none right' ELSE 'mixed' END AS outcome,
@@ -74,6 +75,10 @@ SELECT id, question, source, characters, n_correct, n_wrong, n_truncated, n_erro
             WHEN NOT kept THEN 'passed over: ' || coalesce(nullif(reason, ''), 'budget') ELSE 'undecided' END AS selection
 FROM joined
 """
+# numbers that nothing finite was stored for are empty: sums and orders go on without them
+FINITE = ", ".join(
+    f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in ("value", "low", "high", "p_mixed_8", "weight")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def read_pool(reader: LakeReader, keys: ViewKeys, *, limit_s: float = 0.0) -> pa
     parameters |= {"scoring": keys.scoring} if has_scores else {"policy": keys.policy, "sampler": keys.sampler}
     parameters |= {"pools": list(keys.pools)} if keys.pools else {}
     members = f"SEMI JOIN ({MEMBERS}) m ON m.problem_id = p.id" if keys.pools else ""
-    query = POOL.format(scored=scored, snippet=SNIPPET, members=members)
+    query = POOL.format(scored=scored, snippet=SNIPPET, members=members, finite=FINITE)
     return reader.table(query, parameters, limit_s=limit_s)
 
 

@@ -102,7 +102,7 @@ def explain(history: Mapping[str, list[dict[str, Any]]], keys: ViewKeys) -> dict
         return {"state": "passed over", "text": f"Not selected: {choice['reason'] or 'beyond the budget'}."}
     place = next((row for row in history["curriculum"] if row["curriculum_id"] == keys.curriculum), None)
     where = f"; place {place['position'] + 1} of lesson {place['lesson'] + 1} in the curriculum" if place else ""
-    return {"state": "selected", "text": f"Selected with weight {choice['weight']:g}{where}."}
+    return {"state": "selected", "text": f"Selected with weight {float(choice['weight']):g}{where}."}
 
 
 def whole_text(reader: LakeReader, rollout: str) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from assay.viewer.marks import Marks
 from assay.viewer.state import ViewState
 
 HOST = "127.0.0.1"  # the one address: who wants to see the page from elsewhere forwards a port over SSH
-MOST_REQUESTS = 64  # at once
 KEEP_ALIVE_S = 15
 START_S = 10.0
 AUDITS = "audits"  # folder of the marks in a lake's folder
@@ -62,7 +61,6 @@ class Viewer:
             access_log=False,  # addresses hold conditions, and those may hold texts
             lifespan="off",
             ws="none",
-            limit_concurrency=MOST_REQUESTS,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=2,
             server_header=False,

@@ -185,6 +185,8 @@ def test_rows_that_are_odd_are_kept_or_dropped_with_a_reason_and_never_end_the_i
         {**base, "completion": "\ud800 4"},
         {**base, "step": "third"},
         {**base, "tokens": [3]},
+        {**base, "tokens": 10**300},
+        {**base, "step": 1e300},
         {**base, "assay_id": ["x"], "prompt": ["What is 2 + 2?"]},
         {**base, "assay_id": {}, "prompt": [{"role": "user", "content": "What is 2 + 2?"}]},
     ]
@@ -192,11 +194,11 @@ def test_rows_that_are_odd_are_kept_or_dropped_with_a_reason_and_never_end_the_i
     with (folder / "a.jsonl").open("a") as file:
         file.write("no json\n[1, 2]\nnull\n")
     done = import_rollouts(lake, "jsonl", folder, policy="p")
-    assert (done.rows, done.added, dict(done.dropped)) == (9, 3, {"unreadable": 2, "unmatched": 4})
+    assert (done.rows, done.added, dict(done.dropped)) == (11, 3, {"unreadable": 4, "unmatched": 4})
     details = [
         row["detail"] for row in lake.rows("SELECT detail FROM drops WHERE reason = 'unreadable' ORDER BY detail")
     ]
-    assert "'third'" in details[1]
+    assert any("'third'" in detail for detail in details)
 
 
 def test_a_missing_folder_and_a_broken_parquet_file_are_one_line(lake: Lake, tmp_path: Path) -> None:

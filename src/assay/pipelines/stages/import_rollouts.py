@@ -260,12 +260,12 @@ def _rollout(
         "policy_name": policy,
         "sampler": defaults["sampler"],
         "sample": seen[place] - 1,
-        "seed": int(row["seed"]) if row.get("seed") is not None else -1,
-        "tokens": int(length or 0),
-        "prompt_tokens": int(row.get("prompt_tokens") or 0),
+        "seed": _stored(row["seed"], 63) if row.get("seed") is not None else -1,
+        "tokens": _stored(length or 0),
+        "prompt_tokens": _stored(row.get("prompt_tokens") or 0),
         "finish": finish if finish in ("stop", "length", "error") else "stop",
         "engine": defaults["tool"],
-        "step": int(step) if step is not None else None,
+        "step": _stored(step) if step is not None else None,
         "group": str(row["group"]) if row.get("group") is not None else None,
         "advantage": to_number(first_value(row, names.get("advantage", ()))),
         "guided": bool(row.get("guided", False)),
@@ -274,6 +274,18 @@ def _rollout(
         "reward": reward,
         "outcome": outcome,
     }
+
+
+def _stored(value: Any, bits: int = 31) -> int:
+    """Return a whole number that the table's column holds.
+
+    Raises:
+        OverflowError: it is larger.
+    """
+    number = int(value)
+    if not -(2**bits) <= number < 2**bits:
+        raise OverflowError(f"a number of {len(str(abs(number)))} digits")
+    return number
 
 
 def _has_rewards(folder: Path, names: Mapping[str, tuple[str, ...]], tokens: Tokens) -> bool:

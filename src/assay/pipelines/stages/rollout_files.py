@@ -142,7 +142,7 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
         for text in file:
             try:
                 row = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):  # a line nested 100,000 deep is no row either
                 row = {}
             yield row if isinstance(row, dict) else {}
 
@@ -170,14 +170,21 @@ def read_reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
     """Return the reward; where no such column is there, the sum of the rewards per function, as TRL logs them."""
     if (reward := to_number(first_value(row, names))) is not None:
         return reward
-    rewards = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
-    return float(sum(rewards)) if rewards else None
+    parts = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
+    rewards = [reward for part in parts if (reward := to_number(part)) is not None]
+    return to_number(sum(rewards)) if rewards else None
 
 
 def to_number(value: Any) -> float | None:
     """Return the value as a finite number; None where it is not one."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def to_whole(value: Any) -> int | None:
+    """Return the value as a whole number that 32 bits hold, as steps and counts are; None where it is not one."""
+    number = to_number(value)
+    return int(number) if number is not None and abs(number) < 2**31 else None

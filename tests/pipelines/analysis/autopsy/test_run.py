@@ -11,6 +11,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.analysis.autopsy.columns import LogColumns
 from assay.pipelines.analysis.autopsy.run import Autopsy, AutopsyOptions, dissect
 from assay.pipelines.analysis.autopsy.table import Finding
+from assay.pipelines.analysis.autopsy.write import write_autopsy
 
 MANY = 30  # problems: more than the fewest that a replay needs
 NO_GRADES = AutopsyOptions(regrade=0)
@@ -299,3 +300,38 @@ def test_problems_that_come_at_different_times_are_compared_with_themselves(tmp_
     result = dissect([write(tmp_path / "log.jsonl", *groups, group(easy[0], [1, 1], step=1))], NO_GRADES)
     assert result.share("reward", "rise of the reward") == 0.0
     assert "each of 30 problems" in finding(result, "reward", "rise of the reward").note
+
+
+HOSTILE = {
+    "a reward of 400 digits": '{"prompt": "q", "completion": "a", "reward": 1' + "0" * 400 + "}",
+    "a part of a reward of 400 digits": '{"prompt": "q", "completion": "a", "my_reward": 1' + "0" * 400 + "}",
+    "nested 100,000 deep": '{"prompt": "q", "completion": "a", "reward": 1, "x": '
+    + "[" * 100_000
+    + "]" * 100_000
+    + "}",
+    "a step of 300 digits": '{"prompt": "q", "completion": "a", "reward": 1, "step": 1e300}',
+    "tokens of 300 digits": '{"prompt": "q", "completion": "a", "reward": 1, "tokens": 1e300}',
+    "halves of surrogate pairs": '{"prompt": "q \\ud800", "completion": "a \\udfff", "reward": 1, "gold": "\\ud800"}',
+    "a half in a chat": '{"prompt": [{"role": "user", "content": [{"text": "\\ud800"}]}], "completion": [{"content": "\\udfff"}], "reward": true}',
+    "NUL": '{"prompt": "q\\u0000", "completion": "a\\u0000", "reward": 1, "gold": "\\u0000"}',
+    "rewards without an end": '{"prompt": "q", "completion": "a", "my_reward": NaN, "your_reward": Infinity}',
+    "as many tokens as 64 bits hold": '{"prompt": "q", "completion": "a", "reward": 1, "tokens": 9e18}\n' * 8,
+    "no text where one belongs": '{"prompt": {"a": 1}, "completion": ["x", null, 3], "reward": [1, 2, 3]}',
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_line_of_a_log_keeps_the_others_from_being_read(tmp_path: Path, line: str) -> None:
+    log = write(tmp_path / "log.jsonl", *(group(question, [1, 1, 0, 0], gold="5") for question in questions(4)))
+    with log.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    result = dissect([log], AutopsyOptions(regrade=100))
+    assert result.summary.golds >= 4
+    written = write_autopsy(
+        result,
+        page=tmp_path / "page.html",
+        table=tmp_path / "findings.parquet",
+        problems=tmp_path / "problems.parquet",
+        out=tmp_path / "pool.jsonl",
+    )
+    assert set(written) == {"page", "table", "problems", "pool"}

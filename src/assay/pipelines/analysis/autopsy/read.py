@@ -14,7 +14,7 @@ from assay.core.errors import ConfigError
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.analysis.autopsy.columns import CUTS, KNOWN_COLUMNS, LOGGED_OUTCOMES, ColumnLayouts, LogColumns
-from assay.pipelines.stages.rollout_files import as_text, first_value, read_attempts, read_reward, to_number
+from assay.pipelines.stages.rollout_files import as_text, first_value, read_attempts, read_reward, to_number, to_whole
 from assay.stores.rollout_log import RolloutLog
 
 BATCH = 20_000  # rows of an insert
@@ -106,31 +106,31 @@ class _Reader:
         if question is None or not isinstance(text, str):
             self._summary.unread["no question" if question is None else "no answer"] += 1
             return
+        question, text = _storable(question), _storable(text)
         reward = _number(row, names["reward"]) if names["reward"] else read_reward(row, ())
         problem = self._problem(question, row, names)
         file = self._files.setdefault(path, len(self._files))
-        step = to_number(first_value(row, names["step"])) if names["step"] else None
-        tokens = to_number(first_value(row, names["tokens"])) if names["tokens"] else None
+        step = to_whole(first_value(row, names["step"])) if names["step"] else None
+        tokens = to_whole(first_value(row, names["tokens"])) if names["tokens"] else None
         correct = _number(row, names["correct"]) if names["correct"] else None
         cut = _cut(first_value(row, names["finish"])) if names["finish"] else None
         group = first_value(row, names["group"]) if names["group"] else None
-        whole_step = None if step is None else int(step)
         self._attempts.append(
             (
                 problem,
                 file,
-                whole_step,
+                step,
                 None if group is None else _digest_number(str(group)),
                 reward,
                 correct,
-                None if tokens is None else int(tokens),
+                tokens,
                 len(text),
                 cut,
             )
         )
         if self._sample.wants() and (gold := self._gold_of.get(problem)):
             asked = next(iter(rendered_questions(question)), question)
-            attempt = SampledAttempt(problem, file, whole_step, asked, gold, text[:LONGEST], reward, correct, cut)
+            attempt = SampledAttempt(problem, file, step, asked, gold, text[:LONGEST], reward, correct, cut)
             self._sample.take(attempt)
         if len(self._attempts) >= BATCH:
             self._flush()
@@ -212,6 +212,11 @@ def _question(prompt: Any) -> str | None:
     return texts[-1] or None if texts else None
 
 
+def _storable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which a log that cuts texts leaves and no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _content(content: Any) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
@@ -223,7 +228,7 @@ def _gold(value: Any) -> str | None:
     if isinstance(value, list | tuple) and len(value) == 1:
         return _gold(value[0])
     if isinstance(value, str):
-        return value.strip() or None
+        return _storable(value).strip() or None
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -1,6 +1,7 @@
 // Questions to the server, each with this run's token.
 
 const KEY = 'assay-token';
+let earlier = ''; // the token before that of the address: a link of another page may name one that is none
 
 export class Refused extends Error {
   constructor(status, words) { super(words); this.status = status; }
@@ -10,6 +11,7 @@ export class Refused extends Error {
 export function takeToken() {
   const match = /^#token=([\w-]+)$/.exec(location.hash);
   if (match) {
+    earlier = localStorage.getItem(KEY) || '';
     localStorage.setItem(KEY, match[1]);
     history.replaceState(null, '', '#/');
   }
@@ -33,6 +35,11 @@ async function ask(path, options) {
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Refused(0, 'The server does not answer: `curate view` has ended, or is starting.');
+  }
+  if (answer.status === 401 && earlier) {
+    localStorage.setItem(KEY, earlier);
+    earlier = '';
+    return ask(path, options);
   }
   const told = await answer.json().catch(() => ({ error: `an answer that is not JSON (${answer.status})` }));
   if (!answer.ok) throw new Refused(answer.status, told.error || String(answer.status));

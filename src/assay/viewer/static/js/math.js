@@ -2,11 +2,12 @@
 
 import { h, visible } from './dom.js';
 
-const PATTERN = /\$\$([\s\S]{1,2000}?)\$\$|\\\[([\s\S]{1,2000}?)\\\]|\\\(([\s\S]{1,2000}?)\\\)|\$(?=[^\s$])([^$\n]{1,600}?[^\s$\\]|[^\s$\\])\$(?!\d)/g;
-const BOXED = /\\boxed\s*\{/;
+const OPENS = /\$|\\\[|\\\(|\\boxed\s*\{/g;
+const PATTERN = /\$\$([\s\S]{1,2000}?)\$\$|\\\[([\s\S]{1,2000}?)\\\]|\\\(([\s\S]{1,2000}?)\\\)|\$(?=[^\s$])([^$\n]{1,600}?[^\s$\\]|[^\s$\\])\$(?!\d)/y;
 const DEFINES = /\\(?:[gex]?def|(?:re)?newcommand|providecommand|let|futurelet|global|long|htmlClass|htmlData|htmlId|htmlStyle|includegraphics|href|url)\b/;
 const MOST = 400; // formulas of one text
 const BUDGET_MS = 150; // of one text; the rest stays as it was written
+const PAGE_MS = 4_000; // of all texts together that are drawn without a pause; half of a pause's length is given back
 const LONGEST = 60_000; // characters beyond which no formula is looked for
 
 export const richLine = (text, most = 160) => rich(String(text ?? '').replace(/\s+/g, ' ').trim().slice(0, most), { tag: 'span', class: 'inline' });
@@ -18,29 +19,47 @@ export function rich(text, options = {}) {
     node.append(visible(text));
     return node;
   }
-  const begun = performance.now();
+  const begun = performance.now(), most = begun + allowance(begun);
   let from = 0, formulas = 0;
-  PATTERN.lastIndex = 0;
-  for (let match = PATTERN.exec(text); match; match = PATTERN.exec(text)) {
-    if (formulas >= MOST || performance.now() - begun > BUDGET_MS) break;
-    plain(node, text.slice(from, match.index));
-    const display = match[1] !== undefined || match[2] !== undefined;
-    formula(node, match[1] ?? match[2] ?? match[3] ?? match[4], display, match[0]);
-    from = match.index + match[0].length;
+  OPENS.lastIndex = 0;
+  for (let open = OPENS.exec(text); open && formulas < MOST && performance.now() < most; open = OPENS.exec(text)) {
+    const found = open[0].length > 2 ? box(text, open) : delimited(text, open.index);
+    if (!found) {
+      OPENS.lastIndex = open.index + 1;
+      continue;
+    }
+    words(node, text.slice(from, open.index));
+    formula(node, found.tex, found.display, found.written);
+    OPENS.lastIndex = from = open.index + found.written.length;
     formulas += 1;
   }
-  plain(node, text.slice(from));
+  words(node, text.slice(from));
+  spend(begun);
   return node;
 }
 
+let left = PAGE_MS, seen = performance.now();
+
+function allowance(now) {
+  left = Math.min(PAGE_MS, left + (now - seen) / 2);
+  return Math.min(BUDGET_MS, left);
+}
+
+function spend(begun) {
+  seen = performance.now();
+  left -= seen - begun;
+}
+
+function delimited(text, at) {
+  PATTERN.lastIndex = at;
+  const match = PATTERN.exec(text);
+  return match && { tex: match[1] ?? match[2] ?? match[3] ?? match[4], display: match[1] !== undefined || match[2] !== undefined, written: match[0] };
+}
+
 // A box outside of dollars, as many answers end, is a formula too.
-function plain(node, text) {
-  const box = BOXED.exec(text);
-  const end = box ? closing(text, box.index + box[0].length) : -1;
-  if (end < 0) { words(node, text); return; }
-  words(node, text.slice(0, box.index));
-  formula(node, text.slice(box.index, end), false, text.slice(box.index, end));
-  plain(node, text.slice(end, end + LONGEST));
+function box(text, open) {
+  const end = closing(text, open.index + open[0].length);
+  return end < 0 ? null : { tex: text.slice(open.index, end), display: false, written: text.slice(open.index, end) };
 }
 
 function words(node, text) {
