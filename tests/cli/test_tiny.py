@@ -10,7 +10,7 @@ import pytest
 Run = Callable[..., Any]
 FEW = (
     "--set",
-    "source=[{part='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]",
+    "source=[{type='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]",
 )
 
 OUT = ("--set", "split.held_out=6", "--set", "train.eval_every=2", "--set", "train.eval_samples=2")
