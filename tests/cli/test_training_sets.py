@@ -9,7 +9,7 @@ import pytest
 
 Run = Callable[..., Any]
 SMALL = (
-    "source=[{part='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]",
+    "source=[{type='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]",
     "split.held_out=10",
     "score.n=4",
     "synthesize.settings.dart.trials=4",
