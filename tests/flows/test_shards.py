@@ -154,7 +154,7 @@ def test_a_scorer_that_decides_over_all_problems_at_once_is_one_task(server: Any
     (run,) = [run for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
     assert "score: 'pass_rate' decides over all problems at once, so it is one task" in server.log(run["id"])
     tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
-    assert sorted(task["name"] for task in tasks) == ["order", "clean", "embed", "ingest", "score", "select", "split"]
+    assert sorted(task["name"] for task in tasks) == ["clean", "embed", "ingest", "order", "score", "select", "split"]
     assert told["stages"]["score"]["out"] == 32
     assert curating.keys("lake") == curating.keys("plain")
     assert curating.run("lake", "score.prior=fitted")[0]["nothing_to_do"]
