@@ -247,9 +247,9 @@ def test_a_refused_account_ends_the_run_and_what_had_arrived_is_kept(stub, ask, 
 def test_what_all_requests_have_in_common_and_is_refused_ends_the_run(stub, ask, monkeypatch):
     monkeypatch.setattr(endpoints, "FIRST_REFUSALS", 6)
     server = stub(lambda *_: (400, {}, b"unknown parameter min_p"))
-    with pytest.raises(EngineError, match=r"first 6 requests were all refused.*unknown parameter min_p"):
+    with pytest.raises(EngineError, match=r"first [67] requests were all refused.*unknown parameter min_p"):
         draw(engine(server), ask, 50)
-    assert len(server.completions) == 6
+    assert 6 <= len(server.completions) <= 7, "what was in flight is answered, the rest is never asked"
 
 
 def send_endlessly(handler, piece, max_bytes):
