@@ -162,5 +162,7 @@ def test_a_pool_of_which_no_attempt_is_right_is_said(context: Made, heard: list[
 def test_a_pool_of_which_every_attempt_is_cut_is_said_though_a_selector_reads_no_score(
     context: Made, heard: list[str]
 ) -> None:
-    run_stages(context(policy={"max_tokens": 1}, score={"stop_early": False}, select={"selector": "uniform", "budget": 6}))
+    run_stages(
+        context(policy={"max_tokens": 1}, score={"stop_early": False}, select={"selector": "uniform", "budget": 6})
+    )
     assert any("attempts is evidence" in text and "policy.max_tokens is too small" in text for text in heard)
