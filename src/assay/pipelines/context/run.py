@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -235,8 +235,18 @@ class RunContext:
             stage, key, row["rows_in"], row["rows_out"], parse_json(row["detail"]), row["seconds"], reused=True
         )
 
-    def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
-        """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line."""
+    def finish(
+        self, outcome: StageResult, rows: Mapping[str, Rows] | None = None, *, first: Iterable[Mapping[str, Rows]] = ()
+    ) -> StageResult:
+        """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line.
+
+        Args:
+            outcome: the stage's result.
+            rows: by table.
+            first: further rows of large results, each of which is a commit before; killed between two, a run adds the rest.
+        """
+        for part in first:
+            self.append(part)
         entry = {
             "id": content_id("stage", FIRST_STAGE_NAMES.get(outcome.stage, outcome.stage), str(outcome.key)),
             "stage": outcome.stage,
