@@ -59,4 +59,4 @@ def test_a_large_corpus_is_fitted_to_a_draw_that_has_a_revision_of_its_own(monke
     assert list(drawn.corpus) == sorted(drawn.corpus) != texts[:50]
     assert drawn.revision == fit_revision(iter(texts)) != revision
     assert fit_tfidf(texts[1:]).revision != drawn.revision
-    assert drawn.encode(texts).shape == (200, whole.encode(texts).shape[1])
+    assert len(drawn.encode(texts)) == 200

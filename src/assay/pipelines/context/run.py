@@ -215,14 +215,7 @@ class RunContext:
 
     def limit_reached(self) -> str:
         """Return which of the config's limits this run has reached, in words; "" = none."""
-        limit = self.config.limit
-        if self.halted:
-            return self.halted
-        if limit.tokens is not None and self.meter.tokens >= limit.tokens:
-            return f"limit.tokens = {limit.tokens} reached: {self.meter.tokens} generated"
-        if limit.hours is not None and self.meter.seconds >= limit.hours * 3600:
-            return f"limit.hours = {limit.hours} reached"
-        return ""
+        return self.halted or self.config.limit.reached(self.meter.tokens, self.meter.seconds)
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""
