@@ -1,7 +1,7 @@
 """What an export writes, read in parts, is what it writes as a whole."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,11 +17,11 @@ Made = Callable[..., RunContext]
 
 
 @pytest.fixture
-def ready(context: Made) -> Iterator[RunContext]:
+def ready(context: Made) -> RunContext:
     """A finished lake, whose curriculum walks 10 problems twice."""
     made = context(order={"curriculum": "easy_to_hard", "epochs": 2})
     run_stages(made)
-    yield made
+    return made
 
 
 def test_rows_in_parts_are_the_rows_of_the_whole_for_every_export_and_ending(
