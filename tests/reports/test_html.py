@@ -20,6 +20,7 @@ def report_data(**changes: Any) -> dict[str, Any]:
         "versions": {},
         "clusters": {"rows": []},
         "curriculum": {"rows": [], "lessons": 0},
+        "value": {},
         "grading": "strict",
         "disputed": {"problems": 0, "examples": []},
         "bins": BINS,

@@ -74,6 +74,7 @@ def report(text: str) -> str:
         "curriculum": {"rows": [{**numbers, "source": text, "prompt": text}], "lessons": 1},
         "grading": "strict",
         "disputed": {"problems": 0, "examples": []},
+        "value": {},
         "bins": ("0", "1"),
         "stages": [stage],
         "difficulty": [{"source": text, **counts, "mean": 0.5, "histogram": {"0": 1, "1": 2}}],

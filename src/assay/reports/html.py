@@ -29,6 +29,7 @@ def render_page(report: ReportData, charts: Mapping[str, str]) -> str:
         ),
         section("Disputed", _disputed(report["disputed"])),
         section("Clusters", _clusters(report["clusters"])),
+        section("Would choosing problems pay", _value(report["value"])),
         section("The curriculum's head", _curriculum(report["curriculum"])),
         section("Training", charts.get("training", ""), paragraph(report["training"]) if report["training"] else ""),
         section("What was paid", _costs(report["costs"])),
@@ -125,6 +126,34 @@ def _clusters(clusters: ReportData) -> str:
     return paragraph(summary + more) + table(
         ("cluster", "problems", "selected", "share", "mean solved", "keywords", "nearest to the centre"), rows
     )
+
+
+def _value(value: ReportData) -> str:
+    """Tell what a mixed group would cost under each way of choosing."""
+    if not value:
+        return ""
+    about = (
+        f"Forecast from attempts at {value['attempted']} of {value['problems']} problems, for {value['steps']} steps of "
+        f"{value['groups']} groups of {value['group_size']}: generated tokens per mixed group, median [80%]. "
+        "`curate analyze value` simulates more."
+    )
+    rows = [
+        (
+            row["way"],
+            row["uses"],
+            _span(row["first_tenth"], ",.0f"),
+            _span(row["whole"], ",.0f"),
+            _span(row["gain"], ".2f"),
+        )
+        for row in value["rows"]
+    ]
+    head = ("way", "trainings that share its cost", "first tenth", "whole run", "times cheaper than uniform")
+    return paragraph(value["answer"]) + table(head, rows) + paragraph(about)
+
+
+def _span(interval: Sequence[float], form: str) -> str:
+    low, middle, high = (f"{end:{form}}" for end in interval)
+    return f"{middle} [{low}, {high}]"
 
 
 def _curriculum(curriculum: ReportData) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.maths.text.keywords import keywords
 from assay.pipelines.analysis import disputed
+from assay.pipelines.analysis.choosing_value import describe_value, summarize_value
 from assay.pipelines.analysis.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
 from assay.pipelines.context.results import StageResult, StageResults
 from assay.pipelines.context.run import RunContext, versions
@@ -155,6 +156,7 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         "dropped": dropped(context, results),
         "grading": context.mode,
         "disputed": disputed.summarize_disputed(context, results) if scored else disputed.NONE,
+        "value": _describe_value(context, results),
         "curriculum": _first_lessons(context, results),
         "costs": context.lake.rows(PAID),
         "tables": _table_rows(context),
@@ -218,6 +220,12 @@ def _cluster_rows(context: RunContext, scored: list[str], clustering: str) -> di
         "covered": len(reached),
         "share": sum(row["size"] for row in reached) / max(total, 1),
     }
+
+
+def _describe_value(context: RunContext, results: StageResults) -> dict[str, Any]:
+    """Forecast whether choosing problems would pay; empty where there is too little to say."""
+    estimate = summarize_value(context, results)
+    return {**estimate, "answer": describe_value(estimate)} if estimate else {}
 
 
 def _first_lessons(context: RunContext, results: StageResults) -> dict[str, Any]:

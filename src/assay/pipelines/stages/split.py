@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from json.encoder import encode_basestring as quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assay.core.identity import content_id, content_ids, hash_json, quote
+from assay.core.identity import content_id, content_ids, hash_json
 from assay.maths.text.words import normal_form
 from assay.pipelines.context.locks import renewing
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
