@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from itertools import islice
-from json.encoder import encode_basestring as quote
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
+quote = encode_basestring  # writes a text as JSON
 ID_CHARS = 24  # 96 bits: the odds of one collision among 2e9 rows are about 1 in 4e10
 LONG = 4_096  # elements of a list that are written as JSON at a time
 _WRITERS: dict[type, Callable[[Any], str]] = {str: quote, int: int.__repr__}  # by exact type: True is no int here
