@@ -103,12 +103,12 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
     """One stage in this process: its peak memory, and what it took beyond a process that has only opened the plan."""
     from assay.api import NullReporter
     from assay.core.config import read_config
-    from assay.pipelines.analysis.report import write
     from assay.pipelines.context.run import RunContext
     from assay.pipelines.runner.score_workers import score_shards
     from assay.pipelines.runner.stages import run_stages
     from assay.pipelines.sampling.shards import ShardConfig
     from assay.stores.lake import Lake
+    from assay.viewer.report import write_report
 
     # what a worker draws lies in a second lake, so that it finds nothing of what the stage `score` has drawn
     config = read_config(folder / "plan.toml", [f"lake='{folder}/lake-of-worker'"] if stage == "score --worker" else [])
@@ -120,7 +120,7 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
         if stage == "score --worker":
             score_shards(context, ShardConfig(chunk=256))
         elif stage == "report":
-            write(context)
+            write_report(context)
         else:
             run_stages(context, stage, only=True)
         context.close()  # the judging processes' time counts once they have ended
