@@ -13,10 +13,8 @@ def test_twenty_problems_are_chosen_the_gravest_reasons_first_and_none_twice(poo
     rows = telling_problems(pool)
     assert len({row["id"] for row in rows}) == len(rows) == 20
     reasons = list(dict.fromkeys(row["why"] for row in rows))
-    assert reasons[:3] == ["right only leniently", "attempts cut by the cap", "never solved, nothing cut"], (
-        "none failed"
-    )
-    cut = [row for row in rows if row["why"] == "attempts cut by the cap"]
+    assert reasons[:3] == ["right only leniently", "truncated attempts", "never solved, none truncated"], "none failed"
+    cut = [row for row in rows if row["why"] == "truncated attempts"]
     assert all(row["n_truncated"] > 0 for row in cut)
     half = [row for row in rows if row["why"] == "selected, about half right"]
     assert all(abs(row["n_correct"] / 8 - 0.5) <= 0.25 for row in half)

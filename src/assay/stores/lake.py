@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import seal
+from assay.stores.commits.known_ids import FROM_ROWS, KnownIds
 from assay.stores.commits.sealing import Damaged, sealed, unsealed
 from assay.stores.commits.snapshot import Snapshot, group_files
 from assay.stores.sql import intervals, landlock, views
@@ -78,6 +79,7 @@ class Lake:
         self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.FileGroup]] = {}
+        self._known: dict[str, KnownIds | None] = {}  # by table; None = looked up once
         self._stale = True  # whether `_groups` are of an earlier snapshot
 
     def append(
@@ -240,6 +242,10 @@ class Lake:
         if not self.files().get(table):
             return nothing
         wanted = pa.table({"id": ids})
+        if among is None and (known := self._known_ids(table)) is not None:
+            wanted = known.filter(wanted, self._hash_ids)
+            if not len(wanted):
+                return nothing
         source = f'"{table}"'
         if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
             files = [
@@ -248,12 +254,33 @@ class Lake:
             if not files:
                 return nothing
             source = f"({views.table_query(schema(table), group_files(self.root, files)[table])})"
-        sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
+        return self._ask_of(wanted, f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)")["id"]
+
+    def _ask_of(self, ids: pa.Table, sql: str) -> pa.Table:
+        """Run a query that reads the table `wanted_ids`."""
         connection = self._views(sql)
-        connection.register("wanted_ids", wanted)
-        stored = views.run(connection, sql)
-        connection.unregister("wanted_ids")
-        return stored["id"]
+        connection.register("wanted_ids", ids)
+        try:
+            return views.run(connection, sql)
+        finally:
+            connection.unregister("wanted_ids")
+
+    def _hash_ids(self, ids: pa.Table) -> pa.Table:
+        return self._ask_of(ids, "SELECT id, hash(id) AS hash FROM wanted_ids")
+
+    def _known_ids(self, table: str) -> KnownIds | None:
+        """Return the ids of a large table that is looked up again, those of all commits; None = its files are read."""
+        if table not in self._known:
+            live = self._snapshot.live()
+            if sum(file.rows for entry in live for file in entry.files if file.table == table) >= FROM_ROWS:
+                self._known[table] = None
+            return None
+        known = self._known[table] = self._known[table] or KnownIds()
+        for files in known.uncovered(self._snapshot.live(), table):
+            for group in group_files(self.root, files)[table]:
+                sql = f"SELECT hash(id) AS hash FROM ({views.group_query(group)})"
+                known.add(views.run(self._views(sql), sql)["hash"].to_numpy())
+        return known
 
     def files(self) -> dict[str, list[str]]:
         """Return the absolute paths of every table's committed files, oldest first."""

@@ -79,7 +79,8 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     found: dict[str, Any] = finite(
         {
             **views,
-            "parts": _parts(views),
+            "parts": _parts({**views, "value": summary["value"]}),
+            "value": summary["value"],
             "state": {**state, "mode": keys.mode, "problems": pool.count},
             "origin": _origin(summary),
         }
@@ -125,6 +126,7 @@ def _parts(views: Mapping[str, Any]) -> list[str]:
         "telling": views["telling"],
         "difficulty": views["difficulty"]["sources"],
         "clusters": views["clusters"]["clusters"],
+        "value": views["value"],
         "selectors": views["selectors"]["selections"],
         "curriculum": views["curriculum"]["bands"],
         "training": views["training"]["training"],

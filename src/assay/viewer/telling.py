@@ -1,4 +1,4 @@
-"""The problems that a reader should look at: disputed, cut, failed, never solved, and some of those that were chosen."""
+"""The problems that a reader should look at: disputed, truncated, failed, never solved, and some of those that were chosen."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ ALL = "n_correct + n_wrong + n_truncated + n_error"
 GROUPS = (
     ("right only leniently", "cut", "disputed", "n_wrong DESC", 4),
     ("attempts without a verdict", "err", "n_error > 0", f"n_error / ({ALL}) DESC", 2),
-    ("attempts cut by the cap", "cut", "n_truncated > 0", f"n_truncated / ({ALL}) DESC", 4),
-    ("never solved, nothing cut", "bad", "outcome = 'none right' AND n_truncated = 0", "n_wrong DESC", 3),
+    ("truncated attempts", "cut", "n_truncated > 0", f"n_truncated / ({ALL}) DESC", 4),
+    ("never solved, none truncated", "bad", "outcome = 'none right' AND n_truncated = 0", "n_wrong DESC", 3),
     ("selected, about half right", "good", "kept AND rate IS NOT NULL", "abs(rate - 0.5)", 5),
     ("first in the curriculum", "good", "place IS NOT NULL", "place", 2),
     ("always solved", "mid", "outcome = 'all right'", "n_correct DESC", 2),

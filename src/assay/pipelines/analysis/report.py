@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from assay.pipelines.analysis import disputed
+from assay.pipelines.analysis.choosing_value import describe_value, summarize_value
 from assay.pipelines.analysis.summary import BINS, dropped, histogram
 from assay.pipelines.context.results import StageResult, StageResults
 from assay.pipelines.context.run import RunContext, versions
@@ -78,6 +79,7 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         "dropped": dropped(context, results),
         "grading": context.mode,
         "disputed": disputed.summarize_disputed(context, results) if scored else disputed.NONE,
+        "value": _describe_value(context, results),
         "tables": _table_rows(context),
         "verifiers": [
             {"verifier": name, "version": context.judge.version(name)}
@@ -110,6 +112,12 @@ def _count_bins(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
         name: histogram([(row["solved"], row["unsolved"], row[name]) for row in rows]) for name in ("problems", "kept")
     }
     return {name: [bins[share] for share in BINS] for name, bins in counted.items()}
+
+
+def _describe_value(context: RunContext, results: StageResults) -> dict[str, Any]:
+    """Forecast whether choosing problems would pay; empty where there is too little to say."""
+    estimate = summarize_value(context, results)
+    return {**estimate, "answer": describe_value(estimate)} if estimate else {}
 
 
 def _table_rows(context: RunContext) -> list[dict[str, Any]]:

@@ -41,8 +41,7 @@ TEXTS = SIDE + (
     "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
     "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
 )
-
-
+SOURCES = SIDE + "SELECT p.id, p.source FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY p.id"
 DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS.rpartition(' ORDER BY')[0]}) ORDER BY text"
 
 
@@ -94,6 +93,11 @@ def side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str
 def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """Read the ids of `side`, ascending, and no question: they are enough to look up a finished stage."""
     return _read_side(context, inputs, IDS, name)
+
+
+def side_sources(context: RunContext, inputs: StageResults, name: str) -> dict[str, str]:
+    """Read the source of each problem of `side` by problem id, ids ascending."""
+    return {row["id"]: row["source"] for row in context.lake.rows(SOURCES, side_parameters(inputs, name))}
 
 
 def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:

@@ -13,7 +13,7 @@ import { selectors } from './views/selectors.js';
 import { training } from './views/training.js';
 
 const app = { state: answers.state, list: null, frozen: true };
-const PARTS = [['overview', 'Overview', overview], ['telling', 'Problems worth a look', telling], ['difficulty', 'Difficulty', difficulty], ['clusters', 'Clusters', clusters], ['selectors', 'Selections', selectors], ['curriculum', 'Curriculum', curriculum], ['training', 'Training', training], ['cost', 'Cost', cost], ['origin', 'How this was made', origin]];
+const PARTS = [['overview', 'Overview', overview], ['telling', 'Problems worth a look', telling], ['difficulty', 'Difficulty', difficulty], ['clusters', 'Clusters', clusters], ['value', 'Would choosing pay', value], ['selectors', 'Selections', selectors], ['curriculum', 'Curriculum', curriculum], ['training', 'Training', training], ['cost', 'Cost', cost], ['origin', 'How this was made', origin]];
 const views = [];
 
 // Some problems with what was answered; each is drawn when it is opened.
@@ -34,6 +34,15 @@ async function telling({ root }) {
     return box;
   });
   append(root, [h('h1', {}, 'Problems worth a look'), note(`${count(rows.length)} of ${count(app.state.problems)}: open one to read what the model answered.`), rows]);
+}
+
+// What a mixed group would cost under each way of choosing.
+async function value({ root }) {
+  const told = answers.value, span = ([low, middle, high], digits) => [middle, low, high].map((end) => (end === null ? '∞' : end.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })));
+  const cell = (ends, digits) => { const [middle, low, high] = span(ends, digits); return `${middle} [${low}, ${high}]`; };
+  append(root, [h('h1', {}, 'Would choosing problems pay'), section('', h('p', {}, visible(told.answer)),
+    table(['way', { name: 'trainings that share its cost', num: true }, { name: 'first tenth', num: true }, { name: 'whole run', num: true }, { name: 'times cheaper than uniform', num: true }], told.rows.map((row) => [row.way, count(row.uses), cell(row.first_tenth, 0), cell(row.whole, 0), cell(row.gain, 2)]), { label: 'Ways of choosing', stack: true }),
+    note(`Forecast from attempts at ${count(told.attempted)} of ${count(told.problems)} problems, for ${count(told.steps)} steps of ${count(told.groups)} groups of ${count(told.group_size)}: generated tokens per mixed group, median [80%]. `, h('code', {}, 'curate analyze value'), ' simulates more.'))]);
 }
 
 async function origin({ root }) {

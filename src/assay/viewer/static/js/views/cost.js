@@ -9,7 +9,7 @@ export async function cost({ root }) {
     const tokens = told.paid.reduce((sum, row) => sum + row.tokens, 0), attempts = told.paid.reduce((sum, row) => sum + row.rollouts, 0), own = told.outcomes.reduce((sum, row) => sum + row.tokens, 0);
     const cut = told.outcomes.find((row) => row.outcome === 'truncated');
     const out = h('div', {});
-    append(root, [h('h1', {}, 'Cost'), tiles([['Tokens generated', short(tokens), count(tokens)], ['Attempts', short(attempts), ''], ['Tokens per attempt', short(told.tokens_per_attempt), 'of the shown policy'], ['Tokens in cut attempts', cut ? percent(cut.tokens / own) : '0%', 'they count as neither right nor wrong']]),
+    append(root, [h('h1', {}, 'Cost'), tiles([['Tokens generated', short(tokens), count(tokens)], ['Attempts', short(attempts), ''], ['Tokens per attempt', short(told.tokens_per_attempt), 'of the shown policy'], ['Tokens in truncated attempts', cut ? percent(cut.tokens / own) : '0%', 'they count as neither right nor wrong']]),
       told.can_forecast ? section('What is left', out) : null,
       h('div', { class: 'pair' },
         section('What it went into', table(['outcome', { name: 'attempts', num: true }, { name: 'tokens', num: true }, { name: 'share', num: true }], told.outcomes.map((row) => [outcome(row.outcome), count(row.attempts), short(row.tokens), percent(row.tokens / own)]), { label: 'Tokens by outcome' })),

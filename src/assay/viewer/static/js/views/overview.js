@@ -27,7 +27,7 @@ function numbers(told) {
     ['Problems', count(told.counts.pool), a.problems < told.counts.pool ? `${count(a.problems)} measured` : 'all measured'],
     ['Selected', count(told.counts.selected), told.counts.pool ? percent(told.counts.selected / told.counts.pool) : ''],
     ['Attempts behind the scores', short(total), total ? `${percent(a.correct / total)} right` : 'none yet'],
-    ['Cut by the cap', total ? percent(a.truncated / total, 1) : '–', total ? count(a.truncated) : ''],
+    ['Truncated attempts', total ? percent(a.truncated / total, 1) : '–', total ? count(a.truncated) : ''],
     ['Signal per group of 8', percent(a.signal), 'expected share of groups that are mixed'],
     ['Tokens generated', short(told.counts.tokens), `lake of ${bytes(told.counts.bytes)}`],
   ]);
