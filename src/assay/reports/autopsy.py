@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from assay.reports._markup import Markup, document, paragraph, render_value, section, tiles
-from assay.reports.plots import draw_bars, draw_lines
+from assay.reports.plots import COLOURS, draw_bars, draw_lines
 
 Data = Mapping[str, Any]
 KINDS = {"mixed": "with signal", "solved": "solved", "dead": "dead"}  # of a stack, from the bottom
@@ -32,7 +32,9 @@ h1, .soft { overflow-wrap: break-word; }
         padding: 0 8px; margin-right: 6px; font-size: 12.5px; color: var(--soft); }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 14px; }
 .two > * { min-width: 0; } code { overflow-wrap: anywhere; }
-.chart { overflow-x: auto; }
+.chart { overflow-x: auto; } .legend { margin: 0 0 4px; font-size: 13px; color: var(--soft); }
+.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }
+.legend i:first-child { margin-left: 0; }
 @media (max-width: 600px) { .chart svg { min-width: 460px; } .choices tr:first-child { display: none; }
         .choices tr { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px 8px; padding: 10px 0;
         border-bottom: 1px solid var(--faint); } .choices tr:last-child { border: 0; }
@@ -121,8 +123,10 @@ def _spending(report: Data, lines: str) -> str:
         stacks,
         x="step, the last of each bar",
         y="%",
+        legend=False,  # it stands above, where a narrow screen does not cut it
     )
-    return f'<div class="two"><div><div class="chart">{chart}</div></div><div>{lines}</div></div>'
+    key = "".join(f'<i style="background:{colour}"></i>{name}' for name, colour in zip(stacks, COLOURS, strict=False))
+    return f'<div class="two"><div><p class="legend">{key}</p><div class="chart">{chart}</div></div><div>{lines}</div></div>'
 
 
 def _trend(report: Data) -> str:

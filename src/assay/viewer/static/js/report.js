@@ -13,7 +13,7 @@ import { selectors } from './views/selectors.js';
 import { training } from './views/training.js';
 
 const app = { state: answers.state, list: null, frozen: true };
-const PARTS = [['overview', 'Overview', overview], ['telling', 'Problems worth a look', telling], ['difficulty', 'Difficulty', difficulty], ['clusters', 'Clusters', clusters], ['value', 'Would choosing pay', value], ['selectors', 'Selections', selectors], ['curriculum', 'Curriculum', curriculum], ['training', 'Training', training], ['cost', 'Cost', cost], ['origin', 'How this was made', origin]];
+const PARTS = [['overview', 'Overview', overview], ['telling', 'Problems', telling], ['difficulty', 'Difficulty', difficulty], ['clusters', 'Clusters', clusters], ['value', 'Value', value], ['selectors', 'Selections', selectors], ['curriculum', 'Curriculum', curriculum], ['training', 'Training', training], ['cost', 'Cost', cost], ['origin', 'Origin', origin]];
 const views = [];
 
 // Some problems with what was answered; each is drawn when it is opened.
