@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 from benchmarks._viewer_lake import write_lake
 
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+from assay.stores.lake import Lake
 from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys, latest_keys
 from assay.viewer.pool import PoolIndex, read_pool
 from assay.viewer.server import Viewer
 
 PROBLEMS, ATTEMPTED = 300, 60
+SUMS = 24
 READY = "Number(document.getElementById('main')?.dataset.ready || 0) > 0 && !document.querySelector('.wait')"
 
 
@@ -56,6 +62,43 @@ def viewer(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vie
     assert served.state.ready.wait(60)
     yield served
     served.close()
+
+
+@pytest.fixture
+def curation(tmp_path: Path) -> Iterator[Callable[[], RunContext]]:
+    """Opens runs of one small config: sums, one of them a formula that the scripted engine gets wrong."""
+    rows = [{"prompt": f"What is {n} + {n % 7}?", "answer": str(n + n % 7)} for n in range(10, 10 + SUMS - 1)]
+    rows.append({"prompt": r"What is $\frac{1}{2} + x^2$ for $x = 1$?", "answer": r"\frac{3}{2}"})
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = parse_config(
+        {
+            "name": "sums",
+            "lake": str(tmp_path / "lake"),
+            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
+            "split": {"held_out": 0},
+            "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
+            "score": {"n": 4},
+            "embed": {"encoder": "tfidf", "clusters": 3},
+            "select": {"selector": "uniform", "budget": 10},
+        }
+    )
+    opened: list[RunContext] = []
+
+    def make() -> RunContext:
+        opened.append(RunContext(config, Lake(config.lake), NullReporter()))
+        return opened[-1]
+
+    yield make
+    for context in opened:
+        context.close()
+        context.lake.close()
+
+
+@pytest.fixture
+def curated(curation: Callable[[], RunContext]) -> RunContext:
+    """A run of that config after every stage is done."""
+    run_stages(curation())
+    return curation()
 
 
 class Client:
