@@ -24,7 +24,7 @@ TEMPLATES = {
     "code": "{prompt}\n\nWrite the program in one ```python block.",
 }
 ALLOW_CODE = (
-    "# The verifier runs programs that the model writes, in a jail (SECURITY.md); true agrees to that.",
+    "# The verifier runs programs that the model writes, in a sandbox (SECURITY.md); true agrees to that.",
     "[grade]",
     "allow_code = false",
     "",
