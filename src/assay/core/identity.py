@@ -36,8 +36,9 @@ def content_id(*parts: object) -> str:
     try:  # most ids are of texts and whole numbers: this writes the same JSON in a quarter of the time
         text = f"[{','.join([_WRITERS[type(part)](part) for part in parts])}]"
     except KeyError:
-        if any(isinstance(part, list | tuple) and len(part) > LONG for part in parts):
-            return _hash_long(parts)
+        for part in parts:
+            if isinstance(part, list | tuple) and len(part) > LONG:
+                return _hash_long(parts)
         text = canonical_json(parts)
     return hash_json(text)
 
