@@ -24,7 +24,7 @@ from benchmarks.claims import RESULTS, hardware
 
 FULL, QUICK = (10_000, 1_000_000), (1_000, 10_000)  # problems
 FILTERS = ("empty", "conflicting_labels", "exact")
-ALONE = ("near", "unparsable", "unverifiable")  # filters in a clean of their own
+ALONE = ("near", "unparsable", "unverifiable", "semantic")  # filters in a clean of their own
 STORE = "store"  # writes the attempts; not a stage, and not told
 STAGES = ("ingest", "clean", "split", STORE, "score", "embed", "select", "order", "report", "export", "status", "run")
 BARS = {  # stage -> CPU us per problem
@@ -35,6 +35,15 @@ BARS = {  # stage -> CPU us per problem
     "select": 15,
     "order": 10,
 }
+PEERS = (  # peer, the stages of ours that do its work, the highest ratio of our CPU seconds to its
+    ("datatrove", ("ingest", "near"), 1.0),
+    ("semhash", ("semantic",), 1.0),
+    ("pandas", ("ingest", "clean", "split", "score", "select"), 3.0),
+)
+ATTEMPTS_OF_PEERS = """
+SELECT md5(p.messages[1].content) AS key, (v.outcome = 'correct')::INT AS correct
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN problems p ON p.id = r.problem_id
+"""
 BAR_BYTES = 600  # per problem, any stage but embed
 FINISHED_S = 10.0  # `run` on a finished lake of 1,000,000
 
@@ -110,14 +119,14 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
 def _do(context: Any, stage: str, folder: Path) -> None:
     from assay.pipelines.analysis.cost_estimate import stage_states, stages
     from assay.pipelines.analysis.export import export
-    from assay.pipelines.analysis.report import write
     from assay.pipelines.analysis.staleness import selections
     from assay.pipelines.runner.stages import run_stages, survey
+    from assay.viewer.report import write_report
 
     if stage == STORE:
         store_attempts(context)
     elif stage == "report":
-        write(context)
+        write_report(context)
     elif stage == "export":
         export(context, "jsonl", folder / f"export{time.time_ns()}", filtered=True)
     elif stage == "run":
@@ -144,8 +153,39 @@ def row(stage: str, measured: Mapping[int, Mapping[str, float]]) -> dict[str, ob
 
 
 def peers(python: str, folder: Path, ours: Mapping[str, Mapping[str, float]]) -> list[dict[str, object]]:
-    """Measure what others do of the same work on the same pool, in the same run; each in a process of its own."""
-    return []
+    """Measure what others do of the same work on the same pool, in the same run; each in a process of its own.
+
+    CPU seconds of ours are the sum of the stages that do that work, what opening a process takes left out on both sides.
+    """
+    _write_for_peers(folder)
+    rows: list[dict[str, object]] = []
+    for name, stages, bar in PEERS:
+        call = [python, str(Path(__file__).with_name("_scale_peers.py")), name, str(folder)]
+        printed = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
+        peer = json.loads(printed.splitlines()[-1])
+        own, peak = sum(ours[stage]["cpu_s"] for stage in stages), max(ours[stage]["peak_mib"] for stage in stages)
+        ratio = own / peer["cpu_s"]
+        row = {"peer": name, "stages": stages, "ours_cpu_s": round(own, 2), "peer_cpu_s": round(peer["cpu_s"], 2)}
+        memory = {"ours_peak_mib": round(peak), "peer_peak_mib": round(peer["peak_mib"])}
+        rows.append({**row, **memory, "ratio": round(ratio, 2), "bar": bar, "holds": ratio <= bar})
+    return rows
+
+
+def _write_for_peers(folder: Path) -> None:
+    """Write the attempts and the vectors of the lake in the forms that peers read."""
+    import numpy as np
+
+    from assay.stores.lake import Lake
+
+    with Lake(folder / "lake") as lake, (folder / "attempts.csv").open("w") as file:
+        file.write("key,correct\n")
+        for batch in lake.stream(ATTEMPTS_OF_PEERS):
+            file.writelines(f"{key},{correct}\n" for key, correct in zip(*batch.to_pydict().values(), strict=True))
+        vectors = [
+            batch["vector"].flatten().to_numpy().reshape(len(batch), -1)
+            for batch in lake.stream("SELECT vector FROM vectors")
+        ]
+    np.save(folder / "vectors.npy", np.concatenate(vectors))
 
 
 def _cpu() -> float:

@@ -31,6 +31,8 @@ from assay.stores.sql.session import Session
 from assay.stores.storage.backend import Place, Storage, at
 from assay.stores.tables import schema
 
+Tables: TypeAlias = Mapping[str, pa.Table]
+NO_TABLES: Tables = {}
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
 LOOK_EVERY_S = 1.0  # how long an append that checks no ids may go without looking for other writers' commits
@@ -154,8 +156,13 @@ class Lake:
         finally:
             self._held = False
 
-    def query(self, sql: str, parameters: Any = None) -> pa.Table:
+    def query(self, sql: str, parameters: Any = None, given: Tables = NO_TABLES) -> pa.Table:
         """Run one SELECT over all tables and views.
+
+        Args:
+            sql: one SELECT.
+            parameters: its parameters.
+            given: further tables that it reads, by name; of long lists, a parameter takes several times the memory.
 
         Returns:
             The answer as an Arrow table.
@@ -166,9 +173,13 @@ class Lake:
         """
         require_select(sql)
         try:
-            return views.run(self._views(sql), sql, parameters)
+            return self._run(self._views(sql), sql, parameters, given)
         except views.Unnamed:
-            return views.run(self._views(sql, whole=True), sql, parameters)
+            return self._run(self._views(sql, whole=True), sql, parameters, given)
+
+    def _run(self, connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any, given: Tables) -> pa.Table:
+        with _registered(connection, given):
+            return views.run(connection, sql, parameters)
 
     def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
         """Run one SELECT and return the answer as a list of dicts."""
@@ -182,7 +193,9 @@ class Lake:
         for batch in self.query(sql, parameters).to_batches(max_chunksize=BATCH):
             yield from batch.to_pylist()
 
-    def stream(self, sql: str, parameters: Any = None, *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+    def stream(
+        self, sql: str, parameters: Any = None, *, rows: int = BATCH, given: Tables = NO_TABLES
+    ) -> Iterator[pa.RecordBatch]:
         """Run one SELECT and yield its answer in batches while DuckDB works it out, so that memory holds a few of them.
 
         The answer is of the commits at its start, and other queries and commits may come between two batches.
@@ -191,6 +204,7 @@ class Lake:
             sql: one SELECT.
             parameters: its parameters.
             rows: per batch, at most.
+            given: further tables that it reads, by name.
 
         Raises:
             ConfigError, LakeError: as `query`.
@@ -199,6 +213,8 @@ class Lake:
         self._refresh()
         with views.branch() as connection:
             self._shown(Session(connection, self.storage, kind="TEMP"), sql, whole=False)
+            for name, table in given.items():
+                connection.register(name, table)
             yield from views.stream(connection, sql, parameters, rows)
 
     def ask(self, sql: str) -> pa.Table:
@@ -258,12 +274,7 @@ class Lake:
 
     def _ask_of(self, ids: pa.Table, sql: str) -> pa.Table:
         """Run a query that reads the table `wanted_ids`."""
-        connection = self._views(sql)
-        connection.register("wanted_ids", ids)
-        try:
-            return views.run(connection, sql)
-        finally:
-            connection.unregister("wanted_ids")
+        return self._run(self._views(sql), sql, None, {"wanted_ids": ids})
 
     def _hash_ids(self, ids: pa.Table) -> pa.Table:
         return self._ask_of(ids, "SELECT id, hash(id) AS hash FROM wanted_ids")
@@ -498,6 +509,18 @@ class Lake:
             raise LakeError(
                 f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}"
             )
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, given: Tables) -> Iterator[None]:
+    """Let a connection's queries read Arrow tables by name, inside a `with` block."""
+    for name, table in given.items():
+        connection.register(name, table)
+    try:
+        yield
+    finally:
+        for name in given:
+            connection.unregister(name)
 
 
 def mark_of(form: int) -> bytes:

@@ -24,8 +24,8 @@ def test_an_amount_of_memory_that_is_none_is_refused_with_its_name(monkeypatch, 
         memory_gib()
 
 
-def test_queries_have_a_gib_or_more_unless_the_environment_says_otherwise(monkeypatch):
+def test_queries_have_half_a_gib_or_more_unless_the_environment_says_otherwise(monkeypatch):
     monkeypatch.delenv(MEMORY, raising=False)
-    assert memory_gib() >= 1
+    assert memory_gib() >= 0.5
     monkeypatch.setenv(MEMORY, "2.5")
     assert memory_gib() == 2.5

@@ -6,6 +6,8 @@ Functions named `side_...` read one column and no question, for what needs ids, 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from assay.core.types import Label, Message, Problem
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
@@ -38,11 +40,11 @@ LEFT JOIN runs t ON t.run = v.run AND t.event = 'start'
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? GROUP BY r.problem_id
 """
 TEXTS = SIDE + (
-    "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
-    "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
+    "SELECT s.problem_id, array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
+    "FROM side s JOIN problems p ON p.id = s.problem_id"
 )
 SOURCES = SIDE + "SELECT p.id, p.source FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY p.id"
-DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS.rpartition(' ORDER BY')[0]}) ORDER BY text"
+DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS}) ORDER BY text"
 
 
 def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
@@ -123,9 +125,9 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved]
 
 
-def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """Read the texts of the problems of `side`, in the order of their ids."""
-    return _read_side(context, inputs, TEXTS, name)
+def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield `problem_id` and `text` of the problems of `side` in batches, texts ascending; equal ones by their id."""
+    yield from context.lake.stream(f"{TEXTS} ORDER BY text, problem_id", side_parameters(inputs, name))
 
 
 def stream_distinct_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import duckdb
 from assay.core.errors import ConfigError
 
 MEMORY = "ASSAY_SQL_MEMORY_GIB"
-MEMORY_GIB, THREAD_GIB = 1.0, 0.125  # of all queries of a process: at least so much, and so much per thread of DuckDB's
+MEMORY_GIB, THREAD_GIB = 0.5, 0.125  # of all queries of a process: at least so much, and so much per thread of DuckDB's
 
 
 @cache
