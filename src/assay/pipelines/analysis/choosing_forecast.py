@@ -27,9 +27,7 @@ Floats = NDArray[np.float64]
 MAX_STEPS = 120
 WORTH = 1.1  # times cheaper at the low end; less than this is no reason to choose
 LEVEL = 0.8  # of the intervals
-WIDEN = (
-    1.4  # times as far from the median, in logs: what held 80% on pools of other kinds than the worlds (docs/log.md)
-)
+WIDEN = 1.4  # times as far from the median, in logs: calibrated on pools of two kinds (docs/log.md)
 USES = (1, 2, 5)  # trainings that share what was paid before them
 
 
