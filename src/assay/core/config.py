@@ -185,6 +185,13 @@ class SynthesizeConfig(_Strict):
     policy: str = ""  # name or revision whose stored attempts are read; "" = the config's policy
     # a method that expects to draw more than so many times the stored attempts is refused, unless [limit] is set
     max_growth: float = Field(default=10.0, gt=0)
+    teacher: PolicyConfig | None = None  # who rewrites and translates, with the keys of [policy]; None = the policy
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_teacher(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a teacher that is not set, since keys of rounds hashed this table before there was one."""
+        tree: dict[str, Any] = handler(self)
+        return tree if self.teacher is not None else {k: value for k, value in tree.items() if k != "teacher"}
 
 
 class EmbedConfig(_Strict):
