@@ -209,19 +209,26 @@ def run(arm: Arm, seed: int, setup: Setup) -> dict[str, Any]:
     }
 
 
+def attempts_of(
+    setup: Setup, pool: TaskPool, grader: Grader, n: int, problems: int, seed: int
+) -> tuple[list[str], list[Rollout], list[Verdict]]:
+    """n attempts by the policy before training at so many problems of the pool, at random; 0 = at all of them."""
+    rng = np.random.default_rng(derive_seed("scored", seed))
+    ids = sorted(pool.problems)
+    if problems:
+        ids = sorted(ids[i] for i in rng.permutation(len(ids))[:problems])
+    engine = build_part("engine", "transformers", {"model": setup.model, "batch_size": 128})
+    requests = [Request(id_, SAMPLER.render(pool.problems[id_]), SAMPLER, tuple(range(n)), seed) for id_ in ids]
+    rollouts = [rollout for rows in engine.generate(requests) for rollout in rows]
+    verdicts = grader.judge([GradingCase(pool.problems[r.problem_id], pool.labels[r.problem_id], r) for r in rollouts])
+    return ids, rollouts, list(verdicts)
+
+
 def scored_columns(
     arm: Arm, seed: int, setup: Setup, pool: TaskPool, grader: Grader, curve: CurveSink
 ) -> dict[str, Any]:
     """Attempts by the policy before training, charged; the problems in which right and wrong answers stand beside each other are kept."""
-    rng = np.random.default_rng(derive_seed("scored", seed))
-    ids = sorted(pool.problems)
-    if arm.scored_problems:
-        ids = sorted(ids[i] for i in rng.permutation(len(ids))[: arm.scored_problems])
-    engine = build_part("engine", "transformers", {"model": setup.model, "batch_size": 128})
-    problems = pool.problems
-    requests = [Request(id_, SAMPLER.render(problems[id_]), SAMPLER, tuple(range(arm.scored)), seed) for id_ in ids]
-    rollouts = [rollout for rows in engine.generate(requests) for rollout in rows]
-    verdicts = grader.judge([GradingCase(problems[r.problem_id], pool.labels[r.problem_id], r) for r in rollouts])
+    ids, rollouts, verdicts = attempts_of(setup, pool, grader, arm.scored, arm.scored_problems, seed)
     curve.write(rollouts, verdicts)
     curve.groups = curve.mixed = 0  # these are no groups of training
     right = dict.fromkeys(ids, 0)

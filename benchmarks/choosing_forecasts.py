@@ -1,13 +1,16 @@
 """Are the forecasts of `curate analyze value` right: coverage, error and regret on simulated pools that they have not seen.
 
-    python -m benchmarks.choosing_forecasts [--pools 24]
+    python -m benchmarks.choosing_forecasts [--pools 24] [--family dead]
 
-Each pool has a share of living problems, two sources that tell them apart or do not, and dead problems with answers shorter or longer than the
-living ones'. The forecast reads 4 attempts at a quarter of it. Then each way trains in the pool as it is, on binomial outcomes of its true rates.
+Pools `dead` have a share of living problems, two sources that tell them apart or not, and dead problems with answers shorter or longer than the
+living ones'. Pools `graded` have none that are dead: their rates are Beta, mostly near 0, with another mean in each of three sources, and harder
+problems have longer answers, each with its own length. The forecast reads 4 attempts at a quarter of a pool. Then each way trains in the pool
+as it is, on binomial outcomes of its true rates. Pools that the model was built on have another seed (70) than those that count (7 and 8).
 """
 
 import argparse
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +18,16 @@ import numpy as np
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.pipelines.analysis.choosing_forecast import (
     WAYS,
-    PoolAttempts,
     TrainingSize,
-    World,
     forecast_ways,
     simulate_way,
 )
+from assay.pipelines.analysis.choosing_worlds import PoolAttempts, World
 from benchmarks.claims import RESULTS, hardware
 
 SIZE = TrainingSize(steps=30, groups=8, group_size=8)
 PROBLEMS, TRIED, ATTEMPTS, BUDGET = 600, 150, 4, 100
+UNTRIED = np.zeros((2, PROBLEMS), dtype=np.int64)
 TRAININGS = 3  # per way, of which the first counts for coverage and the mean for regret
 
 
@@ -33,27 +36,52 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pools", type=int, default=24)
     parser.add_argument("--worlds", type=int, default=16)
+    parser.add_argument("--family", choices=tuple(FAMILIES), help="one family; the other keeps its numbers")
     given = parser.parse_args()
-    pools = [of_pool(number, given.worlds) for number in range(given.pools)]
-    found = {"pools": given.pools, "worlds": given.worlds, **summary(pools), "hardware": hardware()}
-    print(json.dumps(found, indent=1))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "choosing_forecasts.json").write_text(json.dumps(found, indent=1) + "\n")
+    place = RESULTS / "choosing_forecasts.json"
+    found = json.loads(place.read_text()) if given.family and place.is_file() else {}
+    for family in [given.family] if given.family else FAMILIES:
+        pools = [of_pool(family, number, given.worlds) for number in range(given.pools)]
+        found[family] = {"pools": given.pools, "worlds": given.worlds, **summary(pools), "hardware": hardware()}
+        print(family, json.dumps(found[family], indent=1), flush=True)
+        RESULTS.mkdir(exist_ok=True)
+        place.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def of_pool(number: int, worlds: int) -> dict[str, Any]:
-    """Forecast and trainings of one pool."""
-    rng = np.random.default_rng((7, number))
+def dead_pool(number: int, seed: int = 7) -> tuple[np.random.Generator, World]:
+    """A pool of living and dead problems, and the generator of what follows."""
+    rng = np.random.default_rng((seed, number))
     alive, told, longer = rng.uniform(0.05, 0.5), bool(number % 2), rng.uniform(0.5, 4)
     living = rng.random(PROBLEMS) < alive
     rate = np.where(living, rng.beta(2, 6, PROBLEMS), 0.0)
     marked = living | (rng.random(PROBLEMS) < 0.2) if told else rng.random(PROBLEMS) < 0.5
     source, tokens = np.where(marked, "a", "b"), np.where(living, 100.0, 100.0 * longer)
+    return rng, World(rate, tokens, source, *UNTRIED, ZeroInflatedBeta.of(2.0, 6.0, zero=1 - alive))
+
+
+def graded_pool(number: int, seed: int = 8) -> tuple[np.random.Generator, World]:
+    """A pool of low rates without an atom, and the generator of what follows."""
+    rng = np.random.default_rng((seed, number))
+    strength, means = rng.uniform(0.5, 2), rng.uniform(0.02, 0.4, 3)
+    place = rng.choice(3, PROBLEMS, p=[0.5, 0.3, 0.2])
+    rate = rng.beta(strength * means[place], strength * (1 - means[place]))
+    tokens = 100 * (1 + rng.uniform(0, 4) * (1 - rate)) * np.exp(rng.normal(0, 0.3, PROBLEMS))
+    mean = float(means[place].mean())
+    prior = ZeroInflatedBeta.of(strength * mean, strength * (1 - mean))
+    return rng, World(rate, tokens, np.array(["a", "b", "c"])[place], *UNTRIED, prior)
+
+
+FAMILIES = {"dead": dead_pool, "graded": graded_pool}
+
+
+def of_pool(family: str, number: int, worlds: int) -> dict[str, Any]:
+    """Forecast and trainings of one pool."""
+    rng, pool = FAMILIES[family](number)
     asked = np.isin(np.arange(PROBLEMS), rng.permutation(PROBLEMS)[:TRIED])
-    correct = rng.binomial(ATTEMPTS, rate) * asked
-    seen = PoolAttempts(correct, ATTEMPTS * asked - correct, np.where(asked, tokens, np.nan), source)
+    correct = rng.binomial(ATTEMPTS, pool.rate) * asked
+    seen = PoolAttempts(correct, ATTEMPTS * asked - correct, np.where(asked, pool.tokens, np.nan), pool.source)
     forecast = forecast_ways(seen, SIZE, budget=BUDGET, worlds=worlds, seed=number)
-    world = World(rate, tokens, source, ATTEMPTS * asked, ZeroInflatedBeta.of(2.0, 6.0, zero=1 - alive))
+    world = replace(pool, stored=ATTEMPTS * asked, right=correct)
     costs = {
         way.name: [simulate_way(world, way, SIZE, 0.0, (number, k, 1), budget=BUDGET).cost(1) for k in range(TRAININGS)]
         for way in WAYS

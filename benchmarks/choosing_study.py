@@ -5,6 +5,7 @@
 
 Real GRPO on a model that solves two digits with .15 and three with .01; the pool holds few problems with two. Each finished run is a line of
 FOLDER/runs.jsonl under the hashes of its setup and its arm, and the same command goes on from there; arms and seeds may be added later.
+`--forecast` keeps what `curate analyze value` would say of the pools, and later reports set the runs beside it.
 What was decided before the first run, and what came out of it, is in docs/log.md.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from assay.engines.models import registry
 from benchmarks._choosing_curves import report
 from benchmarks._choosing_run import Arm, Setup, run
+from benchmarks._choosing_told import compare_runs, forecast_pool
 from benchmarks.claims import RESULTS, hardware
 
 ARMS: dict[str, Arm] = {
@@ -50,6 +52,9 @@ def main() -> None:
             )
         )
         return
+    if given.forecast is not None:
+        forecast(given.work / "forecasts.jsonl", list(setups.values()), given.forecast)
+        return
     if not given.report:
         for seed in range(given.first_seed, given.seeds):
             for setup in setups.values():
@@ -61,9 +66,14 @@ def main() -> None:
     }
     tables = {f"{share:g}": report(rows) for share, rows in found.items()}
     print("\n\n".join(f"alive share {share}\n\n{table['text']}" for share, table in tables.items()))
+    told = lines(given.work / "forecasts.jsonl")
+    compared = compare_runs(told, lines(book))
+    print_compared(compared)
     if given.write:
         RESULTS.mkdir(exist_ok=True)
-        text = json.dumps({"hardware": hardware(), "tables": tables, "runs": found}, indent=1)
+        text = json.dumps(
+            {"hardware": hardware(), "tables": tables, "forecasts": told, "compared": compared, "runs": found}, indent=1
+        )
         (RESULTS / "choosing_study.json").write_text(text + "\n")
 
 
@@ -95,6 +105,28 @@ def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:
     )
 
 
+def forecast(place: Path, setups: list[Setup], drift: float) -> None:
+    """Forecast the pools that have no forecast at this drift yet, each a line under its hash."""
+    done = {(row["setup"], row["drift"]) for row in lines(place)}
+    for setup in setups:
+        if (setup.key, drift) not in done:
+            row = forecast_pool(setup, drift)
+            with place.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(f"{setup.alive_share:g} drift {drift:g}: {row['hash']}", flush=True)
+
+
+def print_compared(rows: list[dict[str, Any]]) -> None:
+    """Print how the runs compare with the forecasts that were made of them."""
+    for row in rows:
+        low, middle, high = row["told"]
+        inside = "inside" if row["inside"] else "outside"
+        print(
+            f"{row['pool']:g} {row['arm']} seed {row['seed']} {row['part']}: {row['run']:.1f} tokens per mixed group, "
+            f"told {middle:.1f} [{low:.1f}, {high:.1f}] at drift {row['drift']:g}, {inside}"
+        )
+
+
 def setup_of(model: str, share: float) -> Setup:
     """The setup of one pool."""
     return Setup(model, registry.identify_policy(model).revision, share)
@@ -122,6 +154,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), default=["uniform", "oracle"])
     parser.add_argument("--seeds", type=int, default=4, help="seeds 0 to this number, less one")
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument(
+        "--forecast", type=float, metavar="DRIFT", help="forecast the pools from a pilot, before they run; run nothing"
+    )
     parser.add_argument("--report", action="store_true", help="run nothing: tell of the finished runs")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/choosing_study.json")
     parser.add_argument("--hashes", action="store_true", help="print the hashes of arms and pools, and run nothing")

@@ -1,149 +1,191 @@
 """Where each stage's memory and time grow: bytes of peak memory and seconds of CPU that a further problem costs, stage by stage.
 
-Every stage of `curate run` in a process of its own, over pools of two or more sizes, with the scripted engine (so that a model's own time and memory
-are left out), 4 attempts a problem, TF-IDF vectors and 64 clusters. A slope is between the smallest and the largest pool; CPU seconds, those of the
-judging processes included, since a wall clock tells little on a shared machine.
+Every stage of `curate run`, and what reads a finished lake, in a process of its own over pools of two or more sizes: problems of 40 words, 4
+stored attempts each (so that neither a model nor a judge takes part), TF-IDF vectors and 64 clusters. A slope is between the smallest and the
+largest pool; CPU seconds, since a wall clock tells little on a shared machine. `--peers PYTHON` measures datatrove's MinHash, semhash and a
+pandas script beside ours on the same pool, with an interpreter that has them.
 """
 
 import argparse
 import json
 import os
-import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks._pieces import resident_mib
+from benchmarks._scale_pool import ATTEMPTS, store_attempts, write_pool
 from benchmarks.claims import RESULTS, hardware
 
-FULL, QUICK = (10_000, 40_000), (1_000, 10_000)  # problems
-STAGES = ("ingest", "clean", "split", "score", "score --worker", "embed", "select", "order", "report")
-WORDS = [
-    f"{first}{second}"
-    for first in ("ba", "co", "di", "fu", "ga", "lo", "mi", "ne", "pa", "ru")
-    for second in ("lt", "ne", "rd", "sk", "tun", "vel")
-]
-ATTEMPTS = 4
-PLAN = """
-name = "scale"
-lake = "{folder}/lake"
-[[source]]
-type = "files"
-paths = "{folder}/pool.jsonl"
-verifier = "numeric"
-[clean]
-filters = ["empty", "conflicting_labels", "exact", "near", "unparsable"]
-[split]
-held_out = 100
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-[score]
-n = {attempts}
-problems_per_commit = 256
-[embed]
-encoder = "tfidf"
-clusters = 64
-[select]
-budget = {budget}
+FULL, QUICK = (10_000, 1_000_000), (1_000, 10_000)  # problems
+FILTERS = ("empty", "conflicting_labels", "exact")
+ALONE = ("near", "unparsable", "unverifiable", "semantic")  # filters in a clean of their own
+STORE = "store"  # writes the attempts; not a stage, and not told
+STAGES = ("ingest", "clean", "split", STORE, "score", "embed", "select", "order", "report", "export", "status", "run")
+BARS = {  # stage -> CPU us per problem
+    "ingest": 40,
+    "clean": 40,
+    "split": 15,
+    "score": 60,
+    "select": 15,
+    "order": 10,
+}
+PEERS = (  # peer, the stages of ours that do its work, the highest ratio of our CPU seconds to its
+    ("datatrove", ("ingest", "near"), 1.0),
+    ("semhash", ("semantic",), 1.0),
+    ("pandas", ("ingest", "clean", "split", "score", "select"), 3.0),
+)
+ATTEMPTS_OF_PEERS = """
+SELECT md5(p.messages[1].content) AS key, (v.outcome = 'correct')::INT AS correct
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN problems p ON p.id = r.problem_id
 """
+BAR_BYTES = 600  # per problem, any stage but embed
+FINISHED_S = 10.0  # `run` on a finished lake of 1,000,000
 
 
 def main() -> None:
-    """Measures every stage at every size, prints the slopes and writes them."""
+    """Measure every stage at every size, print the slopes and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"pools of {QUICK} in place of {FULL}")
     parser.add_argument("--sizes", type=int, nargs="+", help="other sizes")
-    parser.add_argument("--piece", nargs=2, metavar=("FOLDER", "STAGE"), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.piece:
-        print(json.dumps(piece(Path(asked.piece[0]), asked.piece[1])))
-        return
-    sizes = asked.sizes or (QUICK if asked.quick else FULL)
-    with tempfile.TemporaryDirectory() as folder:
-        found = {n: pool(Path(folder) / str(n), n) for n in sizes}
-    rows = [row(stage, {n: each[stage] for n, each in found.items()}) for stage in STAGES]
-    for each in rows:
-        print(each)
-    (RESULTS / "scale.json").write_text(
-        json.dumps({"hardware": hardware(), "sizes": list(sizes), "attempts": ATTEMPTS, "stages": rows}, indent=1)
-        + "\n"
+    parser.add_argument(
+        "--stages", nargs="+", default=[], help="only these; earlier ones must lie in --scratch already"
     )
-
-
-def pool(folder: Path, n: int) -> dict[str, dict[str, float]]:
-    """Every stage's numbers over a new pool of n problems of about 40 words."""
-    folder.mkdir(parents=True)
-    rng = random.Random(n)
-    with (folder / "pool.jsonl").open("w") as file:
-        for _ in range(n):
-            a, b = rng.randrange(10_000), rng.randrange(10_000)
-            file.write(
-                json.dumps(
-                    {"prompt": " ".join(rng.choices(WORDS, k=40)) + f". What is {a} + {b}?", "answer": str(a + b)}
-                )
-                + "\n"
-            )
-    (folder / "plan.toml").write_text(PLAN.format(folder=folder, attempts=ATTEMPTS, budget=n // 10))
-    found = {}
-    for stage in STAGES:
-        call = [sys.executable, "-m", "benchmarks.scale", "--piece", str(folder), stage]
-        found[stage] = json.loads(
-            subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1]
+    parser.add_argument("--scratch", type=Path, help="keep pools and lakes here, and go on where a run was stopped")
+    parser.add_argument("--peers", default="", help="an interpreter with datatrove, semhash and pandas")
+    parser.add_argument("--piece", nargs=2, metavar=("FOLDER", "STAGE"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.piece:
+        print(json.dumps(piece(Path(args.piece[0]), args.piece[1])))
+        return
+    sizes = args.sizes or (QUICK if args.quick else FULL)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = {n: pool((args.scratch or Path(folder)) / str(n), n, args.stages) for n in sizes}
+        stages = [stage for stage in (*STAGES, *ALONE) if all(stage in of for of in measured.values())]
+        rows = [row(stage, {n: of[stage] for n, of in measured.items()}) for stage in stages if stage != STORE]
+        beside = (
+            peers(args.peers, (args.scratch or Path(folder)) / str(max(sizes)), measured[max(sizes)])
+            if args.peers
+            else []
         )
-        print(n, stage, found[stage], file=sys.stderr, flush=True)
-    return found
+    for each in (*rows, *beside):
+        print(each)
+    if not args.stages:
+        tree = {"hardware": hardware(), "sizes": list(sizes), "attempts": ATTEMPTS, "stages": rows, "peers": beside}
+        (RESULTS / "scale.json").write_text(json.dumps(tree, indent=1) + "\n")
+
+
+def pool(folder: Path, n: int, only: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Measure the stages over a pool of n problems; what `--scratch` holds already is not measured again."""
+    if not (folder / "config.toml").is_file():
+        write_pool(folder, n, FILTERS)
+    book = folder / "measured.json"
+    measured: dict[str, dict[str, float]] = json.loads(book.read_text()) if book.is_file() else {}
+    for stage in (*STAGES, *ALONE):
+        if (only and stage not in only) or (not only and stage in measured):
+            continue
+        call = [sys.executable, "-m", "benchmarks.scale", "--piece", str(folder), stage]
+        began = time.perf_counter()
+        printed = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
+        measured[stage] = {**json.loads(printed.splitlines()[-1]), "process_s": time.perf_counter() - began}
+        print(n, stage, measured[stage], file=sys.stderr, flush=True)
+        book.write_text(json.dumps(measured, indent=1))
+    return {stage: of for stage, of in measured.items() if not only or stage in only}
 
 
 def piece(folder: Path, stage: str) -> dict[str, float]:
-    """One stage in this process: its peak memory, and what it took beyond a process that has only opened the plan."""
+    """Run one stage in this process: its peak memory, and what it took beyond a process that has only opened the config."""
     from assay.api import NullReporter
     from assay.core.config import read_config
-    from assay.pipelines.analysis.report import write
     from assay.pipelines.context.run import RunContext
-    from assay.pipelines.runner.score_workers import score_shards
-    from assay.pipelines.runner.stages import run_stages
-    from assay.pipelines.sampling.shards import ShardConfig
     from assay.stores.lake import Lake
 
-    # what a worker draws lies in a second lake, so that it finds nothing of what the stage `score` has drawn
-    config = read_config(folder / "plan.toml", [f"lake='{folder}/lake-of-worker'"] if stage == "score --worker" else [])
+    config = read_config(folder / "config.toml", [f'clean.filters=["{stage}"]'] if stage in ALONE else [])
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
-        if stage == "score --worker":
-            run_stages(context, "split")
         opened, began, cpu = resident_mib("VmRSS"), time.perf_counter(), _cpu()
         Path("/proc/self/clear_refs").write_text("5")  # VmHWM counts from here
-        if stage == "score --worker":
-            score_shards(context, ShardConfig(chunk=256))
-        elif stage == "report":
-            write(context)
-        else:
-            run_stages(context, stage, only=True)
+        _do(context, stage, folder)
         context.close()  # the judging processes' time counts once they have ended
-        wall = time.perf_counter() - began
-        return {
-            "opened_mib": opened,
-            "peak_mib": resident_mib("VmHWM"),
-            "cpu_s": _cpu() - cpu,
-            "wall_s": wall,
-            "lake_mib": _bytes(Path(lake.root)) / 2**20,
-        }
+        wall, peak = time.perf_counter() - began, resident_mib("VmHWM")
+        held = {"opened_mib": opened, "peak_mib": peak, "lake_mib": _bytes(Path(lake.root)) / 2**20}
+        return {**held, "cpu_s": _cpu() - cpu, "wall_s": wall}
 
 
-def row(stage: str, found: dict[int, dict[str, float]]) -> dict[str, object]:
-    """One stage's slopes between the smallest and the largest pool."""
-    few, many = min(found), max(found)
-    rise = {name: (found[many][name] - found[few][name]) / (many - few) for name in ("peak_mib", "cpu_s", "wall_s")}
-    slopes = {
-        "bytes_a_problem": round(rise["peak_mib"] * 2**20),
-        "cpu_us_a_problem": round(rise["cpu_s"] * 1e6),
-        "wall_us_a_problem": round(rise["wall_s"] * 1e6),
-    }
-    return {"stage": stage, **slopes, "peak_mib": {n: round(each["peak_mib"]) for n, each in found.items()}}
+def _do(context: Any, stage: str, folder: Path) -> None:
+    from assay.pipelines.analysis.cost_estimate import stage_states, stages
+    from assay.pipelines.analysis.export import export
+    from assay.pipelines.analysis.staleness import selections
+    from assay.pipelines.runner.stages import run_stages, survey
+    from assay.viewer.report import write_report
+
+    if stage == STORE:
+        store_attempts(context)
+    elif stage == "report":
+        write_report(context)
+    elif stage == "export":
+        export(context, "jsonl", folder / f"export{time.time_ns()}", filtered=True)
+    elif stage == "run":
+        results = run_stages(context)
+        assert all(result.reused for result in results), "the lake is not finished"
+    elif stage == "status":
+        surveyed = survey(context)
+        stages(stage_states(surveyed)), selections(context, surveyed.results)
+    else:
+        run_stages(context, "clean" if stage in ALONE else stage, only=True)
+
+
+def row(stage: str, measured: Mapping[int, Mapping[str, float]]) -> dict[str, object]:
+    """One stage's slopes between the smallest and the largest pool, with its bars and whether they hold."""
+    few, many = min(measured), max(measured)
+    rise = {name: (measured[many][name] - measured[few][name]) / max(many - few, 1) for name in ("peak_mib", "cpu_s")}
+    cpu, held = round(rise["cpu_s"] * 1e6, 1), round(rise["peak_mib"] * 2**20)
+    bars = {"bytes": {"bar": BAR_BYTES, "holds": held <= BAR_BYTES}} if stage != "embed" else {}
+    bars |= {"cpu_us": {"bar": BARS[stage], "holds": cpu <= BARS[stage]}} if stage in BARS else {}
+    if stage == "run" and many >= 1_000_000:
+        bars |= {"process_s": {"bar": FINISHED_S, "holds": measured[many]["process_s"] < FINISHED_S}}
+    at = {name: {n: round(of[name], 2) for n, of in measured.items()} for name in ("peak_mib", "cpu_s", "process_s")}
+    return {"stage": stage, "bytes_per_problem": held, "cpu_us_per_problem": cpu, **at, "bars": bars}
+
+
+def peers(python: str, folder: Path, ours: Mapping[str, Mapping[str, float]]) -> list[dict[str, object]]:
+    """Measure what others do of the same work on the same pool, in the same run; each in a process of its own.
+
+    CPU seconds of ours are the sum of the stages that do that work, what opening a process takes left out on both sides.
+    """
+    _write_for_peers(folder)
+    rows: list[dict[str, object]] = []
+    for name, stages, bar in PEERS:
+        call = [python, str(Path(__file__).with_name("_scale_peers.py")), name, str(folder)]
+        printed = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
+        peer = json.loads(printed.splitlines()[-1])
+        own, peak = sum(ours[stage]["cpu_s"] for stage in stages), max(ours[stage]["peak_mib"] for stage in stages)
+        ratio = own / peer["cpu_s"]
+        row = {"peer": name, "stages": stages, "ours_cpu_s": round(own, 2), "peer_cpu_s": round(peer["cpu_s"], 2)}
+        memory = {"ours_peak_mib": round(peak), "peer_peak_mib": round(peer["peak_mib"])}
+        rows.append({**row, **memory, "ratio": round(ratio, 2), "bar": bar, "holds": ratio <= bar})
+    return rows
+
+
+def _write_for_peers(folder: Path) -> None:
+    """Write the attempts and the vectors of the lake in the forms that peers read."""
+    import numpy as np
+
+    from assay.stores.lake import Lake
+
+    with Lake(folder / "lake") as lake, (folder / "attempts.csv").open("w") as file:
+        file.write("key,correct\n")
+        for batch in lake.stream(ATTEMPTS_OF_PEERS):
+            file.writelines(f"{key},{correct}\n" for key, correct in zip(*batch.to_pydict().values(), strict=True))
+        vectors = [
+            batch["vector"].flatten().to_numpy().reshape(len(batch), -1)
+            for batch in lake.stream("SELECT vector FROM vectors")
+        ]
+    np.save(folder / "vectors.npy", np.concatenate(vectors))
 
 
 def _cpu() -> float:

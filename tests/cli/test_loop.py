@@ -16,6 +16,7 @@ from assay.stores.lake import Lake
 
 Run = Callable[..., Any]
 SOAK = os.environ.get("ASSAY_SOAK", "") == "1"
+WAIT_S = 2_400 if SOAK else 600  # the soak runs whole sizes, and beside other work
 ONE = {"OMP_NUM_THREADS": "1"}  # sums in one order, so that two processes end with equal weights
 PLAN = """
 name = "one digit"
@@ -92,12 +93,12 @@ def final(lake: Path) -> dict[str, set[Any]]:
 def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_does(
     assay: Run, started: Run, config: Path, tmp_path: Path
 ) -> None:
-    straight = assay("train", "loop", config, "--json", "--lake", tmp_path / "straight", timeout=600, **ONE)
+    straight = assay("train", "loop", config, "--json", "--lake", tmp_path / "straight", timeout=WAIT_S, **ONE)
     assert straight.returncode == 0, straight.stderr
     kill_in_round_two(
         started("train", "loop", config, "--lake", tmp_path / "killed", env={**os.environ, **ONE}), tmp_path / "killed"
     )
-    resumed = assay("train", "loop", config, "--json", "--lake", tmp_path / "killed", timeout=600, **ONE)
+    resumed = assay("train", "loop", config, "--json", "--lake", tmp_path / "killed", timeout=WAIT_S, **ONE)
     assert resumed.returncode == 0, resumed.stderr
     assert "round 1" not in resumed.stderr
     assert "going on after step" in resumed.stderr
@@ -143,7 +144,7 @@ def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(
     }
     sets = [word for name, value in {**few, **short}.items() for word in ("--set", f"{name}={value}")]
     fixed = (quickstart(tmp_path, request.config.rootpath), "--lake", tmp_path / "lake", "--json", *sets)
-    ran = assay("train", "loop", *fixed, timeout=600)
+    ran = assay("train", "loop", *fixed, timeout=WAIT_S)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert [one["round"] for one in told["rounds"]] == [1, 2]
@@ -157,7 +158,7 @@ def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(
         assert low <= one["held_out"]["difference"][0] <= high
         assert one["spent"]["training"]["rollouts"] == groups * size
         assert sum(one["refresh"][name] for name in ("decided", "attempted", "carried", "unscored")) == pool
-    again = assay("train", "loop", *fixed, timeout=600)
+    again = assay("train", "loop", *fixed, timeout=WAIT_S)
     assert (again.returncode, json.loads(again.stdout)["nothing_to_do"], json.loads(again.stdout)["tokens"]) == (
         0,
         True,

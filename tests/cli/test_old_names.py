@@ -68,3 +68,5 @@ def test_a_config_is_upgraded_in_its_place_and_the_former_file_is_kept(tmp_path:
     assert path.with_name("plan.toml.bak").read_text().startswith("# mine\n[[source]]\npart")
     again = CliRunner().invoke(curate_app, ["upgrade", str(path)])
     assert "is up to date" in again.stderr
+    path.write_text('[[source]]\npart = "files"\npaths = "x.jsonl"\n')
+    assert "1 name changed" in CliRunner().invoke(curate_app, ["upgrade", str(path)]).stderr

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from assay.cli.curate.value import _print_estimate, verdict
+from assay.cli.curate.value import _print_estimate
+from assay.pipelines.analysis.choosing_value import describe_value
 
 
 def estimate(pays: bool, gain: tuple[float, float, float]) -> dict[str, Any]:
@@ -22,10 +23,10 @@ def estimate(pays: bool, gain: tuple[float, float, float]) -> dict[str, Any]:
 
 
 def test_the_sentence_names_the_cheapest_way_or_says_that_choosing_will_not_pay() -> None:
-    assert verdict(estimate(True, (1.5, 2.0, 2.5))) == (
+    assert describe_value(estimate(True, (1.5, 2.0, 2.5))) == (
         "Cheapest for one training: bins by source, 2.00 [1.50, 2.50] times cheaper than uniform."
     )
-    assert "will not pay" in verdict(estimate(False, (0.9, 1.0, 1.2)))
+    assert "will not pay" in describe_value(estimate(False, (0.9, 1.0, 1.2)))
 
 
 def test_the_table_has_a_row_per_way_and_its_intervals() -> None:

@@ -31,6 +31,19 @@ def test_a_lone_surrogate_has_no_id() -> None:
         content_id("\ud800")
 
 
-@pytest.mark.parametrize("parts", [("a", 'q"\\\n\x00\x7f', "é²\u2028", ""), ("a", 1, None, ("b",)), ((),), ()])
+LONG = [f"é{number}" for number in range(9_000)]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("s", LONG, 1, tuple(LONG[:4_097])),
+        ([LONG, {"b": LONG}] * 2_049,),
+        ("a", 'q"\\\n\x00\x7f', "é²\u2028", ""),
+        ("a", 1, None, ("b",)),
+        ((),),
+        (),
+    ],
+)
 def test_an_id_is_the_hash_of_canonical_json_whichever_way_it_was_written(parts: tuple[object, ...]) -> None:
     assert content_id(*parts) == hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:24]

@@ -1,6 +1,7 @@
 import numpy as np
 
-from assay.embedding.tfidf import Tfidf
+from assay.embedding import tfidf
+from assay.embedding.tfidf import Tfidf, fit_revision, fit_tfidf
 
 TEXTS = tuple(f"a train leaves at {n} and goes {n + 3} miles" for n in range(200))
 
@@ -44,3 +45,18 @@ def test_a_corpus_without_a_word_still_gives_unit_rows():
 
 def test_no_text_is_no_row():
     assert Tfidf(("a b", "c d")).encode([]).shape == (0, 5)
+
+
+def test_a_large_corpus_is_fitted_to_a_draw_that_has_a_revision_of_its_own(monkeypatch):
+    texts = sorted(TEXTS)
+    whole = fit_tfidf(texts)
+    assert whole == Tfidf(tuple(texts))
+    revision = whole.revision
+    monkeypatch.setattr(tfidf, "FIT_TEXTS", 50)
+    drawn = fit_tfidf(iter(texts))
+    assert len(set(drawn.corpus)) == 50
+    assert set(drawn.corpus) < set(texts)
+    assert list(drawn.corpus) == sorted(drawn.corpus) != texts[:50]
+    assert drawn.revision == fit_revision(iter(texts)) != revision
+    assert fit_tfidf(texts[1:]).revision != drawn.revision
+    assert len(drawn.encode(texts)) == 200

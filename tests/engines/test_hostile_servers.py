@@ -7,6 +7,7 @@ import collections
 import functools
 import importlib.util
 import json
+import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -370,6 +371,23 @@ def test_a_server_that_wants_max_completion_tokens_is_found_out_once(stub, ask):
     assert [rollout.text for rollout in rollouts] == ["42"] * 4
     assert ["max_tokens" in body for body in server.completions] == [True, False, False, False, False]
     assert server.completions[1]["max_completion_tokens"] == server.completions[0]["max_tokens"]
+
+
+def test_requests_on_their_way_while_the_name_of_the_cap_is_found_out_are_asked_again(stub, ask):
+    together, known, renamed = threading.Barrier(4), threading.Event(), []
+
+    def answer(_, body, __):
+        if "max_tokens" not in body:
+            renamed.append(body)
+            if len(renamed) == 2:  # whoever asks for a second sample knows the name
+                known.set()
+            return GOOD
+        if together.wait(timeout=60):  # one of the four is refused at once, the others when the name is known
+            known.wait(timeout=60)
+        return 400, {}, b"Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+
+    rollouts = draw(engine(stub(answer), concurrency=4), ask, 5)
+    assert [(rollout.text, rollout.finish) for rollout in rollouts] == [("42", "stop")] * 5
 
 
 ECHOES = {

@@ -71,3 +71,18 @@ def test_a_percent_sign_is_optional_and_never_rescales(case):
 def test_a_phrase_of_several_values_is_paid_for_none(case, text):
     judged = Numeric().judge(case("7", text, verifier="numeric"))
     assert "correct" not in (judged.outcome, judged.lenient)
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "strict", "lenient"),
+    [
+        ("5", "The answer is 5 m.", "wrong", "correct"),
+        ("5", "5 m", "wrong", "correct"),
+        ("5 m", "\\boxed{5}", "wrong", "correct"),
+        ("5 m", "The answer is 5 m.", "correct", "correct"),
+        ("5", "6 m", "wrong", "wrong"),
+    ],
+)
+def test_a_letter_behind_a_number_may_be_its_unit(case, gold, text, strict, lenient):
+    judged = Numeric().judge(case(gold, text, verifier="numeric"))
+    assert (judged.outcome, judged.lenient or judged.outcome) == (strict, lenient)

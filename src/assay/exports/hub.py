@@ -27,6 +27,8 @@ class Hub:
 
     inner_folder: ClassVar[str] = "data"
 
+    row_wise: ClassVar[bool] = True
+
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [{**asdict(row), "prompt": list(row.prompt), "messages": list(row.messages)} for row in rows]

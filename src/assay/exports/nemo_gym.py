@@ -99,6 +99,8 @@ class NemoGym:
 
     suffix: ClassVar[str] = "jsonl"
 
+    row_wise: ClassVar[bool] = True
+
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 from assay.core.export_rows import CheckedAttempt, ExportRow, Row
 from assay.exports._reward_file import load_function
@@ -53,6 +54,8 @@ class OpenInstruct:
     """
 
     dataset: str = ""  # one of open-instruct's own verifiers, such as math or gsm8k; "" = the verifier beside the data
+
+    row_wise: ClassVar[bool] = True
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from assay.core.errors import ConfigError
 from assay.core.export_rows import CheckedAttempt, ExportRow, Row
@@ -47,6 +48,8 @@ class Skyrl:
     """
 
     env_class: str = "assay"  # the id under which the environment is registered
+
+    row_wise: ClassVar[bool] = True
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

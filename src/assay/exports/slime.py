@@ -44,6 +44,8 @@ class Slime:
     suffix: ClassVar[str] = "jsonl"
     sampler_files: ClassVar[Mapping[str, str]] = {"data_source.py": SOURCE}
 
+    row_wise: ClassVar[bool] = True
+
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [

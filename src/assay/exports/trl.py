@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from assay.core.export_rows import CheckedAttempt, ExportRow, Row
 from assay.exports._reward_file import load_function
@@ -33,6 +34,8 @@ class Trl:
     """
 
     max_completion_length: int = 0  # the cap of training; 0 = the cap under which the pass rates were measured
+
+    row_wise: ClassVar[bool] = True
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

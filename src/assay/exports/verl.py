@@ -68,6 +68,8 @@ class Verl:
 
     sampler_files: ClassVar[Mapping[str, str]] = {"sampler.py": SAMPLER}
 
+    row_wise: ClassVar[bool] = True
+
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [self._row(row) for row in rows]

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import seal
+from assay.stores.commits.known_ids import FROM_ROWS, KnownIds
 from assay.stores.commits.sealing import Damaged, sealed, unsealed
 from assay.stores.commits.snapshot import Snapshot, group_files
 from assay.stores.sql import intervals, landlock, views
@@ -30,6 +31,8 @@ from assay.stores.sql.session import Session
 from assay.stores.storage.backend import Place, Storage, at
 from assay.stores.tables import schema
 
+Tables: TypeAlias = Mapping[str, pa.Table]
+NO_TABLES: Tables = {}
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
 LOOK_EVERY_S = 1.0  # how long an append that checks no ids may go without looking for other writers' commits
@@ -78,6 +81,7 @@ class Lake:
         self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.FileGroup]] = {}
+        self._known: dict[str, KnownIds | None] = {}  # by table; None = looked up once
         self._stale = True  # whether `_groups` are of an earlier snapshot
 
     def append(
@@ -152,8 +156,13 @@ class Lake:
         finally:
             self._held = False
 
-    def query(self, sql: str, parameters: Any = None) -> pa.Table:
+    def query(self, sql: str, parameters: Any = None, given: Tables = NO_TABLES) -> pa.Table:
         """Run one SELECT over all tables and views.
+
+        Args:
+            sql: one SELECT.
+            parameters: its parameters.
+            given: further tables that it reads, by name; of long lists, a parameter takes several times the memory.
 
         Returns:
             The answer as an Arrow table.
@@ -164,9 +173,13 @@ class Lake:
         """
         require_select(sql)
         try:
-            return views.run(self._views(sql), sql, parameters)
+            return self._run(self._views(sql), sql, parameters, given)
         except views.Unnamed:
-            return views.run(self._views(sql, whole=True), sql, parameters)
+            return self._run(self._views(sql, whole=True), sql, parameters, given)
+
+    def _run(self, connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any, given: Tables) -> pa.Table:
+        with _registered(connection, given):
+            return views.run(connection, sql, parameters)
 
     def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
         """Run one SELECT and return the answer as a list of dicts."""
@@ -180,7 +193,9 @@ class Lake:
         for batch in self.query(sql, parameters).to_batches(max_chunksize=BATCH):
             yield from batch.to_pylist()
 
-    def stream(self, sql: str, parameters: Any = None, *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+    def stream(
+        self, sql: str, parameters: Any = None, *, rows: int = BATCH, given: Tables = NO_TABLES
+    ) -> Iterator[pa.RecordBatch]:
         """Run one SELECT and yield its answer in batches while DuckDB works it out, so that memory holds a few of them.
 
         The answer is of the commits at its start, and other queries and commits may come between two batches.
@@ -189,6 +204,7 @@ class Lake:
             sql: one SELECT.
             parameters: its parameters.
             rows: per batch, at most.
+            given: further tables that it reads, by name.
 
         Raises:
             ConfigError, LakeError: as `query`.
@@ -197,6 +213,8 @@ class Lake:
         self._refresh()
         with views.branch() as connection:
             self._shown(Session(connection, self.storage, kind="TEMP"), sql, whole=False)
+            for name, table in given.items():
+                connection.register(name, table)
             yield from views.stream(connection, sql, parameters, rows)
 
     def ask(self, sql: str) -> pa.Table:
@@ -240,6 +258,10 @@ class Lake:
         if not self.files().get(table):
             return nothing
         wanted = pa.table({"id": ids})
+        if among is None and (known := self._known_ids(table)) is not None:
+            wanted = known.filter(wanted, self._hash_ids)
+            if not len(wanted):
+                return nothing
         source = f'"{table}"'
         if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
             files = [
@@ -248,12 +270,28 @@ class Lake:
             if not files:
                 return nothing
             source = f"({views.table_query(schema(table), group_files(self.root, files)[table])})"
-        sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
-        connection = self._views(sql)
-        connection.register("wanted_ids", wanted)
-        stored = views.run(connection, sql)
-        connection.unregister("wanted_ids")
-        return stored["id"]
+        return self._ask_of(wanted, f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)")["id"]
+
+    def _ask_of(self, ids: pa.Table, sql: str) -> pa.Table:
+        """Run a query that reads the table `wanted_ids`."""
+        return self._run(self._views(sql), sql, None, {"wanted_ids": ids})
+
+    def _hash_ids(self, ids: pa.Table) -> pa.Table:
+        return self._ask_of(ids, "SELECT id, hash(id) AS hash FROM wanted_ids")
+
+    def _known_ids(self, table: str) -> KnownIds | None:
+        """Return the ids of a large table that is looked up again, those of all commits; None = its files are read."""
+        if table not in self._known:
+            live = self._snapshot.live()
+            if sum(file.rows for entry in live for file in entry.files if file.table == table) >= FROM_ROWS:
+                self._known[table] = None
+            return None
+        known = self._known[table] = self._known[table] or KnownIds()
+        for files in known.uncovered(self._snapshot.live(), table):
+            for group in group_files(self.root, files)[table]:
+                sql = f"SELECT hash(id) AS hash FROM ({views.group_query(group)})"
+                known.add(views.run(self._views(sql), sql)["hash"].to_numpy())
+        return known
 
     def files(self) -> dict[str, list[str]]:
         """Return the absolute paths of every table's committed files, oldest first."""
@@ -471,6 +509,18 @@ class Lake:
             raise LakeError(
                 f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}"
             )
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, given: Tables) -> Iterator[None]:
+    """Let a connection's queries read Arrow tables by name, inside a `with` block."""
+    for name, table in given.items():
+        connection.register(name, table)
+    try:
+        yield
+    finally:
+        for name in given:
+            connection.unregister(name)
 
 
 def mark_of(form: int) -> bytes:

@@ -2,7 +2,10 @@
 
 import json
 import math
+import tempfile
+from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -69,3 +72,23 @@ def encode_parquet(answer: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pa.parquet.write_table(answer, sink, compression="zstd")
     return bytes(sink.getvalue())
+
+
+def write_parquet(path: Path, parts: Iterable[pa.Table]) -> None:
+    """Write a Parquet file of parts whose types differ, such as a column that is null in one of them.
+
+    The parts lie in files beside it until all types are known, so that memory holds one of them.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".parts-") as folder:
+        schemas, files = [], []
+        for number, part in enumerate(parts):
+            files.append(Path(folder, f"{number}.parquet"))
+            schemas.append(part.schema)
+            pyarrow.parquet.write_table(part, files[-1], compression="zstd")
+        if len(files) < 2:
+            path.write_bytes(files[0].read_bytes() if files else encode_parquet(pa.Table.from_pylist([])))
+            return
+        whole = pa.unify_schemas(schemas, promote_options="permissive")
+        with pyarrow.parquet.ParquetWriter(path, whole, compression="zstd") as writer:
+            for file in files:
+                writer.write_table(pyarrow.parquet.read_table(file).cast(whole))

@@ -40,7 +40,7 @@ class Choice:
     letters: str = "ABCDEFGHIJ"  # the letters that can be answers
     index_from: int = 0  # 0 or 1: the index of the first option, for gold answers that are indices
 
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -16,10 +16,11 @@ MAX_CHARS = 400  # of a number with its unit and marks
 
 
 class MarkedNumber(NamedTuple):
-    """A number, and whether it was written with a percent sign."""
+    """A number, whether it was written with a percent sign, and whether a letter behind it may be its unit."""
 
     number: Number
     percent: bool
+    loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Numeric:
 
     tolerance: float = 1e-6  # relative; 0 = equal as rationals, larger = more answers are correct
 
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -61,7 +62,8 @@ class Numeric:
             return Grade(False if any(char.isdigit() for char in text) else None, text[-80:], "no number found")
         left, right = gold.number.value, answer.number.value
         equal = left == right or is_close(left, right, Fraction(self.tolerance))
-        strict = equal and certain and (gold.percent or not answer.percent)
+        same_marks = gold.percent or not answer.percent, gold.loose == answer.loose  # 5 m may be metres
+        strict = equal and certain and all(same_marks)
         return Grade(strict, text, "numeric", lenient=None if strict == equal else equal)
 
 
@@ -97,7 +99,10 @@ def _parse_marked_number(text: str) -> MarkedNumber | None:
     if bare_number is not None:
         return MarkedNumber(bare_number, False)
     meaning = read_meaning(text)
-    number_of_unit = parse_number(meaning.latex) if isinstance(meaning, QuantityValue) else None
-    if number_of_unit is None or not isinstance(meaning, QuantityValue):
+    if not isinstance(meaning, QuantityValue):
         return None
+    number_of_unit = parse_number(meaning.latex)
+    if number_of_unit is None:
+        number = parse_number(meaning.latex.split(" ")[0]) if meaning.loose else None
+        return MarkedNumber(number, percent=False, loose=True) if number else None
     return MarkedNumber(number_of_unit, meaning.unit is not None and meaning.unit.factors == (("percent", 1),))

@@ -135,6 +135,16 @@ def test_no_other_start_finds_a_higher_top(never, n):
     )  # the prior's pull is worth less
 
 
+@pytest.mark.parametrize("seed", [9, 14, 38])
+def test_a_small_pool_of_many_attempts_needs_several_starts(seed):
+    """From one start, little mass at either end, the search ends 3.5 to 4.1 nats below."""
+    rng = np.random.default_rng(seed)
+    right = rng.binomial(64, np.where(rng.random(300) < 0.92, 0.0, rng.beta(1, 3, 300)))
+    fit = fit_zero_inflated_beta(right, 64 - right)
+    truth = ZeroInflatedBeta.of(1, 3, 0.92, 0.0001)
+    assert log_marginal(fit, right, 64 - right).sum() > log_marginal(truth, right, 64 - right).sum() - 2
+
+
 def test_always_solved_problems_are_told_from_a_beta_of_the_rest():
     rng = np.random.default_rng(2)
     rate = np.where(rng.random(1000) < 0.9, 1.0, rng.random(1000))

@@ -6,18 +6,18 @@ import pytest
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.pipelines.analysis.choosing_forecast import (
     WAYS,
-    PoolAttempts,
     TrainingSize,
     Way,
-    World,
-    draw_world,
-    fit_priors,
     forecast_ways,
+    score_all,
+    score_until_enough,
     simulate_way,
 )
+from assay.pipelines.analysis.choosing_worlds import PoolAttempts, World
 
 UNIFORM, BINS = WAYS[0], WAYS[3]
 EVEN = ZeroInflatedBeta.of(0.5, 1.0, zero=0.5)
+NOTHING = np.zeros((2, 1), dtype=np.int64)  # stored and right
 SIZE = TrainingSize(steps=10, groups=8, group_size=8)
 
 
@@ -26,7 +26,7 @@ def pool(rng, n=400, alive=0.15, told=True, long_dead=1.0):
     living = rng.random(n) < alive
     rate = np.where(living, rng.beta(2, 6, n), 0.0)
     source = np.where(living | (rng.random(n) < 0.2), "a", "b") if told else rng.choice(["a", "b"], n)
-    return World(rate, np.where(living, 100.0, 100.0 * long_dead), source, np.zeros(n, dtype=np.int64), EVEN)
+    return World(rate, np.where(living, 100.0, 100.0 * long_dead), source, *NOTHING.repeat(n, 1), EVEN)
 
 
 def pilot_of(world, rng, tried, n=4):
@@ -49,7 +49,7 @@ def test_scoring_is_charged_for_what_is_not_stored_and_shared_by_its_uses():
     world = pool(rng)
     way = Way("scoring", settings={"epochs": 1}, scored=4)
     assert simulate_way(world, way, SIZE, 0.0, (0,)).before == pytest.approx(4 * 400 * 100)
-    stored = World(world.rate, world.tokens, world.source, np.full(400, 3), EVEN)
+    stored = World(world.rate, world.tokens, world.source, np.full(400, 3), np.zeros(400, dtype=np.int64), EVEN)
     run = simulate_way(stored, way, SIZE, 0.0, (0,))
     assert run.before == pytest.approx(400 * 100)
     mixed, tokens = run.mixed.sum(), run.tokens.sum()
@@ -71,18 +71,19 @@ def test_bins_pay_where_sources_tell_and_nothing_pays_where_all_problems_are_ali
     )
     assert told["best"] == "bins by source"
     assert told["pays"]
-    alike = World(
-        np.full(400, 0.4), np.full(400, 100.0), rng.choice(["a", "b"], 400), np.zeros(400, dtype=np.int64), EVEN
-    )
+    alike = World(np.full(400, 0.4), np.full(400, 100.0), rng.choice(["a", "b"], 400), *NOTHING.repeat(400, 1), EVEN)
     assert not forecast_ways(pilot_of(alike, rng, 200), SIZE, ways=[UNIFORM, BINS], worlds=4)["pays"]
 
 
 def test_dead_problems_with_long_answers_cost_uniform_more():
     costs = []
     for long_dead in (1.0, 3.0):
-        attempts = pilot_of(pool(np.random.default_rng(1), long_dead=long_dead), np.random.default_rng(2), 200)
-        costs.append(forecast_ways(attempts, SIZE, ways=[UNIFORM], worlds=3)["rows"][0]["whole"][1])
-    assert costs[1] / costs[0] == pytest.approx(0.15 + 0.85 * 3, rel=0.25)
+        world = pool(np.random.default_rng(1), long_dead=long_dead)
+        attempts = pilot_of(world, np.random.default_rng(2), 200)
+        low, middle, high = forecast_ways(attempts, SIZE, ways=[UNIFORM], worlds=16)["rows"][0]["whole"]
+        assert low < simulate_way(world, UNIFORM, SIZE, 0.0, (9,)).cost(1)[1] < high
+        costs.append(middle)
+    assert 0.15 + 0.85 * 2 < costs[1] / costs[0] < 0.15 + 0.85 * 4
 
 
 def test_a_drift_upwards_makes_mixed_groups_cheaper_in_a_pool_of_low_rates():
@@ -94,21 +95,19 @@ def test_a_drift_upwards_makes_mixed_groups_cheaper_in_a_pool_of_low_rates():
     assert rising < 0.8 * still
 
 
-def test_problems_that_were_not_attempted_take_rate_and_tokens_from_one_of_their_source():
-    """Source a is solved and short, b hopeless and long."""
-    solved = np.repeat([1, 0], 100)
-    asked = np.tile([1, 0], 100)
-    attempts = PoolAttempts(
-        20 * solved * asked,
-        20 * (1 - solved) * asked,
-        np.where(asked, np.where(solved, 10.0, 99.0), np.nan),
-        np.repeat(["a", "b"], 100),
-    )
-    rng = np.random.default_rng(0)
-    world = draw_world(attempts, fit_priors(attempts, rng), rng)
-    assert set(world.tokens[:100].tolist()) == {10.0}
-    assert set(world.tokens[100:].tolist()) == {99.0}
-    assert world.rate[:100].min() > 0.6 > 0.4 > world.rate[100:].max()
+def test_stored_outcomes_count_and_are_not_drawn_again():
+    """Every rate is one half, yet what is stored says that the first half of the problems is right or wrong in all attempts."""
+    n = 200
+    right = np.where(np.arange(n) < 50, 4, np.where(np.arange(n) < 100, 0, 2))
+    world = World(np.full(n, 0.5), np.full(n, 10.0), np.full(n, "a"), np.full(n, 4), right, EVEN)
+    for way in (Way("four", scored=4), Way("enough", enough=True)):
+        run = simulate_way(world, way, SIZE, 0.0, (0,), budget=100)
+        assert run.before == 0
+    kept, tried = score_all(world, 4, np.random.default_rng(0))
+    assert kept.tolist() == list(range(100, 200))
+    assert set(tried.tolist()) == {4}
+    kept, tried = score_until_enough(world, 100, np.random.default_rng(0))
+    assert kept.tolist() == list(range(100, 200))
 
 
 @pytest.mark.service  # seconds of fits

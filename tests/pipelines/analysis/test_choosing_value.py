@@ -7,8 +7,10 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis import choosing_value
 from assay.pipelines.analysis.choosing_value import estimate_value, read_attempts
+from assay.pipelines.analysis.report import collected
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import done_stages, run_stages
+from assay.viewer.report import snapshot
 
 MakeContext = Callable[..., RunContext]
 
@@ -42,6 +44,20 @@ def test_the_forecast_is_of_the_configs_training_and_writes_nothing(context: Mak
     uniform = found["rows"][0]
     assert scoring["whole"][1] <= uniform["whole"][1] * 1.05  # its four attempts are stored, so it is charged for none
     assert found == estimate_value(run_context, worlds=4)
+
+
+def test_the_report_tells_whether_choosing_pays_where_enough_was_attempted(context: MakeContext, monkeypatch) -> None:
+    run_context = context(train={"steps": 3, "problems_per_step": 2})
+    run_stages(run_context)
+    assert "value" not in snapshot(run_context)["parts"]
+    monkeypatch.setattr(choosing_value, "LEAST", 10)
+    report = snapshot(run_context)
+    assert "value" in report["parts"]
+    assert report["value"]["answer"]
+    # once for each number of trainings that share its cost
+    assert [row["way"] for row in report["value"]["rows"]].count("scoring until enough") >= 3
+    monkeypatch.setattr(choosing_value, "REPORT_PROBLEMS", 31)
+    assert collected(run_context)["value"] == {}
 
 
 def test_too_few_attempted_problems_or_no_split_is_an_error_that_says_what_to_do(context: MakeContext) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side, side_ids, side_texts, side_verifiers
+from assay.pipelines.data.problems import side, side_ids, side_verifiers, stream_texts
 from assay.pipelines.runner.stages import run_stages
 
 Made = Callable[..., RunContext]
@@ -34,7 +35,9 @@ def test_ids_texts_and_verifiers_of_a_side_are_those_of_its_problems_and_labels(
     inputs = run_stages(made, "split")
     problems, labels = side(made, inputs, name)
     assert side_ids(made, inputs, name) == list(problems)
-    assert side_texts(made, inputs, name) == [problem.text for problem in problems.values()]
+    texts = pa.Table.from_batches(stream_texts(made, inputs, name)).to_pydict()
+    by_text = sorted((problem.text, id_) for id_, problem in problems.items())
+    assert list(zip(texts["text"], texts["problem_id"], strict=True)) == by_text
     assert side_verifiers(made, inputs, name) == sorted({label.verifier for label in labels.values()})
 
 

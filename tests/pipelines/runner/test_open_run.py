@@ -10,6 +10,7 @@ from assay.core.errors import EngineError
 from assay.engines.scripted import Scripted
 from assay.pipelines.runner.open_run import run_context
 from assay.stores.lake import Lake
+from assay.stores.maintenance import compaction
 
 
 def ends(tables: dict[str, Any]) -> list[str]:
@@ -42,3 +43,39 @@ def test_a_caller_that_knows_better_says_how_its_run_ended(tables: dict[str, Any
     with run_context(parse_config(tables), api.NullReporter(), command="mine", upto="ingest") as context:
         context.outcome = "partly"
     assert ends(tables) == ["partly"]
+
+
+def test_a_run_merges_many_small_files_at_its_end_and_disturbs_no_reader(tables: dict[str, Any]) -> None:
+    once = {**tables, "score": {"n": 1, "problems_per_commit": 1}, "compact_at": 0}
+    api.score(once)
+    with Lake(tables["lake"]) as reader:
+        files = reader.files()
+        assert len(files["rollouts"]) == 32
+        batches = reader.stream("SELECT id FROM rollouts", rows=1)
+        first = next(batches)
+        with run_context(parse_config({**once, "compact_at": 1}), api.NullReporter(), command="mine", upto="ingest"):
+            pass
+        assert len(reader.files()["rollouts"]) == 1
+        assert len([first, *batches]) == 32
+        assert reader.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 32}]
+
+
+@pytest.mark.parametrize(("at", "merged"), [(0, False), (6, True), (7, False)])
+def test_only_small_files_beyond_one_per_table_count_for_the_threshold(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, at: int, merged: bool
+) -> None:
+    monkeypatch.setattr(compaction, "sweep", lambda lake: 0)
+    with Lake(tmp_path / "lake") as lake:
+        for number in range(7):
+            lake.append({"stages": [{"id": str(number), "stage": "ingest", "key": str(number), "detail": "{}"}]})
+        assert (compaction.compact_scattered(lake, at) is not None) is merged
+        assert len(lake.files()["stages"]) == (1 if merged else 7)
+
+
+def test_a_compaction_that_is_under_way_is_left_alone(tmp_path: Any) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        for number in range(3):
+            lake.append({"stages": [{"id": str(number), "stage": "ingest", "key": str(number), "detail": "{}"}]})
+        with compaction.lease(lake.storage, "compact", limit_s=60):
+            assert compaction.compact_scattered(lake, 1) is None
+        assert len(lake.files()["stages"]) == 3

@@ -67,3 +67,14 @@ def test_a_missing_encoder_or_device_is_found_before_anything_is_paid_for(
     preflight(context(embed=change), "score")
     with pytest.raises(ConfigError, match=said):
         preflight(context(embed=change), "embed")
+
+
+def test_a_finished_fit_is_looked_up_without_reading_a_text(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = embed(context())
+    monkeypatch.setattr("assay.pipelines.stages.embed.fit_revision", lambda texts: pytest.fail("read"))
+    again = embed(context())
+    assert again.reused
+    assert (again.key, again.detail["encoder"]) == (first.key, first.detail["encoder"])
+    other = context(embed={"clusters": 2})
+    assert embed(other).detail["encoder"] == first.detail["encoder"]
+    assert len(other.lake.rows("SELECT id FROM vectors")) == 32

@@ -157,3 +157,12 @@ def test_a_pool_of_which_no_attempt_is_right_is_said(context: Made, heard: list[
     assert not any("judged attempts is right" in text for text in heard)
     run_stages(context(policy={"template": "{prompt} 5000 + 5000"}))
     assert any(re.search(r"none of [1-9]\d* judged attempts is right", text) for text in heard)
+
+
+def test_a_pool_of_which_every_attempt_is_cut_is_said_though_a_selector_reads_no_score(
+    context: Made, heard: list[str]
+) -> None:
+    run_stages(
+        context(policy={"max_tokens": 1}, score={"stop_early": False}, select={"selector": "uniform", "budget": 6})
+    )
+    assert any("attempts is evidence" in text and "policy.max_tokens is too small" in text for text in heard)

@@ -96,3 +96,19 @@ def test_the_one_option_of_the_last_sentence_is_read_in_doubt(text, letters):
     found = read_prose_choice(text, TEXTS, "ABCD")
     assert "".join(sorted(found.letters)) == letters
     assert bool(found.doubt) == bool(letters)
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        ("-1+x", "B"),
+        ("x^2+x+1", "C"),
+        ("1-x", ""),
+        ("-x+1", ""),
+        ("2020-02-01", ""),  # no sum
+        ("twenty-five", "E"),
+    ],
+)
+def test_a_sum_is_its_option_in_any_order_and_a_number_in_words_its_digits(answer, letter):
+    options = {"A": "x+1", "B": "x - 1", "C": "1 + x + x^2", "D": "2020-01-02", "E": "25"}
+    assert match_option(answer, options) == letter

@@ -45,4 +45,5 @@ def upgrade(path: ConfigPath, out: Out = None, as_json: AsJson = False) -> None:
     for old, present in changes:
         reporter.say(f"{old} -> {present}")
     where = f"; the former file is {path.name}.bak" if changes and out is None else ""
-    reporter.say(f"{out or path}: {len(changes)} names changed{where}" if changes else f"{path} is up to date")
+    names = "1 name" if len(changes) == 1 else f"{len(changes)} names"
+    reporter.say(f"{out or path}: {names} changed{where}" if changes else f"{path} is up to date")

@@ -65,22 +65,15 @@ def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
         for row in estimate["rows"]
     ]
     console.print(build_table(title, HEAD, rows))
-    console.print(f"\n{verdict(estimate)}", soft_wrap=True)
+    from assay.pipelines.analysis.choosing_value import describe_value
+
+    console.print(f"\n{describe_value(estimate)}", soft_wrap=True)
     console.print(
-        "median [80%]; of ways that score first the intervals are too narrow (docs/log.md, 2026-11-30). A group is mixed "
+        "median [80%]. A group is mixed "
         "where right and wrong answers stand in it; how often a problem comes again is not counted, and a small pool that is "
         "walked many times teaches less than this says.",
         soft_wrap=True,
     )
-
-
-def verdict(estimate: dict[str, Any]) -> str:
-    """Return the sentence that answers the question."""
-    row = next(row for row in estimate["rows"] if row["way"] == estimate["best"] and row["uses"] == 1)
-    low, middle, high = row["gain"]
-    if not estimate["pays"]:
-        return f"Choosing will not pay on this pool for one training: the best way is {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper."
-    return f"Cheapest for one training: {estimate['best']}, {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper than uniform."
 
 
 def _span(interval: tuple[float, float, float], form: str) -> str:

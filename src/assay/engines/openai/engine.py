@@ -310,12 +310,13 @@ class Openai:
 
         Whether a server wants `max_completion_tokens` in place of `max_tokens` is found out once.
         """
+        cap_name = self._cap_name  # another thread may find the present one out while this request is on its way
         try:
             return self._read_completion(
-                connection, {self._cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url
+                connection, {cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url
             )
         except RequestRejected as refusal:
-            if self._cap_name == NEW_CAP or not all(name in str(refusal) for name in (OLD_CAP, NEW_CAP)):
+            if cap_name == NEW_CAP or not all(name in str(refusal) for name in (OLD_CAP, NEW_CAP)):
                 raise
         completion = self._read_completion(
             connection, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url
@@ -339,9 +340,9 @@ class Openai:
             raise RetryableError("the answer repeats the key")
         return completion
 
-    @cached_property
+    @property
     def _cap_name(self) -> str:
-        return OLD_CAP
+        return str(self.__dict__.get("_cap_name", OLD_CAP))
 
     def _draw_sample(self, servers: Endpoints, policy: Policy, request: Request, sample: int) -> Rollout:
         reason, tries = "all servers are lost", 0

@@ -6,6 +6,8 @@ shape S -> S.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,23 +111,21 @@ def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:
     names = sorted(set(answers) - {""})
     if right not in names:
         return 0.0
-    codes = np.array([names.index(answer) if answer else len(names) for answer in answers])
-    votes = np.stack(
-        [np.bincount(codes[group], minlength=len(names) + 1)[:-1] for group in _subsets(len(codes), k)]
-    )  # (groups, names)
+    counts = np.array([*(answers.count(name) for name in names), answers.count("")])
+    votes = _votes(counts, k)[:, :-1]  # (groups, names)
     top = votes.max(axis=1)
     wins = (votes[:, names.index(right)] == top) & (top > 0)
     return float((wins / np.maximum((votes == top[:, None]).sum(axis=1), 1)).mean())
 
 
-def _subsets(n: int, k: int) -> Sequence[NDArray[np.int64]]:
-    from itertools import combinations
-    from math import comb
-
-    if comb(n, k) <= MAX_GROUPS:
-        return [np.array(group) for group in combinations(range(n), k)]
-    rng = np.random.default_rng(n * 1_000_003 + k)
-    return [rng.permutation(n)[:k] for _ in range(MAX_GROUPS)]
+def _votes(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """How often each of the kinds is among k, over all groups of k, or over `MAX_GROUPS` drawn ones, (groups, kinds)."""
+    n = int(counts.sum())
+    if comb(n, k) > MAX_GROUPS:
+        rng = np.random.default_rng(n * 1_000_003 + k)
+        return rng.multivariate_hypergeometric(counts, k, size=MAX_GROUPS)
+    kinds = np.repeat(np.arange(len(counts)), counts)
+    return np.stack([np.bincount(kinds[list(group)], minlength=len(counts)) for group in combinations(range(n), k)])
 
 
 def _check_counts(correct: ArrayLike, attempts: ArrayLike, k: int) -> tuple[Floats, Floats]:

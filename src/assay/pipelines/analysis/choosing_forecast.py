@@ -1,12 +1,12 @@
 """What a mixed group will cost under each way of choosing, forecast from some attempts at a pool.
 
-Each world is one state that the attempts leave possible: a bootstrap of the attempted problems gives priors per source,
-their posteriors a pass rate per problem, and a problem that was never attempted has the rate and the tokens of one of its
-source that was. In each world each way trains once, on binomial outcomes. The ends of an interval are quantiles over worlds.
+In each of the worlds of `choosing_worlds` each way trains once, on binomial outcomes. The ends of an interval are quantiles
+over worlds.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,35 +17,20 @@ from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum
 from assay.core.types import Pool
 from assay.curricula.online.state import FixedOrder
-from assay.maths.beta.two_betas import RatePrior, TwoBetas, fit_rate_prior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.pipelines.analysis.choosing_worlds import PoolAttempts, World, draw_worlds
 from assay.pipelines.analysis.simulated_steps import binomial_attempts, simulate_step
 from assay.scorers.pass_rate.allocation import WaveCounts
 from assay.scorers.pass_rate.enough import EnoughRule, run_enough
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-OWN_PRIOR = 40  # attempted problems from which on a source has a prior of its own
-MAX_STEPS = 120  # simulated; a longer run is simulated in small, with as much less of the pool
-FITS = 6  # bootstraps of the priors, which worlds take in turns: a fit takes longer than a simulated training
+MAX_STEPS = 120
 WORTH = 1.1  # times cheaper at the low end; less than this is no reason to choose
 LEVEL = 0.8  # of the intervals
+WIDEN = (
+    1.4  # times as far from the median, in logs: what held 80% on pools of other kinds than the worlds (docs/log.md)
+)
 USES = (1, 2, 5)  # trainings that share what was paid before them
-
-
-@dataclass(frozen=True, slots=True)
-class PoolAttempts:
-    """A pool of n problems and what is known of it."""
-
-    correct: Ints  # (n,)
-    wrong: Ints  # (n,), 0 with `correct` = 0: not attempted
-    tokens: Floats  # (n,) mean generated tokens of an attempt; NaN where there is none
-    source: NDArray[np.str_]  # (n,)
-
-    @property
-    def tried(self) -> Ints:
-        """Attempts per problem, (n,)."""
-        return self.correct + self.wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +70,6 @@ WAYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """One state that the attempts leave possible."""
-
-    rate: Floats  # (n,)
-    tokens: Floats  # (n,) of an attempt
-    source: NDArray[np.str_]  # (n,)
-    stored: Ints  # (n,) attempts that are paid for already
-    prior: RatePrior  # of the pool
-
-
 def forecast_ways(
     attempts: PoolAttempts,
     size: TrainingSize,
@@ -105,6 +79,7 @@ def forecast_ways(
     worlds: int = 24,
     drift: float = 0.0,
     seed: int = 0,
+    max_steps: int = MAX_STEPS,
 ) -> dict[str, Any]:
     """Forecast the tokens per mixed group under each way.
 
@@ -116,22 +91,18 @@ def forecast_ways(
         worlds: states of the pool that are simulated.
         drift: logits that every rate between 0 and 1 gains over the run.
         seed: of all draws.
+        max_steps: that are simulated; a longer run is simulated in small, with as much less of the pool.
 
     Returns:
         {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed group,
         gain: (low, median, high) of how many times cheaper than uniform over the whole run}, best: the cheapest way for one
         use, pays: whether its gain is at least 1.1 at the low end}. A number is infinite where no group is mixed.
     """
-    shrink = min(1.0, MAX_STEPS / size.steps)
-    small = TrainingSize(min(size.steps, MAX_STEPS), size.groups, size.group_size)
+    shrink = min(1.0, max_steps / size.steps)
+    small = TrainingSize(min(size.steps, max_steps), size.groups, size.group_size)
     wanted = max(1, round((budget or len(attempts.correct) / 4) * shrink))
-    priors: list[dict[str, RatePrior]] = []
     costs: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    for number in range(worlds):
-        rng = np.random.default_rng((seed, number))
-        if number < FITS:
-            priors.append(fit_priors(attempts, rng))
-        world = draw_world(attempts, priors[number % len(priors)], rng, shrink)
+    for number, world in enumerate(islice(draw_worlds(attempts, seed, shrink=shrink), worlds)):
         for place, way in enumerate(ways):
             run = simulate_way(world, way, small, drift, (seed, number, place), budget=wanted)
             for uses in USES if way.pays_before else (1,):
@@ -143,72 +114,11 @@ def forecast_ways(
     return {"rows": rows, "best": best["way"], "pays": best["way"] != "uniform" and best["gain"][0] >= WORTH}
 
 
-def fit_priors(attempts: PoolAttempts, rng: np.random.Generator) -> dict[str, RatePrior]:
-    """Fit a prior to a bootstrap of each source's attempted problems; one of few has that of all."""
-    known = np.flatnonzero(attempts.tried > 0)
-    everyone = _fitted(attempts, rng.choice(known, len(known)))
-    priors = {}
-    for name in np.unique(attempts.source):
-        own = known[attempts.source[known] == name]
-        whole = len(own) == len(known)
-        alone = len(own) >= OWN_PRIOR and not whole
-        priors[str(name)] = _fitted(attempts, rng.choice(own, len(own))) if alone else everyone
-    return priors
-
-
-def draw_world(
-    attempts: PoolAttempts, priors: Mapping[str, RatePrior], rng: np.random.Generator, shrink: float = 1.0
-) -> World:
-    """Draw a state of the pool that the attempts leave possible.
-
-    Args:
-        attempts: at the pool.
-        priors: by source.
-        rng: of the draws.
-        shrink: the part of the problems that is kept.
-    """
-    n = len(attempts.correct)
-    keep = np.sort(rng.permutation(n)[: max(1, round(n * shrink))])
-    rate, tokens = np.full(n, np.nan), attempts.tokens.copy()
-    known = np.flatnonzero(attempts.tried > 0)
-    for name, prior in priors.items():
-        own = known[attempts.source[known] == name]
-        rate[own] = draw_rates(prior.posterior(attempts.correct[own], attempts.wrong[own]), rng)
-        missing = np.flatnonzero((attempts.source == name) & (attempts.tried == 0))
-        if len(own) and len(missing):
-            donors = rng.choice(rng.choice(own, len(own)), len(missing))  # of the bootstrap, whose shares vary
-            rate[missing], tokens[missing] = rate[donors], tokens[donors]
-    rest = np.flatnonzero(np.isnan(rate))  # of sources without any attempt
-    if len(rest):
-        donors = rng.choice(known, len(rest))
-        rate[rest], tokens[rest] = rate[donors], tokens[donors]
-    prior = next(
-        iter(priors.values())
-    )  # what scoring would fit is near it, and fitting it in each world takes too long
-    return World(rate[keep], tokens[keep], attempts.source[keep], attempts.tried[keep], prior)
-
-
-def _fitted(attempts: PoolAttempts, rows: Ints) -> RatePrior:
-    return fit_rate_prior(attempts.correct[rows], attempts.wrong[rows])
-
-
-def draw_rates(belief: RatePrior, rng: np.random.Generator) -> Floats:
-    """Draw one rate per problem from its posterior, (n,)."""
-    if isinstance(belief, TwoBetas):
-        second = rng.random(len(belief)) < belief.weight
-        return np.where(second, draw_rates(belief.second, rng), draw_rates(belief.first, rng))
-    return _draw_inflated(belief, rng)
-
-
-def _draw_inflated(belief: ZeroInflatedBeta, rng: np.random.Generator) -> Floats:
-    place, between = rng.random(len(belief)), rng.beta(belief.a, belief.b)
-    return np.asarray(np.where(place < belief.zero, 0.0, np.where(place > 1 - belief.one, 1.0, between)))
-
-
 def score_all(world: World, n: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Attempt every problem n times; return the mixed rows, and the attempts of each, (n,)."""
-    right = rng.binomial(n, world.rate)
-    return np.flatnonzero((right > 0) & (right < n)), np.full(len(right), n)
+    """Bring every problem to n attempts; return the mixed rows, and the attempts of each, (n,)."""
+    right = world.right + rng.binomial(np.maximum(n - world.stored, 0), world.rate)
+    tried = np.maximum(world.stored, n)
+    return np.flatnonzero((right > 0) & (right < tried)), tried
 
 
 def score_until_enough(world: World, budget: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -216,8 +126,12 @@ def score_until_enough(world: World, budget: int, rng: np.random.Generator) -> t
     right, tried = np.zeros((2, len(world.rate)), dtype=np.int64)
 
     def sample(rows: Ints, wanted: Ints) -> WaveCounts:
-        right[rows] += rng.binomial(wanted - tried[rows], world.rate[rows])
-        tried[rows] = wanted
+        stored = np.where(tried[rows] == 0, world.stored[rows], 0)  # all of a problem's are known once it is read
+        before = tried[rows] + stored
+        reached = np.maximum(wanted, before)
+        right[rows] += np.where(stored > 0, world.right[rows], 0)
+        right[rows] += rng.binomial(reached - before, world.rate[rows])
+        tried[rows] = reached
         return rows, right[rows].copy(), (tried - right)[rows], tried[rows].copy(), tried[rows].copy()
 
     run_enough(len(right), EnoughRule(budget), sample, lambda evidence, rows: world.prior)
@@ -295,4 +209,15 @@ def _interval(values: Floats) -> tuple[float, float, float]:
     low, middle, high = np.quantile(
         values, shares, method="median_unbiased" if np.isfinite(values).all() else "nearest"
     )
-    return float(low), float(middle), float(high)
+    return widen_end(low, middle), float(middle), widen_end(high, middle)
+
+
+def widen_end(end: float, middle: float) -> float:
+    """Move an end of an interval away from its median by `WIDEN`; an infinite or zero one stays.
+
+    >>> round(widen_end(50.0, 100.0), 1), widen_end(float("inf"), 100.0)
+    (37.9, inf)
+    """
+    if not (np.isfinite(end) and np.isfinite(middle) and end > 0 and middle > 0):
+        return float(end)
+    return float(middle * (end / middle) ** WIDEN)

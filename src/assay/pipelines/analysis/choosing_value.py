@@ -1,16 +1,20 @@
 """What choosing would be worth on a config's pool, from the attempts that its lake holds; nothing is generated."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from assay.core.errors import ConfigError
-from assay.pipelines.analysis.choosing_forecast import PoolAttempts, TrainingSize, forecast_ways
+from assay.pipelines.analysis.choosing_forecast import MAX_STEPS, TrainingSize, forecast_ways
+from assay.pipelines.analysis.choosing_worlds import PoolAttempts
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import side_sources
 from assay.pipelines.runner.stages import done_stages
 
 LEAST = 40  # attempted problems below which a forecast would be a guess
+REPORT_WORLDS, REPORT_STEPS, REPORT_PROBLEMS = 12, 30, 20_000  # of a report's forecast, which takes seconds
 COUNTS = """
 SELECT problem_id, sum(n_correct) AS correct, sum(n_wrong) AS wrong, sum(n_truncated) AS truncated,
        sum(tokens) / sum(n) AS tokens
@@ -33,21 +37,66 @@ def estimate_value(context: RunContext, *, worlds: int = 24, drift: float = 0.0)
         ConfigError: a stage before the split is not done, or too few problems were attempted.
     """
     inputs = done_stages(context, "split", "a forecast of value")
-    problems, _ = side(context, inputs, "train")
-    attempts = read_attempts(context, {id_: problem.source for id_, problem in problems.items()})
+    attempts = read_attempts(context, side_sources(context, inputs, "train"))
     attempted = int((attempts.tried > 0).sum())
     if attempted < LEAST:
         raise ConfigError(
-            f"{attempted} of {len(problems)} problems were attempted, and a forecast needs {LEAST}: "
+            f"{attempted} of {len(attempts.tried)} problems were attempted, and a forecast needs {LEAST}: "
             "`curate estimate CONFIG --pilot 100` attempts some, and `curate score` all"
         )
+    return _forecast(context, attempts, worlds=worlds, drift=drift)
+
+
+def summarize_value(context: RunContext, results: StageResults) -> dict[str, Any] | None:
+    """Forecast as `estimate_value` does for a report: with fewer states of the pool and shorter trainings.
+
+    Args:
+        context: the run.
+        results: of the stages that are done.
+
+    Returns:
+        What `estimate_value` returns; None where the pool is not split or is large, or too few problems were attempted.
+    """
+    if "split" not in results:
+        return None
+    sources = side_sources(context, results, "train")
+    if len(sources) > REPORT_PROBLEMS:
+        return None
+    attempts = read_attempts(context, sources)
+    if (attempts.tried > 0).sum() < LEAST:
+        return None
+    return _forecast(context, attempts, worlds=REPORT_WORLDS, max_steps=REPORT_STEPS)
+
+
+def describe_value(estimate: Mapping[str, Any]) -> str:
+    """Return the sentence that answers whether choosing pays.
+
+    Args:
+        estimate: as of `estimate_value`.
+    """
+    row = next(row for row in estimate["rows"] if row["way"] == estimate["best"] and row["uses"] == 1)
+    low, middle, high = row["gain"]
+    if not estimate["pays"]:
+        return f"Choosing will not pay on this pool for one training: the best way is {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper."
+    return f"Cheapest for one training: {estimate['best']}, {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper than uniform."
+
+
+def _forecast(
+    context: RunContext, attempts: PoolAttempts, *, worlds: int, drift: float = 0.0, max_steps: int = MAX_STEPS
+) -> dict[str, Any]:
     train = context.config.train
-    size = TrainingSize(train.steps, train.problems_per_step, train.group_size)
-    budget = context.config.select.budget
-    found = forecast_ways(attempts, size, budget=budget, worlds=worlds, drift=drift, seed=context.config.seed)
+    found = forecast_ways(
+        attempts,
+        TrainingSize(train.steps, train.problems_per_step, train.group_size),
+        budget=context.config.select.budget,
+        worlds=worlds,
+        drift=drift,
+        seed=context.config.seed,
+        max_steps=max_steps,
+    )
     return {
-        "problems": len(problems),
-        "attempted": attempted,
+        "problems": len(attempts.tried),
+        "attempted": int((attempts.tried > 0).sum()),
         "steps": train.steps,
         "groups": train.problems_per_step,
         "group_size": train.group_size,

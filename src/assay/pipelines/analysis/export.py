@@ -1,8 +1,10 @@
 """The curriculum, joined with what was measured of it, in the form that another trainer reads."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +14,21 @@ from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
 from assay.core.parts import build_part
 from assay.core.types import Label, Problem, SamplingConfig
-from assay.pipelines.analysis.export_files import add_columns, check_outside_files, write_curriculum, write_reward_files
+from assay.pipelines.analysis.export_files import (
+    add_columns,
+    check_outside_files,
+    plan_columns,
+    write_curriculum,
+    write_reward_files,
+)
+from assay.pipelines.analysis.export_reading import CHOSEN, LEFT_OUT, StoredRows
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
-from assay.pipelines.data.problems import side
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.stages.order import stored_curriculum
 from assay.stores import query_results
 
-UNSCORED: dict[str, Any] = {
-    "low": None,
-    "high": None,
-    "n_correct": 0,
-    "n_wrong": 0,
-    "n_truncated": 0,
-    "n_error": 0,
-    "value": None,
-}
+ROWS = 10_000  # that are objects at a time
 
 
 def export(
@@ -58,26 +56,29 @@ def export(
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     results = run_stages(context, "order", only=True)
     chosen, gone = _read_rows(context, results)
-    _check_verifiers(part, to, chosen)
-    check_outside_files(context, part, [row.verifier for row in chosen])
+    verifiers = chosen.verifiers
+    if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
+        raise ConfigError(f"export {to!r}: {refusal}")
+    check_outside_files(context, part, verifiers)
     inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
     suffix = getattr(part, "suffix", "parquet")
     columns = context.config.export.columns
-    _write_rows(inner / f"train.{suffix}", add_columns(part.rows(chosen), chosen, columns))
-    if filtered and gone:
-        _write_rows(inner / f"filtered.{suffix}", add_columns(part.rows(gone), gone, columns))
-    write_reward_files(context, part, inner, chosen)
+    written = filtered and bool(len(gone))
+    write_rows(inner / f"train.{suffix}", part, chosen, columns)
+    if written:
+        write_rows(inner / f"filtered.{suffix}", part, gone, columns)
+    write_reward_files(context, part, inner, verifiers)
     write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
-            part.card(chosen, gone if filtered else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
+            part.card(chosen, gone if written else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
         )
     return {
         "to": to,
         "folder": str(folder),
         "rows": len(chosen),
-        "filtered": len(gone) if filtered else 0,
+        "filtered": len(gone) if written else 0,
         "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
         "snippet": part.snippet(str(inner / f"train.{suffix}")),
     }
@@ -94,33 +95,16 @@ def data_folder(part: Any, folder: Path) -> Path:
     return folder / getattr(part, "inner_folder", "")
 
 
-def _check_verifiers(part: Any, to: str, rows: Sequence[ExportRow]) -> None:
-    verifiers = sorted({row.verifier for row in rows})
-    if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
-        raise ConfigError(f"export {to!r}: {refusal}")
-
-
-def _read_rows(context: RunContext, results: StageResults) -> tuple[list[ExportRow], list[ExportRow]]:
+def _read_rows(context: RunContext, results: StageResults) -> tuple[StoredRows, StoredRows]:
     """Return the curriculum's rows in order, and those of the problems that the selection dropped, ids ascending."""
-    problems, labels = side(context, results, "train")
-    scores = {row["problem_id"]: row for row in current_scores(context, results.rows_of("score"))}
-    decided = context.lake.rows(
-        "SELECT problem_id, kept, weight, reason FROM selections WHERE selection_id = ? ORDER BY problem_id",
-        [results.rows_of("select")],
-    )
-    weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
-    versions = {name: context.judge.version(name) for name in {label.verifier for label in labels.values()}}
-    curriculum = stored_curriculum(context, results.rows_of("order"))
-    walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
-    def row_of(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
-        row = _export_row(
-            context, problems[id_], labels[id_], scores.get(id_, UNSCORED), place, lesson, weights.get(id_, 0.0), reason
-        )
-        return replace(row, verifier_version=versions[labels[id_].verifier])
+    def row_of(
+        problem: Problem, label: Label, score: dict[str, Any], place: int, lesson: int, weight: float, reason: str
+    ) -> ExportRow:
+        row = _export_row(context, problem, label, score, place, lesson, weight, reason)
+        return replace(row, verifier_version=context.judge.version(label.verifier))
 
-    chosen = [row_of(id_, place, lesson, "") for place, (lesson, id_) in enumerate(walked)]
-    return chosen, [row_of(row["problem_id"], -1, -1, row["reason"]) for row in decided if not row["kept"]]
+    return StoredRows(context, results, CHOSEN, row_of), StoredRows(context, results, LEFT_OUT, row_of)
 
 
 def _export_row(
@@ -222,12 +206,28 @@ def _spent(context: RunContext) -> dict[str, int]:
     )[0]
 
 
-def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_rows(path: Path, part: Any, rows: Sequence[ExportRow], columns: Sequence[str]) -> None:
+    """Write the rows of an export in the form that the name's ending says: in parts, where no row depends on another.
+
+    Raises:
+        ConfigError: an ending that no export has, or a column that no source keeps.
+    """
+    plan = plan_columns(rows, columns)
+    size = ROWS if getattr(part, "row_wise", False) else sys.maxsize
+
+    def parts() -> Iterator[list[dict[str, Any]]]:
+        left = iter(rows)
+        while some := list(islice(left, size)):
+            yield add_columns(part.rows(some), some, plan)
+
     if path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        with path.open("w", encoding="utf-8") as file:
+            for some in parts():
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in some)
     elif path.suffix == ".csv":
-        path.write_bytes(query_results.encode_csv(pa.Table.from_pylist(list(rows))))
+        tables = [pa.Table.from_pylist(some) for some in parts()] or [pa.table({})]
+        path.write_bytes(query_results.encode_csv(pa.concat_tables(tables, promote_options="permissive")))
     elif path.suffix == ".parquet":
-        path.write_bytes(query_results.encode_parquet(pa.Table.from_pylist(list(rows))))
+        query_results.write_parquet(path, (pa.Table.from_pylist(some) for some in parts()))
     else:
         raise ConfigError(f"an export writes parquet, jsonl or csv, not {path.suffix!r}")

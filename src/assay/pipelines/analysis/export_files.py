@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,59 @@ from assay.pipelines.stages.order import curriculum_needs, selected
 FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
 
 
-def add_columns(rows: Sequence[Row], sources: Sequence[ExportRow], columns: Sequence[str]) -> list[Row]:
-    """Return the rows with kept fields as columns; values of several types become JSON texts.
+def plan_columns(sources: Iterable[ExportRow], columns: Sequence[str]) -> dict[str, bool]:
+    """Return by kept field whether it becomes a column as it is; values of several types become JSON texts.
+
+    Args:
+        sources: all rows of the export.
+        columns: names of fields.
+
+    Raises:
+        ConfigError: no row keeps a field of this name.
+    """
+    if not columns:
+        return {}
+    kinds: dict[str, set[type]] = {name: set() for name in columns}
+    known, first, count = set[str](), dict[str, Any](), 0
+    for count, source in enumerate(sources, 1):
+        fields = parse_json(source.metadata)
+        first = first if count > 1 else fields
+        known.update(fields)
+        for name in columns:
+            if (value := fields.get(name)) is not None:
+                kinds[name].add(type(value))
+    for name in columns:
+        if count and not kinds[name]:
+            kept = ", ".join(sorted(known)) or "none"
+            raise ConfigError(f"export.columns names {name!r}, which no source keeps; kept fields: {kept}")
+    return {name: len(kinds[name]) == 1 and not isinstance(first.get(name), dict) for name in columns}
+
+
+def add_columns(rows: Sequence[Row], sources: Sequence[ExportRow], plan: Mapping[str, bool]) -> list[Row]:
+    """Return the rows with kept fields as columns.
 
     They go where a trainer passes them on: into `extra_info` or `info` where there is one, else beside the other columns.
 
+    Args:
+        rows: of the export.
+        sources: what each was made of.
+        plan: what `plan_columns` returns.
+
     Raises:
-        ConfigError: no row keeps a field of this name, or the export has a column of this name already.
+        ConfigError: the export has a column of this name already.
     """
-    kept = [parse_json(source.metadata) for source in sources]
-    added: list[Row] = [{} for _ in rows]
-    for name in columns:
-        values = [fields.get(name) for fields in kept]
-        if rows and all(value is None for value in values):
-            known = ", ".join(sorted({key for fields in kept for key in fields})) or "none"
-            raise ConfigError(f"export.columns names {name!r}, which no source keeps; kept fields: {known}")
-        one_type = len({type(value) for value in values if value is not None}) == 1 and not isinstance(values[0], dict)
-        for row, value in zip(added, values, strict=True):
-            row[name] = value if one_type or value is None else json.dumps(value, ensure_ascii=False)
+    if not plan:
+        return list(rows)
+    added: list[Row] = []
+    for source in sources:
+        fields = parse_json(source.metadata)
+        values = {name: fields.get(name) for name in plan}
+        added.append(
+            {
+                name: value if plan[name] or value is None else json.dumps(value, ensure_ascii=False)
+                for name, value in values.items()
+            }
+        )
     return [_merge(row, extra) for row, extra in zip(rows, added, strict=True)]
 
 
@@ -75,15 +110,16 @@ def check_outside_files(context: RunContext, part: Any, verifiers: Iterable[str]
             )
 
 
-def write_reward_files(context: RunContext, part: Any, folder: Path, rows: Sequence[ExportRow]) -> None:
+def write_reward_files(context: RunContext, part: Any, folder: Path, verifiers: Sequence[str]) -> None:
     """Write an export's further files, the settings of its reward, and the files of rewards from outside."""
+    versions = {name: context.judge.version(name) for name in verifiers}
     files: dict[str, str] = dict(getattr(part, "files", lambda name: {})(context.config.name))
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     for name in files:
         if Path(name).name == "reward.py":
-            _write_settings(context, (folder / name).parent, {row.verifier: row.verifier_version for row in rows})
+            _write_settings(context, (folder / name).parent, versions)
 
 
 def write_curriculum(context: RunContext, results: StageResults, part: Any, folder: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -215,14 +215,7 @@ class RunContext:
 
     def limit_reached(self) -> str:
         """Return which of the config's limits this run has reached, in words; "" = none."""
-        limit = self.config.limit
-        if self.halted:
-            return self.halted
-        if limit.tokens is not None and self.meter.tokens >= limit.tokens:
-            return f"limit.tokens = {limit.tokens} reached: {self.meter.tokens} generated"
-        if limit.hours is not None and self.meter.seconds >= limit.hours * 3600:
-            return f"limit.hours = {limit.hours} reached"
-        return ""
+        return self.halted or self.config.limit.reached(self.meter.tokens, self.meter.seconds)
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""
@@ -235,8 +228,18 @@ class RunContext:
             stage, key, row["rows_in"], row["rows_out"], parse_json(row["detail"]), row["seconds"], reused=True
         )
 
-    def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
-        """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line."""
+    def finish(
+        self, outcome: StageResult, rows: Mapping[str, Rows] | None = None, *, first: Iterable[Mapping[str, Rows]] = ()
+    ) -> StageResult:
+        """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line.
+
+        Args:
+            outcome: the stage's result.
+            rows: by table.
+            first: further rows of large results, each of which is a commit before; killed between two, a run adds the rest.
+        """
+        for part in first:
+            self.append(part)
         entry = {
             "id": content_id("stage", FIRST_STAGE_NAMES.get(outcome.stage, outcome.stage), str(outcome.key)),
             "stage": outcome.stage,

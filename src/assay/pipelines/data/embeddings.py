@@ -1,7 +1,8 @@
 """Unit vectors of texts, each computed once by an encoder and then read from the lake."""
 
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -18,22 +19,25 @@ from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
 
-WAVE = 2048  # texts encoded between commits
+WAVE = 2048  # texts encoded between commits, where the encoder does not say
+MAPPED = 1 << 28  # bytes of vectors from which on they lie in a file
 
 
-def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
+def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]], *, ordered: bool = False) -> Encoder:
     """Build the config's encoder; "policy" = the policy's own hidden states.
 
     Args:
         context: the run.
         texts: called only for an encoder that is fitted to them, which is "tfidf".
+        ordered: whether these are distinct and ascending.
 
     Raises:
         ConfigError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
     """
     config = context.config
     if config.embed.encoder != "policy":
-        return load_encoder(config.embed.encoder, texts=texts() if config.embed.encoder == "tfidf" else ())
+        corpus = texts() if config.embed.encoder == "tfidf" else ()
+        return load_encoder(config.embed.encoder, texts=corpus, ordered=ordered)
     if config.policy.engine in ("scripted", "replay"):
         raise ConfigError(f"embed.encoder is 'policy', but engine {config.policy.engine!r} has no hidden states")
     return HiddenStates(registry.find_checkpoint(config.policy.model, config.policy.revision), context.policy.revision)
@@ -79,13 +83,21 @@ def vector_id(problem_id: str, revision: str) -> str:
     return content_id("vector", problem_id, revision)
 
 
-def store_vectors(context: RunContext, encoder: Encoder, texts: Mapping[str, str]) -> int:
+def vector_ids(ids: Iterable[str], revision: str) -> list[str]:
+    """Return the ids of problems' vectors by an encoder's revision."""
+    return [vector_id(id_, revision) for id_ in ids]
+
+
+def store_vectors(
+    context: RunContext, encoder: Encoder, texts: Mapping[str, str], *, advance: Callable[[int], object] = bool
+) -> int:
     """Encode and commit the vectors that the lake lacks.
 
     Args:
         context: the run.
         encoder: that makes them.
         texts: by problem id.
+        advance: called after each commit with the number of its texts.
 
     Returns:
         The number of texts that were encoded, each once however many problems share it.
@@ -93,45 +105,78 @@ def store_vectors(context: RunContext, encoder: Encoder, texts: Mapping[str, str
     Raises:
         ValueError: the encoder's vectors have another dimension than the stored ones of the same revision.
     """
-    known = context.lake.ids("vectors", [vector_id(id_, encoder.revision) for id_ in texts])
-    held = {text: id_ for id_, text in texts.items() if vector_id(id_, encoder.revision) in known}
+    ids = dict(zip(texts, vector_ids(texts, encoder.revision), strict=True))
+    known = context.lake.ids("vectors", list(ids.values()))
+    held = {text: id_ for id_, text in texts.items() if ids[id_] in known}
     fresh: dict[str, list[str]] = {}  # text -> problems that lack its vector
     for id_, text in texts.items():
-        if vector_id(id_, encoder.revision) not in known:
+        if ids[id_] not in known:
             fresh.setdefault(text, []).append(id_)
     shared = [text for text in fresh if text in held]
     if shared:
-        ids, vectors = stored_vectors(context, sorted(held[text] for text in shared), encoder.revision)
-        vector_of = dict(zip(ids, vectors, strict=True))
-        _commit(context, encoder.revision, [(id_, vector_of[held[text]]) for text in shared for id_ in fresh.pop(text)])
-    return _encode(context, encoder, fresh)
+        having, vectors = stored_vectors(context, sorted(held[text] for text in shared), encoder.revision)
+        row_of = {id_: row for row, id_ in enumerate(having)}
+        owners = [(id_, row_of[held[text]]) for text in shared for id_ in fresh.pop(text)]
+        _commit(context, encoder.revision, [id_ for id_, _ in owners], vectors[[row for _, row in owners]])
+    return _encode(context, encoder, fresh, advance)
 
 
-def _encode(context: RunContext, encoder: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
-    before = (
-        context.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [encoder.revision])
-        if fresh
-        else []
-    )
-    texts = list(fresh)
-    with context.reporter.track("vectors", len(texts)) as bar:
-        for start in range(0, len(texts), WAVE):
-            wave = texts[start : start + WAVE]
-            entered = time.monotonic()
-            vectors = _encode_wave(encoder, wave, fresh)
-            context.meter.encoder_s += time.monotonic() - entered
-            if before and before[0]["dim"] != vectors.shape[1]:
-                raise ValueError(
-                    f"encoder {encoder.revision} gives {vectors.shape[1]} dimensions, "
-                    f"but its stored vectors have {before[0]['dim']}"
-                )
-            _commit(
-                context,
-                encoder.revision,
-                [(id_, vector) for text, vector in zip(wave, vectors, strict=True) for id_ in fresh[text]],
+def store_vectors_of(
+    context: RunContext, encoder: Encoder, texts: Iterable[pa.RecordBatch], total: int
+) -> tuple[int, int]:
+    """Encode and commit the vectors that the lake lacks, of texts that memory holds a few batches of.
+
+    Args:
+        context: the run.
+        encoder: that makes them.
+        texts: batches of `problem_id` and `text`, texts ascending.
+        total: how many there are.
+
+    Returns:
+        The number of texts that were encoded, and that of problems.
+    """
+    encoded = problems = 0
+    with context.reporter.track("vectors", total) as bar:
+        for wave in _waves(texts, getattr(encoder, "texts_per_commit", WAVE)):
+            encoded += store_vectors(context, encoder, wave, advance=bar.advance)
+            problems += len(wave)
+    return encoded, problems
+
+
+def _waves(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[dict[str, str]]:
+    """Yield about `size` texts at a time by problem id; equal texts stay together."""
+    wave: dict[str, str] = {}
+    last = ""
+    for batch in batches:
+        for id_, text in zip(batch["problem_id"].to_pylist(), batch["text"].to_pylist(), strict=True):
+            if len(wave) >= size and text != last:
+                yield wave
+                wave = {}
+            wave[id_] = last = text
+    if wave:
+        yield wave
+
+
+def _encode(
+    context: RunContext, encoder: Encoder, fresh: Mapping[str, Sequence[str]], advance: Callable[[int], object]
+) -> int:
+    query = "SELECT dim FROM vectors WHERE encoder = ? LIMIT 1"
+    before = context.lake.rows(query, [encoder.revision]) if fresh else []
+    texts, size = list(fresh), getattr(encoder, "texts_per_commit", WAVE)
+    for start in range(0, len(texts), size):
+        wave = texts[start : start + size]
+        entered = time.monotonic()
+        vectors = _encode_wave(encoder, wave, fresh)
+        context.meter.encoder_s += time.monotonic() - entered
+        if before and before[0]["dim"] != vectors.shape[1]:
+            raise ValueError(
+                f"encoder {encoder.revision} gives {vectors.shape[1]} dimensions, "
+                f"but its stored vectors have {before[0]['dim']}"
             )
-            bar.advance(len(wave))
-            context.heed()
+        owners = [(id_, row) for row, text in enumerate(wave) for id_ in fresh[text]]
+        _commit(context, encoder.revision, [id_ for id_, _ in owners], vectors[[row for _, row in owners]])
+        advance(len(wave))
+        context.heed()
     return len(texts)
 
 
@@ -148,21 +193,42 @@ def _encode_wave(encoder: Encoder, wave: Sequence[str], owners: Mapping[str, Seq
         raise
 
 
-def _commit(context: RunContext, revision: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
-    rows = [
-        {"id": vector_id(id_, revision), "problem_id": id_, "encoder": revision, "dim": len(vector), "vector": vector}
-        for id_, vector in vectors
-    ]
-    context.append({"vectors": rows})
+def _commit(context: RunContext, revision: str, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+    rows, dim = vectors.shape
+    ends = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(dim))
+    columns = {
+        "id": pa.array(vector_ids(ids, revision), pa.string()),
+        "problem_id": pa.array(ids, pa.string()),
+        "encoder": pa.repeat(pa.scalar(revision), rows),
+        "dim": np.full(rows, dim),
+        "vector": pa.ListArray.from_arrays(ends, pa.array(np.ascontiguousarray(vectors, np.float32).ravel())),
+        "run": pa.repeat(pa.scalar(context.run), rows),
+    }
+    context.append({"vectors": pa.table(columns)})
 
 
-def stored_vectors(context: RunContext, ids: list[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:
-    """Read stored vectors: the ids that have one, ascending, and their unit vectors, float32 of shape (n, d)."""
-    table = context.lake.query(
-        "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT unnest(?::VARCHAR[])) "
-        "QUALIFY row_number() OVER (PARTITION BY id) = 1 ORDER BY problem_id",
-        [revision, ids],
-    )
-    rows = table["vector"].combine_chunks()
-    flat = np.asarray(pa.compute.list_flatten(rows), dtype=np.float32)
-    return table["problem_id"].to_pylist(), flat.reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)
+def stored_vectors(context: RunContext, ids: Sequence[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:
+    """Read stored vectors: the ids that have one, ascending, and their unit vectors, float32 of shape (n, d).
+
+    More than MAPPED bytes of vectors lie in a file that is mapped into memory, and go with the array.
+    """
+    asked = "vectors SEMI JOIN wanted USING (problem_id) WHERE encoder = ?"
+    lake, wanted = context.lake, {"wanted": pa.table({"problem_id": pa.array(ids, pa.string())})}
+    having = lake.query(f"SELECT DISTINCT problem_id FROM {asked} ORDER BY problem_id", [revision], wanted)[0]
+    if not len(having):
+        return [], np.zeros((0, 0), np.float32)
+    dim = lake.rows("SELECT dim FROM vectors WHERE encoder = ? LIMIT 1", [revision])[0]["dim"]
+    vectors = _room(len(having), dim)
+    places = having.combine_chunks()
+    for batch in lake.stream(f"SELECT problem_id, vector FROM {asked}", [revision], given=wanted):
+        own = pa.compute.index_in(batch["problem_id"], value_set=places).to_numpy()
+        vectors[own] = np.asarray(pa.compute.list_flatten(batch["vector"])).reshape(len(own), dim)
+    return having.to_pylist(), vectors
+
+
+def _room(rows: int, dim: int) -> NDArray[np.float32]:
+    """Return an array to be filled, in memory or in a file without a name that goes with it."""
+    if rows * dim * 4 <= MAPPED:
+        return np.empty((rows, dim), np.float32)
+    with tempfile.TemporaryFile(prefix="assay-vectors-") as file:
+        return np.memmap(file, np.float32, "w+", shape=(rows, dim))

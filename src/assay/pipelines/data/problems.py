@@ -46,12 +46,11 @@ LEFT JOIN runs t ON t.run = v.run AND t.event = 'start'
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? GROUP BY r.problem_id
 """
 TEXTS = SIDE + (
-    "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
-    "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
+    "SELECT s.problem_id, array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
+    "FROM side s JOIN problems p ON p.id = s.problem_id"
 )
-
-
-DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS.rpartition(' ORDER BY')[0]}) ORDER BY text"
+SOURCES = SIDE + "SELECT p.id, p.source FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY p.id"
+DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS}) ORDER BY text"
 
 
 def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
@@ -104,6 +103,11 @@ def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     return _read_side(context, inputs, IDS, name)
 
 
+def side_sources(context: RunContext, inputs: StageResults, name: str) -> dict[str, str]:
+    """Read the source of each problem of `side` by problem id, ids ascending."""
+    return {row["id"]: row["source"] for row in context.lake.rows(SOURCES, side_parameters(inputs, name))}
+
+
 def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """Read the verifiers of the labels of `side`, ascending."""
     return _read_side(context, inputs, VERIFIERS, name)
@@ -127,9 +131,9 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved]
 
 
-def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """Read the texts of the problems of `side`, in the order of their ids."""
-    return _read_side(context, inputs, TEXTS, name)
+def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield `problem_id` and `text` of the problems of `side` in batches, texts ascending; equal ones by their id."""
+    yield from context.lake.stream(f"{TEXTS} ORDER BY text, problem_id", side_parameters(inputs, name))
 
 
 def stream_distinct_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[str]:

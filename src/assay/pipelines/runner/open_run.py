@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from assay.core.config import Config
-from assay.core.errors import Stopped
+from assay.core.errors import LakeError, Stopped
 from assay.core.ports import Reporter
 from assay.pipelines.context.edited_parts import edited_parts
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import preflight
 from assay.stores.lake import Lake
+from assay.stores.maintenance.compaction import compact_scattered
 
 
 def _nothing(_context: RunContext) -> None: ...
@@ -67,4 +68,17 @@ def run_context(
             raise
         finally:
             context.log_run("end", ended)
+            if ended != "failed":
+                _compact(context)
             lake.catalogue()
+
+
+def _compact(context: RunContext) -> None:
+    """Merge the lake's files where they are many and small; readers and writers go on meanwhile."""
+    try:
+        merged = compact_scattered(context.lake, context.config.compact_at, run=context.run)
+    except LakeError as error:
+        context.reporter.warn(f"the lake's small files were not merged: {error}")
+        return
+    if merged is not None:
+        context.reporter.say(f"{context.lake.place}: {merged.before} small files merged; it has {merged.after} now")

@@ -4,7 +4,7 @@ It serves a scorer whose score of a problem depends on the problem's counts alon
 Problems with equal counts share all of their score but the ids, so a score is worked out once per combination of counts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ SELECT w.problem_id, w.verifier, c.* EXCLUDE (problem_id) FROM labelled w LEFT J
 ORDER BY w.problem_id
 """
 )
+ROWS = 100_000  # scores of a commit, so that memory holds the rows of one
 PLACE = "#" * 24  # stands for a problem's id in what problems with equal counts have in common
 
 
@@ -69,6 +70,11 @@ class StoredCounts:
     def n(self) -> NDArray[np.int64]:
         """Stored attempts by problem."""
         return np.asarray(pc.fill_null(self.table["n"], 0).to_numpy(), dtype=np.int64)
+
+    @property
+    def attempted(self) -> pa.Table:
+        """The rows of problems with an attempt."""
+        return self.table.filter(pc.greater(pc.fill_null(self.table["n"], 0), 0))
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
@@ -108,18 +114,25 @@ def _refused(context: RunContext, ids: pa.ChunkedArray) -> NDArray[np.bool_]:
     return np.asarray(pc.is_in(ids, value_set=pa.array(list(known), pa.string())).to_numpy())
 
 
-def score_table(
+def score_tables(
     counts: StoredCounts, describe: Callable[[str, Counts, str, bool], Mapping[str, Any]], run: str
-) -> pa.Table:
-    """Make the rows of `scores` of all problems with an attempt, problem ids ascending.
+) -> Iterator[pa.Table]:
+    """Yield the rows of `scores` of all problems with an attempt, ROWS at a time, problem ids ascending.
 
     Args:
         counts: of the problems.
         describe: gives the row of a problem by its id, counts, verifier, and whether it is disputed.
         run: id of the run.
     """
-    table = counts.table.filter(pc.greater(pc.fill_null(counts.table["n"], 0), 0))
+    table = counts.attempted
     verifiers = pc.unique(table["verifier"])
+    for start in range(0, len(table), ROWS):
+        yield _score_table(table.slice(start, ROWS), verifiers, describe, run)
+
+
+def _score_table(
+    table: pa.Table, verifiers: pa.Array, describe: Callable[[str, Counts, str, bool], Mapping[str, Any]], run: str
+) -> pa.Table:
     kinds = [table[name].to_numpy() for name in (*OUTCOMES, "disputed")]
     kinds.append(pc.index_in(table["verifier"], value_set=verifiers).to_numpy())
     distinct, kind = np.unique(np.stack(kinds, axis=1).astype(np.int64), axis=0, return_inverse=True)

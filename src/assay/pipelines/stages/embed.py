@@ -1,20 +1,27 @@
 """Stage 5: unit vectors of the training problems, each computed once, and their clusters."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 
-from assay.core.identity import content_id
+import pyarrow as pa
+
+from assay.core.identity import content_id, content_ids
 from assay.core.ports import Encoder
 from assay.embedding.choose import choose_k
 from assay.embedding.cluster import Clustering, cluster, find_device
-from assay.embedding.tfidf import fit_revision
+from assay.embedding.tfidf import DIMS, FIT_TEXTS, TOKEN, WORDS, fit_revision
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.embeddings import build_encoder, store_vectors, stored_vectors, vector_id
-from assay.pipelines.data.problems import side_ids, side_texts, stream_distinct_texts
+from assay.pipelines.data.embeddings import build_encoder, store_vectors_of, stored_vectors
+from assay.pipelines.data.problems import side_ids, stream_distinct_texts, stream_texts
+
+FITTED = (
+    "SELECT json_extract_string(detail, '$.encoder') AS encoder FROM stages "
+    "WHERE stage = 'embed' AND json_extract_string(detail, '$.corpus') = ? LIMIT 1"
+)
+STORED = "SELECT count(DISTINCT problem_id) AS n FROM vectors SEMI JOIN wanted USING (problem_id) WHERE encoder = ?"
 
 
 class Embed(Stage):
@@ -30,21 +37,25 @@ class Embed(Stage):
         return side_ids(self.context, self.inputs, "train")
 
     @cached_property
-    def texts(self) -> list[str]:
-        """Their texts, read once."""
-        return side_texts(self.context, self.inputs, "train")
-
-    @cached_property
     def encoder(self) -> Encoder:
-        """The config's encoder; "tfidf" is fitted to these texts."""
-        return build_encoder(self.context, lambda: self.texts)
+        """The config's encoder; "tfidf" is fitted to their texts, in a stream."""
+        return build_encoder(self.context, self._texts, ordered=True)
 
     @cached_property
     def revision(self) -> str:
-        """The encoder's revision; that of "tfidf" is known without holding a text."""
+        """The encoder's revision; that of "tfidf" is known without holding a text, and without reading one the second time."""
         if self.context.config.embed.encoder != "tfidf":
             return self.encoder.revision
-        return fit_revision(stream_distinct_texts(self.context, self.inputs, "train"))
+        stored = self.context.lake.rows(FITTED, [self._corpus])
+        return str(stored[0]["encoder"]) if stored else fit_revision(self._texts())
+
+    @cached_property
+    def _corpus(self) -> str:
+        """What "tfidf" is fitted to: a problem's id is the hash of its text."""
+        return content_id("corpus", TOKEN, DIMS, WORDS, FIT_TEXTS, self.ids)
+
+    def _texts(self) -> Iterator[str]:
+        return stream_distinct_texts(self.context, self.inputs, "train")
 
     def compute_key(self) -> StageKey:
         """Hash the encoder, the settings of the clustering and the ids."""
@@ -53,13 +64,15 @@ class Embed(Stage):
 
     def remaining(self) -> Remaining:
         """Count the texts without a vector of this encoder."""
-        stored = self.context.lake.ids("vectors", [vector_id(id_, self.revision) for id_ in self.ids])
-        return Remaining(texts=len(self.ids) - len(stored), rows_in=len(self.ids))
+        wanted = {"wanted": pa.table({"problem_id": pa.array(self.ids, pa.string())})}
+        stored = self.context.lake.query(STORED, [self.revision], wanted)["n"][0].as_py()
+        return Remaining(texts=len(self.ids) - stored, rows_in=len(self.ids))
 
     def run(self) -> StageResult:
         """Encode what has no vector yet, and cluster all problems that have one."""
         began, context, config = time.monotonic(), self.context, self.context.config.embed
-        encoded = store_vectors(context, self.encoder, dict(zip(self.ids, self.texts, strict=True)))
+        texts = stream_texts(context, self.inputs, "train")
+        encoded, _ = store_vectors_of(context, self.encoder, texts, len(self.ids))
         ids, vectors = stored_vectors(context, self.ids, self.encoder.revision)
         if not ids:
             return context.finish(StageResult(self.name, self.key, 0, 0, {"clusters": 0}, time.monotonic() - began))
@@ -72,9 +85,10 @@ class Embed(Stage):
             "device": clusters.device,
             "encoded": encoded,
             "encoder": self.encoder.revision,
+            **({"corpus": self._corpus} if config.encoder == "tfidf" else {}),
         }
         result = StageResult(self.name, self.key, len(self.ids), len(ids), detail, time.monotonic() - began)
-        return context.finish(result, {"clusters": _rows(self.key.rows, ids, clusters)})
+        return context.finish(result, {"clusters": _rows(self.key.rows, ids, clusters, context.run)})
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
@@ -84,14 +98,13 @@ class Embed(Stage):
             build_encoder(context, tuple)
 
 
-def _rows(clustering: str, ids: Sequence[str], clusters: Clustering) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": content_id("cluster", clustering, id_),
-            "clustering_id": clustering,
-            "problem_id": id_,
-            "cluster": int(own),
-            "similarity": float(similarity),
-        }
-        for id_, own, similarity in zip(ids, clusters.assignment, clusters.similarity, strict=True)
-    ]
+def _rows(clustering: str, ids: Sequence[str], clusters: Clustering, run: str) -> pa.Table:
+    columns = {
+        "id": content_ids("cluster", clustering, last=ids),
+        "clustering_id": pa.repeat(pa.scalar(clustering), len(ids)),
+        "problem_id": pa.array(ids, pa.string()),
+        "cluster": clusters.assignment,
+        "similarity": clusters.similarity,
+        "run": pa.repeat(pa.scalar(run), len(ids)),
+    }
+    return pa.table(columns)

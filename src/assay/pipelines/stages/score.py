@@ -32,7 +32,7 @@ from assay.pipelines.sampling.evidence import (
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import filter_samplings
 from assay.pipelines.sampling.refusals import count_refused
-from assay.pipelines.sampling.stored_counts import StoredCounts, read_counts, score_table
+from assay.pipelines.sampling.stored_counts import StoredCounts, read_counts, score_tables
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
@@ -278,13 +278,13 @@ def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> 
         label = Label("", id_, "", verifier)
         return _row(context, part.score_counts(id_, tally), label, key.rows, context.policy.revision, disputed)
 
-    rows, sampler = score_table(counts, describe, context.run), context.sampler
-    disputed = pc.sum(rows["disputed"]).as_py() or 0
-    detail = {"scored": len(rows), "tokens": context.meter.tokens, "samples": context.meter.samples}
+    rows, sampler, attempted = score_tables(counts, describe, context.run), context.sampler, counts.attempted
+    disputed = pc.sum(attempted["disputed"]).as_py() or 0
+    detail = {"scored": len(attempted), "tokens": context.meter.tokens, "samples": context.meter.samples}
     detail |= {"disputed": disputed} if disputed else {}
-    result = StageResult("score", key, len(counts.table), len(rows), detail, time.monotonic() - began)
+    result = StageResult("score", key, len(counts.table), len(attempted), detail, time.monotonic() - began)
     sampling = [{"id": sampler.id, "settings": settings_of(sampler)}]  # may be gone although the attempts are there
-    return context.finish(result, {"scores": rows, "sampling_configs": sampling})
+    return context.finish(result, {"sampling_configs": sampling}, first=({"scores": some} for some in rows))
 
 
 def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:

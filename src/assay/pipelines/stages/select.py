@@ -14,6 +14,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id, content_ids, derive_seed
 from assay.core.setting_names import first_names
 from assay.core.types import Pool, Selection
+from assay.pipelines.context.first_attempts import REMEDIES
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -175,14 +176,20 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
 def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
     """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the problems."""
     counted = (
-        "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, max(reward_sd) AS spread "
-        "FROM current_scores WHERE scoring_id = ?"
+        "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, sum(n_truncated) AS cut, sum(n_error) AS error, "
+        "max(reward_sd) AS spread FROM current_scores WHERE scoring_id = ?"
     )
     row = context.lake.rows(counted, [scoring])[0]
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
             f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at the "
             "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
+        )
+    elif (row["cut"] or row["error"]) and not row["wrong"] and not row["correct"]:
+        worst = "cut" if row["cut"] >= row["error"] else "error"
+        context.reporter.warn(
+            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} not judged), "
+            f"so no score says anything: {REMEDIES[worst]}"
         )
 
 

@@ -11,24 +11,26 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from json.encoder import encode_basestring as quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from assay.core.identity import content_id, content_ids
-from assay.core.types import Problem
-from assay.maths.text.words import normal_key
+from assay.core.identity import content_id, content_ids, hash_json
+from assay.maths.text.words import normal_form
 from assay.pipelines.context.locks import renewing
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.derived import parents_of
-from assay.pipelines.data.problem_batches import CLEANED, cleaned_parameters, stream_cleaned
+from assay.pipelines.data.problem_batches import CLEANED, cleaned_parameters
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
 
 DEAD_AFTER_S = 30.0
+ROWS = 100_000  # of a commit, so that memory holds the rows of one
 GROUPED = pa.schema([("problem_id", pa.string()), ("duplicates", pa.string())])
 SIDES = pa.schema([*GROUPED, ("side", pa.string())])
 
@@ -82,12 +84,14 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
         context.reporter.warn(
             f"split.held_out = {wanted}, but only {held} of {len(members)} cleaned problems could be held out"
         )
-    return context.finish(
-        StageResult(
-            "split", key, len(members), len(members) - held - beside, {"held_out": held}, time.monotonic() - began
-        ),
-        {"splits": _rows(split, rows, context.run)},
-    )
+    detail, seconds = {"held_out": held}, time.monotonic() - began
+    result = StageResult("split", key, len(members), len(members) - held - beside, detail, seconds)
+    # what is held out comes last, with the ledger's line: a run that goes on after a kill then draws the same
+    ordered = rows.take(pc.sort_indices(pc.equal(rows["side"], "held_out")))
+    ends = range(0, max(len(ordered) - ROWS, 0), ROWS)
+    first = ({"splits": _rows(split, ordered.slice(start, ROWS), context.run)} for start in ends)
+    last = ordered.slice(len(ends) * ROWS)
+    return context.finish(result, {"splits": _rows(split, last, context.run)}, first=first)
 
 
 def grouped(context: RunContext, inputs: StageResults) -> pa.Table:
@@ -96,16 +100,27 @@ def grouped(context: RunContext, inputs: StageResults) -> pa.Table:
     Returns:
         `problem_id`, ascending, and `duplicates`, which is equal for duplicates.
     """
+    query = f"SELECT p.id, p.messages, p.media FROM problems p SEMI JOIN ({CLEANED}) c ON p.id = c.problem_id"
     parts = [
-        pa.table([[problem.id for problem in batch], list(map(duplicates_id, batch))], schema=GROUPED)
-        for batch in stream_cleaned(context, inputs)
+        pa.table([batch["id"], pa.array(duplicates_ids(batch), pa.string())], schema=GROUPED)
+        for batch in context.lake.stream(query, cleaned_parameters(inputs))
     ]
     return pa.concat_tables([GROUPED.empty_table(), *parts]).sort_by("problem_id").combine_chunks()
 
 
-def duplicates_id(problem: Problem) -> str:
-    """Return the hash of a problem's normal form."""
-    return content_id("duplicates", normal_key(problem))
+def duplicates_ids(batch: pa.RecordBatch) -> list[str]:
+    """Return the hash of each problem's normal form, of rows with `messages` and `media`."""
+    chats, media = batch["messages"], batch["media"]
+    turns = chats.flatten()
+    if len(turns) != len(chats) or len(media.flatten()) or chats.null_count or 0 in chats.value_lengths().to_pylist():
+        files = media.to_pylist()
+        return [
+            content_id("duplicates", [[[turn["role"], normal_form(turn["content"])] for turn in chat], some or []])
+            for chat, some in zip(chats.to_pylist(), files, strict=True)
+        ]
+    roles = {role: f'["duplicates",[[[{quote(role)},' for role in pc.unique(turns.field("role")).to_pylist()}
+    pairs = zip(turns.field("role").to_pylist(), turns.field("content").to_pylist(), strict=True)
+    return [hash_json(f"{roles[role]}{quote(normal_form(content))}]],[]]]") for role, content in pairs]
 
 
 def _count_held(stored: pa.Table, own: pa.Table) -> int:
@@ -125,15 +140,21 @@ def _draw_sides(
     place = pc.index_in(duplicates, value_set=groups).to_numpy().astype(np.int64)
     sizes = np.bincount(place, minlength=len(groups))
     latest = pc.index_in(groups, value_set=stored["duplicates"].combine_chunks()[::-1])
-    known = stored["side"].combine_chunks()[::-1].take(latest).to_numpy(zero_copy_only=False)
+    known = stored["side"].combine_chunks()[::-1].take(latest)
+    is_held = pc.fill_null(pc.equal(known, "held_out"), False).to_numpy(zero_copy_only=False).copy()
     undrawn = np.flatnonzero(latest.is_null().to_numpy(zero_copy_only=False))
-    draws = content_ids("draw", seed, last=groups.take(pa.array(undrawn, pa.int64())).to_pylist())
-    known[undrawn] = "train"
-    for _, group in heapq.nsmallest(max(wanted - held, 0), zip(draws, undrawn.tolist(), strict=True)):
+    for _, group in heapq.nsmallest(max(wanted - held, 0), _draws(groups, undrawn, seed)):
         if held < wanted:
-            known[group] = "held_out"
+            is_held[group] = True
             held += int(sizes[group])
-    return pa.array(known, pa.string()).take(pa.array(place)), held
+    return pc.if_else(pa.array(is_held[place]), "held_out", "train"), held
+
+
+def _draws(groups: pa.Array, undrawn: NDArray[np.int64], seed: int) -> Iterator[tuple[str, int]]:
+    """Yield the hash and the place of each group that has no side."""
+    for start in range(0, len(undrawn), ROWS):
+        some = undrawn[start : start + ROWS]
+        yield from zip(content_ids("draw", seed, last=groups.take(pa.array(some)).to_pylist()), some.tolist())
 
 
 def _derived_rows(members: pa.Table, parents: dict[str, list[str]], drawn: pa.Table) -> pa.Table:

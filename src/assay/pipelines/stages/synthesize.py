@@ -110,9 +110,9 @@ class Synthesize(Stage):
         Raises:
             ConfigError: more is expected than `synthesize.max_growth` allows.
         """
-        config, limit = self.context.config.synthesize, self.context.config.limit
+        config = self.context.config.synthesize
         stored = sum(counts.total for counts in self.evidence.counts().values())
-        if limit.tokens is None and limit.hours is None and expected > config.max_growth * stored:
+        if not self.context.config.limit.is_set and expected > config.max_growth * stored:
             raise ConfigError(
                 f"{self.method} expects to draw {expected:,.0f} attempts where {stored:,} are stored; settings of the method "
                 f"(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = {config.max_growth:g} "

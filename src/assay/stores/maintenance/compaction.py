@@ -66,6 +66,32 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Maintenance
         return MaintenanceResult(len(files), after, {}, sweep(lake, keep_s=keep_s))
 
 
+def compact_scattered(lake: Lake, at: int, *, run: str = "") -> MaintenanceResult | None:
+    """Compact a lake that holds many small files, unless somebody else does.
+
+    Args:
+        lake: the lake.
+        at: so many small files beyond one per table; 0 = never.
+        run: the run that the commit names.
+
+    Returns:
+        What it did; None = there were fewer, or another compaction was under way.
+
+    Raises:
+        LakeError: the disk refused, or a file is damaged.
+    """
+    files = [file for entry in lake.entries() for file in entry.files if file.bytes < SMALL] if at else []
+    if not at or len(files) - len({file.table for file in files}) < at:
+        return None
+    with lease(lake.storage, "compact", limit_s=3600) as mine:
+        if not mine:
+            return None
+        with lake.pin_snapshot():
+            restate(lake, {}, run=run, merge=True)
+            after = sum(len(entry.files) for entry in lake.entries())
+        return MaintenanceResult(len(files), after, {}, sweep(lake))
+
+
 def forget(
     lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KEEP_S, tagged: bool = False
 ) -> MaintenanceResult:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from assay.core.errors import LakeError
 from assay.stores.renames import Pairs, old_name_hint
 from assay.stores.schema import quoted, sql_type
-from assay.stores.sql.database import trunk
+from assay.stores.sql.database import open_database, trunk
 from assay.stores.sql.definitions import WORD, definitions
 from assay.stores.sql.definitions import views as defined_views
 from assay.stores.sql.select_guard import require_reading_plan
@@ -59,7 +59,7 @@ def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
 
     DuckDB's progress bar for slow queries would stand in the middle of a JSON document.
     """
-    return _silent(duckdb.connect(database))
+    return _silent(open_database(database))
 
 
 def branch() -> duckdb.DuckDBPyConnection:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 MAX_BOXES = 12  # at the end of a text, that are read
 MAX_LOOKUPS = 2_000  # occurrences of "box" that are examined; prose has the word too
+MAX_BARE_LOOKUPS = 100  # boxes at the end of a text, that are examined for one without braces
 MAX_GAP_CHARS = 90  # between two boxes of one answer
 _BOX = re.compile(r"(?:\\[a-z]{0,2}boxed|\\fbox|\\framebox|\x08oxed|(?<![A-Za-z\\])boxed)\s{0,4}\{|<\|begin_of_box\|>")
 _BARE = re.compile(r"\\boxed\s{0,2}(-?[\w.,/]{1,30}?)(?=[\s$.,;]*(?:\s|$|\$))")
@@ -134,7 +135,17 @@ def _list_boxes(text: str) -> list[Box]:
             content = nested_box[1]
         if end >= 0 and (content := content.strip()):
             boxes.append(Box(match.start(), end, content))
-    return boxes or [Box(*match.span(), match[1]) for match in list(_BARE.finditer(text))[-1:]]
+    return boxes or _list_bare_box(text)
+
+
+def _list_bare_box(text: str) -> list[Box]:
+    """List the last box without braces: \\boxed 5."""
+    position, lookups = text.rfind("\\boxed"), 0
+    while position >= 0 and (lookups := lookups + 1) < MAX_BARE_LOOKUPS:
+        if match := _BARE.match(text, position):
+            return [Box(*match.span(), match[1])]
+        position = text.rfind("\\boxed", 0, position)
+    return []
 
 
 def find_open_box(text: str) -> str:

@@ -98,6 +98,8 @@ def strip_decoration(line: str) -> str:
     if "<" in line:
         line = _TOKEN.sub(" ", line)
     content = line.strip()
+    if content[-1:] == "|" and content.count("|") % 2:
+        content = content[:-1].rstrip()  # the end of a table's row
     if content[:1] == '"' and (quoted := re.match(r'"(?:[^"\\]|\\.){0,2000}"', content)):
         try:
             content = str(json.loads(quoted[0])) if re.match(r"\s*[,}.]|\s*$", content[quoted.end() :]) else content

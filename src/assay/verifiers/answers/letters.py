@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 from assay.maths.text.options import plain_option, unwrap_latex
-from assay.verifiers.answers.numbers import is_same_number, parse_number
+from assay.maths.text.quantities import normalize_quantities
+from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 
 _INTRO = re.compile(
     r"(?:(?:so|thus|hence|therefore|and|i\s(?:pick|choose|say|think)|it\sis|it's|must\sbe|is|are|both"
@@ -50,6 +51,8 @@ _IN_WORD = (
     r"(?:[^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’])"  # makes a word of a letter; not where words have no blanks
 )
 _LONE_LETTER = rf"(?<!\\)(?<!{_IN_WORD})([{{letters}}])(?!{_IN_WORD}|\s(?:is|are)\s(?:not|wrong|incorrect|too))"
+_SUM = re.compile(r"[\w\\^{}()\[\].,*/+-]{1,200}")
+_LONG_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}|[^\W\d_a-zA-Z]{2,}")  # no sum, but words with hyphens
 _PARTS = re.compile(r"[.;!?。；！？\n]|,\s|\bso\b|\bbut\b|，|因此|所以")
 
 
@@ -150,10 +153,12 @@ def _read_several(bare: str, letters: str) -> OptionChoice | None:
 
 
 def match_option(answer: str, options: dict[str, str]) -> str:
-    """Return the letter of the one option whose text or number an answer is; "" where there is none.
+    """Return the letter of the one option whose text, number or sum of terms an answer is; "" where there is none.
 
-    >>> match_option("$125.0$", {"A": "125", "B": "150"})
-    'A'
+    >>> match_option("$125.0$", {"A": "125", "B": "150"}), match_option("twelve", {"A": "12", "B": "15"})
+    ('A', 'A')
+    >>> match_option("-1+x", {"A": "x+1", "B": "x - 1"})
+    'B'
     """
     answer_text = plain_option(answer)
     if not answer_text:
@@ -163,13 +168,36 @@ def match_option(answer: str, options: dict[str, str]) -> str:
         for letter, option in options.items()
         if option == answer_text or _remove_spacing(option) == _remove_spacing(answer_text)
     ]
-    if not matches and (value := parse_number(answer)):
+    if not matches and (value := _read_number(answer)):
         matches = [
             letter
             for letter, option in options.items()
-            if (other := parse_number(option)) and is_same_number(other, value)
+            if (other := _read_number(option)) and is_same_number(other, value)
         ]
+    if not matches and (terms := _list_terms(answer_text)):
+        matches = [letter for letter, option in options.items() if _list_terms(option) == terms]
     return matches[0] if len(matches) == 1 else ""
+
+
+def _read_number(text: str) -> Number | None:
+    """Return the number that a text is, in digits or in words."""
+    words = plain_option(text)
+    return parse_number(text) or (parse_number(normalize_quantities(words)) if words[:1].isalpha() else None)
+
+
+def _list_terms(text: str) -> list[str]:
+    """Return the signed terms of a sum in one order; [] for all but a sum of numbers, letters and LaTeX."""
+    bare = _remove_spacing(text).replace("–", "-")
+    if not _SUM.fullmatch(bare) or _LONG_WORD.search(bare) or not re.search("[a-z]", bare):
+        return []  # without a letter it may be a date
+    terms, level, start = list[str](), 0, 0
+    for index, char in enumerate(bare):
+        level += (char in "({[") - (char in ")}]")
+        if char in "+-" and level == 0 and index > start and bare[index - 1] not in "^*/+-":
+            terms.append(bare[start:index])
+            start = index
+    terms.append(bare[start:])
+    return sorted(term if term[:1] in "+-" else f"+{term}" for term in terms) if len(terms) > 1 else []
 
 
 def read_prose_choice(text: str, options: dict[str, str], letters: str) -> OptionChoice:

@@ -12,7 +12,10 @@ _MIDDLE = (
     r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,"
     r"|\s(?:finale?|definitiva|definitivo|correcta|correta|corretta|correcte|exacta|esatta|cuối cùng|akhir)(?=\W))?"
 )
-_COLON = r"\s{0,3}(?:[:：﹕]|=(?!=)|→|⇒|->|—|–|-(?=\s))"
+_CELL = (
+    r"\|(?=[ \t*$]{0,5}[-−]?[\d\\][^|\n]{0,80}\|[ \t]*(?:\n|$))"  # the last cell of a table's row, that holds a value
+)
+_COLON = rf"\s{{0,3}}(?:[:：﹕]|=(?!=)|→|⇒|->|—|–|-(?=\s)|{_CELL})"
 _FILLER = (
     r"(?:\s{1,3}(?:as follows|given below|below|therefore|thus|then|hence|simply|just|now|indeed|clearly"
     r"|exactly|given by|found to be|equal to|also)"

@@ -101,6 +101,7 @@ _NO_UNITS |= frozenset(["times", "multiplied", "divided", "plus", "minus"])
 _LAST_MATH = re.compile(r"\$[^$\n]+\$(?=[^$\d\\]*$)")
 _COPULA = re.compile(r"(?<![A-Za-z])(?:is|are|equals|was)(?![A-Za-z])\s*:?")
 _MAX_SENTENCES = 12  # from the end of a text, in which a value is searched
+_WINDOW_CHARS = 600  # of the end of a sentence, in which its last value is searched first
 _MAX_TAIL_CHARS = 6_000  # of the end of a text, in which its last value is searched
 
 
@@ -146,8 +147,7 @@ def find_value_at_end(text: str) -> PhraseValue | None:
     sentence_ends = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
     last_match, begin = None, 0
     for begin, end in reversed(list(pairwise(sentence_ends))[-_MAX_SENTENCES:]):
-        for match in _CHUNK.finditer(tail, begin, end):
-            last_match = match
+        last_match = _find_last_chunk(tail, begin, end)
         last_match = _LAST_MATH.search(tail, begin, end) or last_match
         if last_match is not None:
             break
@@ -163,6 +163,19 @@ def find_value_at_end(text: str) -> PhraseValue | None:
         return None
     value = _read_value(before, last_match.group(), _take_sentence_rest(tail[last_match.end() :]))
     return value._replace(certain=False) if value and _SYSTEM.search(before) else value
+
+
+def _find_last_chunk(text: str, begin: int, end: int) -> re.Match[str] | None:
+    """Find the last value of a part of a text; near its end first, since a long part takes long."""
+    window = max(begin, end - _WINDOW_CHARS)
+    last_match = None
+    for match in _CHUNK.finditer(text, window, end):
+        last_match = match
+    if window == begin or (last_match is not None and last_match.start() > window + _WINDOW_CHARS // 2):
+        return last_match
+    for match in _CHUNK.finditer(text, begin, end):
+        last_match = match
+    return last_match
 
 
 def _take_sentence_rest(rest: str) -> str:

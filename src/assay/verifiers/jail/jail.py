@@ -113,7 +113,7 @@ def _run_guard(request: dict[str, Any], files: list[int], processes: int, isolat
         child = os.fork()
     except OSError as error:
         _report_and_exit(
-            report, {"setup": f"{error.filename2 or error.filename or 'jail'}: {error.strerror}"}, folder, isolated
+            report, {"setup": f"{error.filename2 or error.filename or 'sandbox'}: {error.strerror}"}, folder, isolated
         )
     if child == 0:
         _run_init(request, program_files, result_writer, isolated)
@@ -162,7 +162,7 @@ def _run_init(request: dict[str, Any], program_files: Sequence[int], result_writ
         try:
             _confine_program(request, program_files, isolated)
         except OSError as error:
-            os.write(result_writer, f"{error.filename2 or error.filename or 'jail'}: {error.strerror}".encode())
+            os.write(result_writer, f"{error.filename2 or error.filename or 'sandbox'}: {error.strerror}".encode())
             os._exit(1)
         os.write(result_writer, f"{STARTED_LINE}\n".encode())
         os.close(result_writer)

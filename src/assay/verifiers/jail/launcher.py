@@ -107,12 +107,12 @@ class JailedProgram:
 
     def _outcome(self) -> dict[str, Any]:
         if not _wait_readable(self.report, time.monotonic() + STOP_S):
-            return {"setup": "the jail does not answer"}
-        return json.loads(self.report.recv(1 << 16) or b'{"setup": "the jail has died"}')  # type: ignore[no-any-return]
+            return {"setup": "the sandbox does not answer"}
+        return json.loads(self.report.recv(1 << 16) or b'{"setup": "the sandbox has died"}')  # type: ignore[no-any-return]
 
     def _ending(self, outcome: dict[str, Any]) -> Ending:
         if outcome["setup"]:
-            return Ending(f"jail: {outcome['setup']}"[:SHOWN_CHARS], failed=True)
+            return Ending(f"sandbox: {outcome['setup']}"[:SHOWN_CHARS], failed=True)
         if outcome["stopped"]:
             return Ending(
                 {"processes": "too many processes", "CPU time": CPU_LIMIT_REASON, "memory": "memory limit"}.get(

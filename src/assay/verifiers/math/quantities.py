@@ -22,6 +22,7 @@ from assay.verifiers.math.symbolic import compare_latex
 _WORKING = re.compile(
     r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)"
 )
+_DEGREES, _RADIANS = Unit((("degree", 1),), True), Unit((("radian", 1),), True)
 _SCRIPTS = re.compile(r"(?<=[a-z])\s*[_^]\s*\{[^{}]*\}")  # of a function or a letter
 
 
@@ -48,6 +49,9 @@ class QuantityComparison(Comparison):
         """Compare quantities whose units are certain."""
         if gold.unit == answer.unit:
             return self.compare_expressions(gold.latex, answer.latex)
+        if (radians := _convert_angles(gold, answer)) is not None:
+            agreement = self.compare_expressions(*radians)
+            return agreement if gold.unit and answer.unit else Agreement(False, agreement.lenient)
         if gold.unit is None or answer.unit is None:
             unit_agreement = self.compare_one_unit(gold.unit, answer.unit)
             return (
@@ -172,6 +176,23 @@ class QuantityComparison(Comparison):
     def compare_based(self, gold: BasedNumber, answer: BasedNumber) -> Agreement:
         """Compare numbers with a base: the same digits in the same base."""
         return YES if gold == answer else NO
+
+
+def _convert_angles(gold: QuantityValue, answer: QuantityValue) -> tuple[str, str] | None:
+    r"""Return two angles in radians, where one is a number of degrees and the other one a multiple of \pi.
+
+    >>> _convert_angles(QuantityValue(r"2\pi"), QuantityValue("90", _DEGREES))
+    ('2\\pi', '\\frac{1\\pi}{2}')
+    """
+    if (gold.unit == _DEGREES) == (answer.unit == _DEGREES):
+        return None
+    degrees, other = (gold, answer) if gold.unit == _DEGREES else (answer, gold)
+    number = cached_number(degrees.latex)
+    if number is None or r"\pi" not in other.latex or other.unit not in (None, _RADIANS):
+        return None
+    half_turns = number.value / 180
+    converted = rf"\frac{{{half_turns.numerator}\pi}}{{{half_turns.denominator}}}"
+    return (converted, other.latex) if degrees is gold else (other.latex, converted)
 
 
 def _use_loose_unit(value: QuantityValue) -> QuantityValue:

@@ -54,6 +54,8 @@ class RelationComparison(QuantityComparison):
             if normalize_name(left[0]) == normalize_name(right[0]):
                 return self.compare_meanings(parse_meaning(left[1]), parse_meaning(right[1]))
             return self.compare_swapped(left, right)
+        if values := _match_function(gold, answer):
+            return Agreement(False, self.compare_meanings(parse_meaning(values[0]), parse_meaning(values[1])).lenient)
         ranges = read_interval(gold), read_interval(answer)
         if ranges[0] and ranges[1]:
             agreement = self.compare_brackets(ranges[0][1], ranges[1][1])
@@ -127,6 +129,11 @@ class RelationComparison(QuantityComparison):
             return self.compare_range(gold, interval[1])
         if (rays := read_rays(answer)) and isinstance(gold, (UnionOfSets, ValueList)):
             return Agreement(False, self.compare_meanings(gold, rays).lenient)
+        if (function := _read_function(answer)) and isinstance(gold, QuantityValue):
+            is_formula = _has_letter(gold.latex, _name_variable(function[0]))
+            return Agreement(
+                False, is_formula and self.compare_meanings(gold, parse_meaning(function[1])).lenient
+            )  # f(x) = 2x for 2x; 0 is not f(x) = 0
         return self.compare_working(answer, gold, chain_is_gold=False)
 
     def compare_range(self, gold: Meaning, answer: BracketedValues) -> Agreement:
@@ -199,8 +206,27 @@ def read_assignment(chain: RelationChain) -> tuple[str, str] | None:
     return None
 
 
+def _match_function(gold: RelationChain, answer: RelationChain) -> tuple[str, str] | None:
+    """Return the formulas of f(x) = 2x and y = 2x, or f = 2x; None for all else."""
+    for one, other in ((gold, answer), (answer, gold)):
+        function, assignment = _read_function(one), read_assignment(other)
+        if function and assignment and assignment[0] in ("y", function[0][0]):
+            variable = _name_variable(function[0])
+            if all(_has_letter(value, variable) for value in (function[1], assignment[1])):
+                return (function[1], assignment[1]) if one is gold else (assignment[1], function[1])
+    return None
+
+
+def _name_variable(function: str) -> str:
+    return function.rstrip(") ")[-1]
+
+
+def _has_letter(latex: str, letter: str) -> bool:
+    return re.search(rf"(?<![A-Za-z\\]){letter}(?![A-Za-z])", latex) is not None
+
+
 def _read_function(chain: RelationChain) -> tuple[str, str] | None:
-    """Return (f(x), value) of a gold answer f(x) = 1; an answer of that form names no value."""
+    """Return (f(x), value) of f(x) = 1; as an answer it names no value, only a formula."""
     is_function = (
         len(chain.sides) == 2
         and chain.signs == ("=",)

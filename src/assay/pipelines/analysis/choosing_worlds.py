@@ -1,0 +1,127 @@
+"""States of a pool that some attempts at it leave possible, in each of which every way of choosing can be tried.
+
+The stored attempts are facts in all of them. What is drawn are the pass rates behind them, which of the problems can be
+solved at all, the shape of their rates by source, and rates and tokens of the problems that were not attempted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.maths.beta.rate_classes import RateChain, RateDraw
+from assay.maths.beta.two_betas import RatePrior
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+OWN_PRIOR = 12  # attempted problems from which on a source has rates of its own
+BURN_IN = 100  # sweeps of a chain before its first state
+BETWEEN = 25  # sweeps between two states, which the chain forgets slowly
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAttempts:
+    """A pool of n problems and what is known of it."""
+
+    correct: Ints  # (n,)
+    wrong: Ints  # (n,), 0 with `correct` = 0: not attempted
+    tokens: Floats  # (n,) mean generated tokens of an attempt; NaN where there is none
+    source: NDArray[np.str_]  # (n,)
+
+    @property
+    def tried(self) -> Ints:
+        """Attempts per problem, (n,)."""
+        return self.correct + self.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One state that the attempts leave possible."""
+
+    rate: Floats  # (n,)
+    tokens: Floats  # (n,) of an attempt
+    source: NDArray[np.str_]  # (n,)
+    stored: Ints  # (n,) attempts that are paid for already
+    right: Ints  # (n,) how many of these were right
+    prior: RatePrior  # of the pool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Problems that share a distribution of rates."""
+
+    known: Ints  # attempted problems that tell of it
+    own: Ints  # those of them that belong to it
+    missing: Ints  # problems of it that were not attempted
+    chain: RateChain
+
+
+def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> Iterator[World]:
+    """Draw states of the pool that the attempts leave possible, without end.
+
+    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A problem
+    that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class
+    whose rate has the same rank, out of a bootstrap of these.
+
+    Args:
+        attempts: at the pool; at least some problems must have any.
+        seed: of all draws.
+        shrink: the part of the problems that is kept.
+    """
+    known = np.flatnonzero(attempts.tried > 0)
+    everyone = RateChain(attempts.correct[known], attempts.wrong[known], attempts.tokens[known], (seed, 0))
+    parts = _parts(attempts, known, everyone, seed)
+    chains = list(dict.fromkeys([everyone, *(part.chain for part in parts)]))
+    rng = np.random.default_rng((seed, 1))
+    n, sweeps = len(attempts.correct), BURN_IN
+    while True:
+        keep = np.sort(rng.permutation(n)[: max(1, round(n * shrink))])
+        draws = {id(chain): chain.draw(sweeps) for chain in chains}
+        rate, tokens, sweeps = np.zeros(n), attempts.tokens.copy(), BETWEEN
+        for part in parts:
+            draw, belongs = draws[id(part.chain)], np.isin(part.known, part.own)
+            rate[part.own] = draw.rate[belongs]
+            kind, rate[part.missing] = draw.new_problems(len(part.missing), rng)
+            tokens[part.missing] = tokens_by_rank(kind, rate[part.missing], draw, attempts.tokens[part.known], rng)
+        prior = draws[id(everyone)].prior
+        yield World(
+            rate[keep], tokens[keep], attempts.source[keep], attempts.tried[keep], attempts.correct[keep], prior
+        )
+
+
+def _parts(attempts: PoolAttempts, known: Ints, everyone: RateChain, seed: int) -> list[_Part]:
+    """The sources with enough attempted problems, each by itself, and all others together."""
+    parts, rest = [], np.ones(len(attempts.correct), dtype=bool)
+    names = np.unique(attempts.source)
+    for place, name in enumerate(names if len(names) > 1 else ()):
+        is_own = attempts.source == name
+        own = known[is_own[known]]
+        if len(own) >= OWN_PRIOR:
+            chain = RateChain(attempts.correct[own], attempts.wrong[own], attempts.tokens[own], (seed, 2, place))
+            parts.append(_Part(own, own, np.flatnonzero(is_own & (attempts.tried == 0)), chain))
+            rest &= ~is_own
+    if rest.any():
+        parts.append(_Part(known, known[rest[known]], np.flatnonzero(rest & (attempts.tried == 0)), everyone))
+    return parts
+
+
+def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng: np.random.Generator) -> Floats:
+    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class, (m,).
+
+    Args:
+        kind: classes of the new problems, (m,).
+        rate: their rates, (m,).
+        draw: classes and rates of the attempted problems.
+        tokens: mean tokens of these.
+        rng: draws the bootstrap, without which the mean of the tokens would have no doubt.
+    """
+    found = np.zeros(len(kind))
+    for name in np.unique(kind):
+        own, donors = np.flatnonzero(kind == name), np.flatnonzero(draw.kind == name)
+        donors = donors if len(donors) else np.arange(len(tokens))
+        donors = rng.choice(donors, len(donors))
+        donors = donors[np.argsort(draw.rate[donors], kind="stable")]
+        ranks = np.argsort(np.argsort(rate[own], kind="stable"), kind="stable")
+        found[own] = tokens[donors[ranks * len(donors) // len(own)]]
+    return found
