@@ -107,6 +107,16 @@ def _hash_all(before: str, texts: Iterable[str], after: str) -> list[str]:
     return ids
 
 
+def row_ids(*parts: object, rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return `content_id(*parts, *row)` for each row of texts, in half the time: the parts are hashed once.
+
+    >>> row_ids("target", "s", rows=[("a", "b")]) == [content_id("target", "s", "a", "b")]
+    True
+    """
+    before = canonical_json(parts)[:-1] + ("," if parts else "")
+    return _hash_all(before, (",".join(map(quote, row)) for row in rows), "]")
+
+
 def verdict_id(rollout_id: str, label_id: str, verifier: str, version: str) -> str:
     """Return `content_id("verdict", ...)` in half its time: every judged row needs one.
 

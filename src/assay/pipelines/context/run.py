@@ -13,9 +13,10 @@ from functools import cache, cached_property
 from typing import Any
 
 from assay.core import parts
-from assay.core.config import Config, GradeConfig, PolicyConfig
+from assay.core.config import Config, GradeConfig
 from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
+from assay.core.policy_config import PolicyConfig
 from assay.core.ports import Engine, Reporter
 from assay.core.secrets import redact_secrets
 from assay.core.types import Label, Mode, Policy, SamplingConfig
