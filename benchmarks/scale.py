@@ -119,14 +119,14 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
 def _do(context: Any, stage: str, folder: Path) -> None:
     from assay.pipelines.analysis.cost_estimate import stage_states, stages
     from assay.pipelines.analysis.export import export
-    from assay.pipelines.analysis.report import write
     from assay.pipelines.analysis.staleness import selections
     from assay.pipelines.runner.stages import run_stages, survey
+    from assay.viewer.report import write_report
 
     if stage == STORE:
         store_attempts(context)
     elif stage == "report":
-        write(context)
+        write_report(context)
     elif stage == "export":
         export(context, "jsonl", folder / f"export{time.time_ns()}", filtered=True)
     elif stage == "run":

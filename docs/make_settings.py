@@ -8,7 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 INTRODUCTION = """# Settings
 
 Every table and key of a config with its default, written by `python docs/make_settings.py` from the dataclasses and the comments of
-`configs/reference.toml`. Settings of parts (a selector, a scorer, an engine) stand in the table that names the part, and in [methods.md](methods.md).
+`configs/reference.toml`, which is written by hand because it is the source of these meanings; a test holds its keys and defaults to the
+dataclasses. Settings of parts (a selector, a scorer, an engine) stand in the table that names the part, and in [methods.md](methods.md).
 
 An editor completes and checks keys with `#:schema PATH` in the first line of a config; `curate schema --out PATH` writes the file. An old name
 is answered with the new one, and `curate upgrade CONFIG` rewrites a config.

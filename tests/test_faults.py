@@ -186,7 +186,7 @@ def test_a_service_that_fails_now_and_then_loses_and_doubles_nothing(
     plan = scripted(tmp_path, problems=6)
     plan.write_text(plan.read_text().replace(f'lake = "{tmp_path}/lake"', f'lake = "{bucket}"'))
     for _ in range(6):
-        ran = assay("curate", "run", plan, AWS_ENDPOINT_URL=unsteady)
+        ran = assay("curate", "run", plan, timeout=600, AWS_ENDPOINT_URL=unsteady)  # 15 s alone
         assert "Traceback" not in ran.stderr + ran.stdout
         assert ran.returncode in (0, 1), ran.stderr
         if ran.returncode == 0:

@@ -41,7 +41,7 @@ def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_ser
     made: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr("prefect.artifacts.create_link_artifact", lambda link, **said: made.append((link, said)))
     page, config = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowConfig(reports_url=url))
-    monkeypatch.setattr(artifacts, "write", lambda *_, **__: page)
+    monkeypatch.setattr(artifacts, "write_report", lambda *_, **__: page)
     monkeypatch.setattr(artifacts, "collected", lambda *_, **__: {"stages": [], "dropped": [], "histogram": {}})
     monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda *_rows, **_said: None)
     artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(
             lambda data, **said: shown.extend([json.dumps(data), *said.values()]),
         )
     config = SimpleNamespace(name=HOSTILE, flow=FlowConfig(reports_url=""))
-    monkeypatch.setattr(artifacts, "write", lambda *_, **__: tmp_path / "page.html")
+    monkeypatch.setattr(artifacts, "write_report", lambda *_, **__: tmp_path / "page.html")
     dropped = [{"stage": "clean", "reason": "exact", "rows": 1, "example": HOSTILE}]
     told = {"stages": [stage("clean", 1)], "dropped": dropped, "histogram": [1], "policy": HOSTILE}
     monkeypatch.setattr(artifacts, "collected", lambda *_, **__: told)

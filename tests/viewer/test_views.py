@@ -34,9 +34,9 @@ def test_the_latest_of_each_stage_is_shown(keys: ViewKeys, reader: LakeReader) -
     ("counts", "kinds"),
     [
         ({"correct": 50, "wrong": 50}, []),
-        ({"correct": 40, "wrong": 50, "truncated": 10}, ["cut"]),
+        ({"correct": 40, "wrong": 50, "truncated": 10}, ["truncated"]),
         ({"correct": 90, "wrong": 5, "error": 5}, ["errors"]),
-        ({"correct": 0, "wrong": 90, "truncated": 10}, ["cut", "no answer is right"]),
+        ({"correct": 0, "wrong": 90, "truncated": 10}, ["truncated", "no answer is right"]),
         ({"correct": 50, "wrong": 50, "disputed": 3, "signal": 0.1}, ["disputed", "little signal"]),
         ({}, []),
     ],

@@ -14,10 +14,11 @@ from typing import Any
 from assay.core.display import escape_markdown
 from assay.core.errors import ConfigError
 from assay.flows.prefect_adapter import server_errors
-from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart, write
+from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
+from assay.viewer.report import write_report
 
 
 def artifact_key(config: str, name: str) -> str:
@@ -55,7 +56,7 @@ def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None
             picture = f"![difficulty]({encode_data_uri(difficulty_chart(summary))})"
             create_markdown_artifact(picture, key=artifact_key(name, "difficulty"), description=description)
     try:
-        _make_link(context, write(context, results=results), context.config.flow.reports_url)
+        _make_link(context, write_report(context, results=results), context.config.flow.reports_url)
     except ConfigError as error:
         context.reporter.warn(f"no report: {error}")
 

@@ -1,4 +1,1 @@
-"""Reports: what a run left in its lake as one HTML page. `html` builds the page, `plots` draws its charts.
-
-To add a section: collect its values in `pipelines/analysis/report.py` and render them in `html.render_page`.
-"""
+"""Charts as SVG (`plots`) and the page of an autopsy (`autopsy`); the page of a config is `viewer.report`."""

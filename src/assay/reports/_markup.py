@@ -1,9 +1,9 @@
-"""The pieces of a page: cards, tables, tiles, and the style sheet.
+"""The pieces of a page: cards, tiles, and the style sheet.
 
 Every text is escaped here, because problems hold whatever their authors wrote.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -35,13 +35,9 @@ th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--faint); vertica
         overflow-wrap: anywhere; }
 th.n, td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
         tr:last-child td { border-bottom: 0; }
-.strip { display: flex; width: 180px; height: 14px; border-radius: 3px; overflow: hidden; background: var(--faint); }
-.part { width: 110px; height: 8px; margin-top: 6px; border-radius: 4px; background: var(--faint); overflow: hidden; }
-.part i { display: block; height: 100%; background: var(--first); } code { font-size: 12.5px; }
+code { font-size: 12.5px; }
 @media print { body { background: none; } section, .tile { break-inside: avoid; } }
 """
-# From never solved to always solved.
-SPECTRUM = ("#7a1f3d", "#b5473c", "#d9822b", "#e3c04d", "#8fb56a", "#3f9b8a", "#1f77a4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +74,6 @@ def section(title: str, *pieces: str) -> str:
     return f"<section><h2>{escape(title)}</h2>\n{inner}</section>" if inner else ""
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Build a table; columns of numbers are right-aligned. "" if there is no row."""
-    cells = [list(row) for row in rows]
-    if not cells:
-        return ""
-    is_numeric = [
-        all(isinstance(row[column], int | float) or row[column] is None for row in cells) for column in range(len(head))
-    ]
-    lines = [_table_row("th", head, is_numeric), *(_table_row("td", row, is_numeric) for row in cells)]
-    return "<table>" + "\n".join(lines) + "</table>"
-
-
 def tiles(counts: Sequence[tuple[str, Any]]) -> str:
     """Build tiles: large numbers, each with its name."""
     tile = '<div class="tile"><b>{}</b><span>{}</span></div>'
@@ -98,23 +82,6 @@ def tiles(counts: Sequence[tuple[str, Any]]) -> str:
         + "".join(tile.format(render_value(value), escape(name)) for name, value in counts)
         + "</div>"
     )
-
-
-def histogram_strip(counts: Sequence[int], names: Sequence[str]) -> Markup:
-    """Build a bar with counts side by side, from never solved to always solved."""
-    part = '<span style="flex:{};background:{}" title="{}"></span>'
-    parts = (
-        part.format(count, SPECTRUM[place % len(SPECTRUM)], escape(f"{names[place]}: {count}"))
-        for place, count in enumerate(counts)
-        if count
-    )
-    return Markup(f'<div class="strip">{"".join(parts)}</div>')
-
-
-def share_bar(part: float, whole: float) -> Markup:
-    """Build a bar that shows which share of the whole a part is."""
-    percent = 100 * part / whole if whole else 0.0
-    return Markup(f'<div class="part" title="{percent:.1f}%"><i style="width:{percent:.1f}%"></i></div>')
 
 
 def paragraph(text: str) -> str:
@@ -132,11 +99,3 @@ def render_value(value: Any) -> str:
         text = " ".join(str(value)[: 4 * MAX_CELL].split())
         return escape(text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…")
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
-
-
-def _table_row(tag: str, values: Sequence[Any], is_numeric: Sequence[bool]) -> str:
-    cells = (
-        f"<{tag}{' class=n' if numeric else ''}>{render_value(value)}</{tag}>"
-        for value, numeric in zip(values, is_numeric, strict=True)
-    )
-    return "<tr>" + "".join(cells) + "</tr>"

@@ -123,6 +123,7 @@ def _spending(report: Data, lines: str) -> str:
         stacks,
         x="step, the last of each bar",
         y="%",
+        legend=False,  # it stands above, where a narrow screen does not cut it
     )
     key = "".join(f'<i style="background:{colour}"></i>{name}' for name, colour in zip(stacks, COLOURS, strict=False))
     return f'<div class="two"><div><p class="legend">{key}</p><div class="chart">{chart}</div></div><div>{lines}</div></div>'

@@ -21,7 +21,9 @@ TICKS = 4
 ROUND_HEIGHTS, FINER_HEIGHTS = (1, 2, 4, 6, 8, 10), (1.2, 1.6, 2.4, 3.2)
 
 
-def draw_bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]], *, x: str, y: str) -> str:
+def draw_bars(
+    title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]], *, x: str, y: str, legend: bool = True
+) -> str:
     """Draw one bar per label, each the sum of its stacks, the first stack at the bottom.
 
     Args:
@@ -30,6 +32,7 @@ def draw_bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[f
         stacks: name of each stack, with one number per label.
         x: name of the x axis.
         y: name of the y axis.
+        legend: draw the stacks' names with their colours.
 
     Raises:
         ValueError: a stack does not have one number per label.
@@ -47,7 +50,9 @@ def draw_bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[f
             elements.append(_bar(left, step * 0.8, below, values[place], top, colour, tooltip))
             below += values[place]
         elements.append(_text(left + step * 0.4, HEIGHT - BOTTOM + 15, label, "middle"))
-    return _chart(title, [*_grid(0.0, top), *elements], dict(zip(stacks, cycle(COLOURS), strict=False)), x, y)
+    return _chart(
+        title, [*_grid(0.0, top), *elements], dict(zip(stacks, cycle(COLOURS), strict=False)) if legend else {}, x, y
+    )
 
 
 def draw_lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:

@@ -106,7 +106,7 @@ def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
 
     names = [name.strip() for name in query.get("names", "").split(",") if name.strip()][:MOST_SELECTORS]
     with state.context_turn:
-        found: dict[str, Any] = _finite(compare_selectors(state.context, names))
+        found: dict[str, Any] = finite(compare_selectors(state.context, names))
     return found
 
 
@@ -125,7 +125,7 @@ def rest(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
         raise ConfigError(CONFIG_NEEDED)
     spent = state.once("cost", lambda: costs(state.reader, state.keys))["per_problem"]
     with state.context_turn:
-        found: dict[str, Any] = _finite(forecast(context, spent))
+        found: dict[str, Any] = finite(forecast(context, spent))
     return found
 
 
@@ -158,13 +158,17 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     return int(written)
 
 
-def _finite(value: Any) -> Any:
-    """Return a value with None in the place of what JSON has no number for."""
+def finite(value: Any) -> Any:
+    """Return a value with None in the place of what JSON has no number for.
+
+    Args:
+        value: numbers, texts, lists and dicts of them.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(name): _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+        return {str(name): finite(item) for name, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 ANSWERS: dict[str, Callable[[ViewState, Mapping[str, str]], Any]] = {

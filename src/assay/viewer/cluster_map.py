@@ -29,13 +29,14 @@ SELECT problem_id, arg_max(vector, encoder) AS vector FROM vectors WHERE problem
 """
 
 
-def cluster_map(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, Any]:
+def cluster_map(reader: LakeReader, keys: ViewKeys, pool: PoolIndex, *, points: int = POINTS) -> dict[str, Any]:
     """Collect the clusters, and the map where the lake holds vectors.
 
     Args:
         reader: the lake.
         keys: which clustering counts.
         pool: the problems.
+        points: of the map, at most.
 
     Returns:
         {clusters: the largest first, with keywords and the problem nearest to the centre; points: as columns of equal
@@ -54,7 +55,7 @@ def cluster_map(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str
         }
         for row in rows
     ]
-    sample = pool.rows(SAMPLE, [POINTS]) if rows else []
+    sample = pool.rows(SAMPLE, [points]) if rows else []
     vectors = (
         {row["problem_id"]: row["vector"] for row in reader.rows(VECTORS, [[row["id"] for row in sample]])}
         if sample

@@ -11,8 +11,10 @@ from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys
 
 MEASURED = 400  # problems whose tokens the forecast rests on
-PAID = """
-SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens,
+# each step of a training is a revision of its own: they are one row
+PAID = r"""
+SELECT CASE WHEN from_training THEN regexp_replace(policy_name, '[+]step-\d+([+]attempt-\d+)?$', '') ELSE policy_name END AS policy_name,
+       engine, from_training, count(DISTINCT policy) AS revisions, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens,
        sum(prompt_tokens)::BIGINT AS prompt_tokens
 FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
 """

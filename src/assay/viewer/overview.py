@@ -76,8 +76,8 @@ def warnings(attempts: Mapping[str, Any]) -> list[dict[str, str]]:
     if counted["truncated"] > CUT_SHARE * total:
         found.append(
             _warning(
-                "cut",
-                f"{counted['truncated'] / total:.1%} of the attempts were cut by the cap. What they would have answered is unknown.",
+                "truncated",
+                f"{counted['truncated'] / total:.1%} of the attempts were truncated at the token cap. What they would have answered is unknown.",
                 "n_truncated > 0",
             )
         )

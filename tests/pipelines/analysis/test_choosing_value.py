@@ -1,16 +1,16 @@
 """The value of choosing, from the attempts that a lake holds."""
 
 from collections.abc import Callable
-from html import escape
 
 import pytest
 
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis import choosing_value
 from assay.pipelines.analysis.choosing_value import estimate_value, read_attempts
-from assay.pipelines.analysis.report import collected, rendered
+from assay.pipelines.analysis.report import collected
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import done_stages, run_stages
+from assay.viewer.report import snapshot
 
 MakeContext = Callable[..., RunContext]
 
@@ -49,13 +49,13 @@ def test_the_forecast_is_of_the_configs_training_and_writes_nothing(context: Mak
 def test_the_report_tells_whether_choosing_pays_where_enough_was_attempted(context: MakeContext, monkeypatch) -> None:
     run_context = context(train={"steps": 3, "problems_per_step": 2})
     run_stages(run_context)
-    assert "Would choosing problems pay" not in rendered(collected(run_context))
+    assert "value" not in snapshot(run_context)["parts"]
     monkeypatch.setattr(choosing_value, "LEAST", 10)
-    report = collected(run_context)
-    page = rendered(report)
-    assert "Would choosing problems pay" in page
-    assert escape(report["value"]["answer"]) in page
-    assert page.count("scoring until enough") >= 3  # once for each number of trainings that share its cost
+    report = snapshot(run_context)
+    assert "value" in report["parts"]
+    assert report["value"]["answer"]
+    # once for each number of trainings that share its cost
+    assert [row["way"] for row in report["value"]["rows"]].count("scoring until enough") >= 3
     monkeypatch.setattr(choosing_value, "REPORT_PROBLEMS", 31)
     assert collected(run_context)["value"] == {}
 

@@ -9,7 +9,7 @@ from assay.core.types import GradingCase, Verdict
 from assay.pipelines.analysis import disputed
 from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.analysis.pass_at_k import passes
-from assay.pipelines.analysis.report import collected, rendered
+from assay.pipelines.analysis.report import collected
 from assay.pipelines.analysis.show import explain
 from assay.pipelines.analysis.summary import summary
 from assay.pipelines.context.run import RunContext
@@ -105,7 +105,7 @@ def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged)
     summarized = summary(run_context, results)["disputed"]
     assert summarized["problems"] == 1
     assert (summarized["examples"][0]["n_correct_lenient"], summarized["examples"][0]["n"]) == (3, 4)
-    assert "Disputed" in rendered(collected(run_context))
+    assert collected(run_context)["disputed"] == summarized
     (row,) = summary(run_context, results)["difficulty"]
     assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
     assert sum(collected(run_context)["histogram"]["problems"]) == 31

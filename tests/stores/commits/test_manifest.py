@@ -1,5 +1,6 @@
 """Entries are believed as far as their hashes go; lakes of formats 1 and 2 open, grow and are verified as they are."""
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -139,6 +140,23 @@ def test_a_table_that_only_a_newer_version_knows_is_named_and_nothing_is_set_asi
     with pytest.raises(LakeError, match="upgrade"):
         fsck(tmp_path / "lake")
     assert entry.exists()
+
+
+@pytest.mark.parametrize("path", ["../mine.txt", "tables/../../mine.txt", "tables/rollouts/../../../mine.txt", "{}"])
+def test_no_file_outside_the_lake_is_read_moved_or_removed_on_an_entrys_word(
+    tmp_path: Path, attempted: Rows, path: str
+) -> None:
+    (mine := tmp_path / "mine.txt").write_text("mine")
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("a", "cwt"))
+    file = manifest.File("rollouts", path.format(mine), 1, 4, hashlib.sha256(b"mine").hexdigest())
+    manifest.write_entry(tmp_path / "lake", manifest.Entry(manifest.new_name(), "r", manifest.FORMAT, (file,)))
+    with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="cannot be read: table 'rollouts' at"):
+        compact(lake, keep_s=0)
+    assert [finding.kind for finding in fsck(tmp_path / "lake", drop=True)] == ["entry"]
+    assert mine.read_text() == "mine"
+    with Lake(tmp_path / "lake") as lake:
+        assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 3}]
 
 
 def test_an_entry_names_what_it_saw_and_only_what_nobody_had_named(tmp_path: Path, attempted: Rows) -> None:

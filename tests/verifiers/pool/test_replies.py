@@ -44,6 +44,7 @@ def test_a_stop_and_a_readable_gold_travel():
     [
         ["judged", "correct", float("nan"), "", "", None],
         ["judged", "correct", float("inf"), "", "", None],
+        ["judged", "correct", 10**400, "", "", None],
         ["judged", "correct", True, "", "", None],
         ["judged", "correct", "1", "", "", None],
         ["judged", "excellent", 1.0, "", "", None],

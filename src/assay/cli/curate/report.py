@@ -20,21 +20,22 @@ Out = Annotated[
 
 
 def report(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
-    """Write one HTML page about a config: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
-    lineage; it does no stage.
+    """Write one HTML page about a config, made of the viewer's parts: warnings, 20 problems with what was answered,
+    difficulty, clusters, selections, curriculum, training, costs and how it was made. It needs no server, loads nothing,
+    and runs no stage.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
-        from assay.pipelines.analysis.report import write
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
+        from assay.viewer.report import write_report
 
         with (
             Lake(config.lake, create=False) as opened,
             RunContext(config, opened, reporter, command="curate report") as context,
         ):
-            place: Any = write(context, Path(out) if out else None)
+            place: Any = write_report(context, Path(out) if out else None)
     if as_json:
         print_json({"report": str(place)})
     else:

@@ -18,6 +18,7 @@ ROWS = 200  # that are read with a guess
 ENOUGH = 0.9  # share of them that must be problems for the first guess to be taken
 TRIED = 12  # guesses at most
 HELD_OUT_SHARE = 0.1
+BUDGET = 100  # of a first selection; a third of the rows where there are fewer
 TEMPLATES = {
     "choice": "{prompt}\n\nReason step by step, and put the letter of the right option within \\boxed{}.",
     "code": "{prompt}\n\nWrite the program in one ```python block.",
@@ -141,7 +142,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         'engine = "llamacpp"',
         'model = "smollm2-135m-instruct" # small, on CPUs; `assay doctor` lists what is here',
         "temperature = 1.0",
-        "max_tokens = 1024 # --pilot says what share this cap cuts",
+        "max_tokens = 256 # for a first run on a CPU; a reasoning model needs thousands: --pilot says what share of its attempts is truncated",
         f"template = {_toml(TEMPLATES.get(verifier, TEMPLATE))}",
         "",
         *(ALLOW_CODE if verifier == "code" else ()),
@@ -150,7 +151,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         "",
         "[select]",
         'selector = "frontier" # the problems of most signal for GRPO',
-        "budget = 100 # problems to train on",
+        f"budget = {max(1, min(BUDGET, len(draft.problems) // 3))} # problems to train on",
         "",
     ]
     return "\n".join(lines)

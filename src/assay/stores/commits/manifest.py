@@ -187,14 +187,16 @@ def _file(tree: Mapping[str, Any], name: str, *, whole: bool) -> File:
                 "which this version does not know: upgrade assay-curation"
             )
         raise Damaged(f"there is no table {file.table!r}")
-    if not whole:
-        _plausible(file)
+    _plausible(file, whole=whole)
     return replace(file, table=table)
 
 
-def _plausible(file: File) -> None:
-    """Refuse a description of a file that no writer would make; checked for entries without a hash."""
-    if not PATH.fullmatch(file.path) or file.path.split("/")[1] != file.table:
+def _plausible(file: File, *, whole: bool) -> None:
+    """Refuse a description of a file that no writer would make, such as a path that leads out of the lake.
+
+    A hash does not say who wrote the entry: `fsck --drop` would move, and compaction remove, whatever file it names.
+    """
+    if not PATH.fullmatch(file.path) or not (whole or file.path.split("/")[1] == file.table):
         raise Damaged(f"table {file.table!r} at {file.path!r}")
     if not SHA256.fullmatch(file.sha256) or min(file.rows, file.bytes) < 0:
         raise Damaged(f"{file.rows} rows, {file.bytes} bytes, SHA-256 {file.sha256!r} of {file.path}")

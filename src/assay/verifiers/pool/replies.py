@@ -93,7 +93,7 @@ def parse_reply(method: str, line: str) -> Judgement | JudgingStop | bool | list
             return _parse_judgement(*fields[1:]) if method == "judge" else _parse_readable(*fields[1:])
         if isinstance(fields, list) and fields[:1] == ["stop"]:
             return False
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, OverflowError):  # the last: a reward of 400 digits
         pass
     return JudgingStop("garbled", "the judging process sent no verdict")
 

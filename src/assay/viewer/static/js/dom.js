@@ -126,9 +126,9 @@ export function tiles(entries) {
   return h('dl', { class: 'tiles' }, entries.map(([name, value, hint]) => h('div', { class: 'tile' }, h('dt', {}, name), h('dd', {}, value), hint ? h('dd', { class: 'hint' }, hint) : null)));
 }
 
-// Attempts of one problem as one bar: right, wrong, cut, error.
+// Attempts of one problem as one bar: right, wrong, truncated, error.
 export function attemptsBar(row) {
-  const parts = [['right', row.n_correct, 'good'], ['wrong', row.n_wrong, 'bad'], ['cut', row.n_truncated, 'cut'], ['error', row.n_error, 'err']].filter((part) => part[1]);
+  const parts = [['right', row.n_correct, 'good'], ['wrong', row.n_wrong, 'bad'], ['truncated', row.n_truncated, 'cut'], ['error', row.n_error, 'err']].filter((part) => part[1]);
   const total = parts.reduce((sum, part) => sum + part[1], 0);
   if (!total) return h('span', { class: 'soft' }, 'not attempted');
   const label = parts.map((part) => `${part[1]} ${part[0]}`).join(', ');

@@ -14,14 +14,14 @@ export async function difficulty({ root }) {
       section('', bars('How hard the problems are', BINS, [{ name: 'selected', fill: 'var(--accent)', values: kept }, { name: 'others', fill: 'var(--pale)', values: all.map((n, place) => n - kept[place]) }], { x: 'share of attempts solved', y: 'problems' })),
       section('', bars('How sure that is', tenths, [{ name: 'selected', fill: 'var(--accent)', values: told.widths.map((pair) => pair[0]) }, { name: 'others', fill: 'var(--pale)', values: told.widths.map((pair) => pair[1]) }], { x: 'width of the interval', y: 'problems' }))),
     section('', whiskers('Pass rates with their intervals', told.intervals, { x: 'problems, from hardest to easiest', y: 'pass rate', hint: `${count(told.intervals.length)} problems, evenly over the order`, colourOf: colour })),
-    section('By source', note('A cut attempt is neither right nor wrong. The last two columns say what the mean would be if every one of them were.'), sources(told.sources))]);
+    section('By source', note('A truncated attempt is neither right nor wrong. The last two columns say what the mean would be if every one of them were.'), sources(told.sources))]);
   }
   await draw();
   return { update: draw };
 }
 
 function sources(rows) {
-  const heads = ['source', { name: 'problems', num: true }, { name: 'selected', num: true }, 'never … always solved', 'attempts', { name: 'mean', num: true }, { name: 'cut', num: true }, { name: 'if cut were wrong', num: true }, { name: 'if cut were right', num: true }];
+  const heads = ['source', { name: 'problems', num: true }, { name: 'selected', num: true }, 'never … always solved', 'attempts', { name: 'mean', num: true }, { name: 'truncated', num: true }, { name: 'if truncated were wrong', num: true }, { name: 'if truncated were right', num: true }];
   const cells = rows.map((row) => {
     const total = row.correct + row.wrong + row.truncated + row.error;
     return [row.source, count(row.problems), count(row.kept), spectrumStrip(row.bins, row.source), attemptsBar({ n_correct: row.correct, n_wrong: row.wrong, n_truncated: row.truncated, n_error: row.error }), rate(row.value), percent(row.truncated / total, 1), rate(row.if_wrong), rate(row.if_right)];

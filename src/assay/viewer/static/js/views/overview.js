@@ -5,7 +5,7 @@ export async function overview({ root, app }) {
   async function draw() {
     const told = await get('overview');
     root.replaceChildren();
-    append(root, [head(app.state), warnings(told.warnings), numbers(told), h('div', { class: 'pair' }, funnel(told.stages), reasons(told.reasons)), runs(told.runs)]);
+    append(root, [head(app.state), warnings(told.warnings), numbers(told), h('div', { class: 'pair' }, funnel(told.stages), reasons(told.reasons)), app.frozen ? null : runs(told.runs)]);
   }
   await draw();
   return { update: draw };
@@ -13,7 +13,7 @@ export async function overview({ root, app }) {
 
 function head(state) {
   const policy = state.policy ? `policy ${line(state.policy, 60)}, ` : '';
-  return h('div', { class: 'head' }, h('h1', {}, line(state.config || state.lake.split('/').pop() || 'Lake', 80)), note(`${policy}graded ${state.mode === 'lenient' ? 'leniently' : 'strictly'}, lake ${line(state.lake, 120)}`));
+  return h('div', { class: 'head' }, h('h1', {}, line(state.config || state.lake.split('/').pop() || 'Lake', 80)), note(`${policy}graded ${state.mode === 'lenient' ? 'leniently' : 'strictly'}, lake ${line(state.lake, 120)}${state.written ? `, written ${state.written}` : ''}`));
 }
 
 function warnings(found) {
@@ -27,7 +27,7 @@ function numbers(told) {
     ['Problems', count(told.counts.pool), a.problems < told.counts.pool ? `${count(a.problems)} measured` : 'all measured'],
     ['Selected', count(told.counts.selected), told.counts.pool ? percent(told.counts.selected / told.counts.pool) : ''],
     ['Attempts behind the scores', short(total), total ? `${percent(a.correct / total)} right` : 'none yet'],
-    ['Cut by the cap', total ? percent(a.truncated / total, 1) : '–', total ? count(a.truncated) : ''],
+    ['Truncated attempts', total ? percent(a.truncated / total, 1) : '–', total ? count(a.truncated) : ''],
     ['Signal per group of 8', percent(a.signal), 'expected share of groups that are mixed'],
     ['Tokens generated', short(told.counts.tokens), `lake of ${bytes(told.counts.bytes)}`],
   ]);

@@ -31,7 +31,7 @@ export async function problem({ root, where, app, go }) {
     const turns = (messages) => clear(box, messages.map((turn) => h('div', { class: `turn ${turn.role}` }, p.messages.length > 1 || turn.role !== 'user' ? h('span', { class: 'role' }, line(turn.role, 20)) : null, rich(turn.content || ''))));
     turns(p.messages);
     const sent = p.messages.reduce((sum, turn) => sum + (turn.content || '').length, 0);
-    const more = p.characters > sent + 10 ? h('button', { type: 'button', onclick: async (event) => { turns((await get('text', { problem: p.id })).messages); event.target.remove(); } }, `Show all ${count(p.characters)} characters`) : null;
+    const more = p.characters > sent + 10 && app.frozen ? note(`The first ${count(sent)} of ${count(p.characters)} characters.`) : p.characters > sent + 10 ? h('button', { type: 'button', onclick: async (event) => { turns((await get('text', { problem: p.id })).messages); event.target.remove(); } }, `Show all ${count(p.characters)} characters`) : null;
     const media = (p.media || []).length ? h('ul', { class: 'media' }, p.media.map((hash) => h('li', {}, 'picture or file ', h('code', {}, line(hash, 64))))) : null;
     const golds = told.labels.map((label) => h('div', { class: 'gold' }, h('span', { class: 'role' }, `answer (${line(label.origin, 20)}, ${line(label.verifier, 30)})`), rich(wrapped(label.answer), { tag: 'span' })));
     return section('', box, more, media, h('div', { class: 'golds' }, golds));
@@ -52,9 +52,9 @@ export async function problem({ root, where, app, go }) {
     const area = h('div', { class: 'attempt-list' });
     const draw = () => clear(area, mine.filter(match).map(card), others.filter(match).length ? h('h3', { class: 'divide' }, 'Attempts of training and of other policies') : null, others.filter(match).map(card));
     const match = (attempt) => !filter || first(attempt) === filter;
-    const picks = h('div', { class: 'picks', role: 'group', 'aria-label': 'Show attempts by outcome' }, ['', ...outcomes].map((name) => h('button', { type: 'button', class: 'quiet', 'aria-pressed': String(filter === name), onclick: (event) => { filter = name; for (const one of event.target.parentNode.children) one.setAttribute('aria-pressed', String(one === event.target)); draw(); } }, name || 'all', ' ', h('span', { class: 'soft' }, String(told.attempts.filter((attempt) => !name || first(attempt) === name).length)))), h('button', { type: 'button', class: 'quiet', onclick: fold }, 'Fold or open thinking'));
+    const picks = h('div', { class: 'picks', role: 'group', 'aria-label': 'Show attempts by outcome' }, ['', ...outcomes].map((name) => h('button', { type: 'button', class: 'quiet', 'aria-pressed': String(filter === name), onclick: (event) => { filter = name; for (const one of event.target.parentNode.children) one.setAttribute('aria-pressed', String(one === event.target)); draw(); } }, name || 'all', ' ', h('span', { class: 'soft' }, String(told.attempts.filter((attempt) => !name || first(attempt) === name).length)))), told.attempts.some((attempt) => attempt.thinking) ? h('button', { type: 'button', class: 'quiet', onclick: fold }, 'Fold or open thinking') : null);
     draw();
-    const pages = told.total > told.attempts.length ? note(`Attempts ${count(told.offset + 1)} to ${count(told.offset + told.attempts.length)} of ${count(told.total)}. `, told.offset ? h('a', { href: `#/problem/${encodeURIComponent(id)}?offset=${Math.max(0, told.offset - 64)}` }, 'previous') : '', ' ', told.offset + told.attempts.length < told.total ? h('a', { href: `#/problem/${encodeURIComponent(id)}?offset=${told.offset + 64}` }, 'next') : '') : null;
+    const pages = app.frozen ? (told.total > told.attempts.length ? note(`${count(told.attempts.length)} of ${count(told.total)} attempts; `, h('code', {}, 'curate view'), ' shows all.') : null) : told.total > told.attempts.length ? note(`Attempts ${count(told.offset + 1)} to ${count(told.offset + told.attempts.length)} of ${count(told.total)}. `, told.offset ? h('a', { href: `#/problem/${encodeURIComponent(id)}?offset=${Math.max(0, told.offset - 64)}` }, 'previous') : '', ' ', told.offset + told.attempts.length < told.total ? h('a', { href: `#/problem/${encodeURIComponent(id)}?offset=${told.offset + 64}` }, 'next') : '') : null;
     return h('div', { class: 'attempts-all' }, h('div', { class: 'head' }, h('h2', {}, many(told.total, 'attempt')), told.attempts.length ? picks : null), told.attempts.length ? area : note('Nobody has attempted this problem.'), pages);
   }
 
@@ -65,10 +65,10 @@ export async function problem({ root, where, app, go }) {
     const fillText = (text) => clear(body, text.thinking ? h('details', { class: 'thinking' }, h('summary', {}, `Thinking, ${many(text.thinking.length, 'character')}`), lazy(text.thinking)) : null, text.answer ? rich(text.answer) : text.thinking ? note('No answer behind the thinking.') : note(attempt.characters === undefined || attempt.characters === null ? 'Its text is not in this lake.' : 'Empty.'));
     fillText(attempt);
     const sent = attempt.thinking.length + attempt.answer.length;
-    const more = attempt.characters > sent + 1 ? h('button', { type: 'button', onclick: async (event) => { const button = event.target; button.disabled = true; fillText(await get('text', { id: attempt.id })); button.remove(); } }, `Show all ${count(attempt.characters)} characters (${bytes(attempt.characters)})`) : null;
+    const more = attempt.characters > sent + 1 && app.frozen ? note(`The first ${count(sent)} of ${count(attempt.characters)} characters.`) : attempt.characters > sent + 1 ? h('button', { type: 'button', onclick: async (event) => { const button = event.target; button.disabled = true; fillText(await get('text', { id: attempt.id })); button.remove(); } }, `Show all ${count(attempt.characters)} characters (${bytes(attempt.characters)})`) : null;
     const versions = attempt.verdicts.slice(1).map((older) => h('li', {}, outcome(older.outcome), ` ${line(older.verifier, 30)}@${line(older.version, 20)}: ${line(older.extracted, 80) || 'no answer read'}, ${line(older.reason, 160)}`));
     return h('article', { class: `attempt ${verdict?.outcome || ''}`, tabindex: '-1', 'aria-label': `Attempt ${attempt.sample}` },
-      h('header', {}, h('span', { class: 'no' }, `#${attempt.sample}`), outcome(first(attempt)), verdict?.lenient && verdict.lenient !== verdict.outcome ? chip(`leniently ${verdict.lenient}`, 'cut') : null, h('span', { class: 'push' }), h('span', { class: 'soft num' }, `${count(attempt.tokens)} tokens${attempt.finish === 'length' ? ', cut' : ''}`)),
+      h('header', {}, h('span', { class: 'no' }, `#${attempt.sample}`), outcome(first(attempt)), verdict?.lenient && verdict.lenient !== verdict.outcome ? chip(`leniently ${verdict.lenient}`, 'cut') : null, h('span', { class: 'push' }), h('span', { class: 'soft num' }, `${count(attempt.tokens)} tokens${attempt.finish === 'length' ? ', at the cap' : ''}`)),
       verdict ? h('dl', { class: 'facts tight' }, h('dt', {}, 'read'), h('dd', {}, verdict.extracted ? h('bdi', { class: 'mono' }, line(verdict.extracted, 160)) : h('span', { class: 'soft' }, 'no final answer')), h('dt', {}, 'why'), h('dd', {}, line(verdict.reason, 240) || '–')) : null,
       attempt.step !== null || !attempt.mine ? note([attempt.step !== null ? `training step ${attempt.step}` : '', line(attempt.policy_name, 60), attempt.guided ? 'guided' : ''].filter(Boolean).join(', ')) : null,
       body, more, versions.length ? h('details', {}, h('summary', {}, many(versions.length, 'other verdict')), h('ul', {}, versions)) : null);
@@ -91,13 +91,13 @@ export async function problem({ root, where, app, go }) {
     const near = told.near.length ? h('div', {}, h('h3', {}, 'Nearest to the centre of its cluster'), h('ul', { class: 'near' }, told.near.map((row) => h('li', {}, h('a', { href: `#/problem/${encodeURIComponent(row.id)}`, dir: 'auto' }, richLine(row.question, 160)), h('span', { class: 'soft' }, ` ${rate(row.similarity)}`))))) : null;
     return section('Its history in this lake', near,
       keep('Drops', ['stage', 'reason', 'detail'], h_.drops.map((row) => [row.stage, row.reason, line(row.detail, 200)])),
-      keep('Scores', ['scorer', 'value', 'interval', 'right', 'wrong', 'cut'], h_.scores.map((row) => [row.scorer, rate(row.value), `${rate(row.low)} to ${rate(row.high)}`, row.n_correct, row.n_wrong, row.n_truncated])),
+      keep('Scores', ['scorer', 'value', 'interval', 'right', 'wrong', 'truncated'], h_.scores.map((row) => [row.scorer, rate(row.value), `${rate(row.low)} to ${rate(row.high)}`, row.n_correct, row.n_wrong, row.n_truncated])),
       keep('Selections', ['selection', 'kept', 'weight', 'reason'], h_.selections.map((row) => [h('code', {}, line(row.selection_id, 12)), row.kept ? 'yes' : 'no', rate(row.weight), row.reason || '–'])),
       keep('Curricula', ['curriculum', 'lesson', 'position', 'passes'], h_.curriculum.map((row) => [h('code', {}, line(row.curriculum_id, 12)), row.lesson, row.position, row.passes])),
       h('details', {}, h('summary', {}, 'Metadata'), h('pre', { class: 'mono' }, visible(String(told.problem.metadata ?? '').slice(0, 20_000)))));
   }
 
-  append(root, [head(), h('div', { class: 'problem-top' }, question(), why()), attempts(), history()]);
+  append(root, [app.frozen ? null : head(), h('div', { class: 'problem-top' }, question(), why()), attempts(), history()]);
   return {
     key: (event) => {
       if (event.key === 'u' || event.key === 'Escape') { location.hash = list?.hash || '#/problems'; return true; }

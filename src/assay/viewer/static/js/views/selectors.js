@@ -5,7 +5,7 @@ export async function selectors({ root }) {
   async function draw() {
     const told = await get('selectors');
     root.replaceChildren();
-    append(root, [h('h1', {}, 'Selectors'), stored(told), told.can_compare ? compare() : note('Opened on a config with up to 20,000 problems, this page also lets selectors choose anew; `curate analyze selectors` does it for any size.')]);
+    append(root, [h('h1', {}, 'Selectors'), stored(told), told.can_compare ? compare() : note('Opened on a config with up to 20,000 problems, this page also lets selectors choose anew; ', h('code', {}, 'curate analyze selectors'), ' does it for any size.')]);
   }
   await draw();
   return { update: draw };
@@ -15,7 +15,7 @@ const title = (row) => `${line(row.selector || 'selection', 30)} ${String(row.se
 
 function stored(told) {
   if (!told.selections.length) return note('Nothing is selected yet.');
-  const heads = ['selection', { name: 'kept', num: true }, { name: 'mean solved', num: true }, { name: 'signal per group of 8', num: true }, { name: 'clusters', num: true }, { name: 'cut', num: true }, 'never … always solved'];
+  const heads = ['selection', { name: 'kept', num: true }, { name: 'mean solved', num: true }, { name: 'signal per group of 8', num: true }, { name: 'clusters', num: true }, { name: 'truncated', num: true }, 'never … always solved'];
   const rows = told.selections.map((row) => [h('span', { class: 'row' }, title(row), row.own ? chip('shown', 'good') : null), count(row.kept), rate(row.mean), percent(row.signal), `${count(row.clusters)} of ${count(told.clusters)}`, percent(row.truncated / row.attempts, 1), spectrumStrip(row.bins || [], title(row))]);
   return h('div', {}, section('Selections in this lake', table(heads, rows, { label: 'Selections', stack: true })), told.selections.length > 1 ? section('How they overlap', note('Share of problems that two selections have in common, of all that either keeps.'), matrix(told.selections.map(title), (a, b) => told.overlap.find((pair) => pair.first === told.selections[a].selection_id && pair.second === told.selections[b].selection_id)?.jaccard ?? 0)) : null);
 }

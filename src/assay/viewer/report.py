@@ -1,0 +1,151 @@
+"""A config's lake as one page: the viewer's views over answers that lie in the page, which loads nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import ConfigError
+from assay.pipelines.analysis.report import NOTHING, collected
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext
+from assay.stores.reader import LakeReader
+from assay.viewer.answers import finite
+from assay.viewer.bundle import build_page
+from assay.viewer.cluster_map import cluster_map
+from assay.viewer.costs import costs
+from assay.viewer.difficulty import difficulty
+from assay.viewer.keys import ViewKeys, config_keys
+from assay.viewer.overview import overview
+from assay.viewer.pool import PoolIndex, read_pool
+from assay.viewer.selections import stored_selections
+from assay.viewer.telling import shown_problem, telling_problems
+from assay.viewer.training import curriculum, training
+
+READ_S = 600.0  # limit of one read: nobody waits in front of a page
+POINTS = 2_500  # of the map that a page holds
+NO_TRAINING: Mapping[str, Any] = {"trainings": [], "training": "", "curves": {}, "drift": []}
+
+
+def write_report(context: RunContext, out: Path | None = None, results: StageResults = NOTHING) -> Path:
+    """Write the page of a config, whole or not at all.
+
+    Args:
+        context: the run.
+        out: where; None = `reports/NAME.html` in the lake's folder.
+        results: what the run's stages have come to, those included that a limit left partly done.
+
+    Returns:
+        Where the page lies.
+
+    Raises:
+        ConfigError: the lake is a bucket and no place is given, or the place cannot be written.
+    """
+    if out is None and context.lake.storage.remote:
+        raise ConfigError(f"{context.lake.place} is a bucket, whose folder holds no pages: name a file with --out")
+    place = out or context.lake.root / "reports" / f"{context.config.name.replace('/', '-')}.html"
+    text = build_page(f"{context.config.name}: curation report", snapshot(context, results))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = place.with_name(f".{place.name}.tmp")
+        aside.write_text(text, encoding="utf-8", errors="replace")
+        aside.replace(place)
+    except OSError as error:
+        raise ConfigError(f"the page cannot be written to {place}: {error.strerror}") from error
+    return place
+
+
+def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
+    """Collect what the views of a report ask for; the lake is read, and no stage is run.
+
+    Args:
+        context: the run.
+        results: as of `write_report`.
+
+    Returns:
+        By the name under which a view asks: `parts` names the views that have something to show.
+    """
+    summary = collected(context, results)
+    reader = LakeReader(context.lake.place, limit_s=READ_S)
+    try:
+        keys = config_keys(context, reader)
+        pool = PoolIndex(read_pool(reader, keys, limit_s=READ_S))
+        try:
+            views = report_views(reader, keys, pool)
+        finally:
+            pool.close()
+    finally:
+        reader.close()
+    state = {name: summary[name] for name in ("config", "lake", "policy", "written")}
+    found: dict[str, Any] = finite(
+        {
+            **views,
+            "parts": _parts({**views, "value": summary["value"]}),
+            "value": summary["value"],
+            "state": {**state, "mode": keys.mode, "problems": pool.count},
+            "origin": _origin(summary),
+        }
+    )
+    return found
+
+
+def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, Any]:
+    """Collect what the views show, each under its name.
+
+    Args:
+        reader: the lake.
+        keys: which rows of it count.
+        pool: the problems.
+    """
+    chosen = telling_problems(pool)
+    paid = costs(reader, keys)
+    return {
+        "overview": overview(reader, keys, pool),
+        "telling": chosen,
+        "problems": {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen},
+        "difficulty": difficulty(pool),
+        "clusters": cluster_map(reader, keys, pool, points=POINTS),
+        "selectors": {**stored_selections(reader, keys), "can_compare": False},
+        "curriculum": curriculum(reader, keys, pool),
+        "training": _own_training(reader, keys),
+        "cost": {**{name: value for name, value in paid.items() if name != "per_problem"}, "can_forecast": False},
+    }
+
+
+def _own_training(reader: LakeReader, keys: ViewKeys) -> Mapping[str, Any]:
+    """Return the curves of the config's own training; those of others in the lake are theirs to show."""
+    found = training(reader, keys)
+    if not keys.training or found["training"] != keys.training:
+        return NO_TRAINING
+    return {**found, "trainings": [row for row in found["trainings"] if row["training"] == keys.training]}
+
+
+def _parts(views: Mapping[str, Any]) -> list[str]:
+    """Name the views that have something to show."""
+    shown = {
+        "overview": True,
+        "telling": views["telling"],
+        "difficulty": views["difficulty"]["sources"],
+        "clusters": views["clusters"]["clusters"],
+        "value": views["value"],
+        "selectors": views["selectors"]["selections"],
+        "curriculum": views["curriculum"]["bands"],
+        "training": views["training"]["training"],
+        "cost": views["cost"]["paid"],
+        "origin": True,
+    }
+    return [name for name, found in shown.items() if found]
+
+
+def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
+    sampling = [
+        ("policy", summary["policy"]),
+        ("revision", summary["revision"]),
+        ("grading", summary["grading"]),
+        *((name, str(value)) for name, value in summary["sampler"].items()),
+    ]
+    versions = [
+        *((f"verifier {row['verifier']}", row["version"]) for row in summary["verifiers"]),
+        *summary["versions"].items(),
+    ]
+    kept = {name: summary[name] for name in ("stages", "disputed", "tables", "runs")}
+    return {**kept, "sampling": sampling, "versions": versions}
