@@ -207,6 +207,7 @@ def test_help_loads_no_heavy_library() -> None:
     loaded = run_python(f"import contextlib, runpy, sys\nsys.argv = ['assay', 'curate', '--help']\n{call}")
     assert loaded & (HEAVY | {"duckdb"}) == set()
     assert "typer" in loaded
+    assert "numpy" not in loaded, "it takes as long as all the rest of a help text"
 
 
 def test_importing_the_package_loads_nothing_else() -> None:

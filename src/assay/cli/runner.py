@@ -11,12 +11,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.core.config import Config, read_config
 from assay.core.display import escape_controls
 from assay.core.errors import (
     ConfigError,
@@ -28,6 +27,9 @@ from assay.core.errors import (
     Stopped,
     TrainingError,
 )
+
+if TYPE_CHECKING:
+    from assay.core.config import Config  # loads numpy and pydantic, which no help text waits for
 
 DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
 
@@ -101,7 +103,7 @@ class StopSignal:
                 signal.signal(number, old)
 
 
-def load_config(path: Path, lake: str, sets: list[str]) -> Config:
+def load_config(path: Path, lake: str, sets: list[str]) -> "Config":
     """Read the config with the command line's overrides.
 
     Args:
@@ -112,6 +114,8 @@ def load_config(path: Path, lake: str, sets: list[str]) -> Config:
     Raises:
         ConfigError: as `core.config.read_config`.
     """
+    from assay.core.config import read_config
+
     config = read_config(path, sets)
     return config.model_copy(update={"lake": lake}) if lake else config
 
@@ -153,7 +157,7 @@ def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
 
 
 def find_flow(
-    name: str, config: Config, path: Path, lake: str, sets: list[str], reporter: ConsoleReporter
+    name: str, config: "Config", path: Path, lake: str, sets: list[str], reporter: ConsoleReporter
 ) -> Callable[[Any], Any] | None:
     """Return the flow of this name, which is called with an open run.
 
@@ -184,7 +188,7 @@ def find_flow(
 
 
 def run_with_context(
-    config: Config, command: str, body: Callable[[Any], int], reporter: ConsoleReporter, *, upto: str
+    config: "Config", command: str, body: Callable[[Any], int], reporter: ConsoleReporter, *, upto: str
 ) -> None:
     """Open the config's lake and run the body as one run, whose start and end are rows in `runs`.
 

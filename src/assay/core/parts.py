@@ -19,13 +19,13 @@ from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from assay.core.errors import ConfigError, suggest_names
-from assay.core.functions import build_outside, check_methods
 from assay.core.setting_names import new_name
+
+if TYPE_CHECKING:  # help texts list parts, and wait neither for pydantic nor for numpy
+    from pydantic import TypeAdapter, ValidationError
 
 ROOMS = {
     "source": "sources",
@@ -134,6 +134,10 @@ def build_part(
     Raises:
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
+    from pydantic import ValidationError
+
+    from assay.core.functions import build_outside, check_methods
+
     part, values = load_part(kind, name), dict(settings or {})
     if is_outside(name) and not is_dataclass(part) and (kind != "verifier" or isinstance(part, type)):
         return build_outside(kind, name, part, values)
@@ -198,11 +202,13 @@ def split_correct_at(verifier: str, settings: Mapping[str, Any]) -> tuple[dict[s
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts
-def _type_adapter(part: Any) -> TypeAdapter[Any]:
+def _type_adapter(part: Any) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(part)
 
 
-def describe_error(error: ValidationError) -> str:
+def describe_error(error: "ValidationError") -> str:
     """Return the first complaint of a validation error in one line of the config's words, with key and value."""
     first = error.errors()[0]
     key = ".".join(

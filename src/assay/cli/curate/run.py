@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,8 +26,10 @@ from assay.cli.runner import (
     run_with_context,
     set_retry_refused,
 )
-from assay.core.config import Config
 from assay.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from assay.core.config import Config
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is left to do, and do none of it.")]
 Pilot = Annotated[
@@ -89,7 +91,7 @@ def run(
     )
 
 
-def _estimate(config: Config, reporter: ConsoleReporter, as_json: bool) -> None:
+def _estimate(config: "Config", reporter: ConsoleReporter, as_json: bool) -> None:
     """Print the estimate without writing anything, not even a row about this run."""
     from assay.pipelines.context.run import RunContext
     from assay.stores.lake import Lake

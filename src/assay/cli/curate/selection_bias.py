@@ -2,15 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.runner import DONE, AsJson, LakeDir, Sets, load_config, print_json, report_errors, run_with_context
 from assay.cli.tables import build_table
-from assay.core.config import Config
 from assay.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from assay.core.config import Config
 
 Target = Annotated[
     Path,
@@ -56,7 +58,7 @@ def selection_bias(
     )
 
 
-def _config_of_selection(key: str, lake: str, sets: list[str]) -> Config:
+def _config_of_selection(key: str, lake: str, sets: list[str]) -> "Config":
     from assay.pipelines.analysis.selection_bias import plan_of
     from assay.stores.lake import Lake
 

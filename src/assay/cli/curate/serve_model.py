@@ -10,7 +10,6 @@ import typer
 
 from assay.cli.console import ConsoleReporter
 from assay.cli.runner import Sets, report_errors
-from assay.core.config import read_config
 from assay.core.errors import ConfigError
 from assay.core.parts import build_part
 
@@ -78,6 +77,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _build_from_config(path: Path, sets: list[str]) -> Any:
+    from assay.core.config import read_config
     from assay.pipelines.context.run import build_engine
 
     return build_engine(read_config(path, sets).policy)
