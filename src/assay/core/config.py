@@ -310,25 +310,6 @@ class LimitConfig(_Strict):
             raise ValueError("money needs price_per_million_tokens")
         return self
 
-    @property
-    def is_set(self) -> bool:
-        """Whether there is a limit at all."""
-        return any(limit is not None for limit in (self.tokens, self.hours, self.gpu_hours, self.money))
-
-    def reached(self, tokens: int, seconds: float) -> str:
-        """Return which limit a run has reached that generated so many tokens in so long, in words; "" = none."""
-        hours, cost = seconds / 3600, tokens * self.price_per_million_tokens / 1e6
-        if self.tokens is not None and tokens >= self.tokens:
-            return f"limit.tokens = {self.tokens} reached: {tokens} generated"
-        if self.hours is not None and hours >= self.hours:
-            return f"limit.hours = {self.hours} reached"
-        if self.gpu_hours is not None and hours * self.gpus >= self.gpu_hours:
-            return f"limit.gpu_hours = {self.gpu_hours:g} reached: {hours:.3g} hours of {self.gpus:g} GPUs"
-        if self.money is not None and cost >= self.money:
-            price = f"{self.price_per_million_tokens:g} per million"
-            return f"limit.money = {self.money:g} reached: {tokens} tokens at {price} are {cost:.4g}"
-        return ""
-
 
 # the key that names the part, of tables whose other keys may be settings of that part
 PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "order": "curriculum"}
