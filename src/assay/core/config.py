@@ -304,10 +304,10 @@ class LimitConfig(_Strict):
 
     @model_validator(mode="after")
     def _check_rates(self) -> "LimitConfig":
-        if self.gpu_hours is not None and not self.gpus:
-            raise ValueError("gpu_hours needs gpus: how many GPUs the run holds")
-        if self.money is not None and not self.price_per_million_tokens:
-            raise ValueError("money needs price_per_million_tokens")
+        if (self.gpu_hours is not None and not self.gpus) or (
+            self.money is not None and not self.price_per_million_tokens
+        ):
+            raise ValueError("gpu_hours needs gpus, and money needs price_per_million_tokens")
         return self
 
 
