@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from assay.core import parts
-from assay.core.config import Config, LimitConfig, parse_config, read_config
+from assay.core.config import Config, parse_config, read_config
 from assay.core.config_errors import apply_override
 from assay.core.errors import ConfigError
+from assay.core.limit_config import LimitConfig
 
 SOURCE = {"type": "files", "paths": "x.jsonl"}
 

@@ -18,13 +18,13 @@ from pydantic import (
     ValidationError,
     field_validator,
     model_serializer,
-    model_validator,
 )
 
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.flow_config import FlowConfig
 from assay.core.identity import canonical_json
+from assay.core.limit_config import LimitConfig
 from assay.core.loop_config import LoopConfig
 from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import (
@@ -290,25 +290,6 @@ class ExportConfig(_Strict):
     row_id: str = "id"  # the kept field that holds a row's own id
     licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
     settings: dict[str, dict[str, Any]] = {}
-
-
-class LimitConfig(_Strict):
-    """`[limit]`: where to stop cleanly, with the best selection so far."""
-
-    tokens: int | None = Field(default=None, ge=0)
-    hours: float | None = Field(default=None, ge=0)
-    gpu_hours: float | None = Field(default=None, ge=0)  # hours of the run times `gpus`
-    gpus: float = Field(default=0, ge=0)  # that the run holds, those behind its servers included
-    money: float | None = Field(default=None, ge=0)  # tokens generated at `price_per_million_tokens`
-    price_per_million_tokens: float = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _check_rates(self) -> "LimitConfig":
-        if (self.gpu_hours is not None and not self.gpus) or (
-            self.money is not None and not self.price_per_million_tokens
-        ):
-            raise ValueError("gpu_hours needs gpus, and money needs price_per_million_tokens")
-        return self
 
 
 # the key that names the part, of tables whose other keys may be settings of that part

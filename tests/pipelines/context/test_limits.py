@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.core.config import LimitConfig
+from assay.core.limit_config import LimitConfig
 from assay.pipelines.context.limits import has_limit, limit_reached
 
 

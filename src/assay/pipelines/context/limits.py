@@ -1,6 +1,6 @@
 """Which limit of `[limit]` a run has reached."""
 
-from assay.core.config import LimitConfig
+from assay.core.limit_config import LimitConfig
 
 
 def has_limit(limit: LimitConfig) -> bool:
