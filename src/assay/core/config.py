@@ -14,12 +14,12 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.flow_config import FlowConfig
+from assay.core.limit_config import LimitConfig
 from assay.core.loop_config import LoopConfig
 from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import (
@@ -206,44 +206,6 @@ class ExportConfig(StrictTable):
     row_id: str = "id"  # the kept field that holds a row's own id
     licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
     settings: dict[str, dict[str, Any]] = {}
-
-
-class LimitConfig(StrictTable):
-    """`[limit]`: where to stop cleanly, with the best selection so far."""
-
-    tokens: int | None = Field(default=None, ge=0)
-    hours: float | None = Field(default=None, ge=0)
-    gpu_hours: float | None = Field(default=None, ge=0)  # hours of the run times `gpus`
-    gpus: float = Field(default=0, ge=0)  # that the run holds, those behind its servers included
-    money: float | None = Field(default=None, ge=0)  # tokens generated at `price_per_million_tokens`
-    price_per_million_tokens: float = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _check_rates(self) -> "LimitConfig":
-        if self.gpu_hours is not None and not self.gpus:
-            raise ValueError("gpu_hours needs gpus: how many GPUs the run holds")
-        if self.money is not None and not self.price_per_million_tokens:
-            raise ValueError("money needs price_per_million_tokens")
-        return self
-
-    @property
-    def is_set(self) -> bool:
-        """Whether there is a limit at all."""
-        return any(limit is not None for limit in (self.tokens, self.hours, self.gpu_hours, self.money))
-
-    def reached(self, tokens: int, seconds: float) -> str:
-        """Return which limit a run has reached that generated so many tokens in so long, in words; "" = none."""
-        hours, cost = seconds / 3600, tokens * self.price_per_million_tokens / 1e6
-        if self.tokens is not None and tokens >= self.tokens:
-            return f"limit.tokens = {self.tokens} reached: {tokens} generated"
-        if self.hours is not None and hours >= self.hours:
-            return f"limit.hours = {self.hours} reached"
-        if self.gpu_hours is not None and hours * self.gpus >= self.gpu_hours:
-            return f"limit.gpu_hours = {self.gpu_hours:g} reached: {hours:.3g} hours of {self.gpus:g} GPUs"
-        if self.money is not None and cost >= self.money:
-            price = f"{self.price_per_million_tokens:g} per million"
-            return f"limit.money = {self.money:g} reached: {tokens} tokens at {price} are {cost:.4g}"
-        return ""
 
 
 # the key that names the part, of tables whose other keys may be settings of that part

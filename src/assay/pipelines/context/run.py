@@ -24,6 +24,7 @@ from assay.pipelines.context.edited_parts import outside_versions
 from assay.pipelines.context.first_attempts import FirstAttempts
 from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported, match_imported_labels
 from assay.pipelines.context.known_policy import known_policy
+from assay.pipelines.context.limits import limit_reached
 from assay.pipelines.context.results import FIRST_STAGE_NAMES, StageKey, StageResult
 from assay.stores.lake import Lake, Rows
 from assay.verifiers.outside.plugins import CallLimits
@@ -216,7 +217,7 @@ class RunContext:
 
     def limit_reached(self) -> str:
         """Return which of the config's limits this run has reached, in words; "" = none."""
-        return self.halted or self.config.limit.reached(self.meter.tokens, self.meter.seconds)
+        return self.halted or limit_reached(self.config.limit, self.meter.tokens, self.meter.seconds)
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""

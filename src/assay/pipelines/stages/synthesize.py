@@ -19,6 +19,7 @@ from assay.core.parts import build_part
 from assay.core.ports import Synthesizer
 from assay.core.synthesis import SynthesisSummary
 from assay.pipelines.context import remote_model
+from assay.pipelines.context.limits import has_limit
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -112,7 +113,7 @@ class Synthesize(Stage):
         """
         config = self.context.config.synthesize
         stored = sum(counts.total for counts in self.evidence.counts().values())
-        if not self.context.config.limit.is_set and expected > config.max_growth * stored:
+        if not has_limit(self.context.config.limit) and expected > config.max_growth * stored:
             raise ConfigError(
                 f"{self.method} expects to draw {expected:,.0f} attempts where {stored:,} are stored; settings of the method "
                 f"(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = {config.max_growth:g} "
