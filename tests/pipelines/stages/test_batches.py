@@ -39,6 +39,7 @@ def rows_of(context: Callable[..., RunContext], lake: Path) -> dict[str, Any]:
     return rows | {"results": [(str(result.key), result.rows_in, result.rows_out) for result in results]}
 
 
+@pytest.mark.model  # no model, but half a minute: it runs beside the other long ones
 def test_a_pool_in_batches_of_7_of_1000_and_whole_leaves_the_same_rows(
     context: Callable[..., RunContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
