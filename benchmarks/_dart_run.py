@@ -156,7 +156,7 @@ def stream(seed: int, folder: Path) -> Stream:
 def rule(arm: str, evidence: Stream) -> Dart:
     """`dart` as the arm has it: its number of answers is the one that comes nearest to vanilla's size, or to its attempts."""
     vanilla = Dart(rule="vanilla", trials=TRIALS, distinct=False, level="")
-    if arm == "vanilla":
+    if arm.startswith("vanilla"):
         return vanilla
     kind, _, equal = arm.partition(", ")
     base = _size(vanilla, evidence)
@@ -195,7 +195,8 @@ def run(arm: str, seed: int, folder: Path) -> dict[str, Any]:
         targets = [row for row in part.synthesize(evidence) if isinstance(row, Target)]  # type: ignore[arg-type]
         found |= {"answers": len(targets), "attempts": sum(evidence.paid.values()), "k": _asked(part)}
         if arm.endswith("size"):
-            most = _size(rule("vanilla", evidence), evidence)[0]
+            arms = (f"{kind}, equal size" for kind in ("vanilla", "prop2diff", "uniform"))
+            most = min(_size(rule(each, evidence), evidence)[0] for each in arms)
             order = np.random.default_rng(derive_seed("size", seed)).permutation(len(targets))[:most]
             targets = [targets[place] for place in sorted(order)]
         rows = [_row(target, evidence) for target in targets]

@@ -23,6 +23,7 @@ from benchmarks.claims import RESULTS, hardware
 
 ARMS = (
     "vanilla",
+    "vanilla, equal size",
     "prop2diff, equal size",
     "uniform, equal size",
     "prop2diff, equal attempts",

@@ -1,12 +1,20 @@
-"""What tests of several rooms need: a plan over a few sums, `python -m assay` in a process of its own, an S3-compatible service on loopback."""
+"""What tests of several rooms need: a plan over a few sums, `python -m assay` in a process of its own, a browser, an S3 service on loopback."""
 
+import base64
+import compileall
 import gc
+import http.server
+import importlib.util
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +31,7 @@ print("http://%s:%d" % server.get_host_and_port(), flush=True)
 sys.stdin.read()
 """
 
+DONT_WRITE_BYTECODE = sys.dont_write_bytecode
 
 TABLES: dict[str, dict[str, Any]] = {
     "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
@@ -32,9 +41,17 @@ TABLES: dict[str, dict[str, Any]] = {
 }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile assay once where the environment keeps Python from it, or each of some hundred child processes does."""
+    if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
+        (package,) = importlib.util.find_spec("assay").submodule_search_locations  # type: ignore[union-attr, misc]
+        compileall.compile_dir(package, quiet=2)
+
+
 def pytest_collection() -> None:
-    """Imports make no garbage that is worth a search of all that they have made."""
+    """Imports make no garbage that is worth a search of all that they have made; rewritten tests are kept for the next run."""
     gc.disable()
+    sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
@@ -48,6 +65,7 @@ def pytest_collection_finish() -> None:
     """What was imported stays, so no later collection walks through it: with torch and transformers that takes .3 s each time."""
     gc.freeze()
     gc.enable()
+    sys.dont_write_bytecode = DONT_WRITE_BYTECODE
 
 
 @pytest.fixture(scope="session")
@@ -149,3 +167,151 @@ def bucket(s3_service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(key, value)
     botocore.session.get_session().create_client("s3").create_bucket(Bucket=name)
     return f"s3://{name}/lake"
+
+
+@pytest.fixture
+def trap() -> Iterator[tuple[str, list[str]]]:
+    """A server's address, and the paths that were asked of it."""
+    paths: list[str] = []
+
+    class Trap(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trap) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+
+
+class Page:
+    """One page of a headless Chromium, driven over its DevTools protocol."""
+
+    ready = "document.readyState === 'complete'"  # true once an opened page is drawn
+
+    def __init__(self, socket: Any) -> None:
+        self.socket, self.calls, self.events = socket, 0, list[dict[str, Any]]()
+        for domain in ("Runtime", "Log", "Page", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """One call and its answer; events that come between are kept."""
+        self.calls += 1
+        self.socket.send(json.dumps({"id": self.calls, "method": method, "params": params}))
+        while (message := json.loads(self.socket.recv(timeout=60))).get("id") != self.calls:
+            self.events.append(message)
+        return dict(message.get("result", message))
+
+    def see(self, script: str) -> Any:
+        """The value of an expression on the page, awaited."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    @property
+    def text(self) -> str:
+        return str(self.see("document.body?.innerText ?? ''"))
+
+    def until(self, script: str, seconds: float = 30) -> Any:
+        """What an expression gives as soon as it is true of something."""
+        end = time.monotonic() + seconds
+        while not (value := self.see(script)):
+            assert time.monotonic() < end, f"{script}: {self.text[:600]}"
+            time.sleep(0.03)
+        return value
+
+    def look(self, width: int = 1280, height: int = 900, mode: str = "light") -> None:
+        """Give the window a size, and the page a colour scheme."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
+
+    def open(self, url: str) -> None:
+        """Load an address anew, and wait until it is drawn."""
+        self.call("Page.navigate", url="about:blank")
+        self.until("location.href === 'about:blank'")
+        self.call("Page.navigate", url=url)
+        self.until(f"location.href !== 'about:blank' && {self.ready}")
+
+    def press(self, key: str) -> None:
+        for kind in ("keyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, text=key if len(key) == 1 and kind == "keyDown" else ""
+            )
+
+    def picture(self) -> bytes:
+        """The page as PNG, at most 4,000 pixels of it."""
+        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
+        return base64.b64decode(
+            self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
+        )
+
+    @property
+    def complaints(self) -> list[str]:
+        """Errors of the console, exceptions, and what the content policy stopped."""
+        bad = []
+        for event in self.events:
+            params = event.get("params", {})
+            if event.get("method") == "Runtime.exceptionThrown":
+                details = params["exceptionDetails"]
+                bad.append(str(details.get("exception", {}).get("description", details["text"])))
+            elif event.get("method") == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+                bad.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+            elif event.get("method") == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+                bad.append(str([item.get("value") for item in params["args"]]))
+        return bad
+
+    @property
+    def asked(self) -> set[str]:
+        """Every address that the browser asked for."""
+        sent = (event for event in self.events if event.get("method") == "Network.requestWillBeSent")
+        return {event["params"]["request"]["url"] for event in sent}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> list[str]:
+    """Chromium's place and flags; without one a test is skipped, or fails where ASSAY_NEEDS_BROWSER asks for it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    place = next((place for name in names if (place := shutil.which(name))), None)
+    if place is None:
+        if os.environ.get("ASSAY_NEEDS_BROWSER"):
+            pytest.fail(f"none of {', '.join(names)} is installed, and ASSAY_NEEDS_BROWSER asks for one")
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    return [place, "--headless", "--hide-scrollbars", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Page]]:
+    """Opens pages of one Chromium, which all tests of a process share."""
+    from websockets.sync.client import connect
+
+    profile = tmp_path_factory.mktemp("chromium")
+    call = [*chromium, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
+    process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    sockets: list[Any] = []
+    try:
+        address, end = profile / "DevToolsActivePort", time.monotonic() + 60
+        while not address.exists() or not address.read_text():
+            assert time.monotonic() < end, "Chromium did not start"
+            time.sleep(0.05)
+        port = address.read_text().split("\n")[0]
+
+        def page() -> Page:
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                target = json.load(answer)["webSocketDebuggerUrl"]
+            sockets.append(connect(target, max_size=None, proxy=None, ping_interval=None))
+            return Page(sockets[-1])
+
+        yield page
+    finally:
+        for socket in sockets:
+            socket.close()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from assay.core import parts
-from assay.core.config import Config, LimitConfig, parse_config, read_config
+from assay.core.config import Config, parse_config, read_config
 from assay.core.config_errors import apply_override
 from assay.core.errors import ConfigError
+from assay.core.limit_config import LimitConfig
 
 SOURCE = {"type": "files", "paths": "x.jsonl"}
 
@@ -150,29 +151,6 @@ def test_two_configs_whose_folders_hold_unlike_files_of_one_name_are_told_apart(
     with pytest.raises(ConfigError, match=r"would be taken from .*/a/seam_reward.py' and not from .*/b'"):
         read_config(tmp_path / "b" / "plan.toml")
     read_config(tmp_path / "a" / "plan.toml")
-
-
-@pytest.mark.parametrize(
-    ("limit", "tokens", "hours", "said"),
-    [
-        ({}, 10**9, 10**6, ""),
-        ({"tokens": 40}, 40, 0, "limit.tokens = 40 reached: 40 generated"),
-        ({"gpu_hours": 8, "gpus": 16}, 0, 0.4999, ""),
-        ({"gpu_hours": 8, "gpus": 16}, 0, 0.5, "limit.gpu_hours = 8 reached: 0.5 hours of 16 GPUs"),
-        ({"money": 3, "price_per_million_tokens": 1.5}, 1_999_999, 0, ""),
-        (
-            {"money": 3, "price_per_million_tokens": 1.5},
-            2_000_000,
-            0,
-            "limit.money = 3 reached: 2000000 tokens at 1.5 per million are 3",
-        ),
-    ],
-)
-def test_a_limit_of_tokens_gpu_hours_or_money_says_what_was_reached(
-    limit: dict[str, float], tokens: int, hours: float, said: str
-) -> None:
-    assert LimitConfig(**limit).reached(tokens, hours * 3600) == said
-    assert LimitConfig(**limit).is_set is bool(limit)
 
 
 @pytest.mark.parametrize(("limit", "lacking"), [({"gpu_hours": 1}, "gpus"), ({"money": 1}, "price_per_million_tokens")])

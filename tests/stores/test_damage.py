@@ -20,7 +20,7 @@ from assay.stores.maintenance.fsck import fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 SOAK = os.environ.get("ASSAY_SOAK", "") == "1"
-FLIPS, CUTS, PARTS = (1_000, 200, 10) if SOAK else (40, 10, 2)
+FLIPS, CUTS, PARTS = (1_000, 200, 10) if SOAK else (16, 6, 1)
 TABLES = ("problems", "labels", "rollouts", "completions", "verdicts", "stages")
 RATES = "SELECT problem_id, n_correct, n_wrong, low, high FROM pass_rates ORDER BY ALL"
 

@@ -40,8 +40,11 @@ def recorded(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Scores the recording once per lake, runs a method and returns the context with the results."""
     opened: list[RunContext] = []
 
-    def run(method: str, settings: dict[str, Any], *, n: int = 8, **tables: Any) -> tuple[RunContext, list[Any]]:
-        tree = plan(tmp_path / "lake", n=n, synthesize={"settings": {method: settings}}, **tables)
+    def run(
+        method: str, settings: dict[str, Any], *, n: int = 8, synthesize_policy: str = "", **tables: Any
+    ) -> tuple[RunContext, list[Any]]:
+        synthesis = {"settings": {method: settings}, "policy": synthesize_policy}
+        tree = plan(tmp_path / "lake", n=n, synthesize=synthesis, **tables)
         config = parse_config(tree)
         context = RunContext(config, Lake(config.lake), NullReporter())
         opened.append(context)
@@ -60,7 +63,7 @@ def recorded(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 class Given:
     """Evidence in memory, small enough to check on paper.
 
-    Attempts are (outcome, answer) or (outcome, answer, text); attempts at other problems are answered by `answer`.
+    Attempts are (outcome, answer), with their text and what the verifier said behind it or not; attempts at other problems are answered by `answer`.
     """
 
     def __init__(
@@ -93,8 +96,8 @@ class Given:
             rows = []
             for sample, (outcome, answer, *text) in enumerate(attempts):
                 whole = text[0] if text else f"{answer} {sample}"
-                size = len(whole.split())
-                rows.append(GradedAttempt(f"{id_}{sample}", sample, outcome, answer, size, whole, whole, "rev"))  # type: ignore[arg-type]
+                size, said = len(whole.split()), text[1] if len(text) > 1 else ""
+                rows.append(GradedAttempt(f"{id_}{sample}", sample, outcome, answer, size, whole, whole, "rev", said))  # type: ignore[arg-type]
             yield AttemptedProblem(id_, self.label(id_), rows)
 
     def searched(self) -> Iterator[SearchedProblem]:
@@ -121,6 +124,9 @@ class Given:
             ]
             found.append(AttemptedProblem(problem.id, label, rows))
         return found
+
+    def teach(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        return self.attempt(asked, n)
 
     def complete(self, begun: Sequence[tuple[str, str]], n: int, **_: Any) -> list[list[tuple[str, bool | None]]]:
         self.begun += begun

@@ -1,11 +1,6 @@
-"""A lake to look at, its page on loopback, and a real browser."""
+"""A lake to look at, and its page on loopback."""
 
-import base64
 import json
-import os
-import shutil
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,15 +23,6 @@ from assay.viewer.server import Viewer
 
 PROBLEMS, ATTEMPTED = 300, 60
 SUMS = 24
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless",
-    "--hide-scrollbars",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--remote-debugging-port=0",
-)
 READY = "Number(document.getElementById('main')?.dataset.ready || 0) > 0 && !document.querySelector('.wait')"
 
 
@@ -166,126 +152,13 @@ def serve() -> Iterator[Callable[[Path], Client]]:
         served.close()
 
 
-class Page:
-    """One page of a headless Chromium, driven over its DevTools protocol."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket, self.calls, self.events = socket, 0, list[dict[str, Any]]()
-        for domain in ("Runtime", "Log", "Page", "Network"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One call and its answer; events that come between are kept."""
-        self.calls += 1
-        self.socket.send(json.dumps({"id": self.calls, "method": method, "params": params}))
-        while (told := json.loads(self.socket.recv(timeout=60))).get("id") != self.calls:
-            self.events.append(told)
-        return dict(told.get("result", told))
-
-    def see(self, script: str) -> Any:
-        """The value of an expression on the page, awaited."""
-        told = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told["exceptionDetails"]
-        return told["result"].get("value")
-
-    def until(self, script: str, seconds: float = 30) -> Any:
-        end = time.monotonic() + seconds
-        while not (value := self.see(script)):
-            assert time.monotonic() < end, f"{script}: {self.see('document.body.innerText')[:600]}"
-            time.sleep(0.03)
-        return value
-
-    def look(self, width: int = 1280, height: int = 900, mode: str = "light") -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
-        )
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
-
-    def open(self, url: str) -> None:
-        """Load an address anew, and wait until its view is drawn."""
-        self.call("Page.navigate", url="about:blank")
-        self.until("location.href === 'about:blank'")
-        self.call("Page.navigate", url=url)
-        self.until(READY)
-
-    def press(self, key: str) -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, text=key if len(key) == 1 and kind == "keyDown" else ""
-            )
-
-    def picture(self) -> bytes:
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
-        return base64.b64decode(
-            self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
-        )
-
-    @property
-    def complaints(self) -> list[str]:
-        """Errors of the console, exceptions, and what the content policy stopped."""
-        bad = []
-        for event in self.events:
-            told = event.get("params", {})
-            if event.get("method") == "Runtime.exceptionThrown":
-                bad.append(
-                    str(
-                        told["exceptionDetails"]
-                        .get("exception", {})
-                        .get("description", told["exceptionDetails"]["text"])
-                    )
-                )
-            elif event.get("method") == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-                bad.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
-            elif event.get("method") == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
-                bad.append(str([item.get("value") for item in told["args"]]))
-        return bad
-
-    @property
-    def asked(self) -> set[str]:
-        """Every address that the browser asked for."""
-        sent = [
-            event["params"]["request"]["url"]
-            for event in self.events
-            if event.get("method") == "Network.requestWillBeSent"
-        ]
-        return set(sent)
-
-
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Page]]:
-    found = next((place for name in NAMES if (place := shutil.which(name))), None)
-    if found is None:
-        if os.environ.get("ASSAY_NEEDS_BROWSER"):
-            pytest.fail(f"none of {', '.join(NAMES)} is installed, and ASSAY_NEEDS_BROWSER asks for one")
-        pytest.skip("no Chromium is installed: apt-get install chromium")
-    from websockets.sync.client import connect
+def browser(browser: Callable[[], Any]) -> Callable[[], Any]:
+    """Opens pages that are drawn when the viewer's main part says so."""
 
-    profile = tmp_path_factory.mktemp("chromium")
-    call = [found, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    sockets: list[Any] = []
-    try:
-        told, end = profile / "DevToolsActivePort", time.monotonic() + 60
-        while not told.exists() or not told.read_text():
-            assert time.monotonic() < end, "Chromium did not start"
-            time.sleep(0.05)
-        port = told.read_text().split("\n")[0]
+    def page() -> Any:
+        opened = browser()
+        opened.ready = READY
+        return opened
 
-        def page() -> Page:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                address = json.load(answer)["webSocketDebuggerUrl"]
-            sockets.append(connect(address, max_size=None, proxy=None, ping_interval=None))
-            return Page(sockets[-1])
-
-        yield page
-    finally:
-        for socket in sockets:
-            socket.close()
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
+    return page

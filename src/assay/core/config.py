@@ -10,21 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
-    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
-    model_serializer,
-    model_validator,
 )
 
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.flow_config import FlowConfig
-from assay.core.identity import canonical_json
+from assay.core.limit_config import LimitConfig
 from assay.core.loop_config import LoopConfig
 from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import (
@@ -36,103 +31,34 @@ from assay.core.parts import (
     load_part,
     split_correct_at,
 )
+from assay.core.policy_config import PartTable, PolicyConfig, StrictTable, SynthesizeConfig
 from assay.core.rewards import RewardConfig
 from assay.core.setting_names import check_names, present_names
 from assay.core.track_config import TrackConfig
 from assay.core.types import SamplingConfig
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Part(BaseModel):
-    """A table that names a part; keys that are not the table's own are the part's settings."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return dict(self.__pydantic_extra__ or {})
-
-
-class SourceConfig(_Part):
+class SourceConfig(PartTable):
     """`[[source]]`: where problems come from."""
 
     type: str  # a file in sources/; the other keys are its settings
 
 
-class CleanConfig(_Strict):
+class CleanConfig(StrictTable):
     """`[clean]`: filters in their order; `[clean.settings.NAME]` holds the settings of one filter."""
 
     filters: tuple[str, ...] = ("empty", "conflicting_labels", "exact", "unparsable", "unverifiable")
     settings: dict[str, dict[str, Any]] = {}
 
 
-class SplitConfig(_Strict):
+class SplitConfig(StrictTable):
     """`[split]`: problems held out before any score exists."""
 
     held_out: int = Field(default=0, ge=0)
     seed: int = 0
 
 
-class FewShotTurn(_Strict):
-    """One solved example, shown to the model as two chat turns."""
-
-    user: str
-    assistant: str
-
-
-class PolicyConfig(_Part):
-    """`[policy]`: the model and its sampling settings; scoring, training and export all read this one table."""
-
-    model: str = "smollm2-135m-instruct"
-    engine: str = "llamacpp"
-    revision: str = ""  # of a hub model
-    temperature: float = Field(default=1.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
-    stop: tuple[str, ...] = ()
-    system: str = ""
-    template: str = "{prompt}"
-    shots: tuple[FewShotTurn, ...] = ()
-    chat_template_args: dict[str, Any] = {}
-    # how attempts count that the token cap cut: ignore = neither right nor wrong, and not trained on; wrong = failures
-    truncated: Literal["ignore", "wrong"] = "ignore"
-
-    @model_serializer(mode="wrap")
-    def _leave_out_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keep apart in dumps whether `truncated` was given, since keys of stages hash it only then."""
-        tree: dict[str, Any] = handler(self)
-        if "truncated" not in self.model_fields_set:
-            tree.pop("truncated", None)
-        return tree
-
-    @field_validator("template")
-    @classmethod
-    def _check_template(cls, value: str) -> str:
-        if "{prompt}" not in value:
-            raise ValueError("the template lacks {prompt}")
-        return value
-
-    @property
-    def sampler(self) -> SamplingConfig:
-        """Return how the policy is sampled, as one hashable value."""
-        return SamplingConfig(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            max_tokens=self.max_tokens,
-            stop=self.stop,
-            system=self.system,
-            template=self.template,
-            shots=tuple((shot.user, shot.assistant) for shot in self.shots),
-            chat_template_args=canonical_json(self.chat_template_args),
-        )
-
-
-class OutsideConfig(_Strict):
+class OutsideConfig(StrictTable):
     """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
 
     timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.timeout_s
@@ -140,7 +66,7 @@ class OutsideConfig(_Strict):
     batch_size: int = Field(default=1, ge=1)  # completions per call
 
 
-class GradeConfig(_Strict):
+class GradeConfig(StrictTable):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
     workers: int = Field(default=2, ge=1)
@@ -163,7 +89,7 @@ class GradeConfig(_Strict):
         return value
 
 
-class ScoreConfig(_Part):
+class ScoreConfig(PartTable):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
@@ -178,17 +104,7 @@ class ScoreConfig(_Part):
     verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
-class SynthesizeConfig(_Strict):
-    """`[synthesize]`: what stored attempts are turned into; `[synthesize.settings.NAME]` holds a method's settings."""
-
-    methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
-    settings: dict[str, dict[str, Any]] = {}
-    policy: str = ""  # name or revision whose stored attempts are read; "" = the config's policy
-    # a method that expects to draw more than so many times the stored attempts is refused, unless [limit] is set
-    max_growth: float = Field(default=10.0, gt=0)
-
-
-class EmbedConfig(_Strict):
+class EmbedConfig(StrictTable):
     """`[embed]`: texts to unit vectors to clusters."""
 
     encoder: str = "minilm"
@@ -197,7 +113,7 @@ class EmbedConfig(_Strict):
     device: str = "auto"  # cpu, gpu, auto = gpu where FAISS sees one
 
 
-class SelectConfig(_Part):
+class SelectConfig(PartTable):
     """`[select]`: which problems are kept."""
 
     selector: str = "frontier"
@@ -207,7 +123,7 @@ class SelectConfig(_Part):
     rates: Literal["observed", "corrected"] = "observed"
 
 
-class OrderConfig(_Part):
+class OrderConfig(PartTable):
     """`[order]`: the order of the selected problems."""
 
     curriculum: str = "easy_to_hard"
@@ -215,7 +131,7 @@ class OrderConfig(_Part):
     quotas: dict[str, Annotated[float, Field(ge=0)]] = {}  # of an online curriculum: shares of every step by source
 
 
-class TeacherConfig(_Part):
+class TeacherConfig(PartTable):
     """`[train.teacher]`: who helps, how often and with what; further keys are the settings of the teacher's engine."""
 
     engine: str = ""  # "" = no teacher
@@ -235,7 +151,7 @@ class TeacherConfig(_Part):
     max_tokens: int = Field(default=512, ge=1)
 
 
-class TrainConfig(_Strict):
+class TrainConfig(StrictTable):
     """`[train]`: GRPO on the curriculum in its order. Keys that repeat those of `[policy]` deviate from it, with a
     warning.
     """
@@ -283,7 +199,7 @@ class TrainConfig(_Strict):
     truncated: Literal["ignore", "wrong"] | None = None
 
 
-class ExportConfig(_Strict):
+class ExportConfig(StrictTable):
     """`[export]`: what leaves for other trainers; `[export.settings.NAME]` holds the settings of one export."""
 
     columns: tuple[str, ...] = ()  # kept fields that become columns of their own, beside `metadata`
@@ -292,49 +208,11 @@ class ExportConfig(_Strict):
     settings: dict[str, dict[str, Any]] = {}
 
 
-class LimitConfig(_Strict):
-    """`[limit]`: where to stop cleanly, with the best selection so far."""
-
-    tokens: int | None = Field(default=None, ge=0)
-    hours: float | None = Field(default=None, ge=0)
-    gpu_hours: float | None = Field(default=None, ge=0)  # hours of the run times `gpus`
-    gpus: float = Field(default=0, ge=0)  # that the run holds, those behind its servers included
-    money: float | None = Field(default=None, ge=0)  # tokens generated at `price_per_million_tokens`
-    price_per_million_tokens: float = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _check_rates(self) -> "LimitConfig":
-        if self.gpu_hours is not None and not self.gpus:
-            raise ValueError("gpu_hours needs gpus: how many GPUs the run holds")
-        if self.money is not None and not self.price_per_million_tokens:
-            raise ValueError("money needs price_per_million_tokens")
-        return self
-
-    @property
-    def is_set(self) -> bool:
-        """Whether there is a limit at all."""
-        return any(limit is not None for limit in (self.tokens, self.hours, self.gpu_hours, self.money))
-
-    def reached(self, tokens: int, seconds: float) -> str:
-        """Return which limit a run has reached that generated so many tokens in so long, in words; "" = none."""
-        hours, cost = seconds / 3600, tokens * self.price_per_million_tokens / 1e6
-        if self.tokens is not None and tokens >= self.tokens:
-            return f"limit.tokens = {self.tokens} reached: {tokens} generated"
-        if self.hours is not None and hours >= self.hours:
-            return f"limit.hours = {self.hours} reached"
-        if self.gpu_hours is not None and hours * self.gpus >= self.gpu_hours:
-            return f"limit.gpu_hours = {self.gpu_hours:g} reached: {hours:.3g} hours of {self.gpus:g} GPUs"
-        if self.money is not None and cost >= self.money:
-            price = f"{self.price_per_million_tokens:g} per million"
-            return f"limit.money = {self.money:g} reached: {tokens} tokens at {price} are {cost:.4g}"
-        return ""
-
-
 # the key that names the part, of tables whose other keys may be settings of that part
 PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "order": "curriculum"}
 
 
-class Config(_Strict):
+class Config(StrictTable):
     """All tables of a config."""
 
     name: str = "assay"

@@ -36,8 +36,9 @@ def content_id(*parts: object) -> str:
     try:  # most ids are of texts and whole numbers: this writes the same JSON in a quarter of the time
         text = f"[{','.join([_WRITERS[type(part)](part) for part in parts])}]"
     except KeyError:
-        if any(isinstance(part, list | tuple) and len(part) > LONG for part in parts):
-            return _hash_long(parts)
+        for part in parts:
+            if isinstance(part, list | tuple) and len(part) > LONG:
+                return _hash_long(parts)
         text = canonical_json(parts)
     return hash_json(text)
 
@@ -104,6 +105,16 @@ def _hash_all(before: str, texts: Iterable[str], after: str) -> list[str]:
         digest.update((text + after).encode())
         ids.append(digest.hexdigest()[:ID_CHARS])
     return ids
+
+
+def row_ids(*parts: object, rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return `content_id(*parts, *row)` for each row of texts, in half the time: the parts are hashed once.
+
+    >>> row_ids("target", "s", rows=[("a", "b")]) == [content_id("target", "s", "a", "b")]
+    True
+    """
+    before = canonical_json(parts)[:-1] + ("," if parts else "")
+    return _hash_all(before, (",".join(map(quote, row)) for row in rows), "]")
 
 
 def verdict_id(rollout_id: str, label_id: str, verifier: str, version: str) -> str:

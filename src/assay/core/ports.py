@@ -380,6 +380,14 @@ class SynthesisEvidence(Protocol):
             n: attempts per problem; fewer where a limit stopped the run.
         """
 
+    def teach(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts of the teacher, as `attempt` does of the policy; without a teacher these are the policy's.
+
+        Args:
+            asked: as in `attempt`.
+            n: attempts per problem.
+        """
+
     def complete(
         self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
     ) -> Sequence[Sequence[tuple[str, bool | None]]]:

@@ -23,6 +23,7 @@ class GradedAttempt(NamedTuple):
     text: str = ""  # the completion, where the method asks for texts; else ""
     digest: str = ""  # hash of the completion without the spaces around it: equal texts, equal digests
     policy: str = ""  # revision of the weights that wrote it
+    reason: str = ""  # what the verifier said of it, where the method asks for texts; else ""
 
     @property
     def correct(self) -> bool:

@@ -23,12 +23,14 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kw
 '''
 SAMPLER = '''"""verl's data in the order of an online curriculum, which lies in curriculum.json.
 
-verl 0.5 to 0.8: data.sampler.class_path=THIS_FILE data.sampler.class_name=AssaySampler +data.sampler.group_size=N
 verl 0.9: data.custom_cls.path=THIS_FILE data.custom_cls.name=AssayDataset +data.curriculum.group_size=N
-Both: data.shuffle=False data.dataloader_num_workers=0, and N as in actor_rollout_ref.rollout.n.
+  trainer.v1.sampler.custom_sampler.path=THIS_FILE trainer.v1.sampler.custom_sampler.name=AssayReplayBuffer
+  (AssayReplayBufferAsync where trainer.v1.trainer_mode is not sync; neither with trainer.use_v1=False)
+verl 0.5 to 0.8: data.sampler.class_path=THIS_FILE data.sampler.class_name=AssaySampler +data.sampler.group_size=N
+All: data.shuffle=False data.dataloader_num_workers=0, and N as in actor_rollout_ref.rollout.n.
 """
 
-from assay.integrations.verl import CurriculumDataset, CurriculumSampler
+from assay.integrations.verl import CurriculumDataset, CurriculumReplayBuffer, CurriculumSampler
 
 try:
     from verl.experimental.dataset.sampler import AbstractCurriculumSampler
@@ -38,6 +40,10 @@ try:
     from verl.utils.dataset.rl_dataset import RLHFDataset
 except ImportError:
     RLHFDataset = None
+try:
+    from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
+except ImportError:  # before verl 0.9
+    ReplayBuffer = ReplayBufferAsync = None
 
 if AbstractCurriculumSampler is not None:
 
@@ -48,7 +54,16 @@ if AbstractCurriculumSampler is not None:
 if RLHFDataset is not None:
 
     class AssayDataset(CurriculumDataset, RLHFDataset):
-        """A data set whose `on_batch_end` verl calls after each batch."""
+        """A data set whose training rows come in the curriculum's order."""
+
+
+if ReplayBuffer is not None:
+
+    class AssayReplayBuffer(CurriculumReplayBuffer, ReplayBuffer):
+        """The synchronous trainer's buffer, which tells the data set's curriculum of each batch."""
+
+    class AssayReplayBufferAsync(CurriculumReplayBuffer, ReplayBufferAsync):
+        """The asynchronous trainers' buffer."""
 '''
 ABILITIES = {"math": "math", "numeric": "math", "code": "code"}  # by verifier
 

@@ -1,5 +1,6 @@
 """verl: rewards with the signature of `custom_reward_function`, and samplers that wrap an online curriculum."""
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -8,6 +9,9 @@ from assay.core.errors import ConfigError
 from assay.core.types import Outcome
 from assay.integrations.curriculum import ObservedAttempt, TrainerCurriculum, load_curriculum
 from assay.integrations.reward import Answer, Reward
+
+DATA_SETS: list["CurriculumDataset"] = []  # with a curriculum, of this process, the newest last
+FIELDS = ["extra_info", "extra_fields", "rm_scores"]  # of a trajectory in verl's transfer queue
 
 
 def compute_score(reward: Reward, solution_str: str, extra_info: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -55,10 +59,8 @@ class CurriculumRows:
             group_size: rollouts per prompt, `actor_rollout_ref.rollout.n`.
         """
         files = data_config["train_files"]
-        first = files if isinstance(files, str) else files[0]
-        self.curriculum = TrainerCurriculum(
-            load_curriculum(Path(str(first)).parent / "curriculum.json"), group_size=group_size
-        )
+        folder = Path(_list_files(files)[0]).expanduser().parent
+        self.curriculum = TrainerCurriculum(load_curriculum(folder / "curriculum.json"), group_size=group_size)
         self.batch_size = int(data_config["train_batch_size"])
         self.places: dict[str, int] = {
             str(record["assay_id"]): place for place, record in reversed(list(enumerate(records)))
@@ -120,22 +122,105 @@ class CurriculumSampler(CurriculumRows):
 
 
 class CurriculumDataset(CurriculumRows):
-    """A data set for `data.custom_cls` (verl 0.9), whose `on_batch_end` verl calls after each batch.
+    """A data set for `data.custom_cls` (verl 0.9), which is told of each batch by verl or by `CurriculumReplayBuffer`.
 
-    The file `sampler.py` that an export writes derives it from verl's RLHFDataset. The data loader must be sequential and
-    without workers, as the exported command says; its checkpoint holds the curriculum's state.
+    The file `sampler.py` that an export writes derives it from verl's RLHFDataset. verl makes its validation data of the same
+    class: they stay as they are. The data loader must be sequential and without workers, as the exported command says; its
+    checkpoint holds the curriculum's state.
     """
 
     def __getitem__(self, place: int) -> Any:
         """Return the row of the next problem; the place is only a count."""
-        if not hasattr(self, "curriculum"):
-            settings = self.config.get("curriculum") or {}  # type: ignore[attr-defined]  # of RLHFDataset
-            self.begin(_read_records(self), self.config, int(settings.get("group_size") or 8))  # type: ignore[attr-defined]
-        return super().__getitem__(self.next_row())  # type: ignore[misc]
+        return super().__getitem__(self.next_row() if self._begun() else place)  # type: ignore[misc]
 
     def on_batch_end(self, batch: Any) -> None:
-        """Learn from a batch."""
-        self.observe_batch(batch)
+        """Learn from a batch; verl's trainer calls this with `trainer.use_v1=False`."""
+        if self._begun():
+            self.observe_batch(batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the curriculum's state; of validation data nothing."""
+        return super().state_dict() if self._begun() else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
+        if self._begun():
+            super().load_state_dict(state)
+
+    def _begun(self) -> bool:
+        """Begin the curriculum at its first use, and return whether this data set has one: that to train on."""
+        config = self.config  # type: ignore[attr-defined]  # of RLHFDataset
+        files = getattr(self, "original_data_files", config["train_files"])
+        if _list_files(files) != _list_files(config["train_files"]):
+            return False
+        if not hasattr(self, "curriculum"):
+            self.begin(_read_records(self), config, int((config.get("curriculum") or {}).get("group_size") or 8))
+            DATA_SETS.append(self)
+        return True
+
+
+class CurriculumReplayBuffer:
+    """A replay buffer for `trainer.v1.sampler.custom_sampler` (verl 0.9), which tells the data set's curriculum of each batch.
+
+    verl's own trainer since 0.9 calls `on_batch_end` no more; what it trains on passes through here. The file `sampler.py`
+    that an export writes derives it from verl's buffers. Groups that verl gives up are told to no curriculum, which waits for
+    them for `max_lag` steps.
+    """
+
+    def sample(self, global_steps: int, partition_id: str, batch_size: int) -> Any:
+        """Return a batch and its metrics, as verl's buffer does.
+
+        Raises:
+            ConfigError: the data set of this process has no curriculum.
+        """
+        batch, metrics = super().sample(global_steps, partition_id, batch_size)  # type: ignore[misc]
+        if partition_id != "val":
+            if not DATA_SETS:
+                raise ConfigError("the replay buffer needs the exported data set: name AssayDataset in data.custom_cls")
+            DATA_SETS[-1].curriculum.observe(read_trajectories(batch), version=global_steps)
+        return batch, metrics
+
+
+def read_trajectories(batch: Any) -> list[ObservedAttempt]:
+    """Return the rollouts of a batch in verl's transfer queue: the last trajectory of each session.
+
+    Args:
+        batch: with `keys` (UID_SESSION_INDEX), `tags` and `partition_id`; the fields are read from the queue of this process.
+    """
+    queue = importlib.import_module("transfer_queue")
+    last: dict[str, str] = {}
+    for key, tag in zip(batch.keys, batch.tags, strict=True):
+        if not tag.get("is_padding"):
+            session = key.rpartition("_")[0]
+            last[session] = max(last.get(session, key), key, key=lambda name: int(name.rpartition("_")[2]))
+    keys = list(last.values())
+    rows = queue.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=FIELDS) if keys else {}
+    infos, extras = ([_plain(value) for value in rows[name]] if keys else [] for name in ("extra_info", "extra_fields"))
+    scores = [float(row.sum()) for row in rows["rm_scores"]] if keys else []
+    groups = [key.partition("_")[0] for key in keys]
+    return [
+        ObservedAttempt(
+            str(info["assay_id"]), _outcome(extra.get("reward_extra_info") or {}, score), spread, group, key
+        )
+        for key, group, info, extra, score, spread in zip(
+            keys, groups, infos, extras, scores, _spreads(scores, groups), strict=True
+        )
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else value.data  # tensordict may wrap what is no tensor
+
+
+def _outcome(extra: Mapping[str, Any], score: float) -> Outcome:
+    """Return the outcome that the exported reward said, else by `acc`, else by whether the score is at least 1."""
+    if "outcome" in extra:
+        return cast(Outcome, str(extra["outcome"]))
+    return "correct" if (bool(extra["acc"]) if "acc" in extra else score >= 1) else "wrong"
+
+
+def _list_files(files: Any) -> list[str]:
+    return [files] if isinstance(files, str) else [str(file) for file in files]
 
 
 def read_attempts(batch: Any) -> list[ObservedAttempt]:
@@ -149,13 +234,9 @@ def read_attempts(batch: Any) -> list[ObservedAttempt]:
     sizes = tensors["advantages"].abs().amax(-1).tolist() if "advantages" in tensors.keys() else _spreads(scores, uids)  # noqa: SIM118  # a TensorDict
     attempts = []
     for place, info in enumerate(infos):
-        if "outcome" in rows:
-            outcome = str(rows["outcome"][place])
-        else:
-            right = bool(rows["acc"][place]) if "acc" in rows else scores[place] >= 1
-            outcome = "correct" if right else "wrong"
+        outcome = _outcome({name: rows[name][place] for name in ("outcome", "acc") if name in rows}, scores[place])
         group = "" if uids is None else str(uids[place])
-        attempts.append(ObservedAttempt(str(info["assay_id"]), cast(Outcome, outcome), float(sizes[place]), group))
+        attempts.append(ObservedAttempt(str(info["assay_id"]), outcome, float(sizes[place]), group))
     return attempts
 
 

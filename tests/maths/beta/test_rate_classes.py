@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from assay.maths.beta.rate_classes import NEVER, RateChain
+from assay.maths.beta.rate_classes import NEVER, SHARES, RateChain
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 
 
@@ -22,7 +22,7 @@ def test_the_chain_has_the_distribution_that_summing_over_all_states_gives(monke
         special.logsumexp(chain.log_prior + chain.log_counts[:, chain.place[rows]].sum(1))
         for rows in ([1, 2], [0, 1, 2])
     ]
-    log_shares = [special.gammaln(1 + dead) + special.gammaln(1 + 3 - dead) for dead in (1, 0)]
+    log_shares = [special.gammaln(SHARES[0] + dead) + special.gammaln(SHARES[1] + 3 - dead) for dead in (1, 0)]
     dead, living = np.exp(np.array(log_beta) + log_shares - max(log_beta))
     expected = dead / (dead + living)
     monkeypatch.setattr(chain, "_log_lengths", lambda: np.zeros((3, 3)))

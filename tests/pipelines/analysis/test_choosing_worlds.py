@@ -48,7 +48,7 @@ def test_a_source_of_few_attempts_has_the_rates_of_the_whole_pool():
     rng = np.random.default_rng(0)
     source = np.where(np.arange(400) < 380, "a", "b")
     correct = rng.binomial(8, np.where(rng.random(400) < 0.5, 0.0, 0.5))
-    asked = (np.arange(400) % 2 == 0) & (np.arange(400) < 390)
+    asked = (np.arange(400) % 2 == 0) & (np.arange(400) < 390)  # of b 5
     attempts = PoolAttempts(correct * asked, (8 - correct) * asked, np.where(asked, 10.0, np.nan), source)
     shares = [float((world.rate[390:] == 0).mean()) for world in worlds_of(attempts, n=24)]
     assert np.mean(shares) == pytest.approx(0.5, abs=0.14)
@@ -68,8 +68,12 @@ def test_lengths_tell_which_problems_are_dead_where_they_differ(long_dead):
 
 
 def test_tokens_of_new_problems_follow_the_rank_of_their_rates_within_their_class():
-    draw = RateDraw(np.array([0, 1, 1, 1]), np.array([0.0, 0.1, 0.5, 0.9]), ZeroInflatedBeta.of(1, 1))
+    draw = RateDraw(np.array([0, *[1] * 90]), np.array([0.0, *np.linspace(0.01, 0.9, 90)]), ZeroInflatedBeta.of(1, 1))
     kind, rate = np.array([1, 0, 1, 1, 2]), np.array([0.8, 0.0, 0.2, 0.3, 1.0])
-    found = tokens_by_rank(kind, rate, draw, np.array([7.0, 30.0, 20.0, 10.0]))
-    assert found[:4].tolist() == [10.0, 7.0, 30.0, 20.0]
-    assert found[4] in (7.0, 10.0, 20.0, 30.0)  # of a class that no attempted problem is in
+    tokens = np.array([7.0, *np.linspace(901, 10, 90)])
+    found = [tokens_by_rank(kind, rate, draw, tokens, np.random.default_rng(seed)) for seed in range(5)]
+    for row in found:
+        assert row[0] < row[3] < row[2]
+        assert row[1] == 7
+        assert row[4] in tokens  # of a class that no attempted problem is in
+    assert len({row[2] for row in found}) > 1

@@ -32,6 +32,9 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None):
     if "know" in solution_str:
         raise RuntimeError("not a number")
     return {"score": 2.0 if ground_truth in solution_str else 0.25, "acc": ground_truth in solution_str}
+
+
+compute_score.evaluates_text = False  # one process judges many texts
 """
 
 
@@ -115,29 +118,28 @@ def test_an_export_of_data_alone_has_no_reward_to_check(finished: RunContext, tm
         check_export(finished, "jsonl", tmp_path / "out")
 
 
-@pytest.mark.parametrize("to", ["verl", "trl"])
-def test_a_reward_from_outside_travels_along_with_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
-) -> None:
+def test_a_reward_from_outside_travels_along_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lab").mkdir()
     (tmp_path / "lab" / "sum_reward.py").write_text(LAB)
     lake, context = make_context(tmp_path, verifier="verl:lab/sum_reward.py:compute_score")
+    checks = {}
     with lake:
-        result = export(context, to, tmp_path / "out")
-        assert "lab/sum_reward.py" in result["files"]
-        check = check_export(context, to, tmp_path / "out")
+        for to in ("verl", "trl"):
+            assert "lab/sum_reward.py" in export(context, to, tmp_path / to)["files"]
+            checks[to] = check_export(context, to, tmp_path / to)
         context.judge.close()
-        shutil.rmtree(tmp_path / "lab")
-        monkeypatch.chdir("/")
-        reward = load_reward(str(tmp_path / "out" / "reward.py"))
-        record = {"assay_id": "p", "messages": "[]", "metadata": "{}", "source": "", "gold": "4"}
-        record["verifier"] = "verl:lab/sum_reward.py:compute_score"
+    shutil.rmtree(tmp_path / "lab")
+    monkeypatch.chdir("/")
+    record = {"assay_id": "p", "messages": "[]", "metadata": "{}", "source": "", "gold": "4"}
+    record["verifier"] = "verl:lab/sum_reward.py:compute_score"
+    for to, check in checks.items():
+        reward = load_reward(str(tmp_path / to / "reward.py"))
         assert reward.rewards([Answer(record, "4"), Answer(record, "5")]) == [2.0, 0.25]
         reward.close()
-    assert check.sent == {"gold": 8, "correct": 8, "truncated": 8, "verifier_error": 8, "wrong": 8}
-    # verl does not tell a reward that a completion was cut, so this one pays it .25 where the lake has 0.
-    assert check.differing == ({"truncated": 8} if to == "verl" else {})
+        assert check.sent == {"gold": 8, "correct": 8, "truncated": 8, "verifier_error": 8, "wrong": 8}
+        # verl does not tell a reward that a completion was cut, so this one pays it .25 where the lake has 0.
+        assert check.differing == ({"truncated": 8} if to == "verl" else {})
 
 
 @pytest.mark.parametrize(
@@ -158,13 +160,13 @@ def test_a_reward_s_file_overwrites_neither_the_export_s_own_nor_what_lies_outsi
         context.judge.close()
 
 
-@pytest.mark.parametrize(("to", "file"), [("verl", "sampler.py"), ("slime", "data_source.py")])
-def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path, to: str, file: str) -> None:
+def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path) -> None:
     lake, context = make_context(tmp_path, order={"curriculum": "posterior", "half_life": 9.0})
     with lake:
-        files = export(context, to, tmp_path / "out")["files"]
+        files = {to: export(context, to, tmp_path / to)["files"] for to in ("verl", "slime")}
         context.judge.close()
-    assert {file, "curriculum.json"} <= set(files)
-    curriculum = load_curriculum(tmp_path / "out" / "curriculum.json")
-    assert len(set(curriculum.sample(8))) == 8
-    assert json.loads((tmp_path / "out" / "curriculum.json").read_text())["settings"] == {"half_life": 9.0}
+    for to, file in (("verl", "sampler.py"), ("slime", "data_source.py")):
+        assert {file, "curriculum.json"} <= set(files[to])
+        curriculum = load_curriculum(tmp_path / to / "curriculum.json")
+        assert len(set(curriculum.sample(8))) == 8
+        assert json.loads((tmp_path / to / "curriculum.json").read_text())["settings"] == {"half_life": 9.0}

@@ -16,6 +16,9 @@ LAB = '''
 def last_digit(data_source, solution_str, ground_truth, extra_info):
     """Right where the last digits are equal: a verifier that a tenth of all answers get past."""
     return float(solution_str[-1:] == ground_truth[-1:])
+
+
+last_digit.evaluates_text = False  # one process judges many texts
 '''
 
 

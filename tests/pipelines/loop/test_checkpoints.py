@@ -1,7 +1,7 @@
 import pytest
 
-from assay.core.config import PolicyConfig
 from assay.core.errors import ConfigError
+from assay.core.policy_config import PolicyConfig
 from assay.pipelines.loop.checkpoints import checkpoint_engine, policy_on_checkpoint
 
 

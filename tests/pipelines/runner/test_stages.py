@@ -50,24 +50,24 @@ def test_a_second_walk_does_nothing_and_generates_nothing(context: Made) -> None
         {"embed": {"clusters": 2}},
     ],
 )
-def test_a_changed_selection_reuses_every_rollout(context: Made, change: dict[str, Any]) -> None:
-    run_stages(context())
+def test_a_changed_selection_reuses_every_rollout(walked: Made, context: Made, change: dict[str, Any]) -> None:
+    walked()
     again = context(**change)
     outcomes = run_stages(again)
     assert not outcomes[-1].reused
     assert again.meter.samples == 0
 
 
-def test_more_samples_draw_only_what_is_missing(context: Made) -> None:
-    run_stages(context())
+def test_more_samples_draw_only_what_is_missing(walked: Made, context: Made) -> None:
+    walked()
     more = context(score={"n": 6})
     run_stages(more)
     assert more.meter.samples == 32 * 2
     assert more.lake.rows("SELECT DISTINCT n FROM pass_rates") == [{"n": 6}]
 
 
-def test_a_changed_temperature_is_another_quantity_and_draws_afresh(context: Made) -> None:
-    run_stages(context())
+def test_a_changed_temperature_is_another_quantity_and_draws_afresh(walked: Made, context: Made) -> None:
+    walked()
     other = context(policy={"temperature": 0.5})
     run_stages(other)
     assert other.meter.samples == 32 * 4
@@ -154,8 +154,10 @@ def test_a_problem_whose_attempts_told_nothing_is_unscored_and_not_the_most_unce
     assert outcomes["select"].detail["dropped"] == {"unscored": 32}
 
 
-def test_a_corrected_verifier_judges_stored_rollouts_without_a_token(context: Made, tables: dict[str, Any]) -> None:
-    run_stages(context())
+def test_a_corrected_verifier_judges_stored_rollouts_without_a_token(
+    walked: Made, context: Made, tables: dict[str, Any]
+) -> None:
+    walked()
     tables["source"] = [{**tables["source"][0], "verifier": "numeric"}]
     regraded = context()
     run_stages(regraded)
@@ -206,7 +208,7 @@ def test_a_changed_file_is_read_again_and_only_its_new_problems_are_attempted(
     assert again.meter.samples == 4
 
 
-def test_a_curriculum_that_was_made_for_another_model_is_not_trained_on(context: Made) -> None:
-    run_stages(context())
+def test_a_curriculum_that_was_made_for_another_model_is_not_trained_on(walked: Made, context: Made) -> None:
+    walked()
     with pytest.raises(ConfigError, match="score, which is not done"):
         run_training(context(policy={"revision": "another"}))

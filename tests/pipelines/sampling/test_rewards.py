@@ -30,6 +30,7 @@ def closeness(data_source, solution_str, ground_truth, extra_info):
 
 
 closeness.graded = True
+closeness.evaluates_text = False  # one process judges many texts
 '''
 
 

@@ -21,7 +21,7 @@ from assay.pipelines.runner.stages import run_extension, run_stages
 from assay.pipelines.runner.synthesis import run_synthesis
 
 Made = Callable[..., RunContext]
-N, SHORT, LONG = 32, 4, 12
+N, SHORT, LONG = 12, 4, 12
 ANSWERS = "SELECT t.text FROM attempts r JOIN completions t USING (id) WHERE r.sampler = ?"
 OUTCOMES = "SELECT problem_id, outcome, count(*) AS n FROM attempts r JOIN verdicts v ON v.rollout_id = r.id WHERE sampler = ? GROUP BY ALL"
 

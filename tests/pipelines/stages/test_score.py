@@ -23,7 +23,7 @@ from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages.score import settings
 from assay.stores.lake import Lake
 
-ADAPTIVE = {"allocation": "adaptive", "prior": "fitted", "wave_fraction": 0.25}
+ADAPTIVE = {"allocation": "adaptive", "prior": "fitted", "wave_fraction": 0.25, "attempts_per_wave": 4}
 RECORDING = Path(__file__).resolve().parents[3] / "src/assay/data/recordings/tiny_problems.jsonl"
 
 

@@ -166,3 +166,14 @@ def test_a_pool_of_which_every_attempt_is_cut_is_said_though_a_selector_reads_no
         context(policy={"max_tokens": 1}, score={"stop_early": False}, select={"selector": "uniform", "budget": 6})
     )
     assert any("attempts is evidence" in text and "policy.max_tokens is too small" in text for text in heard)
+
+
+def test_a_selector_of_a_class_that_returns_ids_alone_is_refused_by_name(
+    context: Made, monkeypatch: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "our_choice.py").write_text(
+        "class First:\n    needs = ()\n\n    def select(self, pool, budget, rng):\n        return pool.ids[:budget]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="our_choice:First' returns a tuple"):
+        run_stages(context(select={"selector": "python:our_choice:First", "budget": 6}))

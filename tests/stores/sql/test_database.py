@@ -2,7 +2,9 @@
 
 import pytest
 
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, LakeError
+from assay.stores.sql import database as databases
+from assay.stores.sql import views
 from assay.stores.sql.database import MEMORY, memory_gib, open_database
 
 
@@ -29,3 +31,28 @@ def test_queries_have_half_a_gib_or_more_unless_the_environment_says_otherwise(m
     assert memory_gib() >= 0.5
     monkeypatch.setenv(MEMORY, "2.5")
     assert memory_gib() == 2.5
+
+
+WIDE = "SELECT string_agg(hash(range)::VARCHAR, ',') AS text FROM range(2_000_000)"  # a text of 38 MB, in no file
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    monkeypatch.delenv(MEMORY, raising=False)
+    monkeypatch.setattr(databases, "MEMORY_GIB", 0.02)
+    monkeypatch.setattr(databases, "THREAD_GIB", 0)
+    with open_database(":memory:") as database:
+        yield database
+
+
+def test_a_query_that_fits_into_no_file_gets_more_memory_at_once_and_in_batches(narrow):
+    assert len(views.run(narrow, WIDE)["text"][0].as_py()) > 2e7
+    narrow.execute("SET memory_limit = '20 MiB'")
+    assert sum(batch.num_rows for batch in views.stream(narrow, WIDE)) == 1
+
+
+def test_memory_that_the_environment_gives_is_not_exceeded_and_the_error_names_it(narrow, monkeypatch):
+    monkeypatch.setenv(MEMORY, "0.02")
+    for ask in (lambda: views.run(narrow, WIDE), lambda: list(views.stream(narrow, WIDE))):
+        with pytest.raises(LakeError, match=f"Out of Memory.*{MEMORY} gives queries more memory"):
+            ask()

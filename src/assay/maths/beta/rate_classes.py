@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from assay.maths.beta.zero_inflated_beta import LOG_SHAPE_CENTRE, LOG_SHAPE_SD, Floats, ZeroInflatedBeta
+from assay.maths.beta.zero_inflated_beta import LOG_SHAPE_CENTRE, Floats, ZeroInflatedBeta
 
 Ints = NDArray[np.int64]
 NEVER, SOMETIMES, ALWAYS = range(3)
 LOGIT_MEANS = np.linspace(-5.0, 5.0, 31)  # of the Betas that are tried
 LOG_STRENGTHS = np.linspace(-1.0, 4.6, 15)  # log (a + b)
-SHARES = np.array([1.0, 1.0, 0.2])  # Dirichlet prior of the classes
+SHAPE_SD = 3.0  # of the prior of log a and log b: twice that of a fit, which must settle on one shape
+SHARES = np.array([0.3, 1.0, 0.2])  # Dirichlet prior of the classes: either end may well be empty
 LENGTH_WEIGHT = 1.0  # problems' worth of the pool's mean log length in that of each class ...
 SPREAD_WEIGHT = 2.0  # ... and of its variance
 LEAST_SPREAD = 0.05  # standard deviation of log lengths; equal lengths are told apart by no less
@@ -60,7 +61,7 @@ class RateChain:
         self.rng = np.random.default_rng(seed)
         mean, strength = (grid.ravel() for grid in np.meshgrid(special.expit(LOGIT_MEANS), np.exp(LOG_STRENGTHS)))
         self.shapes = np.stack([mean * strength, (1 - mean) * strength])  # (2, grid)
-        self.log_prior = -((np.log(self.shapes) - LOG_SHAPE_CENTRE) ** 2).sum(0) / (2 * LOG_SHAPE_SD**2)  # (grid,)
+        self.log_prior = -((np.log(self.shapes) - LOG_SHAPE_CENTRE) ** 2).sum(0) / (2 * SHAPE_SD**2)  # (grid,)
         pairs, place = np.unique(np.stack([self.correct, self.wrong]), axis=1, return_inverse=True)
         self.place = place.ravel()  # (n,) of a problem's counts
         a, b = self.shapes[:, :, None]

@@ -7,6 +7,7 @@ problems; a prior's fields are (1,) or (n,).
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -140,16 +141,24 @@ def fit_rate_prior(correct: ArrayLike, wrong: ArrayLike) -> RatePrior:
 
     Source: Schwarz (1978), Estimating the dimension of a model.
     """
-    one = fit_zero_inflated_beta(correct, wrong)
     n_correct, n_wrong = np.asarray(correct, dtype=np.float64), np.asarray(wrong, dtype=np.float64)
-    is_mixed = (n_correct > 0) & (n_wrong > 0)
-    if not (n_correct + n_wrong)[is_mixed].max(initial=0) > 2:
-        return one  # numbers of successes in two attempts have two degrees of freedom: one Beta tells everything
+    if n_correct.shape != n_wrong.shape:
+        raise ValueError(f"{n_correct.shape} counts of right attempts for {n_wrong.shape} of wrong ones")
     pairs, multiplicity = np.unique(np.stack([n_correct, n_wrong]), axis=1, return_counts=True)
-    objective, worth = (
-        TwoBetasObjective(pairs[0], pairs[1], multiplicity.astype(np.float64)),
-        np.log(len(n_correct)) / 2,
-    )
+    return _fit_distinct_counts(pairs.tobytes(), multiplicity.astype(np.int64).tobytes())
+
+
+@lru_cache(maxsize=256)  # a race that is gone on with, or planned again, meets the counts of its waves again
+def _fit_distinct_counts(distinct: bytes, problems: bytes) -> RatePrior:
+    """The fit of m distinct counts, (2, m) float64, and of how many problems have each, (m,) int64."""
+    multiplicity = np.frombuffer(problems, dtype=np.int64)
+    pairs = np.frombuffer(distinct).reshape(2, -1)
+    one = fit_zero_inflated_beta(*np.repeat(pairs, multiplicity, axis=1))
+    is_mixed = (pairs > 0).all(axis=0)
+    if not pairs.sum(axis=0)[is_mixed].max(initial=0) > 2:
+        return one  # numbers of successes in two attempts have two degrees of freedom: one Beta tells everything
+    objective = TwoBetasObjective(pairs[0], pairs[1], multiplicity.astype(np.float64))
+    worth = np.log(multiplicity.sum()) / 2
     wide = min((objective.minimize(start) for start in STARTS), key=lambda x: objective(x)[0])
     fit = objective.misfit(unpack_two_betas(wide))
     if objective.misfit(one) - fit <= 3 * worth:

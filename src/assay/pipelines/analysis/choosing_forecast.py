@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 MAX_STEPS = 120
 WORTH = 1.1  # times cheaper at the low end; less than this is no reason to choose
 LEVEL = 0.8  # of the intervals
+WIDEN = 1.4  # times as far from the median, in logs: calibrated on pools of two kinds (docs/log.md)
 USES = (1, 2, 5)  # trainings that share what was paid before them
 
 
@@ -206,4 +207,15 @@ def _interval(values: Floats) -> tuple[float, float, float]:
     low, middle, high = np.quantile(
         values, shares, method="median_unbiased" if np.isfinite(values).all() else "nearest"
     )
-    return float(low), float(middle), float(high)
+    return widen_end(low, middle), float(middle), widen_end(high, middle)
+
+
+def widen_end(end: float, middle: float) -> float:
+    """Move an end of an interval away from its median by `WIDEN`; an infinite or zero one stays.
+
+    >>> round(widen_end(50.0, 100.0), 1), widen_end(float("inf"), 100.0)
+    (37.9, inf)
+    """
+    if not (np.isfinite(end) and np.isfinite(middle) and end > 0 and middle > 0):
+        return float(end)
+    return float(middle * (end / middle) ** WIDEN)

@@ -15,9 +15,9 @@ from assay.maths.beta.two_betas import RatePrior
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-OWN_PRIOR = 40  # attempted problems from which on a source has rates of its own
-BURN_IN = 80  # sweeps of a chain before its first state
-BETWEEN = 8  # sweeps between two states
+OWN_PRIOR = 12  # attempted problems from which on a source has rates of its own
+BURN_IN = 100  # sweeps of a chain before its first state
+BETWEEN = 25  # sweeps between two states, which the chain forgets slowly
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class _Part:
 def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> Iterator[World]:
     """Draw states of the pool that the attempts leave possible, without end.
 
-    A source with at least 40 attempted problems has rates of its own; the others have those of the whole pool. A problem
+    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A problem
     that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class
-    whose rate has the same rank.
+    whose rate has the same rank, out of a bootstrap of these.
 
     Args:
         attempts: at the pool; at least some problems must have any.
@@ -83,7 +83,7 @@ def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> It
             draw, belongs = draws[id(part.chain)], np.isin(part.known, part.own)
             rate[part.own] = draw.rate[belongs]
             kind, rate[part.missing] = draw.new_problems(len(part.missing), rng)
-            tokens[part.missing] = tokens_by_rank(kind, rate[part.missing], draw, attempts.tokens[part.known])
+            tokens[part.missing] = tokens_by_rank(kind, rate[part.missing], draw, attempts.tokens[part.known], rng)
         prior = draws[id(everyone)].prior
         yield World(
             rate[keep], tokens[keep], attempts.source[keep], attempts.tried[keep], attempts.correct[keep], prior
@@ -106,19 +106,21 @@ def _parts(attempts: PoolAttempts, known: Ints, everyone: RateChain, seed: int) 
     return parts
 
 
-def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats) -> Floats:
-    """Tokens for new problems: those of the attempted problem of the same class whose rate has the same rank, (m,).
+def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng: np.random.Generator) -> Floats:
+    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class, (m,).
 
     Args:
         kind: classes of the new problems, (m,).
         rate: their rates, (m,).
         draw: classes and rates of the attempted problems.
         tokens: mean tokens of these.
+        rng: draws the bootstrap, without which the mean of the tokens would have no doubt.
     """
     found = np.zeros(len(kind))
     for name in np.unique(kind):
         own, donors = np.flatnonzero(kind == name), np.flatnonzero(draw.kind == name)
         donors = donors if len(donors) else np.arange(len(tokens))
+        donors = rng.choice(donors, len(donors))
         donors = donors[np.argsort(draw.rate[donors], kind="stable")]
         ranks = np.argsort(np.argsort(rate[own], kind="stable"), kind="stable")
         found[own] = tokens[donors[ranks * len(donors) // len(own)]]

@@ -1,7 +1,7 @@
 """The policy of a config as the lake knows it, so that what makes no attempt needs no server."""
 
-from assay.core.config import PolicyConfig
 from assay.core.identity import canonical_json
+from assay.core.policy_config import PolicyConfig
 from assay.core.types import Policy
 from assay.stores.lake import Lake
 

@@ -13,9 +13,10 @@ from functools import cache, cached_property
 from typing import Any
 
 from assay.core import parts
-from assay.core.config import Config, GradeConfig, PolicyConfig
+from assay.core.config import Config, GradeConfig
 from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
+from assay.core.policy_config import PolicyConfig
 from assay.core.ports import Engine, Reporter
 from assay.core.secrets import redact_secrets
 from assay.core.types import Label, Mode, Policy, SamplingConfig
@@ -23,6 +24,7 @@ from assay.pipelines.context.edited_parts import outside_versions
 from assay.pipelines.context.first_attempts import FirstAttempts
 from assay.pipelines.context.imported import DRAWN, ImportedEvidence, find_imported, match_imported_labels
 from assay.pipelines.context.known_policy import known_policy
+from assay.pipelines.context.limits import limit_reached
 from assay.pipelines.context.results import FIRST_STAGE_NAMES, StageKey, StageResult
 from assay.stores.lake import Lake, Rows
 from assay.verifiers.outside.plugins import CallLimits
@@ -215,7 +217,7 @@ class RunContext:
 
     def limit_reached(self) -> str:
         """Return which of the config's limits this run has reached, in words; "" = none."""
-        return self.halted or self.config.limit.reached(self.meter.tokens, self.meter.seconds)
+        return self.halted or limit_reached(self.config.limit, self.meter.tokens, self.meter.seconds)
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""

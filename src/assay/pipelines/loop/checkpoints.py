@@ -3,9 +3,9 @@
 from dataclasses import fields
 from pathlib import Path, PurePath
 
-from assay.core.config import PolicyConfig
 from assay.core.errors import ConfigError
 from assay.core.parts import load_part
+from assay.core.policy_config import PolicyConfig
 from assay.pipelines.context.results import StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.train import output_folder

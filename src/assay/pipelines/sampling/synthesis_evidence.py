@@ -9,10 +9,12 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.core.synthesis import AttemptedProblem, SearchedProblem, TrialSummary
 from assay.core.types import Counts, Label, Problem, SamplingConfig
+from assay.pipelines.context import remote_model
+from assay.pipelines.context.imported import DRAWN
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.graded import iterate_attempted, read_attempted, tally_attempts
-from assay.pipelines.data.problems import problems_by_id, side_ids, some_of_side, to_row
+from assay.pipelines.data.graded import attempts_fingerprint, iterate_attempted, read_attempted, tally_attempts
+from assay.pipelines.data.problems import SideLabels, problems_by_id, side_ids, some_of_side, to_row
 from assay.pipelines.data.trees import iterate_searched
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.begun import complete_begun
@@ -34,6 +36,7 @@ class LakeEvidence:
 
     def __init__(self, context: RunContext, inputs: StageResults) -> None:
         self.context, self.inputs = context, inputs
+        self._tallies: dict[tuple[str, str, bool], Mapping[str, tuple[int, int]]] = {}  # of the last question
         self.stopped, self.failed = "", 0  # the limit that was reached; samples that the engine failed to generate
 
     @cached_property
@@ -58,18 +61,35 @@ class LakeEvidence:
             return imported.policy.revision, imported.sampling.id
         return self.context.engine.policy.revision, self.sampler(changes).id
 
+    @cached_property
+    def fingerprint(self) -> list[str]:
+        """How many judged attempts the respondent has at the train side, and a hash of their outcomes."""
+        return attempts_fingerprint(self.context, self.labels, self.ids, self.respondent())
+
+    def labels(self, ids: Sequence[str]) -> dict[str, Label]:
+        """Return the labels of problems of the train side by problem id."""
+        return self._labels.of(ids)
+
+    @cached_property
+    def _labels(self) -> SideLabels:
+        return SideLabels(self.context, self.inputs, "train")
+
     def counts(self) -> Mapping[str, Counts]:
         """Return the outcomes that scoring counted."""
-        known = set(self.ids)
-        return {
-            row["problem_id"]: Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
-            for row in self.context.lake.iterate_rows(COUNTS, [self.inputs.rows_of("score")])
-            if row["problem_id"] in known
-        }
+        return self._counts
+
+    @cached_property
+    def _counts(self) -> dict[str, Counts]:
+        known, counts = set(self.ids), dict[str, Counts]()
+        for batch in self.context.lake.stream(COUNTS, [self.inputs.rows_of("score")]):
+            ids, *outcomes = (column.to_pylist() for column in batch.columns)
+            tallies = zip(ids, map(Counts, *outcomes), strict=True)
+            counts.update((id_, tally) for id_, tally in tallies if id_ in known)
+        return counts
 
     def attempted(self, *, texts: bool = False, changes: Mapping[str, Any] | None = None) -> Iterator[AttemptedProblem]:
         """Yield every problem with its judged attempts."""
-        return iterate_attempted(self.context, self.inputs, self.ids, self.respondent(changes), texts=texts)
+        return iterate_attempted(self.context, self.labels, self.ids, self.respondent(changes), texts=texts)
 
     def searched(self) -> Iterator[SearchedProblem]:
         """Yield every problem that has a stored search, with its tree."""
@@ -87,7 +107,11 @@ class LakeEvidence:
 
     def trials(self, changes: Mapping[str, Any], *, distinct: bool) -> Mapping[str, tuple[int, int]]:
         """Return stored right answers and stored attempts by problem id."""
-        return tally_attempts(self.context, self.inputs, self.ids, self.respondent(changes), distinct=distinct)
+        respondent = self.respondent(changes)
+        if (*respondent, distinct) not in self._tallies:
+            found = tally_attempts(self.context, self.labels, self.ids, respondent, distinct=distinct)
+            self._tallies = {(*respondent, distinct): found}  # one at a time: a pool of a million has many
+        return self._tallies[(*respondent, distinct)]
 
     def draw_until(
         self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
@@ -102,7 +126,7 @@ class LakeEvidence:
         problems, labels = some_of_side(self.context, self.inputs, "train", missing)
         attempts = QueuedRollouts(self.context, problems, labels, sampler=self.sampler(changes), keep_refused=True)
         attempts.judge_stored(list(problems))
-        before = attempts.stored
+        before, self._tallies = attempts.stored, {}  # which drawing changes
         queue = attempts.draw_queue(
             {id_: wanted[id_] for id_ in problems},
             cap=max_trials,
@@ -122,6 +146,36 @@ class LakeEvidence:
     def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts with their texts at each of other problems than those of the pool."""
         self.require_policy()
+        return self._attempts_of(self.context, asked, n)
+
+    def teach(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts of the teacher, or of the policy where the config names no teacher."""
+        return self.attempt(asked, n) if self.teacher is None else self._attempts_of(self.teacher, asked, n)
+
+    @cached_property
+    def teacher(self) -> RunContext | None:
+        """The run with the config's teacher as its policy, opened at first use; None where the config names none."""
+        config, teacher = self.context.config, self.context.config.synthesize.teacher
+        if teacher is None:
+            return None
+        changed = {
+            "policy": teacher,
+            "score": config.score.model_copy(update={"evidence": DRAWN}),
+            "synthesize": config.synthesize.model_copy(update={"policy": "", "teacher": None}),
+        }
+        context = self.context.beside(config.model_copy(update=changed))
+        remote_model.require_stored_policy(context)
+        return context
+
+    def close(self) -> None:
+        """Close the teacher's engine, if it was opened."""
+        if (teacher := self.__dict__.pop("teacher", None)) is not None:
+            teacher.close()
+
+    def _attempts_of(
+        self, context: RunContext, asked: Sequence[tuple[Problem, Label]], n: int
+    ) -> Sequence[AttemptedProblem]:
+        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their texts."""
         problems = {problem.id: problem for problem, _ in asked}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
@@ -131,12 +185,12 @@ class LakeEvidence:
             "problems": [to_row(problem) for problem in problems.values()],
             "labels": list(map(asdict, labels.values())),
         }
-        self.context.append(rows)
-        attempts = StoredRollouts(self.context, problems, labels, keep_refused=True)
+        context.append(rows)
+        attempts = StoredRollouts(context, problems, labels, keep_refused=True)
         attempts.draw(dict.fromkeys(problems, n))
         self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
         respondent = attempts.policy.revision, attempts.sampler.id
-        found = {item.problem_id: item for item in read_attempted(self.context, labels, respondent, texts=True)}
+        found = {item.problem_id: item for item in read_attempted(context, labels, respondent, texts=True)}
         return [found[problem.id]._replace(attempts=found[problem.id].attempts[:n]) for problem, _ in asked]
 
     def complete(

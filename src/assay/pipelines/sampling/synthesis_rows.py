@@ -6,12 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.core.identity import content_id
+from assay.core.identity import content_id, row_ids
 from assay.core.synthesis import Derived, Pair, Product, StepLabels, Target
 from assay.core.types import GradingCase, Label, Message, Problem, Request, Rollout
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.graded import wanted_verdicts
-from assay.pipelines.data.problems import problems_by_id, side_labels, to_row
+from assay.pipelines.data.problems import problems_by_id, to_row
 from assay.pipelines.sampling.attempt_rows import storable
 from assay.pipelines.sampling.synthesis_evidence import LakeEvidence
 from assay.stores.tables import schema
@@ -63,7 +63,7 @@ class SynthesisRows:
 
     def _labels(self, products: Sequence[Any]) -> dict[str, Label]:
         ids = sorted({product.problem_id for product in products})
-        return side_labels(self.context, self.evidence.inputs, TRAIN, ids) if ids else {}
+        return self.evidence.labels(ids) if ids else {}
 
     def _outcomes(self, labels: Mapping[str, Label], ids: Sequence[str]) -> dict[str, str]:
         """Look up the present outcome of rollouts."""
@@ -81,7 +81,7 @@ class SynthesisRows:
         right = dict(zip(map(id, written), self._judge(labels, written), strict=True))
         synthesis = self.fixed["synthesis_id"]
         columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in targets] for name in PLAIN}
-        columns["id"] = [_target_id(synthesis, target) for target in targets]
+        columns["id"] = _target_ids(synthesis, targets)
         columns["verified"] = [
             right[id(row)] if row.completion is not None else outcomes.get(row.rollout_id or "") == "correct"
             for row in targets
@@ -184,11 +184,20 @@ class SynthesisRows:
         return rows
 
 
+def _target_ids(synthesis: str, targets: Sequence[Target]) -> list[str]:
+    """Return the hash of what each target is; the chat is part of it."""
+    if any(target.messages for target in targets):
+        return [_target_id(synthesis, target) for target in targets]
+    return row_ids("target", synthesis, rows=[(*_known(target), target.completion or "") for target in targets])
+
+
 def _target_id(synthesis: str, target: Target) -> str:
-    """Return the hash of what a target is; the chat is part of it."""
-    known = (target.problem_id, target.rollout_id or "", target.label_id or "", target.prefix or "")
-    turns = [list(turn) for turn in target.messages] if target.messages else ""
-    return content_id("target", synthesis, *known, *([turns] if turns else []), target.completion or "")
+    turns = [list(turn) for turn in target.messages or ()]
+    return content_id("target", synthesis, *_known(target), *([turns] if turns else []), target.completion or "")
+
+
+def _known(target: Target) -> tuple[str, str, str, str]:
+    return target.problem_id, target.rollout_id or "", target.label_id or "", target.prefix or ""
 
 
 def _spans(spans: Sequence[tuple[int, int]] | None) -> list[dict[str, int]] | None:

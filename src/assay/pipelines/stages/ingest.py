@@ -152,11 +152,8 @@ def check_label(context: RunContext, source_row: SourceRow, number: int) -> Sour
     if isinstance(source_row, Drop) or is_outside(source_row[1].verifier):
         return source_row
     problem, label = source_row
-    fault = getattr(
-        _verifier(label.verifier, canonical_json(context.config.grade.settings.get(label.verifier, {}))),
-        "label_fault",
-        None,
-    )
+    settings = context.config.grade.settings.get(label.verifier)
+    fault = getattr(_verifier(label.verifier, canonical_json(settings) if settings else "{}"), "label_fault", None)
     if fault is None or not (why := fault(label)):
         return source_row
     return Drop(

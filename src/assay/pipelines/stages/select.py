@@ -148,9 +148,14 @@ def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
         ConfigError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
     """
     try:
-        selection: Selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
+        selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
     except (ValueError, LookupError) as error:
         raise ConfigError(f"selector {name!r}: {error}") from error
+    if not isinstance(selection, Selection):
+        raise ConfigError(
+            f"selector {name!r} returns a {type(selection).__name__}; the select of a class returns an "
+            "assay.core.types.Selection, ids alone may come from a plain function"
+        )
     _check_conserved(name, pool, selection.ids, selection.dropped)
     return selection
 

@@ -7,6 +7,7 @@ not pass say so.
 
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
@@ -18,10 +19,10 @@ from assay.core.parts import build_part
 from assay.core.ports import Synthesizer
 from assay.core.synthesis import SynthesisSummary
 from assay.pipelines.context import remote_model
+from assay.pipelines.context.limits import has_limit
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.graded import attempts_fingerprint
 from assay.pipelines.data.problems import side_verifiers
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.synthesis_evidence import LakeEvidence
@@ -65,7 +66,9 @@ class Synthesize(Stage):
         """Hash the pool with its scoring, the method with its settings, the policy, the verifiers and the evidence."""
         context = self.context
         versions = [(name, context.judge.version(name)) for name in side_verifiers(context, self.inputs, "train")]
-        how = (self.method, asdict(self.part), context.config.seed)  # type: ignore[call-overload]
+        how = [self.method, asdict(self.part), context.config.seed]  # type: ignore[call-overload]
+        if (teacher := context.config.synthesize.teacher) is not None and {"teach", "teacher"} & set(self.part.needs):
+            how.append(teacher.model_dump(mode="json"))
         seen = [] if self.part.draws else self._stored_evidence()
         pool = (str(self.inputs.of("clean").key), self.inputs.rows_of("split"), str(self.inputs.of("score").key))
         return StageKey.of(
@@ -91,6 +94,10 @@ class Synthesize(Stage):
         forecast = self.forecast()
         for line in forecast.lines:
             self.context.reporter.say(f"{self.method} expects: {line}")
+        with closing(self.evidence):
+            return self._run(forecast)
+
+    def _run(self, forecast: SynthesisSummary) -> StageResult:
         if not self.part.draws:
             return self._make()
         self.evidence.require_policy()
@@ -106,7 +113,7 @@ class Synthesize(Stage):
         """
         config = self.context.config.synthesize
         stored = sum(counts.total for counts in self.evidence.counts().values())
-        if not self.context.config.limit.is_set and expected > config.max_growth * stored:
+        if not has_limit(self.context.config.limit) and expected > config.max_growth * stored:
             raise ConfigError(
                 f"{self.method} expects to draw {expected:,.0f} attempts where {stored:,} are stored; settings of the method "
                 f"(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = {config.max_growth:g} "
@@ -146,7 +153,7 @@ class Synthesize(Stage):
     def _stored_evidence(self) -> list[str]:
         """Return what identifies the stored attempts and trees that the method reads."""
         respondent = self.evidence.respondent()
-        attempts = attempts_fingerprint(self.context, self.inputs, self.evidence.ids, respondent)
+        attempts = self.evidence.fingerprint
         if "searched" not in self.part.needs:
             return attempts
         trees = self.context.lake.rows(TREES, [respondent[0]])[0]
@@ -186,10 +193,14 @@ def require_evidence(context: RunContext, evidence: LakeEvidence, name: str, par
             f"{name} reads pass rates, and the scores of {context.config.score.scorer!r} hold none: "
             "`curate score CONFIG` with score.scorer = 'pass_rate' first"
         )
-    if not part.draws and "attempted" in part.needs and not any(item.attempts for item in evidence.attempted()):
+    if not part.draws and "attempted" in part.needs and evidence.fingerprint[0] == "0":
         raise ConfigError(
             f"{name} reads graded attempts, and the lake holds none of this policy by the present verifier: "
             "`curate score CONFIG` or `curate regrade CONFIG` first"
+        )
+    if "teacher" in part.needs and context.config.synthesize.teacher is None:
+        raise ConfigError(
+            f"{name} asks a teacher, and the config names none: [synthesize.teacher] with model and engine, as in [policy]"
         )
     if "searched" in part.needs and next(evidence.searched(), None) is None:
         raise ConfigError(

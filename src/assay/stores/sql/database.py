@@ -54,5 +54,25 @@ def memory_gib() -> float:
     return gib
 
 
+def widen(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Double the memory of queries where one of them can put no more into files, up to four fifths of the machine's.
+
+    Returns:
+        False where the environment says how much there is, the machine has no more, or the connection is locked.
+    """
+    if os.environ.get(MEMORY):
+        return False
+    number, unit = str(connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]).split()
+    present = float(number) * 1024 ** ("KiB", "MiB", "GiB", "TiB").index(unit) / 2**20
+    most = 0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    if present >= 0.99 * most:
+        return False
+    try:
+        connection.execute(f"SET memory_limit = '{min(2 * present, most):.3f} GiB'")
+    except duckdb.Error:
+        return False
+    return True
+
+
 # a forked child has none of the database's threads, and would wait for them or crash at its end
 os.register_at_fork(before=trunk.cache_clear)

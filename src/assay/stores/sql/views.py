@@ -16,7 +16,7 @@ import pyarrow as pa
 from assay.core.errors import LakeError
 from assay.stores.renames import Pairs, old_name_hint
 from assay.stores.schema import quoted, sql_type
-from assay.stores.sql.database import open_database, trunk
+from assay.stores.sql.database import MEMORY, open_database, trunk, widen
 from assay.stores.sql.definitions import WORD, definitions
 from assay.stores.sql.definitions import views as defined_views
 from assay.stores.sql.select_guard import require_reading_plan
@@ -242,8 +242,13 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
         LakeError: DuckDB refused; the error holds its first lines.
     """
     with _refusals():
-        relation = connection.sql(query, params=parameters)
-        return relation.to_arrow_table() if relation is not None else pa.table({})
+        while True:
+            try:
+                relation = connection.sql(query, params=parameters)
+                return relation.to_arrow_table() if relation is not None else pa.table({})
+            except duckdb.OutOfMemoryException:
+                if not widen(connection):
+                    raise
 
 
 def stream(
@@ -254,15 +259,26 @@ def stream(
     Raises:
         LakeError: DuckDB refused; the error holds its first lines.
     """
-    with _refusals():
-        batches = iter(connection.sql(query, params=parameters).to_arrow_reader(rows))
-    while True:
-        with _refusals():
-            batch = next(batches, None)
-        if batch is None:
-            return
+    batches, batch = _begin(connection, query, parameters, rows)
+    while batch is not None:
         for start in range(0, batch.num_rows, rows):  # DuckDB's own batches are of whole vectors of 2,048 rows
             yield batch.slice(start, rows)
+        with _refusals():
+            batch = next(batches, None)
+
+
+def _begin(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Any, rows: int
+) -> tuple[Iterator[pa.RecordBatch], pa.RecordBatch | None]:
+    """Run a query as far as its first batch, by when it holds most of what it will hold."""
+    with _refusals():
+        while True:
+            try:
+                batches = iter(connection.sql(query, params=parameters).to_arrow_reader(rows))
+                return batches, next(batches, None)
+            except duckdb.OutOfMemoryException:
+                if not widen(connection):
+                    raise
 
 
 def check_plan(connection: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -289,6 +305,8 @@ def _refusals() -> Iterator[None]:
 
 
 def _remedy(error: duckdb.Error) -> str:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"; {MEMORY} gives queries more memory"
     broken = (
         isinstance(error, duckdb.IOException | duckdb.InvalidInputException | duckdb.SerializationException)
         or "parquet" in str(error).lower()
