@@ -7,12 +7,12 @@ from assay.core.config_schema import read_meanings, schema_text, settings_tables
 ROOT = Path(__file__).resolve().parents[1]
 INTRODUCTION = """# Settings
 
-Every table and key of a config with its default, written by `python docs/make_settings.py` from the dataclasses and the comments of
-`configs/reference.toml`, which is written by hand because it is the source of these meanings; a test holds its keys and defaults to the
-dataclasses. Settings of parts (a selector, a scorer, an engine) stand in the table that names the part, and in [methods.md](methods.md).
+Every table and key of a config, with its default and meaning. `python docs/make_settings.py` generates this page from the dataclasses and the comments in
+`configs/reference.toml`, and a test checks that both agree. Settings of parts (a selector, a scorer, an engine) go into the table that names the
+part; [methods.md](methods.md) lists them.
 
-An editor completes and checks keys with `#:schema PATH` in the first line of a config; `curate schema --out PATH` writes the file. An old name
-is answered with the new one, and `curate upgrade CONFIG` rewrites a config.
+With `#:schema PATH` in the first line of a config, an editor completes and checks keys; `curate schema --out PATH` writes the schema file. If a config
+uses an old name, the error gives the new one, and `curate upgrade CONFIG` rewrites the config.
 
 """
 
