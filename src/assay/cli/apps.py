@@ -73,7 +73,7 @@ analyze_app, lake_app, schedule_app = (
     typer.Typer(help=text, **SETTINGS)
     for text in (
         ANALYZE,
-        "Verify, compact, delete and merge: the files of a lake.",
+        "Verify, compact and merge lakes, and delete from them.",
         "Run a config every night, or every hour.",
     )
 )

@@ -62,7 +62,7 @@ def audit(
 ) -> None:
     """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked).
 
-    Or count what is accepted wrongly without a person (--wrong-golds).
+    Or measure wrong acceptances without a person (--wrong-golds).
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -77,7 +77,7 @@ GroupSize = Annotated[
 
 
 def _column(name: str, holds: str) -> Any:
-    return typer.Option(name, metavar="COLUMN", help=f"Holds {holds}.", show_default=False)
+    return typer.Option(name, metavar="COLUMN", help=f"The column of {holds}.", show_default=False)
 
 
 def autopsy(
@@ -96,12 +96,12 @@ def autopsy(
     prompt: Annotated[str, _column("--prompt", "the question")] = "",
     text: Annotated[str, _column("--text", "the answer, or a list of answers")] = "",
     reward: Annotated[str, _column("--reward", "the reward")] = "",
-    correct: Annotated[str, _column("--correct", "whether the answer is right, where the reward is more")] = "",
-    step: Annotated[str, _column("--step", "the step of the training")] = "",
+    correct: Annotated[str, _column("--correct", "whether the answer is correct, if the reward has other terms")] = "",
+    step: Annotated[str, _column("--step", "the training step")] = "",
     gold: Annotated[str, _column("--gold", "the gold answer")] = "",
     tokens: Annotated[str, _column("--tokens", "the number of tokens")] = "",
-    finish: Annotated[str, _column("--finish", "`length` where the cap cut")] = "",
-    group: Annotated[str, _column("--group", "the group's name")] = "",
+    finish: Annotated[str, _column("--finish", "the finish reason; `length` = truncated")] = "",
+    group: Annotated[str, _column("--group", "the group's id")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Analyze a trainer's rollout log without generating anything: tokens spent on groups without signal, duplicates,

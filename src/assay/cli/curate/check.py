@@ -25,8 +25,8 @@ def check(
     """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens. Given a selection's
     key, do what `analyze selection-bias` does.
 
-    Reads some rows of every source, imports what the config names (which runs your own code) and judges one gold answer
-    of each source. No model is asked.
+    Reads some rows of every source, imports what the config names (which runs your own code) and grades one gold answer
+    of each source. Calls no model.
     """
     if is_selection_key(path):
         selection_bias(path, lake, sets, as_json, kept, dropped)

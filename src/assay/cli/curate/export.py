@@ -36,8 +36,8 @@ Check = Annotated[
     bool,
     typer.Option(
         "--check",
-        help="Send 200 gold answers, and 200 stored attempts of each outcome, through the exported reward: exit 1 where one is "
-        "not the lake's. A folder that holds an export already is checked as it is.",
+        help="Run the exported reward on 200 gold answers and on 200 stored attempts of each outcome; exit code 1 if one "
+        "differs from the lake. An existing export in the folder is checked as it is.",
     ),
 ]
 
@@ -94,8 +94,8 @@ def export(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum in its order, or what synthesis stored, in the form that another trainer reads, and say how it
-    is read; a curriculum with its reward.
+    """Write the curriculum with its reward, or a training set that synthesis stored, in the format of another trainer, and
+    show how to load it.
 
     Settings of an export are keys of the config: --set export.settings.verl.data_source=math_dapo.
     """

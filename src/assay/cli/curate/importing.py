@@ -64,17 +64,23 @@ OptionalConfigPath = Annotated[
 ]
 ProblemColumn = Annotated[
     str,
-    typer.Option("--problem", metavar="COLUMN", help="Holds the question, or the problem's id.", show_default=False),
+    typer.Option(
+        "--problem", metavar="COLUMN", help="The column of the question, or of the problem's id.", show_default=False
+    ),
 ]
-TextColumn = Annotated[str, typer.Option("--text", metavar="COLUMN", help="Holds the answer.", show_default=False)]
-RewardColumn = Annotated[str, typer.Option("--reward", metavar="COLUMN", help="Holds the reward.", show_default=False)]
+TextColumn = Annotated[
+    str, typer.Option("--text", metavar="COLUMN", help="The column of the answer.", show_default=False)
+]
+RewardColumn = Annotated[
+    str, typer.Option("--reward", metavar="COLUMN", help="The column of the reward.", show_default=False)
+]
 TokensColumn = Annotated[
-    str, typer.Option("--tokens", metavar="COLUMN", help="Holds the number of tokens.", show_default=False)
+    str, typer.Option("--tokens", metavar="COLUMN", help="The column of the number of tokens.", show_default=False)
 ]
 FinishColumn = Annotated[
     str,
     typer.Option(
-        "--finish", metavar="COLUMN", help="Holds the finish reason; `length` = truncated.", show_default=False
+        "--finish", metavar="COLUMN", help="The column of the finish reason; `length` = truncated.", show_default=False
     ),
 ]
 TokenizerPlace = Annotated[
@@ -82,7 +88,7 @@ TokenizerPlace = Annotated[
     typer.Option(
         "--tokenizer",
         metavar="DIR",
-        help="For logs that hold token ids, such as open-instruct's: the folder of the model that was sampled.",
+        help="For logs of token ids, such as open-instruct's: the folder of the model that wrote them.",
         show_default=False,
     ),
 ]
@@ -115,11 +121,11 @@ def rollouts(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its
-    reason, and it is an error where nothing matches.
+    """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is dropped
+    with its reason; if no row matches, that is an error.
 
-    With a config they are attempts at its problems: score.evidence = "imported" makes them the config's pass rates. Rewards
-    are the verdicts; rows of a file without any are judged by the problems' own verifiers.
+    With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them. Rewards
+    become verdicts; if the file has none, the problems' own verifiers grade the texts.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

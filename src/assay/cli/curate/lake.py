@@ -17,12 +17,12 @@ Drop = Annotated[
     bool,
     typer.Option(
         "--drop",
-        help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts "
-        "are lost.",
+        help="Also remove from the views: rows of missing files, rows of damaged files if there are many, and "
+        "attempts whose texts are lost.",
     ),
 ]
 Keep = Annotated[
-    float, typer.Option("--keep-hours", min=0, help="How long replaced files are kept for readers that have them open.")
+    float, typer.Option("--keep-hours", min=0, help="How long to keep replaced files, for readers that have them open.")
 ]
 OfPolicy = Annotated[str, typer.Option("--policy", help="A policy's revision or name.", show_default=False)]
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
@@ -32,8 +32,8 @@ Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other lake's fo
 
 
 def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
-    """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if
-    anything was broken.
+    """Verify every file against the manifest. Moves damaged files to quarantine/ and names the stage that restores their
+    rows. Exit code 1 if anything was damaged.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -59,8 +59,8 @@ def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = F
 
 
 def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
-    """Merge small files and fold rows that two writers added at once; readers see the lake before or after, never
-    between.
+    """Merge small files, and rows that two writers added at the same time. Readers see the lake as before or as after, never
+    in between.
     """
     _maintain(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
 
@@ -73,8 +73,8 @@ def delete(
     tagged: Tagged = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when. Rows that a
-    release holds are refused.
+    """Delete every row of a policy or a source. A tombstone records how many rows were deleted and when. Refuses
+    to delete rows that a release contains.
     """
     with report_errors(ConsoleReporter()):
         if bool(policy) == bool(source):
@@ -89,11 +89,11 @@ def delete(
 
 
 def merge(other: Other, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Add another lake's problems, attempts, verdicts and finished work to a lake, each row once. After a kill the same
-    command goes on.
+    """Add another lake's problems, attempts, verdicts and finished work to a lake, each row once. After a kill, the same
+    command resumes.
 
-    What stays behind is named: attempts that both lakes drew with different texts, results that this lake has of its own,
-    and what it was asked to delete.
+    Reports what is not copied: attempts that both lakes sampled with different texts, results that this lake already has,
+    and rows that were deleted from it.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

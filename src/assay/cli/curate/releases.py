@@ -22,7 +22,7 @@ def tag(
 ) -> None:
     """Freeze a config's problems, labels, verifier versions, pass rates and selection under a name.
 
-    Compaction carries a release, and `curate lake delete` refuses rows that one holds. `SELECT * FROM tags` lists them.
+    Compaction keeps releases, and `curate lake delete` refuses to delete their rows. `SELECT * FROM tags` lists them.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -20,9 +20,9 @@ Out = Annotated[
 
 
 def report(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
-    """Write one HTML page about a config, made of the viewer's parts: warnings, 20 problems with what was answered,
-    difficulty, clusters, selections, curriculum, training, costs and how it was made. It needs no server, loads nothing,
-    and runs no stage.
+    """Write one HTML page about a config: warnings, 20 problems with their answers, difficulty, clusters, selections,
+    curriculum, training, costs and the settings behind them. The page needs no server and loads nothing from elsewhere.
+    Runs no stage.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

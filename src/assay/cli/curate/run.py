@@ -31,7 +31,7 @@ from assay.core.errors import ConfigError
 if TYPE_CHECKING:
     from assay.core.config import Config
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is left to do, and do none of it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what is left to do, without doing it.")]
 Pilot = Annotated[
     int,
     typer.Option(

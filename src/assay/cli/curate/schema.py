@@ -16,7 +16,7 @@ Out = Annotated[
 
 
 def schema(out: Out = None) -> None:
-    """Print the JSON schema of configs. An editor reads it where the first line of a config is `#:schema FILE`."""
+    """Print the JSON schema of configs. Editors use it if the first line of a config is `#:schema FILE`."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         text = (files("assay") / "data" / "config.schema.json").read_text(encoding="utf-8")

@@ -20,8 +20,8 @@ Target = Annotated[
         metavar="CONFIG|SELECTION", help="A config, or a selection's key in the lake, or the key's beginning."
     ),
 ]
-Kept = Annotated[int, typer.Option("--kept", min=0, help="Selected problems that are attempted again.")]
-Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems that are attempted again.")]
+Kept = Annotated[int, typer.Option("--kept", min=0, help="How many selected problems to attempt again.")]
+Dropped = Annotated[int, typer.Option("--dropped", min=0, help="How many dropped problems to attempt again.")]
 
 
 KEY = re.compile(r"[0-9a-f]{6,64}")

@@ -32,7 +32,7 @@ def synthesize(
 ) -> None:
     """Turn stored attempts into training sets, preference pairs, labels and new problems. Scoring must be done first.
 
-    Every row is verified again and says what it was made from. A second run finds what the first one paid for.
+    Every row is verified again and records what it was made from. A second run reuses what the first one sampled.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
