@@ -1,7 +1,7 @@
 -- Attempts paid for: one row per policy, sampler, engine and purpose.
 --
 -- policy: rollouts.policy
--- policy_name: what people call that revision
+-- policy_name: readable name of that revision
 -- sampler: sampling_configs.id
 -- engine: backend that ran the policy
 -- from_training: whether training sampled them

@@ -4,14 +4,14 @@
 --
 -- problem_id: problems.id
 -- policy: rollouts.policy
--- policy_name: what people call that revision
+-- policy_name: readable name of that revision
 -- sampler: sampling_configs.id
 -- label_id: the label that was judged against
 -- verifier: the part that judged
 -- version: its version
--- n_correct: attempts judged right
--- n_wrong: attempts judged wrong, unparsable ones included
--- n_truncated: attempts cut by the cap, neither right nor wrong
+-- n_correct: attempts graded correct
+-- n_wrong: attempts graded wrong, including unparsable ones
+-- n_truncated: attempts truncated by the cap, neither correct nor wrong
 -- n_error: attempts whose verifier or engine failed
 -- n: attempts of every outcome
 -- tokens: generated tokens of all attempts
@@ -25,7 +25,7 @@
 -- p_mixed_8: expected share of GRPO groups of 8 that are neither all right nor all wrong; signal(beta_a, beta_b, g)
 --   gives any g
 -- p_mixed_16: the same for groups of 16
--- n_correct_lenient: attempts that a person would judge right, strictly right ones included
+-- n_correct_lenient: attempts that are correct leniently, including those that are correct strictly
 -- disputed: no attempt is right strictly, and at least one is leniently: neither hard nor solved
 CREATE VIEW pass_rates AS
 SELECT * FROM rates('strict')

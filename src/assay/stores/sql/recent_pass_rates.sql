@@ -8,7 +8,7 @@
 -- n_correct: judged right
 -- n_wrong: judged wrong, unparsable ones included
 -- n_truncated: cut by the cap
--- n_error: whose verifier failed
+-- n_error: attempts whose verifier failed
 -- cut: weighted attempts that the cap cut; in neither parameter
 -- beta_a: 1/2 + weighted right attempts
 -- beta_b: 1/2 + weighted wrong attempts

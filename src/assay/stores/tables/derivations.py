@@ -20,15 +20,13 @@ SCHEMA = table(
     column(
         "parent_id",
         TEXT,
-        "problems.id of a problem that it was made from; the new problem stays on that one's side of every split",
+        "problems.id of a problem that it was made from; both stay on the same side of every split",
         refers="problems.id",
     ),
-    column("origin", TEXT, "who says that the label is right: gold = derived from gold answers exactly; vote, teacher"),
-    column("confidence", FLOAT, "probability that the label is right, in [0, 1], by the method's estimate"),
-    column(
-        "verified", FLAG, "the label was computed a second time, or a gold answer agrees; and the verifier reads it"
-    ),
+    column("origin", TEXT, "where the label comes from: gold = derived exactly from gold answers; vote, teacher"),
+    column("confidence", FLOAT, "estimated probability that the label is correct, in [0, 1]"),
+    column("verified", FLAG, "the label was computed twice or agrees with a gold answer, and the verifier can read it"),
     column("guess_floor", FLOAT, "pass rate of blind guessing, in [0, 1): 0 = an open answer, 1/k = one of k options"),
-    column("parents", pa.list_(TEXT), "ids of all further rows that it was made from: attempts, gold answers"),
+    column("parents", pa.list_(TEXT), "ids of all other rows that it was made from: attempts, gold answers"),
     made_by=("synthesize",),
 )

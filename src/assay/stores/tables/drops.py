@@ -1,4 +1,4 @@
-"""Every row that left the pool, with its reason."""
+"""Every dropped row, with its reason."""
 
 from assay.stores.schema import INT, TEXT, column, table
 
@@ -9,12 +9,12 @@ SCHEMA = table(
     column(
         "problem_id",
         TEXT,
-        "problems.id; empty where the row never became a problem",
+        "problems.id; empty if the row never became a problem",
         refers="problems.id",
         optional=True,
     ),
     column("detail", TEXT, "the other row, the value or the error"),
-    column("source", TEXT, "name of the set that it came from", refers="problems.source"),
+    column("source", TEXT, "name of the source", refers="problems.source"),
     column("file", TEXT, "file of a malformed row"),
     column("line", INT, "line or row in that file, from 1; 0 = none"),
     made_by=("ingest", "clean"),

@@ -8,6 +8,6 @@ SCHEMA = table(
     column("reason", TEXT, "one word"),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("detail", TEXT, "the other problem, the value, or the setting that would change it"),
-    column("source", TEXT, "name of the set that it came from", refers="problems.source"),
+    column("source", TEXT, "name of the source", refers="problems.source"),
     made_by=("ingest", "clean"),
 )

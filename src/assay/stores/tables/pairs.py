@@ -22,7 +22,7 @@ SCHEMA = table(
     column(
         "prefix_id",
         TEXT,
-        "search_nodes.id from which both go on; null = the problem itself, or a begun answer of no tree",
+        "search_nodes.id from which both continue; null = the problem itself, or a given beginning that is not from a tree",
         refers="search_nodes.id",
         optional=True,
     ),
@@ -31,7 +31,7 @@ SCHEMA = table(
         pa.list_(TURN),
         "the chat that is answered, as `[policy]` renders it; null = the problem's own, rendered the same way",
     ),
-    column("prefix", TEXT, "the begun answer behind which both go on; null = none"),
+    column("prefix", TEXT, "the given beginning of the answer, which both continue; null = none"),
     column("chosen", TEXT, "rollouts.id, search_nodes.id or labels.id of the better one", refers=SIDES),
     column("rejected", TEXT, "rollouts.id, search_nodes.id or labels.id of the worse one", refers=SIDES),
     column("chosen_text", TEXT, "text of the better one; null = the text of that rollout"),
@@ -45,25 +45,27 @@ SCHEMA = table(
         refers="labels.id",
         optional=True,
     ),
-    column("origin", TEXT, "who wrote the two: policy = one policy wrote both; mixed = they have different writers"),
-    column(
-        "confidence", FLOAT, "probability that chosen is right and rejected is not, in [0, 1], by the method's estimate"
-    ),
+    column("origin", TEXT, "who wrote the two: policy = the same policy; mixed = different policies or people"),
+    column("confidence", FLOAT, "estimated probability that chosen is correct and rejected is not, in [0, 1]"),
     column(
         "verified",
         FLAG,
-        "the present verifier judged chosen right and rejected not right, or every completion behind them",
+        "the current verifier graded chosen correct and rejected not correct, or every completion from there",
     ),
     column(
         "policy",
         TEXT,
-        "revision of the weights that wrote both; null = they have different writers",
+        "revision of the weights that wrote both; null = different writers",
         refers="policies.policy",
         optional=True,
     ),
-    column("parents", pa.list_(TEXT), "ids of all that it was made from: attempts, gold answers, problems, tree nodes"),
     column(
-        "side", TEXT, "side of the split on which its problem lies; train, since nothing is made from held-out ones"
+        "parents",
+        pa.list_(TEXT),
+        "ids of everything that it was made from: attempts, gold answers, problems, tree nodes",
+    ),
+    column(
+        "side", TEXT, "side of the split of its problem; always train, because nothing is made from held-out problems"
     ),
     made_by=("synthesize",),
 )

@@ -6,7 +6,7 @@ SCHEMA = table(
     column(
         "pool",
         TEXT,
-        "hash of the source's settings and of its files; stages.key of the clean stage for a label that it corrected",
+        "hash of the source's settings and its files; for a label that the clean stage corrected, its stages.key",
     ),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("label_id", TEXT, "labels.id", refers="labels.id"),

@@ -1,4 +1,4 @@
-"""Reward terms besides correctness, one row per rollout and term; another setting of a term adds rows."""
+"""Reward terms other than correctness, one row per rollout and term; changing a term's settings adds rows."""
 
 from assay.stores.schema import FLOAT, TEXT, column, table
 

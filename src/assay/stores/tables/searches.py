@@ -15,8 +15,8 @@ SCHEMA = table(
     column("settings", TEXT, "JSON of the search's settings"),
     column("seed", INT, "of the search"),
     column("iterations", INT, "selections made"),
-    column("solved_at", INT, "iteration of the first right answer, from 1; null = not within the budget"),
-    column("censored", FLAG, "the budget ended before a right answer"),
+    column("solved_at", INT, "iteration of the first correct answer, from 1; null = not within the budget"),
+    column("censored", FLAG, "the budget ended before a correct answer"),
     column("tokens", INT, "generated tokens of the whole tree"),
     made_by=("score",),
 )

@@ -6,7 +6,7 @@ SCHEMA = table(
     column("selection_id", TEXT, "stages.key of the select stage", refers="stages.key", was="selection"),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("kept", FLAG, "whether it was selected"),
-    column("weight", FLOAT, "1 = as it is; 0 = dropped"),
-    column("reason", TEXT, "why it was dropped; empty where kept"),
+    column("weight", FLOAT, "1 = unchanged; 0 = dropped"),
+    column("reason", TEXT, "why it was dropped; empty if kept"),
     made_by=("select",),
 )

@@ -1,4 +1,4 @@
-"""Attempts cut into steps, each with the share of completions from behind it that were right."""
+"""Attempts split into steps, each with the share of correct completions that continue after it."""
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ SCHEMA = table(
     column(
         "rollout_id",
         TEXT,
-        "rollouts.id of the attempt that was cut into steps; null = a path of a tree",
+        "rollouts.id of the attempt that was split into steps; null = a path of a tree",
         refers="rollouts.id",
         optional=True,
     ),
@@ -27,7 +27,7 @@ SCHEMA = table(
         "the steps in order, which together are the answer: text with its delimiter, completions from behind it, right ones "
         "of them, and the share that was right in [0, 1] (null = none was completed from there)",
     ),
-    column("correct", FLAG, "the present verifier judged the whole answer right; null = the answer has no verdict"),
+    column("correct", FLAG, "the current verifier graded the whole answer correct; null = the answer has no verdict"),
     column(
         "policy",
         TEXT,
@@ -37,7 +37,7 @@ SCHEMA = table(
     ),
     column("parents", pa.list_(TEXT), "ids of all that it was made from: attempts, tree nodes"),
     column(
-        "side", TEXT, "side of the split on which its problem lies; train, since nothing is made from held-out ones"
+        "side", TEXT, "side of the split of its problem; always train, because nothing is made from held-out problems"
     ),
     made_by=("synthesize",),
 )

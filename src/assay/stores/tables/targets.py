@@ -37,31 +37,41 @@ SCHEMA = table(
         pa.list_(TURN),
         "the chat that is answered, as `[policy]` renders it; null = the problem's own, rendered the same way",
     ),
-    column("prefix", TEXT, "a begun answer behind which the completion goes on, given and not learnt; null = none"),
+    column(
+        "prefix",
+        TEXT,
+        "a given beginning of the answer, which the completion continues and which is not trained on; null = none",
+    ),
     column("completion", TEXT, "the answer; null = the text of `rollout_id`"),
     column(
         "masked",
         pa.list_(SPAN),
-        "characters of the completion from `begin` to before `end` carry no loss; null = all do",
+        "characters from `begin` up to `end` (exclusive) have no loss; null = the whole completion has",
     ),
     column("tier", INT, "order of preference, 0 = first"),
-    column("wanted", INT, "answers that the method asks for this problem; null = no number"),
-    column("weight", FLOAT, "of its loss, 1 = as it is"),
+    column("wanted", INT, "number of answers that the method wants for this problem; null = no fixed number"),
+    column("weight", FLOAT, "factor of its loss, 1 = unchanged"),
     column("origin", TEXT, "who wrote the answer: policy, gold, paraphrase, teacher"),
+    column("confidence", FLOAT, "estimated probability that it is correct, in [0, 1]; 1 = graded correct"),
     column(
-        "confidence", FLOAT, "probability that it is right, in [0, 1], as the method estimates it; 1 = judged right"
+        "verified",
+        FLAG,
+        "the current verifier graded it correct against the label; read other rows before you train on them",
     ),
-    column("verified", FLAG, "the present verifier judged it right against the label; train on no other rows unread"),
     column(
         "policy",
         TEXT,
-        "revision of the weights that wrote it; null = no policy did",
+        "revision of the weights that wrote it; null = not written by a policy",
         refers="policies.policy",
         optional=True,
     ),
-    column("parents", pa.list_(TEXT), "ids of all that it was made from: attempts, gold answers, problems, tree nodes"),
     column(
-        "side", TEXT, "side of the split on which its problem lies; train, since nothing is made from held-out ones"
+        "parents",
+        pa.list_(TEXT),
+        "ids of everything that it was made from: attempts, gold answers, problems, tree nodes",
+    ),
+    column(
+        "side", TEXT, "side of the split of its problem; always train, because nothing is made from held-out problems"
     ),
     made_by=("synthesize",),
 )

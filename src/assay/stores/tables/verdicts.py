@@ -1,4 +1,4 @@
-"""Judgements of rollouts; regrading adds rows and edits none."""
+"""Verdicts on rollouts; grading again adds rows and changes none."""
 
 from assay.stores.schema import FLOAT, TEXT, column, table
 
@@ -9,12 +9,12 @@ SCHEMA = table(
     column("version", TEXT, "its version"),
     column("outcome", TEXT, "correct, wrong, unparsable, truncated, verifier_error"),
     column("reward", FLOAT, "1 = right in the binary case"),
-    column("extracted", TEXT, "the final answer that was read"),
-    column("reason", TEXT, "the path taken, or what went wrong"),
+    column("extracted", TEXT, "the final answer that was found"),
+    column("reason", TEXT, "how the verdict was reached, or what went wrong"),
     column(
         "lenient",
         TEXT,
-        "the outcome that a person would accept, where it differs from the strict `outcome`; null = the same",
+        "the lenient outcome, if it differs from the strict `outcome`; null = the same",
     ),
     made_by=("score",),
 )

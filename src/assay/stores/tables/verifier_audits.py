@@ -1,12 +1,12 @@
-"""How often a verifier errs, from answers that a person marked; a new sheet adds rows and edits none."""
+"""How often a verifier is wrong, measured on answers that a person marked; a new sheet adds rows and changes none."""
 
 from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("verifier", TEXT, "the part that was audited"),
     column("version", TEXT, "its version"),
-    column("accepted", INT, "verdicts that accept, of those that the sample was drawn from"),
-    column("rejected", INT, "verdicts that reject, of the same"),
+    column("accepted", INT, "accepting verdicts among those that were sampled from"),
+    column("rejected", INT, "rejecting verdicts among the same"),
     column("accepted_right", INT, "marked right among the accepted of the sample"),
     column("accepted_wrong", INT, "marked wrong among them"),
     column("rejected_right", INT, "marked right among the rejected of the sample"),
