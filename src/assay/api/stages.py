@@ -323,7 +323,7 @@ def _change(name: str, config: Config, changes: Mapping[str, Any]) -> Config:
 
 def _explain_partial(result: StageResult, why: str) -> str:
     attempted = f"{result.stage} is partly done: {result.rows_out} of {result.rows_in} problems"
-    return f"{attempted}; {why or 'some attempts failed'}; the same call goes on from here"
+    return f"{attempted}; {why or 'some attempts failed'}; the same call resumes from here"
 
 
 def _changes(table: str, settings: Mapping[str, Any], **keys: Any) -> dict[str, Any]:

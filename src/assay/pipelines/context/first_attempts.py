@@ -71,7 +71,7 @@ class FirstAttempts:
         worst = max(kinds, key=lambda kind: self.counts[kind])
         raise EvidenceError(
             f"{total - good} of the first {total} attempts are no evidence ({counts}): {texts}; {REMEDIES[worst]}; "
-            f"what is stored stays, score.stop_early = false goes on regardless"
+            f"what is stored stays, score.stop_early = false continues anyway"
         )
 
 
@@ -82,7 +82,7 @@ def describe_refusals(texts: Sequence[str]) -> str:
     )
     return (
         f"all {len(texts)} requests were refused and none was answered: {shown}; {REMEDIES['refused']}; "
-        "nothing was paid for, score.stop_early = false goes on regardless"
+        "nothing was paid for, score.stop_early = false continues anyway"
     )
 
 
