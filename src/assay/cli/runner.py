@@ -148,7 +148,7 @@ def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:
         reporter.console.print(
-            f"stopped: {str(error) or 'interrupted'}; the same command resumes from here", markup=False, soft_wrap=True
+            f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True
         )
         raise typer.Exit(PARTLY) from error
     except Exception as error:
