@@ -1,7 +1,7 @@
 """A lake in a notebook: `marimo edit examples/notebook.py -- --lake DIR`, or `marimo export html examples/notebook.py -o lake.html -- --lake DIR`.
 
-A marimo notebook is a Python file: each function below is a cell, and a cell runs again when what it reads has changed. Nothing here writes
-rows; the catalogue that the last cells open is a file of views beside the Parquet, which any DuckDB reads.
+`pip install marimo` brings the editor. A marimo notebook is a Python file: each function below is a cell, and a cell runs again when what it
+reads has changed. Nothing here writes rows; the catalogue that the last cells open is a file of views beside the Parquet, which any DuckDB reads.
 """
 
 import marimo

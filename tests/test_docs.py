@@ -22,6 +22,7 @@ PAGES = sorted(
 )
 HOWTOS = sorted(ROOT.glob("docs/howto/*.md"))
 FENCE = re.compile(r"(<!-- not run: [^>]+ -->\n)?^```(\w+)?([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SETTING = re.compile(r"`(?:\w+\.)*([a-z_]+) = [^`\n]+`")  # in a line of prose
 TITLE = re.compile(r'title="([^"]+)"')
 APPS = {"curate": curate_app, "train": train_app, "assay": assay_app}
 
@@ -80,6 +81,18 @@ def test_the_command_lines_of_a_page_are_ones_that_exist(page: Path) -> None:
             except Exception as error:  # noqa: BLE001  # click's usage errors, each with its command line
                 wrong.append((" ".join(words), str(error)))
     assert wrong == []
+
+
+def test_a_setting_that_a_page_tells_to_set_is_a_name_in_the_code() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "assay").rglob("*.py"))
+    names = set(re.findall(r"\b[a-z_]+\b", code))
+    told = {
+        (str(page.relative_to(ROOT)), name)
+        for page in PAGES
+        for name in SETTING.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    }
+    assert len(told) > 40
+    assert [(page, name) for page, name in sorted(told) if name not in names] == []
 
 
 @pytest.mark.model

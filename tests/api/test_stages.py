@@ -103,6 +103,34 @@ def test_a_pool_that_leaves_nothing_and_a_budget_beyond_it_are_python_warnings()
         assay.select(scores, Uniform(), budget=99, embed=TFIDF, progress=False)
 
 
+VAGUE = """
+from assay.core.types import Score
+
+class Vague:
+    joint = False
+
+    def score(self, ids, attempts):
+        return [Score(problem_id, "vague", 0.5, 0.0, 1.0) for problem_id in ids]
+"""
+
+
+@pytest.mark.usefixtures("here")
+def test_a_scorer_whose_intervals_say_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lab_vague.py").write_text(VAGUE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = r"all 12 scores of 'python:lab_vague:Vague' have the interval \[0, 1\], which says that nothing is known"
+    with pytest.warns(UserWarning, match=told):
+        assay.score(pool(), policy=SCRIPTED, lake="lake", score={"scorer": "python:lab_vague:Vague"})
+
+
+@pytest.mark.usefixtures("here")
+def test_bars_are_shown_where_they_are_wanted_and_nowhere_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assay.score(pool(), attempts=1, policy=SCRIPTED, lake="lake", progress=True)
+    assert "attempts:" in capsys.readouterr().err
+    assay.score(pool(), attempts=2, policy=SCRIPTED, lake="lake")
+    assert "attempts:" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("function", "keyword", "nearest"),
     [("score", "attemps", "attempts"), ("score", "maxtokens", "max_tokens"), ("select", "budgt", "budget")],

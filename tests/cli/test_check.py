@@ -53,6 +53,34 @@ def test_a_gold_answer_that_no_usual_form_passes_is_a_warning(check: Ran, config
     assert "accepts the gold answer 'apples' in no usual form" in ran.stderr
 
 
+TOOLS = {"prompt": "1 + 1?", "answer": "2", "tools": [{"type": "function"}]}
+INDEX = {"prompt": "Largest?", "choices": ["3", "7"], "answer": "1"}
+
+
+@pytest.mark.parametrize(
+    ("row", "settings", "sentence"),
+    [
+        (TOOLS, "", "1 tools_not_offered (the column 'tools' offers tools"),
+        (TOOLS | {"tools": []}, "", ""),
+        (TOOLS | {"tools": "[]"}, "", ""),
+        (INDEX, 'verifier = "choice"\noptions = "choices"', "1 gold_is_an_index (the gold answer '1' seems"),
+        (INDEX, 'verifier = "choice"\noptions = "choices"\nanswer_index = 0', ""),
+        (INDEX | {"answer": "B"}, 'verifier = "choice"\noptions = "choices"', ""),
+    ],
+)
+def test_check_and_the_run_name_what_a_source_would_lose(
+    check: Ran, config: Path, row: dict[str, object], settings: str, sentence: str
+) -> None:
+    (config.parent / "sums.jsonl").write_text(json.dumps(row) + "\n")
+    config.write_text(config.read_text().replace('type = "files"', f'type = "files"\n{settings}'))
+    ran = check()
+    assert ran.exit_code == 0, ran.output
+    assert (f"of the first 1 rows {sentence}" in ran.stderr) if sentence else ("of the first" not in ran.stderr)
+    ingested = CliRunner().invoke(curate_app, ["ingest", str(config)])
+    reason = sentence.split()[1] if sentence else "such as"
+    assert (f"{reason} in 1 of 1 problems" in ingested.stderr) if sentence else (reason not in ingested.stderr)
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [("", "the sources hold no row"), ('{"question": "1 + 1?", "answer": "2"}\n', "none of the 1 rows of the sources")],

@@ -152,6 +152,7 @@ def test_a_row_that_needs_a_picture_is_a_drop_unless_configured():
     for row in ({"images": []}, {"image": None}, {"image": ""}, {"image": float("nan")}):
         assert read({**row, "prompt": "What?", "answer": "4"})
     assert Fields().select_columns(["prompt", "answer", "image", "x"], "a.parquet") == ["prompt", "answer", "image"]
+    assert Fields().select_columns(["prompt", "answer", "tools", "x"], "a.parquet") == ["prompt", "answer", "tools"]
 
 
 def test_a_field_that_cannot_be_kept_is_left_out():

@@ -31,6 +31,8 @@ MEDIA = re.compile(
 MEDIA_COLUMN = re.compile(
     r"(?:images?|videos?|audios?|pictures?)(?:_\d+)?|image_(?:paths?|urls?|bytes)|decoded_image", re.IGNORECASE
 )
+# Names of columns that hold tools for the model to call.
+TOOL_COLUMNS = frozenset(["tools", "functions", "tool_schema", "tool_schemas", "tool_definitions"])
 CHAT_START = re.compile(r"\s*\[\s*\{\s*(['\"])(?:role|content|from|value)\1\s*:\s*(?:['\"\[]|None\b|null\b)")
 
 

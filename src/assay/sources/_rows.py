@@ -16,6 +16,7 @@ from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
     FREE_TEXT,
+    TOOLS_COLUMN,
     decimal_text,
     find_lost_escape,
     is_number,
@@ -27,7 +28,7 @@ from assay.maths.text.golds import (
 )
 from assay.maths.text.options import OPTION_FIELDS, listed_options, parsed_options
 from assay.sources._bad_row import BadRow, escape_surrogates, shorten
-from assay.sources._chats import MEDIA, MEDIA_COLUMN, parse_chat_text, read_chat
+from assay.sources._chats import MEDIA, MEDIA_COLUMN, TOOL_COLUMNS, parse_chat_text, read_chat
 from assay.sources._code_tests import TEST_COLUMNS, pack_tests
 from assay.sources._options import append_options, find_hidden_options, letter_of_index
 from assay.sources._row_fields import find_column, read_field
@@ -122,7 +123,7 @@ class Fields:
         return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def select_columns(self, schema: Iterable[str], where: str) -> list[str]:
-        """Return the columns to read from a file: those of the required fields, and those that decide about drops.
+        """Return the columns to read from a file: those of the required fields, and those that decide about drops and notes.
 
         Args:
             schema: names of the file's columns.
@@ -137,7 +138,11 @@ class Fields:
                 raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(suggest_names(name, columns))}")
         extra = TEST_COLUMNS if self.verifier == "code" else OPTION_FIELDS if self.verifier == "choice" else ()
         beside = [
-            column for column in columns if column in extra or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
+            column
+            for column in columns
+            if column in extra
+            or column.lower() in TOOL_COLUMNS
+            or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
         ]
         paths = (path for name in self.required_fields for path in name.split("|"))
         return list(dict.fromkeys([*(column for path in paths if (column := find_column(path, columns))), *beside]))
@@ -169,7 +174,8 @@ class Fields:
         turns = append_options(turns, options, self.options_template)
         answer = self._read_letter(row.value, options) or self._read_answer(row.value)
         self._check_options_shown(row.value, turns, answer)
-        metadata = self._read_kept_fields(row.value) | ({"options": options} if options else {})
+        tools = {TOOLS_COLUMN: name} if (name := _find_tools(row.value)) else {}
+        metadata = self._read_kept_fields(row.value) | ({"options": options} if options else {}) | tools
         problem = Problem.of(turns, source=row.source, metadata=metadata)
         return problem, Label.of(problem.id, answer, verifier=self.verifier)
 
@@ -326,6 +332,12 @@ class Fields:
                 continue  # optional per row; a file with a schema was checked before
             kept[name] = value
         return kept
+
+
+def _find_tools(row: Mapping[str, Any]) -> str:
+    """Name the column in which a row offers the model tools; "" if none does."""
+    named = (name for name in row if isinstance(name, str) and name.lower() in TOOL_COLUMNS)
+    return next((name for name in named if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
 
 
 def _is_present(value: Any) -> bool:

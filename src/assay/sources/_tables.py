@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from assay.core.errors import ConfigError
 from assay.sources._bad_row import BadRow, parse_json, shorten
 
 BATCH = 256  # rows of Parquet in memory at a time
@@ -41,6 +42,22 @@ def file_kind(path: Path) -> str:
     """
     name = path.name.lower()
     return Path(name.removesuffix(".gz")).suffix
+
+
+def check_kind(name: str, path: Path) -> None:
+    """Refuse a file that no reader knows.
+
+    Args:
+        name: as the config or the user names the file.
+        path: the file.
+
+    Raises:
+        ConfigError: its suffix is of none of the kinds that are read.
+    """
+    if (kind := file_kind(path)) not in READERS:
+        raise ConfigError(
+            f"{name} is of an unknown kind {kind!r}; known: {', '.join(sorted(READERS))}, and the text kinds with .gz"
+        )
 
 
 def read_rows(path: Path, columns: list[str] | None, *, limits: UnpackLimits = LIMITS) -> PlacedRows:

@@ -13,7 +13,7 @@ from assay.core.ports import SourceRow
 from assay.sources._bad_row import escape_surrogates, shorten
 from assay.sources._places import describe_old_place, match_files
 from assay.sources._rows import Fields, Row
-from assay.sources._tables import READERS, file_kind, read_column_names, read_rows
+from assay.sources._tables import READERS, check_kind, file_kind, read_column_names, read_rows
 
 BUNDLED = "package:"
 
@@ -75,10 +75,7 @@ class Files(Fields):
             raise ConfigError("paths names no file")
         places = dict(place for pattern in self._patterns for place in _locate_files(pattern, self.folder))
         for name, path in places.items():
-            if file_kind(path) not in READERS:
-                raise ConfigError(
-                    f"{name} is of an unknown kind {file_kind(path)!r}; {suggest_names(file_kind(path), READERS)}"
-                )
+            check_kind(name, path)
         return list(places.items())
 
 

@@ -12,6 +12,7 @@ from assay.cli.runner import AsJson, LakeDir, Sets, load_config, print_json, rep
 from assay.core.errors import ConfigError
 
 GOLD_SHOWN = 200  # characters
+EXAMPLE_SHOWN = 240  # characters of what is odd about one row
 
 
 def check(
@@ -77,7 +78,10 @@ def _list_warnings(context: Any, samples: list[Any], golds: list[Any]) -> list[s
         if reasons := sample.dropped + sample.noticed:
             lines.append(
                 f"{sample.name}: of the first {sample.rows} rows "
-                + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+                + ", ".join(
+                    f"{count} {reason} ({sample.examples[reason][:EXAMPLE_SHOWN]})"
+                    for reason, count in reasons.most_common()
+                )
             )
     for gold in golds:
         if not gold.accepted:

@@ -12,9 +12,10 @@ from typing import Any
 from assay.core.alternatives import join_answers, split_answers
 from assay.core.types import Label, Problem
 from assay.maths.text.latex import formulas
-from assay.maths.text.options import listed_options, options_are_shown
+from assay.maths.text.options import listed_options, options_are_shown, question_options
 
 FREE_TEXT = frozenset(["math", "numeric"])  # verifiers whose golds are mathematics
+TOOLS_COLUMN = "tools_column"  # in the metadata of a problem whose row offers tools: the name of that column
 ANSWER_FIELDS = (
     "answer",
     "final_answer",
@@ -169,7 +170,8 @@ def find_oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
     """(name, detail with a remedy) for each odd form of a gold answer of mathematics; nothing for a plain answer.
 
     A number with a letter that the problem uses as a variable is a product and not ambiguous. Options in the metadata
-    of a problem whose prompt does not show them are reported too.
+    of a problem whose prompt does not show them are reported too, and so are tools that the row offers and, of the
+    verifier `choice`, a gold answer that may be the index of an option.
 
     >>> problem = Problem.of("How many?")
     >>> [name for name, _ in find_oddities(problem, Label.of(problem.id, "9 (apples)", verifier="math"))]
@@ -182,9 +184,21 @@ def find_oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
                 f"an earlier turn of the assistant ends with the gold answer {label.answer[:80]!r}",
             )
             break
+    metadata = json.loads(problem.metadata) if problem.metadata != "{}" else {}
+    if tools := metadata.get(TOOLS_COLUMN):
+        yield (
+            "tools_not_offered",
+            f"the column {tools!r} offers tools, which the policy is neither told of nor given: only the prompt is asked",
+        )
+    if label.verifier == "choice" and _counts_options(label.answer, problem, metadata):
+        yield (
+            "gold_is_an_index",
+            f"the gold answer {label.answer!r} seems to count the options; the source's setting answer_index "
+            "(the number of the first option, 0 or 1) makes it a letter",
+        )
     if label.verifier not in FREE_TEXT:
         return
-    options = listed_options(json.loads(problem.metadata)) if problem.metadata != "{}" else {}
+    options = listed_options(metadata)
     if options and not options_are_shown(" ".join(turn.content for turn in problem.messages), options):
         first = next(iter(options.values()))
         yield (
@@ -197,6 +211,14 @@ def find_oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
         ):
             yield oddity
             return
+
+
+def _counts_options(gold: str, problem: Problem, metadata: dict[str, Any]) -> bool:
+    """Whether a gold answer is a whole number that may be the index of one of a question's options."""
+    if not gold.isascii() or not gold.isdecimal():
+        return False
+    options = question_options(problem.text, metadata)
+    return bool(options) and int(gold[:9]) <= len(options)
 
 
 def _is_variable(letter: str, problem: Problem) -> bool:

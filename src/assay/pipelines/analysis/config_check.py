@@ -97,7 +97,9 @@ def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
             look.examples.setdefault(row.reason, f"{row.file}:{row.line}: {row.detail}" if row.file else row.detail)
         else:
             look.problems.append(row)
-            look.noticed.update(reason for reason, _ in find_oddities(*row))
+            for reason, detail in find_oddities(*row):
+                look.noticed[reason] += 1
+                look.examples.setdefault(reason, detail)
         if rows >= ROWS and time.monotonic() > ends:
             whole = False
             break

@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import ConfigError, suggest_names
+from assay.core.errors import ConfigError
 from assay.maths.text.golds import is_number, is_solution, leading_number
 from assay.maths.text.options import OPTION_FIELDS, listed_options
 from assay.sources._bad_row import BadRow, escape_surrogates
 from assay.sources._chats import MEDIA, MEDIA_COLUMN, parse_chat_text
-from assay.sources._tables import READERS, file_kind, read_rows
+from assay.sources._tables import check_kind, read_rows
 
 ROWS = 200  # that are looked at
 DEPTH = 2  # of names such as reward_model.ground_truth
@@ -99,10 +99,7 @@ def read_sample(path: Path, limit: int = ROWS) -> list[Mapping[str, Any]]:
     """
     if not path.is_file():
         raise ConfigError(f"no file {escape_surrogates(str(path))!r}")
-    if file_kind(path) not in READERS:
-        raise ConfigError(
-            f"{path.name} is of an unknown kind {file_kind(path)!r}; {suggest_names(file_kind(path), READERS)}"
-        )
+    check_kind(path.name, path)
     rows = [value for _, value in islice(read_rows(path, None), limit)]
     objects = [row for row in rows if isinstance(row, Mapping)]
     if not objects:
