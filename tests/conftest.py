@@ -245,7 +245,8 @@ class Page:
             )
 
     def picture(self) -> bytes:
-        """The page as PNG, at most 4,000 pixels of it."""
+        """The page as PNG with its fonts, at most 4,000 pixels of it."""
+        self.see("document.fonts.ready.then(() => true)")
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
         return base64.b64decode(

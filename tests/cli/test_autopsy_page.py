@@ -13,6 +13,9 @@ pytestmark = pytest.mark.service
 RECORDED = Path(__file__).parent.parent / "pipelines" / "analysis" / "autopsy" / "recorded_training.parquet"
 OVERFLOW = """(() => [...document.querySelectorAll('body *')].filter(element => !element.closest('svg, .chart, .scroll')
   && element.getBoundingClientRect().right > innerWidth + 0.5).map(element => element.outerHTML.slice(0, 80)))()"""
+# what a chart says that is outside of the screen, or too small to be read
+LOST = """(() => [...document.querySelectorAll('.chart text')].map(text => [text.textContent, text.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.left < 0 || box.right > innerWidth || box.height < 9)).map(([text]) => text))()"""
 # the smallest contrast of a text against the nearest painted ground behind it, by WCAG 2
 CONTRAST = """(() => {
   const parse = text => text.match(/[0-9.]+/g).map(Number);
@@ -40,6 +43,7 @@ def test_the_page_fits_phone_and_desk_in_light_and_dark(
             assert "taught nothing" in page.text
             assert page.see("document.documentElement.scrollWidth") <= width
             assert page.see(OVERFLOW) == []
+            assert page.see(LOST) == [], (width, scheme)
             assert page.see(CONTRAST) >= 4.5, (width, scheme)
             (tmp_path / f"{width}-{scheme}.png").write_bytes(page.picture())
     assert {url.rpartition("/")[2] for url in page.asked} - {"about:blank"} == {"autopsy.html"}

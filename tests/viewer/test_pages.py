@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from benchmarks._viewer_lake import KEYS, write_lake
 
+from assay.pipelines.context.run import RunContext
 from assay.stores.lake import Lake
 from assay.viewer.server import Viewer
 
@@ -26,6 +27,10 @@ TOO_WIDE = "document.documentElement.scrollWidth > innerWidth"
 CUT_WORDS = """
 [...document.querySelectorAll('td, th, dt, dd, h1, h2')]
   .filter(cell => ['break-all', 'anywhere'].some(way => [getComputedStyle(cell).wordBreak, getComputedStyle(cell).overflowWrap].includes(way))).length
+"""
+CUT_TEXTS = """
+[...document.querySelectorAll('main button, .facts dd, .tile dd, .viewport .c-int, .telling > summary')]
+  .filter(box => box.clientWidth && box.scrollWidth > box.clientWidth + 1).map(box => box.outerHTML.slice(0, 120))
 """
 PICK = """
 fetch('/api/pool?where=' + encodeURIComponent("n_correct > 0 AND selection = 'selected'"), {headers: {'X-Assay-Token': '%s'}})
@@ -83,6 +88,9 @@ def test_a_view_is_whole_at_both_widths_and_in_both_modes(page: Any, viewer: Vie
             page.until("document.querySelector('main h1, main .card') !== null")
             assert not page.see(TOO_WIDE), f"{name} is wider than {width} px"
             assert page.see(CUT_WORDS) == 0, f"{name} breaks words inside a cell"
+            assert page.see(CUT_TEXTS) == [], f"{name} cuts texts at {width} px"
+            if PICTURES:
+                page.see("new Promise(done => setTimeout(done, 400))")  # formulas are drawn when a table stands still
             picture = page.picture()
             assert len(picture) > 10_000, f"{name} is empty"
             if PICTURES:
@@ -396,3 +404,23 @@ def test_a_print_holds_the_content_and_not_the_frame(page: Any, viewer: Viewer) 
         assert page.see("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
     finally:
         page.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_a_selection_that_is_chosen_anew_is_drawn_as_the_stored_one(
+    browser: Callable[[], Any], curated: RunContext
+) -> None:
+    """Bins named 0 and 1 come first among an object's keys, whatever their order was."""
+    served = Viewer(curated.config.lake, _Quiet(), config=curated.config).start()  # type: ignore[arg-type]
+    try:
+        assert served.state.ready.wait(60)
+        page = browser()
+        page.look(375, 812)
+        page.open(served.url)
+        page.open(f"http://127.0.0.1:{served.port}/#/selectors")
+        page.see("document.querySelector('form.filter').requestSubmit()")
+        strips = "[...document.querySelectorAll('.strip.wide')].map(strip => strip.getAttribute('aria-label'))"
+        stored, anew = page.until(f"{strips}.length > 2 && {strips}")[:2]
+        assert anew == "this config" + stored[stored.index(":") :]
+        assert not page.see(TOO_WIDE)
+    finally:
+        served.close()

@@ -106,6 +106,19 @@ def test_a_browser_runs_and_loads_nothing_of_hostile_texts(
     assert page.complaints == []
 
 
+def test_without_scripts_the_page_says_what_it_needs_and_shows_no_empty_frame(
+    browser: Callable[[], Any], tmp_path: Path
+) -> None:
+    place = tmp_path / "page.html"
+    place.write_text(build_page("sums", {}), encoding="utf-8")
+    page = browser()
+    page.ready = "document.readyState === 'complete'"
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    page.open(place.as_uri())
+    assert page.text.strip().startswith("This page draws its charts and tables with the script that it holds")
+    assert page.see("getComputedStyle(document.querySelector('.bar')).display") == "none"
+
+
 def test_the_same_texts_in_an_unescaped_page_would_call_home(
     browser: Callable[[], Any], tmp_path: Path, trap: tuple[str, list[str]]
 ) -> None:

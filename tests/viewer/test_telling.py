@@ -16,7 +16,7 @@ def test_twenty_problems_are_chosen_the_gravest_reasons_first_and_none_twice(poo
     assert reasons[:3] == ["right only leniently", "truncated attempts", "never solved, none truncated"], "none failed"
     cut = [row for row in rows if row["why"] == "truncated attempts"]
     assert all(row["n_truncated"] > 0 for row in cut)
-    half = [row for row in rows if row["why"] == "selected, about half right"]
+    half = [row for row in rows if row["why"] == "selected, right and wrong"]
     assert all(abs(row["n_correct"] / 8 - 0.5) <= 0.25 for row in half)
     assert len(half) == 5
 

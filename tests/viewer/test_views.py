@@ -75,7 +75,10 @@ def test_why_a_problem_was_kept_or_dropped_is_one_sentence(reader: LakeReader, k
         "selected",
         "Selected with weight 1; place 1 of lesson 1 in the curriculum.",
     )
-    assert state("reason = 'never_solved'") == ("passed over", "Not selected: never_solved.")
+    assert state("reason = 'never_solved'") == (
+        "passed over",
+        "Not selected: no attempt is right, so its groups would teach nothing (never_solved).",
+    )
     assert state("side = 'held_out'")[0] == "held out"
     dropped, text = state("selection = 'dropped: duplicate'")
     assert dropped == "dropped"
@@ -186,6 +189,7 @@ def test_training_has_curves_and_a_frontier_that_moves(reader: LakeReader, keys:
 def test_the_curriculum_is_told_along_its_length(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> None:
     told = curriculum(reader, keys, pool)
     assert sum(band["n"] for band in told["bands"]) == len(pool.open_view("place IS NOT NULL").rows)
+    assert min(band["n"] for band in told["bands"]) >= 8, "a stretch of fewer problems shows nothing but noise"
     assert told["bands"][0]["mean"] >= told["bands"][-1]["mean"], "this one goes from easy to hard"
     for place in range(len(told["bands"])):
         assert sum(shares[place] for shares in told["mix"].values()) == pytest.approx(1)
@@ -197,6 +201,8 @@ def test_costs_are_divided_by_outcome(reader: LakeReader, keys: ViewKeys) -> Non
     scoring = next(row for row in told["paid"] if not row["from_training"])
     assert sum(row["tokens"] for row in told["outcomes"]) == scoring["tokens"]
     assert sum(row["attempts"] for row in told["lengths"]) == scoring["rollouts"]
+    assert {row["width"] for row in told["lengths"]} == {100}, "bars of a round number of tokens, up to 2,048"
+    assert max(row["bin"] for row in told["lengths"]) == 20
 
 
 def test_a_lake_that_a_job_has_only_begun_is_shown(tmp_path: Path) -> None:

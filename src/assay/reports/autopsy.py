@@ -1,12 +1,12 @@
 """Build the page of an autopsy: no script, nothing loaded from elsewhere, every text escaped."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from assay.reports._markup import Markup, document, paragraph, render_value, section, tiles
-from assay.reports.plots import COLOURS, draw_bars, draw_lines
+from assay.reports.plots import COLOURS, STROKES, draw_bars, draw_lines
 
 Data = Mapping[str, Any]
 KINDS = {"mixed": "with signal", "solved": "solved", "dead": "dead"}  # of a stack, from the bottom
@@ -32,10 +32,12 @@ h1, .soft { overflow-wrap: break-word; }
         padding: 0 8px; margin-right: 6px; font-size: 12.5px; color: var(--soft); }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 14px; }
 .two > * { min-width: 0; } code { overflow-wrap: anywhere; }
-.chart { overflow-x: auto; } .legend { margin: 0 0 4px; font-size: 13px; color: var(--soft); }
+.legend { margin: 0 0 4px; font-size: 13px; color: var(--soft); }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }
 .legend i:first-child { margin-left: 0; }
-@media (max-width: 600px) { .chart svg { min-width: 460px; } .choices tr:first-child { display: none; }
+@media (max-width: 600px) { .chart svg { font-size: 20px !important; overflow: visible; margin-bottom: 10px; }
+        .chart .tick { transform: translateY(4px); } .chart .axis { transform: translateY(9px); } .chart .title, .chart .odd { display: none; }
+        .choices tr:first-child { display: none; }
         .choices tr { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px 8px; padding: 10px 0;
         border-bottom: 1px solid var(--faint); } .choices tr:last-child { border: 0; }
         .choices td { border: 0; padding: 0; } .choices td:first-child { grid-column: 1 / -1; min-width: 0; font-weight: 600; }
@@ -67,7 +69,7 @@ def render_autopsy(report: Data, next_step: str) -> str:
         section("Cut answers", _lines(of_topic.get("answers", []))),
         "</div>",
         section("Answers graded again", _lines(of_topic.get("grades", [])), _disputed(report["disputed"])),
-        section("Reward and correctness", _trend(report), _lines(of_topic.get("reward", []))),
+        section("Reward and correctness", _trend(report, _lines(of_topic.get("reward", [])))),
         section("What to go on with", _pool(report["pool"]), f"<p><code>{escape(next_step)}</code></p>"),
         section("How this log was read", "".join(paragraph(note) for note in report["notes"])),
     ]
@@ -105,6 +107,8 @@ def _tiles(report: Data) -> list[tuple[str, Any]]:
 def _spending(report: Data, lines: str) -> str:
     """Draw the share of each stretch's tokens by kind of group, beside the shares of the whole."""
     bins = report["timeline"]
+    if lines:
+        lines = paragraph(f"Share of all {report['unit']}, with its 95% interval over problems.") + lines
     if len(bins) < 2:
         return lines
     totals = [
@@ -123,24 +127,35 @@ def _spending(report: Data, lines: str) -> str:
         stacks,
         x="step, the last of each bar",
         y="%",
-        legend=False,  # it stands above, where a narrow screen does not cut it
+        legend=False,
     )
-    key = "".join(f'<i style="background:{colour}"></i>{name}' for name, colour in zip(stacks, COLOURS, strict=False))
-    return f'<div class="two"><div><p class="legend">{key}</p><div class="chart">{chart}</div></div><div>{lines}</div></div>'
+    return _beside(_key(stacks, COLOURS), chart, lines)
 
 
-def _trend(report: Data) -> str:
+def _trend(report: Data, lines: str) -> str:
+    """Draw reward and correctness over the steps, beside what they rose by."""
     bins = [row for row in report["timeline"] if row["reward"] is not None]
     if len(bins) < 3:
-        return ""
+        return lines
     series = {
         "reward": [(float(row["last"]), float(row["reward"])) for row in bins],
         "right answers": [(float(row["last"]), float(row["right_share"])) for row in bins],
     }
     if all(abs(a[1] - b[1]) < 1e-9 for a, b in zip(*series.values(), strict=True)):
         series = {"reward, which is the share of right answers": series["reward"]}
-    chart = draw_lines("Mean reward and share of right answers", series, x="step", y="mean")
-    return f'<div class="chart">{chart}</div>'
+    chart = draw_lines("Mean reward and share of right answers", series, x="step", y="mean", legend=False)
+    return _beside(_key(series, STROKES), chart, lines)
+
+
+def _key(names: Iterable[str], colours: Sequence[str]) -> str:
+    """Name the colours of a chart above it, where a narrow screen does not cut them."""
+    return "".join(
+        f'<i style="background:{colour}"></i>{escape(name)}' for name, colour in zip(names, colours, strict=False)
+    )
+
+
+def _beside(key: str, chart: str, lines: str) -> str:
+    return f'<div class="two"><div><p class="legend">{key}</p><div class="chart">{chart}</div></div><div>{lines}</div></div>'
 
 
 def _lines(findings: Sequence[Data]) -> str:

@@ -49,13 +49,17 @@ def draw_bars(
             colour, tooltip = COLOURS[number % len(COLOURS)], f"{label}: {_format_number(values[place])} {name}"
             elements.append(_bar(left, step * 0.8, below, values[place], top, colour, tooltip))
             below += values[place]
-        elements.append(_text(left + step * 0.4, HEIGHT - BOTTOM + 15, label, "middle"))
+        elements.append(
+            _text(left + step * 0.4, HEIGHT - BOTTOM + 15, label, "middle", of="tick odd" if place % 2 else "tick")
+        )
     return _chart(
         title, [*_grid(0.0, top), *elements], dict(zip(stacks, cycle(COLOURS), strict=False)) if legend else {}, x, y
     )
 
 
-def draw_lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
+def draw_lines(
+    title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str, legend: bool = True
+) -> str:
     """Draw one line per series of (x, y) points, x ascending; points that are not finite are left out."""
     clean = {name: [point for point in points if all(map(math.isfinite, point))] for name, points in series.items()}
     points = [point for line in clean.values() for point in line] or [(0.0, 0.0)]
@@ -71,10 +75,11 @@ def draw_lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], 
             for (left, top), (position, value) in zip(positions, line, strict=True)
         ]
     ends = [
-        _text(LEFT, HEIGHT - BOTTOM + 15, _format_number(first), "start"),
-        _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _format_number(last), "end"),
+        _text(LEFT, HEIGHT - BOTTOM + 15, _format_number(first), "start", of="tick"),
+        _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _format_number(last), "end", of="tick"),
     ]
-    return _chart(title, [*_grid(low, high), *elements, *ends], dict(zip(series, cycle(STROKES), strict=False)), x, y)
+    names = dict(zip(series, cycle(STROKES), strict=False)) if legend else {}
+    return _chart(title, [*_grid(low, high), *elements, *ends], names, x, y)
 
 
 def draw_difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
@@ -101,9 +106,9 @@ def _chart(title: str, elements: Sequence[str], names: Mapping[str, str], x: str
         f'aria-label="{escape(title)}" style="{style}">'
     )
     ground = f'<rect width="{WIDTH}" height="{HEIGHT}" style="fill:{GROUND}"/>'
-    heading = _text(LEFT, 16, title, "start", "font-weight:600;font-size:13px")
+    heading = _text(LEFT, 16, title, "start", "font-weight:600;font-size:13px", of="title")
     axes = [
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x, "middle", "opacity:.7"),
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x, "middle", "opacity:.7", of="axis"),
         _text(LEFT, TOP - 10, y, "start", "opacity:.7"),
     ]
     return "\n".join([head, ground, heading, *axes, *elements, *_legend(names), "</svg>"])
@@ -149,8 +154,9 @@ def _dot(left: float, top: float, colour: str, tooltip: str) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str, style: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str, style: str = "", *, of: str = "") -> str:
+    named = f' class="{of}"' if of else ""  # for a page's own style: what a small screen has no room for
+    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}">{escape(text)}</text>'
 
 
 def _x_position(value: float, first: float, last: float) -> float:

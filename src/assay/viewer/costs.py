@@ -24,10 +24,13 @@ SELECT outcome, count(*) AS attempts, sum(tokens)::BIGINT AS tokens FROM (
     WHERE r.policy = ? AND r.sampler = ? AND r.step IS NULL GROUP BY r.id
 ) GROUP BY outcome ORDER BY tokens DESC
 """
-LENGTHS = """
-WITH own AS (SELECT tokens, max(tokens) OVER () AS longest FROM rollouts WHERE policy = ? AND sampler = ?)
-SELECT least(19, floor(tokens * 20 / greatest(longest, 1)))::INT AS bin, count(*) AS attempts, max(tokens) AS most
-FROM own GROUP BY bin ORDER BY bin
+BARS = 24  # of the lengths at most
+WIDTHS = [1, 2, 5, *sorted(step * 10**power for step in (10, 15, 20, 25, 50) for power in range(5))]  # tokens of a bar
+LENGTHS = f"""
+WITH own AS (SELECT tokens, max(tokens) OVER () AS longest FROM rollouts WHERE policy = ? AND sampler = ?),
+wide AS (SELECT tokens, coalesce(list_filter({WIDTHS}, lambda w: w * {BARS} >= longest)[1], longest) AS width FROM own)
+SELECT greatest(0, ceil(tokens / width) - 1)::INT AS bin, count(*) AS attempts, any_value(width)::BIGINT AS width
+FROM wide GROUP BY bin ORDER BY bin
 """
 OVER_TIME = """
 SELECT run, any_value(command) AS command, min(time) AS started, max(tokens) AS tokens, max(samples) AS samples, max(seconds) AS seconds

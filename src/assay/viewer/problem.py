@@ -12,6 +12,17 @@ SHOWN = 20_000  # characters of a text that are sent at first; the rest is sent 
 MOST = 2_000_000  # characters of a text that are ever sent
 ATTEMPTS = 64  # of one page
 NEIGHBOURS = 6
+WHY = {  # what a selector's reason says, for who does not know the names
+    "": "others came first within the budget",
+    "budget": "others came first within the budget",
+    "over_budget": "others came first within the budget",
+    "not_chosen": "as eligible as the chosen ones, but others were taken",
+    "always_solved": "every attempt is right, so its groups would teach nothing",
+    "never_solved": "no attempt is right, so its groups would teach nothing",
+    "too_easy": "almost every attempt would be right",
+    "too_hard": "almost no attempt would be right",
+    "ungraded": "no attempt could be judged",
+}
 PROBLEM = """
 SELECT id, source, metadata, media, characters,
        list_transform(messages, lambda m: struct_pack(role := m.role, content := left(m.content, ?))) AS messages
@@ -99,7 +110,9 @@ def explain(history: Mapping[str, list[dict[str, Any]]], keys: ViewKeys) -> dict
     if choice is None:
         return {"state": "undecided", "text": "In the pool; no selection has looked at it."}
     if not choice["kept"]:
-        return {"state": "passed over", "text": f"Not selected: {choice['reason'] or 'beyond the budget'}."}
+        reason = str(choice["reason"] or "")
+        text = f"{WHY[reason]} ({reason or 'budget'})" if reason in WHY else reason
+        return {"state": "passed over", "text": f"Not selected: {text}."}
     place = next((row for row in history["curriculum"] if row["curriculum_id"] == keys.curriculum), None)
     where = f"; place {place['position'] + 1} of lesson {place['lesson'] + 1} in the curriculum" if place else ""
     return {"state": "selected", "text": f"Selected with weight {float(choice['weight']):g}{where}."}

@@ -17,7 +17,7 @@ GROUPS = (
     ("attempts without a verdict", "err", "n_error > 0", f"n_error / ({ALL}) DESC", 2),
     ("truncated attempts", "cut", "n_truncated > 0", f"n_truncated / ({ALL}) DESC", 4),
     ("never solved, none truncated", "bad", "outcome = 'none right' AND n_truncated = 0", "n_wrong DESC", 3),
-    ("selected, about half right", "good", "kept AND rate IS NOT NULL", "abs(rate - 0.5)", 5),
+    ("selected, right and wrong", "good", "kept AND rate > 0 AND rate < 1", "abs(rate - 0.5)", 5),
     ("first in the curriculum", "good", "place IS NOT NULL", "place", 2),
     ("always solved", "mid", "outcome = 'all right'", "n_correct DESC", 2),
     ("attempted", "", "n_correct IS NOT NULL", "hash(id)", SHOWN),

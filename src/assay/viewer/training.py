@@ -9,6 +9,7 @@ from assay.viewer.pool import PoolIndex
 
 POINTS = 300  # of a curve; longer ones are means of equally many steps
 BUCKETS = 40  # of the curriculum and of the drift
+FILLED, FEWEST = 8, 4  # problems of a stretch of the curriculum at least, unless there were fewer stretches than these
 TRAININGS = """
 SELECT m.training, min(m.step) AS first, max(m.step) AS last, any_value(r.command) AS command, min(r.time) AS started,
        any_value(r.plan->>'$.name') AS config
@@ -91,10 +92,12 @@ def curriculum(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str,
         keys: which curriculum counts.
         pool: the problems, with their places.
     """
-    bands = pool.rows(BANDS, [BUCKETS])
+    placed = pool.rows("SELECT count(place) AS n FROM pool")[0]["n"]
+    buckets = max(min(placed, FEWEST), min(BUCKETS, placed // FILLED))
+    bands = pool.rows(BANDS, [buckets])
     return {
         "bands": bands,
-        "mix": _shares(pool.rows(MIX, [BUCKETS]), [row["bucket"] for row in bands]),
+        "mix": _shares(pool.rows(MIX, [buckets]), [row["bucket"] for row in bands]),
         "lessons": reader.rows(LESSONS, [keys.curriculum]),
         "head": pool.rows(HEAD),
     }

@@ -2,7 +2,7 @@
 
 import { h, s, short, table } from './dom.js';
 
-const LEFT = 46, RIGHT = 12, TOP = 14, BOTTOM = 36;
+const LEFT = 46, RIGHT = 12, TOP = 26, BOTTOM = 36;
 let W = 640, H = 250;
 
 // A chart is drawn at about the size at which it is seen, so that its texts keep theirs.
@@ -16,7 +16,7 @@ export const LINES = ['var(--c1)', 'var(--c2)', 'var(--c3)', 'var(--c4)', 'var(-
 // Ticks at round numbers, from at or below the lowest value to at or above the highest.
 function ticks(low, high) {
   const span = high - low || 1, raw = span / 4, power = 10 ** Math.floor(Math.log10(raw) + 1e-9);
-  const step = [1, 2, 2.5, 5, 10].map((of) => of * power).find((of) => of >= raw * (1 - 1e-9));
+  const step = [1, 2, ...(power === 1 ? [] : [2.5]), 5, 10].map((of) => of * power).find((of) => of >= raw * (1 - 1e-9));
   const first = Math.floor(low / step + 1e-9) * step, found = [];
   for (let at = first; at < high + step * (1 - 1e-9); at += step) found.push(Number(at.toPrecision(12)));
   return found;
@@ -31,6 +31,7 @@ function frame(title, low, high, x, y, format = short) {
     svg.append(s('line', { x1: LEFT, x2: W - RIGHT, y1: at(tick), y2: at(tick), class: 'grid' }), s('text', { x: LEFT - 7, y: at(tick) + 4, 'text-anchor': 'end', class: 'tick' }, format(tick)));
   }
   svg.append(s('text', { x: (LEFT + W - RIGHT) / 2, y: H - 4, 'text-anchor': 'middle', class: 'axis' }, x));
+  if (y.toLowerCase() !== title.toLowerCase()) svg.append(s('text', { x: 2, y: 11, class: 'axis' }, y));
   return [svg, at];
 }
 

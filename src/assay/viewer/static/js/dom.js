@@ -49,6 +49,7 @@ export function line(text, most = 200) {
 export const count = (value) => (value === null || value === undefined ? '–' : Math.round(value).toLocaleString('en'));
 export const percent = (value, digits = 0) => (value === null || value === undefined || Number.isNaN(value) ? '–' : `${(100 * value).toFixed(digits)}%`);
 export const rate = (value) => (value === null || value === undefined ? '–' : Number(value).toFixed(2));
+export const words = (reason) => String(reason ?? '').replaceAll('_', ' '); // of a reason's name
 export const many = (n, one, more = one + 's') => `${count(n)} ${n === 1 ? one : more}`;
 
 export function short(value) {
@@ -80,6 +81,8 @@ export const when = (seconds) => (seconds ? new Date(seconds * 1000).toISOString
 // From never solved to always solved; the same seven colours as in the report.
 export const SPECTRUM = ['#8c2f4d', '#bf5244', '#d9822b', '#d8b13c', '#86ad62', '#3f9b8a', '#2b86b8'];
 export const BINS = ['0', '<.2', '<.4', '<.6', '<.8', '<1', '1'];
+export const BIN_WORDS = { 0: '0, never solved', '<.2': 'under 0.2', '<.4': '0.2 to 0.4', '<.6': '0.4 to 0.6', '<.8': '0.6 to 0.8', '<1': '0.8 to 1', 1: '1, always solved' };
+export const spectrum = () => h('p', { class: 'legend soft' }, 'never solved ', SPECTRUM.map((fill, at) => h('i', { style: { background: fill }, title: BIN_WORDS[BINS[at]] })), ' always solved');
 
 export function colour(value) {
   if (value === null || value === undefined) return 'var(--faint-ink)';
@@ -98,7 +101,7 @@ export function chip(text, kind = '') {
 // Why a problem is not selected, without the words that the column's head says already.
 export function choice(name) {
   const [state, reason] = String(name).split(': ');
-  const node = chip((reason || state).replaceAll('_', ' '), reason ? (state === 'dropped' ? 'bad' : '') : KINDS[state] || '');
+  const node = chip(words(reason || state), reason ? (state === 'dropped' ? 'bad' : '') : KINDS[state] || '');
   node.title = String(name);
   return node;
 }

@@ -1,6 +1,6 @@
 // The report: the viewer's own views, one below the other, over answers that lie in the page.
 
-import { append, attemptsBar, bytes, chip, count, duration, h, interval, line, note, section, table, visible } from './dom.js';
+import { append, attemptsBar, bytes, chip, count, duration, h, interval, line, many, note, section, table, visible } from './dom.js';
 import { richLine } from './math.js';
 import { answers } from './snapshot.js';
 import { clusters } from './views/clusters.js';
@@ -13,7 +13,7 @@ import { selectors } from './views/selectors.js';
 import { training } from './views/training.js';
 
 const app = { state: answers.state, list: null, frozen: true };
-const PARTS = [['overview', 'Overview', overview], ['telling', 'Problems', telling], ['difficulty', 'Difficulty', difficulty], ['clusters', 'Clusters', clusters], ['value', 'Value', value], ['selectors', 'Selections', selectors], ['curriculum', 'Curriculum', curriculum], ['training', 'Training', training], ['cost', 'Cost', cost], ['origin', 'Origin', origin]];
+const PARTS = [['overview', 'Overview', overview], ['telling', 'Problems', telling], ['difficulty', 'Difficulty', difficulty], ['clusters', 'Clusters', clusters], ['value', 'Value', value], ['selectors', 'Selectors', selectors], ['curriculum', 'Curriculum', curriculum], ['training', 'Training', training], ['cost', 'Cost', cost], ['origin', 'Origin', origin]];
 const views = [];
 
 // Some problems with what was answered; each is drawn when it is opened.
@@ -33,16 +33,16 @@ async function telling({ root }) {
     addEventListener('beforeprint', draw);
     return box;
   });
-  append(root, [h('h1', {}, 'Problems worth a look'), note(`${count(rows.length)} of ${count(app.state.problems)}: open one to read what the model answered.`), rows]);
+  append(root, [h('h1', {}, 'Problems worth a look'), note(`${count(rows.length)} of ${count(app.state.problems)}: open one to read what the model answered. The bar is its attempts, right ones first; the dot its pass rate, with its interval.`), rows]);
 }
 
 // What a mixed group would cost under each way of choosing.
 async function value({ root }) {
   const told = answers.value, span = ([low, middle, high], digits) => [middle, low, high].map((end) => (end === null ? '∞' : end.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })));
   const cell = (ends, digits) => { const [middle, low, high] = span(ends, digits); return `${middle} [${low}, ${high}]`; };
-  append(root, [h('h1', {}, 'Would choosing problems pay'), section('', h('p', {}, visible(told.answer)),
-    table(['way', { name: 'trainings that share its cost', num: true }, { name: 'first tenth', num: true }, { name: 'whole run', num: true }, { name: 'times cheaper than uniform', num: true }], told.rows.map((row) => [row.way, count(row.uses), cell(row.first_tenth, 0), cell(row.whole, 0), cell(row.gain, 2)]), { label: 'Ways of choosing', stack: true }),
-    note(`Forecast from attempts at ${count(told.attempted)} of ${count(told.problems)} problems, for ${count(told.steps)} steps of ${count(told.groups)} groups of ${count(told.group_size)}: generated tokens per mixed group, median [80%]. `, h('code', {}, 'curate analyze value'), ' simulates more.'))]);
+  append(root, [h('h1', {}, 'Would choosing problems pay'), section('', h('p', {}, visible(told.answer).replace(/\binf\b/g, '∞')),
+    table(['way', { name: 'trainings that share its cost', num: true }, { name: 'tokens per mixed group, first tenth', num: true }, { name: 'whole run', num: true }, { name: 'times cheaper than uniform', num: true }], told.rows.map((row) => [row.way, count(row.uses), cell(row.first_tenth, 0), cell(row.whole, 0), cell(row.gain, 2)]), { label: 'Ways of choosing', stack: true }),
+    note(`Forecast from attempts at ${count(told.attempted)} of ${count(told.problems)} problems, for ${many(told.steps, 'step')} of ${many(told.groups, 'group')} of ${count(told.group_size)}: generated tokens per mixed group, median [80% interval]; ∞ = no mixed group. `, h('code', {}, 'curate analyze value'), ' simulates more.'))]);
 }
 
 async function origin({ root }) {

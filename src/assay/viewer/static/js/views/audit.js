@@ -26,7 +26,7 @@ export async function audit({ root }) {
     const n = told.marked, marked = n.right + n.wrong + n.unsure;
     const rows = told.estimates.map((row) => [row.verifier, count(row.marked), `${rate(row.soundness[0])} [${rate(row.soundness[1])}, ${rate(row.soundness[2])}]`, `${rate(row.completeness[0])} [${rate(row.completeness[1])}, ${rate(row.completeness[2])}]`]);
     const where = told.file ? note('Kept in ', h('code', {}, line(told.file, 200)), '. ', h('code', {}, 'curate audit CONFIG --marked FILE'), ' stores what the marks say, and corrects the pass rates.') : note('This lake has no folder for marks: start with --marks FILE.');
-    clear(tally, section(`${count(marked)} of ${count(told.drawn)} marked`, h('progress', { max: String(told.drawn || 1), value: marked, 'aria-label': 'Marked' }), note(`${n.right} right, ${n.wrong} wrong, ${n.unsure} unsure. You see no verdict, so that it cannot sway you.`), rows.length ? table(['verifier', { name: 'marked', num: true }, 'soundness, 95%', 'completeness, 95%'], rows, { label: 'Estimates', stack: true }) : note('Soundness and completeness are estimated as soon as accepted and rejected answers are marked.'), where));
+    clear(tally, section(`${count(marked)} of ${count(told.drawn)} marked`, h('progress', { max: String(told.drawn || 1), value: marked, 'aria-label': 'Marked' }), note(`${n.right} right, ${n.wrong} wrong, ${n.unsure} unsure. You see no verdict, so that it cannot sway you.`), rows.length ? table(['verifier', { name: 'marked', num: true }, 'soundness, 95%', 'completeness, 95%'], rows, { label: 'Estimates', stack: true }) : note('Soundness (how many accepted answers are right) and completeness (how many right answers are accepted) are estimated as soon as accepted and rejected answers are marked.'), where));
   }
 
   async function mark_(mark) {
@@ -53,7 +53,7 @@ export async function audit({ root }) {
     show();
   }
 
-  append(root, [h('h1', {}, 'Audit'), h('div', { class: 'audit' }, h('div', {}, card, h('div', { class: 'marks' }, buttons, back, says)), tally)]);
+  append(root, [h('h1', {}, 'Audit'), note('Is the answer that was read from the attempt right, by the gold answer? Your marks measure the verifier.'), h('div', { class: 'audit' }, h('div', {}, card, h('div', { class: 'marks' }, buttons, back, says)), tally)]);
   show();
   counts();
   return { key: (event) => {

@@ -1,10 +1,10 @@
 import { get } from '../api.js';
-import { append, BINS, colour, count, h, line, note, percent, rate, section, SPECTRUM, table } from '../dom.js';
+import { append, BIN_WORDS, BINS, colour, count, h, line, note, percent, rate, section, SPECTRUM, table } from '../dom.js';
 import { richLine } from '../math.js';
 
 const RADIUS = 3.2;
 
-export async function clusters({ root, go }) {
+export async function clusters({ root, app, go }) {
   let told = null, near = -1, only = null;
   const canvas = h('canvas', { class: 'map', role: 'img', 'aria-label': 'Map of the pool in two dimensions; the table below holds the same clusters' });
   const says = h('p', { class: 'soft map-says', role: 'status' });
@@ -54,7 +54,7 @@ export async function clusters({ root, go }) {
   }
 
   function hint() {
-    return `${count(told.points.id.length)} of ${count(told.pool)} problems. The two dimensions hold ${percent(told.explained)} of the vectors' variance, so near on the map is a hint, not a proof. A click opens the problem.`;
+    return `${count(told.points.id.length)} of ${count(told.pool)} problems. The two dimensions hold ${percent(told.explained)} of the vectors' variance, so near on the map is a hint, not a proof.${app.frozen ? '' : ' A click opens the problem.'}`;
   }
 
   function rows() {
@@ -68,10 +68,10 @@ export async function clusters({ root, go }) {
     told = await get('clusters');
     root.replaceChildren();
     if (!told.clusters.length) { append(root, [h('h1', {}, 'Clusters'), note('Nothing is embedded yet.')]); return; }
-    const legend = h('p', { class: 'legend soft' }, 'never solved ', SPECTRUM.map((fill, at) => h('i', { style: { background: fill }, title: BINS[at] })), ' always solved', h('span', { class: 'key' }, h('i', { class: 'ring' }), 'selected'));
+    const legend = h('p', { class: 'legend soft' }, 'never solved ', SPECTRUM.map((fill, at) => h('i', { style: { background: fill }, title: BIN_WORDS[BINS[at]] })), ' always solved', h('span', { class: 'key' }, h('i', { class: 'ring' }), 'selected'));
     const covered = told.clusters.filter((row) => row.kept).length;
     says.textContent = told.points.id.length ? hint() : 'This lake holds no vectors of these problems, so there is no map.';
-    append(root, [h('h1', {}, 'Clusters'), section('', told.points.id.length ? [legend, canvas] : null, says), section(`${covered} of ${told.clusters.length} clusters hold a selected problem`, note('A number on the left shows its cluster alone on the map.'), table(['cluster', { name: 'problems', num: true }, { name: 'selected', num: true }, 'share', { name: 'mean solved', num: true }, { name: 'keywords', wide: true }, { name: 'nearest to the centre', wide: true }], rows(), { label: 'Clusters', stack: true }))]);
+    append(root, [h('h1', {}, 'Clusters'), section('Map of the pool: each dot is a problem', told.points.id.length ? [legend, canvas] : null, says), section(`${covered} of ${told.clusters.length} clusters hold a selected problem`, note('A number on the left shows its cluster alone on the map.'), table(['cluster', { name: 'problems', num: true }, { name: 'selected', num: true }, 'share selected', { name: 'mean pass rate', num: true }, { name: 'keywords', wide: true }, { name: 'nearest to the centre', wide: true }], rows(), { label: 'Clusters', stack: true }))]);
     requestAnimationFrame(paint);
   }
 

@@ -1,5 +1,5 @@
 import { get } from '../api.js';
-import { append, bytes, count, duration, h, line, many, note, outcome, percent, section, short, table, tiles, when } from '../dom.js';
+import { append, bytes, count, duration, h, line, many, note, outcome, percent, section, short, table, tiles, when, words } from '../dom.js';
 
 export async function overview({ root, app }) {
   async function draw() {
@@ -25,22 +25,23 @@ function numbers(told) {
   const a = told.attempts, total = (a.correct || 0) + (a.wrong || 0) + (a.truncated || 0) + (a.error || 0);
   return tiles([
     ['Problems', count(told.counts.pool), a.problems < told.counts.pool ? `${count(a.problems)} measured` : 'all measured'],
-    ['Selected', count(told.counts.selected), told.counts.pool ? percent(told.counts.selected / told.counts.pool) : ''],
+    ['Selected', count(told.counts.selected), told.counts.pool ? `${percent(told.counts.selected / told.counts.pool)} of the problems` : ''],
     ['Attempts behind the scores', short(total), total ? `${percent(a.correct / total)} right` : 'none yet'],
-    ['Truncated attempts', total ? percent(a.truncated / total, 1) : '–', total ? count(a.truncated) : ''],
-    ['Signal per group of 8', percent(a.signal), 'expected share of groups that are mixed'],
+    ['Truncated attempts', total ? percent(a.truncated / total, 1) : '–', total ? `${count(a.truncated)} of ${count(total)}` : ''],
+    ['Signal per group of 8', percent(a.signal), 'of the groups are expected to hold right and wrong answers: only they teach'],
     ['Tokens generated', short(told.counts.tokens), `lake of ${bytes(told.counts.bytes)}`],
   ]);
 }
 
 function funnel(stages) {
-  const most = Math.max(...stages.map((stage) => Math.max(stage.rows_in || 0, stage.rows_out || 0)), 1);
-  const rows = stages.map((stage) => h('li', {}, h('span', { class: 'stage' }, stage.stage), h('span', { class: 'flow', role: 'img', 'aria-label': `${count(stage.rows_in)} in, ${count(stage.rows_out)} out` }, h('i', { class: 'in', style: { width: percent(stage.rows_in / most, 1) } }), h('i', { class: 'out', style: { width: percent(stage.rows_out / most, 1) } })), h('span', { class: 'num' }, count(stage.rows_out)), h('span', { class: 'soft num' }, duration(stage.seconds))));
-  return section('Stages', rows.length ? h('ol', { class: 'funnel' }, rows) : note('No stage is finished yet.'));
+  const rowed = stages.filter((stage) => stage.stage !== 'train'); // training counts steps, the others problems
+  const most = Math.max(...rowed.map((stage) => Math.max(stage.rows_in || 0, stage.rows_out || 0)), 1);
+  const rows = stages.map((stage) => h('li', {}, h('span', { class: 'stage' }, stage.stage), stage.stage === 'train' ? h('span', {}) : h('span', { class: 'flow', role: 'img', 'aria-label': `${count(stage.rows_in)} in, ${count(stage.rows_out)} out` }, h('i', { class: 'in', style: { width: percent(stage.rows_in / most, 1) } }), h('i', { class: 'out', style: { width: percent(stage.rows_out / most, 1) } })), h('span', { class: 'num' }, stage.stage === 'train' ? many(stage.rows_out, 'step') : count(stage.rows_out)), h('span', { class: 'soft num' }, duration(stage.seconds))));
+  return section('Stages', rows.length ? [note('How many problems each stage was given (pale) and passed on (the number), and its time.'), h('ol', { class: 'funnel' }, rows)] : note('No stage is finished yet.'));
 }
 
 function reasons(rows) {
-  return section('Dropped or passed over, and why', table(['stage', 'reason', { name: 'rows', num: true }], rows.map((row) => [row.stage, h('a', { href: `#/problems?where=${encodeURIComponent(`reason = '${String(row.reason).replaceAll("'", "''")}'`)}` }, line(row.reason || 'budget', 60)), count(row.rows)]), { label: 'Reasons', empty: 'Nothing was dropped.' }));
+  return section('Dropped or passed over, and why', table(['stage', 'reason', { name: 'how many', num: true }], rows.map((row) => [row.stage, h('a', { href: `#/problems?where=${encodeURIComponent(`reason = '${String(row.reason).replaceAll("'", "''")}'`)}` }, line(words(row.reason || 'budget'), 60)), count(row.rows)]), { label: 'Reasons', empty: 'Nothing was dropped.' }));
 }
 
 function runs(rows) {

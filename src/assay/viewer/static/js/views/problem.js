@@ -1,5 +1,5 @@
 import { get } from '../api.js';
-import { append, attemptsBar, bytes, chip, clear, count, h, interval, line, many, note, outcome, rate, section, table, visible } from '../dom.js';
+import { append, attemptsBar, bytes, chip, clear, count, h, interval, line, many, note, outcome, rate, section, table, visible, words } from '../dom.js';
 import { rich, richLine } from '../math.js';
 
 export async function problem({ root, where, app, go }) {
@@ -42,15 +42,15 @@ export async function problem({ root, where, app, go }) {
 
   function why() {
     const h_ = told.history, score = h_.scores[0], place = told.problem;
-    const facts = [['source', line(place.source, 60)], score ? ['attempts', attemptsBar(score)] : null, score ? ['pass rate', h('span', { class: 'row' }, interval(score.low, score.value, score.high), ` ${rate(score.value)} [${rate(score.low)}, ${rate(score.high)}]`)] : null, h_.clusters[0] ? ['cluster', h('a', { href: `#/problems?facets=${encodeURIComponent(JSON.stringify({ cluster: [String(h_.clusters[0].cluster)] }))}` }, `${h_.clusters[0].cluster}, similarity ${rate(h_.clusters[0].similarity)}`)] : null, ...h_.notes.map((row) => ['noticed', `${row.reason}: ${line(row.detail, 160)}`]), ['length', many(place.characters, 'character')]].filter(Boolean);
-    return section('', h('p', { class: 'verdict' }, outcome(told.why.state), ' ', line(told.why.text, 400)), h('dl', { class: 'facts' }, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])));
+    const facts = [['source', line(place.source, 60)], score ? ['attempts right', attemptsBar(score)] : null, score ? ['pass rate', h('span', { class: 'row wrap' }, interval(score.low, score.value, score.high), h('span', {}, rate(score.value)), h('span', {}, `interval ${rate(score.low)} to ${rate(score.high)}`))] : null, h_.clusters[0] ? ['cluster', h('a', { href: `#/problems?facets=${encodeURIComponent(JSON.stringify({ cluster: [String(h_.clusters[0].cluster)] }))}` }, `${h_.clusters[0].cluster}, similarity to its centre ${rate(h_.clusters[0].similarity)}`)] : null, ...h_.notes.map((row) => ['noticed', `${row.reason}: ${line(row.detail, 160)}`]), ['length', many(place.characters, 'character')]].filter(Boolean);
+    return section('Why it is where it is', h('p', { class: 'verdict' }, outcome(told.why.state), ' ', line(told.why.text, 400)), h('dl', { class: 'facts' }, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])));
   }
 
   function attempts() {
     const mine = told.attempts.filter((attempt) => attempt.mine), others = told.attempts.filter((attempt) => !attempt.mine);
     const outcomes = [...new Set(told.attempts.map(first))];
     const area = h('div', { class: 'attempt-list' });
-    const draw = () => clear(area, mine.filter(match).map(card), others.filter(match).length ? h('h3', { class: 'divide' }, 'Attempts of training and of other policies') : null, others.filter(match).map(card));
+    const draw = () => clear(area, mine.filter(match).length && others.length ? h('h3', { class: 'divide' }, 'Attempts behind its score') : null, mine.filter(match).map(card), others.filter(match).length ? h('h3', { class: 'divide' }, 'Attempts of training and of other policies') : null, others.filter(match).map(card));
     const match = (attempt) => !filter || first(attempt) === filter;
     const picks = h('div', { class: 'picks', role: 'group', 'aria-label': 'Show attempts by outcome' }, ['', ...outcomes].map((name) => h('button', { type: 'button', class: 'quiet', 'aria-pressed': String(filter === name), onclick: (event) => { filter = name; for (const one of event.target.parentNode.children) one.setAttribute('aria-pressed', String(one === event.target)); draw(); } }, name || 'all', ' ', h('span', { class: 'soft' }, String(told.attempts.filter((attempt) => !name || first(attempt) === name).length)))), told.attempts.some((attempt) => attempt.thinking) ? h('button', { type: 'button', class: 'quiet', onclick: fold }, 'Fold or open thinking') : null);
     draw();
@@ -69,7 +69,7 @@ export async function problem({ root, where, app, go }) {
     const versions = attempt.verdicts.slice(1).map((older) => h('li', {}, outcome(older.outcome), ` ${line(older.verifier, 30)}@${line(older.version, 20)}: ${line(older.extracted, 80) || 'no answer read'}, ${line(older.reason, 160)}`));
     return h('article', { class: `attempt ${verdict?.outcome || ''}`, tabindex: '-1', 'aria-label': `Attempt ${attempt.sample}` },
       h('header', {}, h('span', { class: 'no' }, `#${attempt.sample}`), outcome(first(attempt)), verdict?.lenient && verdict.lenient !== verdict.outcome ? chip(`leniently ${verdict.lenient}`, 'cut') : null, h('span', { class: 'push' }), h('span', { class: 'soft num' }, `${count(attempt.tokens)} tokens${attempt.finish === 'length' ? ', at the cap' : ''}`)),
-      verdict ? h('dl', { class: 'facts tight' }, h('dt', {}, 'read'), h('dd', {}, verdict.extracted ? h('bdi', { class: 'mono' }, line(verdict.extracted, 160)) : h('span', { class: 'soft' }, 'no final answer')), h('dt', {}, 'why'), h('dd', {}, line(verdict.reason, 240) || '–')) : null,
+      verdict ? h('dl', { class: 'facts tight' }, h('dt', {}, 'answer read'), h('dd', {}, verdict.extracted ? h('bdi', { class: 'mono' }, line(verdict.extracted, 160)) : h('span', { class: 'soft' }, 'no final answer')), h('dt', {}, 'reason'), h('dd', {}, line(verdict.reason, 240) || '–')) : null,
       attempt.step !== null || !attempt.mine ? note([attempt.step !== null ? `training step ${attempt.step}` : '', line(attempt.policy_name, 60), attempt.guided ? 'guided' : ''].filter(Boolean).join(', ')) : null,
       body, more, versions.length ? h('details', {}, h('summary', {}, many(versions.length, 'other verdict')), h('ul', {}, versions)) : null);
   }
@@ -88,11 +88,11 @@ export async function problem({ root, where, app, go }) {
 
   function history() {
     const h_ = told.history, keep = (name, heads, rows) => (rows.length ? h('details', {}, h('summary', {}, `${name} (${rows.length})`), table(heads, rows, { label: name, stack: true })) : null);
-    const near = told.near.length ? h('div', {}, h('h3', {}, 'Nearest to the centre of its cluster'), h('ul', { class: 'near' }, told.near.map((row) => h('li', {}, h('a', { href: `#/problem/${encodeURIComponent(row.id)}`, dir: 'auto' }, richLine(row.question, 160)), h('span', { class: 'soft' }, ` ${rate(row.similarity)}`))))) : null;
+    const near = told.near.length ? h('div', {}, h('h3', {}, 'Nearest to the centre of its cluster'), h('ul', { class: 'near' }, told.near.map((row) => h('li', {}, h('a', { href: `#/problem/${encodeURIComponent(row.id)}`, dir: 'auto' }, richLine(row.question, 160)), h('span', { class: 'soft' }, ` similarity ${rate(row.similarity)}`))))) : null;
     return section('Its history in this lake', near,
       keep('Drops', ['stage', 'reason', 'detail'], h_.drops.map((row) => [row.stage, row.reason, line(row.detail, 200)])),
       keep('Scores', ['scorer', 'value', 'interval', 'right', 'wrong', 'truncated'], h_.scores.map((row) => [row.scorer, rate(row.value), `${rate(row.low)} to ${rate(row.high)}`, row.n_correct, row.n_wrong, row.n_truncated])),
-      keep('Selections', ['selection', 'kept', 'weight', 'reason'], h_.selections.map((row) => [h('code', {}, line(row.selection_id, 12)), row.kept ? 'yes' : 'no', rate(row.weight), row.reason || '–'])),
+      keep('Selections', ['selection', 'kept', 'weight', 'reason'], h_.selections.map((row) => [h('code', {}, line(row.selection_id, 12)), row.kept ? 'yes' : 'no', rate(row.weight), words(row.reason) || '–'])),
       keep('Curricula', ['curriculum', 'lesson', 'position', 'passes'], h_.curriculum.map((row) => [h('code', {}, line(row.curriculum_id, 12)), row.lesson, row.position, row.passes])),
       h('details', {}, h('summary', {}, 'Metadata'), h('pre', { class: 'mono' }, visible(String(told.problem.metadata ?? '').slice(0, 20_000)))));
   }

@@ -1,11 +1,12 @@
 import { get } from '../api.js';
-import { append, attemptsBar, choice, clear, count, h, interval, line, outcome, percent, rate } from '../dom.js';
+import { append, attemptsBar, BIN_WORDS, choice, clear, count, h, interval, line, outcome, percent, rate, words } from '../dom.js';
 import { Grid } from '../grid.js';
 import { richLine } from '../math.js';
 
-const FACETS = { difficulty: 'Difficulty', outcome: 'Outcome', selection: 'Selection', source: 'Source', cluster: 'Cluster' };
+const FACETS = { difficulty: 'Pass rate', outcome: 'Outcome', selection: 'Selection', source: 'Source', cluster: 'Cluster' };
+const FACET_WORDS = { difficulty: (bin) => BIN_WORDS[bin] ?? bin, outcome: words, selection: words }; // a source's name is its own
 const ORDER = { difficulty: ['0', '<.2', '<.4', '<.6', '<.8', '<1', '1', 'unmeasured'] };
-const SORTS = [['', 'as in the lake'], ['rate', 'share solved'], ['p_mixed_8', 'expected signal'], ['low', 'interval, lower end'], ['high', 'interval, upper end'], ['n_truncated', 'cut attempts'], ['place', 'place in the curriculum'], ['characters', 'length'], ['source', 'source'], ['cluster', 'cluster'], ['id', 'id']];
+const SORTS = [['', 'as in the lake'], ['rate', 'pass rate'], ['p_mixed_8', 'expected signal'], ['low', 'interval, lower end'], ['high', 'interval, upper end'], ['n_truncated', 'cut attempts'], ['place', 'place in the curriculum'], ['characters', 'length'], ['source', 'source'], ['cluster', 'cluster'], ['id', 'id']];
 const SHOWN = 8; // values of a facet before "more"
 
 export async function problems({ root, where, app, go }) {
@@ -18,10 +19,10 @@ export async function problems({ root, where, app, go }) {
       throw error;
     }
   } });
-  const field = h('input', { id: 'where', type: 'text', spellcheck: 'false', autocomplete: 'off', autocapitalize: 'off', value: wanted.where, placeholder: "rate < 0.5 AND question ILIKE '%train%'", 'aria-label': 'Filter: a condition in SQL', 'aria-describedby': 'where-says' });
+  const field = h('input', { id: 'where', type: 'text', spellcheck: 'false', autocomplete: 'off', autocapitalize: 'off', value: wanted.where, placeholder: "for example: rate < 0.5 AND question ILIKE '%train%'", 'aria-label': 'Filter: a condition in SQL', 'aria-describedby': 'where-says' });
   const says = h('p', { id: 'where-says', class: 'soft small' });
   const panel = h('div', { class: 'facets' });
-  const fold = h('details', { class: 'fold', open: !narrow }, h('summary', {}, 'Facets'), panel);
+  const fold = h('details', { class: 'fold', open: !narrow }, h('summary', {}, 'Filter by value'), panel);
   const totals = h('p', { class: 'totals', role: 'status' });
   const form = h('form', { class: 'filter', onsubmit: (event) => { event.preventDefault(); change({ where: field.value.trim() }); } }, field, h('button', { type: 'submit' }, 'Filter'), h('button', { type: 'button', class: 'quiet', onclick: () => change({ where: '', facets: {} }) }, 'Clear'));
   const sort = h('select', { 'aria-label': 'Order', onchange: () => change({ sort: sort.value, descending: false }) }, SORTS.map(([name, title]) => h('option', { value: name }, title)));
@@ -29,7 +30,7 @@ export async function problems({ root, where, app, go }) {
   const way = h('button', { type: 'button', class: 'quiet', 'aria-label': 'Turn the order', onclick: () => change({ descending: !wanted.descending }) }, wanted.descending ? '↓' : '↑');
 
   function head() {
-    const names = [['', 'problem', 'question'], ['source', 'source', 'source'], ['', 'attempts', 'att'], ['rate', 'pass rate', 'int'], ['', 'outcome', 'out'], ['', 'selection', 'sel'], ['cluster', 'cluster', 'clu']];
+    const names = [['', 'problem', 'question'], ['source', 'source', 'source'], ['', 'attempts right', 'att'], ['rate', 'pass rate', 'int'], ['', 'outcome', 'out'], ['', 'selection', 'sel'], ['cluster', 'cluster', 'clu']];
     return names.map(([key, name, kind]) => h('div', { role: 'columnheader', class: `c-${kind}`, 'aria-sort': key && wanted.sort === key ? (wanted.descending ? 'descending' : 'ascending') : null }, key ? h('button', { type: 'button', class: 'sort', onclick: () => change({ sort: key, descending: wanted.sort === key && !wanted.descending }) }, name, wanted.sort === key ? (wanted.descending ? ' ↓' : ' ↑') : '') : name));
   }
 
@@ -71,7 +72,7 @@ export async function problems({ root, where, app, go }) {
       if (on) next.add(value); else next.delete(value);
       change({ facets: { ...wanted.facets, [name]: [...next] } });
     };
-    const entry = (value) => h('label', { class: value.count ? 'value' : 'value none' }, h('input', { type: 'checkbox', checked: chosen.has(value.value), onchange: (event) => pick(value.value, event.target.checked) }), h('span', { class: 'text' }, name === 'difficulty' && value.value !== 'unmeasured' ? h('i', { class: `swatch bin-${ORDER.difficulty.indexOf(value.value)}` }) : null, line(value.value, 50) || '(none)'), h('span', { class: 'n' }, count(value.count)), h('i', { class: 'share', style: { width: percent(value.count / most, 1) } }));
+    const entry = (value) => h('label', { class: value.count ? 'value' : 'value none', title: line(value.value, 200) }, h('input', { type: 'checkbox', checked: chosen.has(value.value), onchange: (event) => pick(value.value, event.target.checked) }), h('span', { class: 'text' }, name === 'difficulty' && value.value !== 'unmeasured' ? h('i', { class: `swatch bin-${ORDER.difficulty.indexOf(value.value)}` }) : null, line(FACET_WORDS[name]?.(value.value) ?? value.value, 50) || '(none)'), h('span', { class: 'n' }, count(value.count)), h('i', { class: 'share', style: { width: percent(value.count / most, 1) } }));
     const first = values.filter((value, place) => place < SHOWN || chosen.has(value.value)), rest = values.filter((value, place) => place >= SHOWN && !chosen.has(value.value));
     return h('fieldset', {}, h('legend', {}, FACETS[name]), first.map(entry), rest.length ? h('details', {}, h('summary', {}, `${rest.length} more`), rest.map(entry)) : null);
   }
@@ -80,7 +81,7 @@ export async function problems({ root, where, app, go }) {
     try {
       told = await get('pool', { where: wanted.where, facets: JSON.stringify(wanted.facets), sort: wanted.sort, descending: wanted.descending, count: 100 });
       says.classList.remove('error');
-      clear(says, 'A condition in SQL over: ', app.state.columns.join(', '), '.');
+      clear(says, 'A condition in SQL, such as ', h('code', {}, "rate < 0.5 AND question ILIKE '%train%'"), ', over: ', app.state.columns.join(', '), '.');
       field.removeAttribute('aria-invalid');
     } catch (error) {
       if (error.status !== 400 && error.status !== 503) throw error;

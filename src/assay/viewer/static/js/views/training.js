@@ -17,7 +17,7 @@ export async function training({ root, where, go }) {
     choose.value = told.training;
     const names = Object.keys(told.curves).sort((a, b) => ((FIRST.indexOf(a) + 99) % 99) - ((FIRST.indexOf(b) + 99) % 99) || a.localeCompare(b));
     const charts = names.map((name) => section('', lines(named(name), [{ name: named(name), points: told.curves[name] }], { x: 'step', y: named(name) })));
-    append(root, [told.trainings.length > 1 ? h('p', { class: 'row' }, choose) : note(`${line(told.trainings[0]?.config || '', 60)} ${when(told.trainings[0]?.started)} UTC, steps ${told.trainings[0]?.first} to ${told.trainings[0]?.last}`), drift(told.drift), h('div', { class: 'pair' }, charts.slice(0, 4)), charts.length > 4 ? h('details', { class: 'more' }, h('summary', {}, `${charts.length - 4} further metrics`), h('div', { class: 'pair' }, charts.slice(4))) : null]);
+    append(root, [told.trainings.length > 1 ? h('p', { class: 'row' }, choose) : note(`${line(told.trainings[0]?.config || '', 60)} ${when(told.trainings[0]?.started)} UTC, steps ${told.trainings[0]?.first} to ${told.trainings[0]?.last}`), h('div', { class: 'pair' }, charts.slice(0, 2)), drift(told.drift), h('div', { class: 'pair' }, charts.slice(2, 4)), charts.length > 4 ? h('details', { class: 'more' }, h('summary', {}, `${charts.length - 4} further metrics`), h('div', { class: 'pair' }, charts.slice(4))) : null]);
   }
   await draw();
   return { update: draw };
