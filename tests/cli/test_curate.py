@@ -54,14 +54,15 @@ def test_a_run_that_keeps_nothing_says_so_in_the_place_of_the_next_command(assay
     assert "difficulty for" not in ran.stdout
 
 
-def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, config: Path) -> None:
+def test_the_two_queries_that_a_run_suggests_count_this_run_and_no_other(assay: Run, config: Path) -> None:
+    assert assay("curate", "run", config, "--set", "policy.temperature=0.5").returncode == 0
     ran = assay("curate", "run", config)
     queries = [line.split('"')[1] for line in ran.stdout.splitlines() if line.startswith("  curate sql")]
-    assert len(queries) == 2
-    for query in queries:
-        answer = assay("curate", "sql", query, "--lake", config.parent / "lake", "--format", "json")
-        assert answer.returncode == 0, answer.stderr
-        assert isinstance(json.loads(answer.stdout), list)
+    answers = [assay("curate", "sql", query, "--lake", config.parent / "lake", "--format", "json") for query in queries]
+    assert [answer.returncode for answer in answers] == [0, 0], [answer.stderr for answer in answers]
+    sums, wrong = (json.loads(answer.stdout) for answer in answers)
+    assert [row["problems"] for row in sums] == [16]
+    assert isinstance(wrong, list)
 
 
 def test_a_lake_in_a_folder_of_any_name_is_asked_as_the_run_suggests(assay: Run, config: Path) -> None:
