@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from assay.core.config import Config, read_config
 from assay.core.parts import load_part
+from assay.core.policy_config import PolicyConfig
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 REFERENCE = CONFIGS / "reference.toml"
@@ -24,6 +25,8 @@ def tables(model: type[BaseModel] = Config, path: str = "") -> Iterator[tuple[st
     for name, each in model.model_fields.items():
         for kind in (each.annotation, *get_args(each.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
+                if kind is PolicyConfig and path:
+                    continue  # a teacher: the keys of [policy], shown there
                 any_name = ".*" if get_origin(each.annotation) is dict else ""
                 yield from tables(kind, f"{path}.{name}{any_name}".strip("."))
 
