@@ -119,6 +119,7 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and by all children, behind a shell's "&"
     home = tmp_path_factory.mktemp("prefect")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
