@@ -85,3 +85,10 @@ def test_a_condition_behind_an_answer_comes_off():
 def test_reading_ends_on_whatever_stands_there():
     for text in ("(" * 19, ")" * 50, "{" * 19 + "}" * 19, ",;,;", "=<>=", "\\text{", "$", "\\", "_", "1" * 400):
         read_meaning(text)
+
+
+@pytest.mark.parametrize("text", [r"\in\sqrt{2}\{<$", r"=[Answer: \in", r"1,234=(i\in,"])
+def test_a_sign_behind_brackets_that_do_not_match_leaves_the_answer_unread(text):
+    """Its sides and signs were not one more than the other, and a comparison raised."""
+    meaning = read_meaning(text)
+    assert not isinstance(meaning, RelationChain) or len(meaning.sides) == len(meaning.signs) + 1

@@ -329,10 +329,10 @@ def _parse_composite(bare: str) -> Meaning | None:
         if len(parts) > 1:
             return _parse_list(bare, [part for part in parts if part.strip()])
     if len(sides := split_outside(bare, _SIGN)) > 1:
-        return RelationChain(
-            tuple(side.strip() for side in sides),
-            tuple(match[1] or match[2] for match in _SIGN.finditer(_blank_brackets(bare))),
-        )
+        signs = tuple(match[1] or match[2] for match in _SIGN.finditer(_blank_brackets(bare)))
+        if len(signs) + 1 != len(sides):  # brackets that do not match hide a sign
+            return UnreadAnswer(bare)
+        return RelationChain(tuple(side.strip() for side in sides), signs)
     if len(parts := split_outside(bare, _UNION)) > 1:
         return UnionOfSets(tuple(parse_meaning(part) for part in parts))
     return _parse_brackets(bare)
