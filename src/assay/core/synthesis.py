@@ -38,6 +38,14 @@ class AttemptedProblem(NamedTuple):
     label: Label
     attempts: Sequence[GradedAttempt]
 
+    def distinct_wrong(self, limit: int) -> list[GradedAttempt]:
+        """Return the first wrong attempts, at most `limit`; equal texts count once."""
+        distinct: dict[str, GradedAttempt] = {}
+        for attempt in self.attempts:
+            if attempt.outcome == "wrong" and attempt.text.strip():
+                distinct.setdefault(attempt.digest, attempt)
+        return list(distinct.values())[:limit]
+
 
 @dataclass(frozen=True, slots=True)
 class TreeNode:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from assay.core.ports import SynthesisEvidence
-from assay.core.synthesis import AttemptedProblem, GradedAttempt, SynthesisSummary, Target
+from assay.core.synthesis import AttemptedProblem, SynthesisSummary, Target
 from assay.core.types import Message, Problem
 
 SLICE = 128  # problems whose failures are taken up at a time
@@ -39,7 +39,7 @@ class Introspect:
         names = ("taken_up", "mended", "first", "first_right", "second", "second_right")
         counts, waiting = Counter(dict.fromkeys(names, 0)), list[AttemptedProblem]()
         for problem in evidence.attempted(texts=True):
-            if self._wrong(problem):
+            if problem.distinct_wrong(self.failures):
                 waiting.append(problem)
             if len(waiting) == SLICE:
                 yield from self._second(evidence, waiting, counts)
@@ -54,19 +54,11 @@ class Introspect:
         )
         yield SynthesisSummary({**counts, "first_rate": round(first, 4), "second_rate": round(second, 4)}, (line,))
 
-    def _wrong(self, problem: AttemptedProblem) -> list[GradedAttempt]:
-        """Return the first wrong attempts, equal texts once."""
-        found: dict[str, GradedAttempt] = {}
-        for attempt in problem.attempts:
-            if attempt.outcome == "wrong" and attempt.text.strip():
-                found.setdefault(attempt.digest, attempt)
-        return list(found.values())[: self.failures]
-
     def _second(
         self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem], counts: Counter[str]
     ) -> Iterator[Target]:
         known = evidence.problems([item.problem_id for item in problems]) if problems else {}
-        cases = [(item, wrong) for item in problems for wrong in self._wrong(item)]
+        cases = [(item, wrong) for item in problems for wrong in item.distinct_wrong(self.failures)]
         asked = [(self.asked(known[item.problem_id], wrong.text), item.label) for item, wrong in cases]
         for item in problems:
             counts["first"] += len(item.attempts)

@@ -51,7 +51,7 @@ class Rewrite:
         waiting: list[AttemptedProblem] = []
         for problem in evidence.attempted(texts=True):
             solved = any(attempt.correct for attempt in problem.attempts)
-            if self._wrong(problem) and (self.self_solved or not solved):
+            if problem.distinct_wrong(self.failures) and (self.self_solved or not solved):
                 waiting.append(problem)
             if len(waiting) == SLICE:
                 yield from self._rewritten(evidence, waiting, counts)
@@ -63,19 +63,11 @@ class Rewrite:
         )
         yield SynthesisSummary(counts, (line,))
 
-    def _wrong(self, problem: AttemptedProblem) -> list[GradedAttempt]:
-        """Return the first wrong attempts, equal texts once."""
-        found: dict[str, GradedAttempt] = {}
-        for attempt in problem.attempts:
-            if attempt.outcome == "wrong" and attempt.text.strip():
-                found.setdefault(attempt.digest, attempt)
-        return list(found.values())[: self.failures]
-
     def _rewritten(
         self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem], counts: dict[str, int]
     ) -> Iterator[Target]:
         known = evidence.problems([item.problem_id for item in problems]) if problems else {}
-        cases = [(item, wrong) for item in problems for wrong in self._wrong(item)]
+        cases = [(item, wrong) for item in problems for wrong in item.distinct_wrong(self.failures)]
         asked = [(self.asked(known[item.problem_id], wrong.text), item.label) for item, wrong in cases]
         answers = evidence.teach(asked, self.attempts) if asked else []
         for (item, wrong), again in zip(cases, answers, strict=True):
