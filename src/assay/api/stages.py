@@ -312,10 +312,12 @@ def _change(name: str, config: Config, changes: Mapping[str, Any]) -> Config:
     except ConfigError as error:
         name = "order" if name == "arrange" else name
         function = globals().get(name, run_added_stage)
-        known = [key for key in inspect.signature(function).parameters if key != "settings"]
-        given = [key for table in changes.values() if isinstance(table, Mapping) for key in table]
-        for key in (key for key in given if f"no setting {key!r}" in str(error) or f"no key {key!r}" in str(error)):
-            if close := difflib.get_close_matches(key, known, n=1, cutoff=0.75):
+        keywords = [key for key in inspect.signature(function).parameters if key != "settings"]
+        setting_keys = [key for table in changes.values() if isinstance(table, Mapping) for key in table]
+        for key in (
+            key for key in setting_keys if f"no setting {key!r}" in str(error) or f"no key {key!r}" in str(error)
+        ):
+            if close := difflib.get_close_matches(key, keywords, n=1, cutoff=0.75):
                 message = f"assay.{name} has no keyword {key!r}; nearest: {close[0]!r}"
                 raise ConfigError(message) from error
         raise
@@ -339,9 +341,9 @@ def _changes(table: str, settings: Mapping[str, Any], **keys: Any) -> dict[str, 
 
 
 def _add(changes: dict[str, Any], table: str, **keys: Any) -> None:
-    given = {key: value for key, value in keys.items() if value is not None}
-    if given:
-        changes[table] = {**changes.get(table, {}), **given}
+    present_keys = {key: value for key, value in keys.items() if value is not None}
+    if present_keys:
+        changes[table] = {**changes.get(table, {}), **present_keys}
 
 
 def _part(kind: str, part: Any) -> dict[str, Any]:
@@ -356,5 +358,7 @@ def _part(kind: str, part: Any) -> dict[str, Any]:
     own = module.startswith("assay.")
     name = module.rpartition(".")[2] if own else f"python:{module}:{type(part).__name__}"
     values = asdict(cast(Any, part))
-    changed = {field.name: values[field.name] for field in fields(part) if getattr(part, field.name) != field.default}
-    return {kind: name, **changed}
+    own_settings = {
+        field.name: values[field.name] for field in fields(part) if getattr(part, field.name) != field.default
+    }
+    return {kind: name, **own_settings}

@@ -95,28 +95,28 @@ class PilotGroupsState(DeckState):
             group_size: rollouts of a whole group.
             attempt: makes the pilots of some problems and returns one result per problem.
         """
-        chosen = [self.ids[row] for row in self.waiting[:groups].tolist()]
+        chosen_ids = [self.ids[row] for row in self.waiting[:groups].tolist()]
         self.waiting = self.waiting[groups:]
-        asked = set(chosen)
+        piloted_ids = set(chosen_ids)
         for _ in range(self.settings.waves):
-            if len(chosen) >= groups:
+            if len(chosen_ids) >= groups:
                 break
             ids = [
                 id_
-                for id_ in dict.fromkeys(self.sample(self._wave(groups - len(chosen), groups * group_size)))
-                if id_ not in asked
+                for id_ in dict.fromkeys(self.sample(self._wave(groups - len(chosen_ids), groups * group_size)))
+                if id_ not in piloted_ids
             ]
             if not ids:
                 break
-            asked.update(ids)
+            piloted_ids.update(ids)
             results = attempt(ids)
             self._note(results)
-            chosen += [result.problem_id for result in results if is_mixed(result)]
+            chosen_ids += [result.problem_id for result in results if is_mixed(result)]
         self.waiting = np.concatenate(
-            [self.waiting, np.array([self._row(id_) for id_ in chosen[groups:]], dtype=np.int64)]
+            [self.waiting, np.array([self._row(id_) for id_ in chosen_ids[groups:]], dtype=np.int64)]
         )
-        chosen = chosen[:groups] or list(self.sample(groups))
-        return tuple(chosen[place % len(chosen)] for place in range(groups)) if chosen else ()
+        chosen_ids = chosen_ids[:groups] or list(self.sample(groups))
+        return tuple(chosen_ids[place % len(chosen_ids)] for place in range(groups)) if chosen_ids else ()
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Advance by a step, and take out what whole groups found solved or hopeless."""

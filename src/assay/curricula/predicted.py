@@ -80,15 +80,15 @@ class PredictedState(DeckState):
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Add these groups to the window, and fit where it is time."""
-        known = [
+        row_shares = [
             (row, share)
             for row, group in zip(rows.tolist(), groups, strict=True)
             if (share := pass_share(group)) is not None
         ]
-        self.rows = np.concatenate([self.rows, np.array([row for row, _ in known], dtype=np.int64)])[
+        self.rows = np.concatenate([self.rows, np.array([row for row, _ in row_shares], dtype=np.int64)])[
             -self.settings.window :
         ]
-        self.shares = np.concatenate([self.shares, [share for _, share in known]])[-self.settings.window :]
+        self.shares = np.concatenate([self.shares, [share for _, share in row_shares]])[-self.settings.window :]
         if self.step % self.settings.every == 0 and len(self.rows):
             self._fit()
         self.step += 1

@@ -68,12 +68,12 @@ class SkipState(DeckState):
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Count streaks on, and move the chances to keep towards their targets."""
-        known = [
+        row_shares = [
             (row, share)
             for row, group in zip(rows.tolist(), groups, strict=True)
             if (share := pass_share(group)) is not None
         ]
-        for row, share in known:
+        for row, share in row_shares:
             if 0 < share < 1:
                 self.streak[row] = 0
             else:
@@ -81,9 +81,9 @@ class SkipState(DeckState):
                     self.streak[row] + 1 if self.solved[row] == (share == 1) or not self.streak[row] else 1
                 )
                 self.solved[row] = share == 1
-        if known and self.dealt > len(self.ids):
-            easy = sum(share == 1 for _, share in known) / len(known)
-            hard = sum(share == 0 for _, share in known) / len(known)
+        if row_shares and self.dealt > len(self.ids):
+            easy = sum(share == 1 for _, share in row_shares) / len(row_shares)
+            hard = sum(share == 0 for _, share in row_shares) / len(row_shares)
             self.keep_easy = _moved(self.keep_easy, easy >= self.settings.target * EASY_PART)
             self.keep_hard = _moved(self.keep_hard, hard >= self.settings.target * (1 - EASY_PART))
 

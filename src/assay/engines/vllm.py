@@ -155,10 +155,10 @@ class Vllm:
         policy: Policy,
     ) -> list[Rollout]:
         """Hand samples to vLLM; return the refused ones: without a prompt, or without room for their answer."""
-        refused = []
+        refusals = []
         for request, sample, prompt in samples:
             if not prompt or len(prompt) + request.sampler.max_tokens > self.context:
-                refused.append(
+                refusals.append(
                     Rollout.of(
                         request,
                         sample,
@@ -175,7 +175,7 @@ class Vllm:
             key = f"assay-{next(numbers)}"
             self._llm.llm_engine.add_request(key, {"prompt_token_ids": prompt}, self._sampling_params(request, sample))
             in_flight[key] = (request, sample, len(prompt))
-        return refused
+        return refusals
 
     def _run_step(self, in_flight: dict[str, Flight], policy: Policy) -> list[Rollout]:
         """Run one step of all samples in flight, and return those that it completed."""
@@ -188,8 +188,8 @@ class Vllm:
         finish, text = FINISHES.get(output.finish_reason, "error"), output.text
         if request.prefix_tokens is not None:
             whole = self._tokenizer.decode([*request.prefix_tokens, *output.token_ids], skip_special_tokens=True)
-            text, begun = cut_at_stop(whole, request.sampler.stop)
-            finish = "stop" if begun and finish == "length" else finish
+            text, cut_text = cut_at_stop(whole, request.sampler.stop)
+            finish = "stop" if cut_text and finish == "length" else finish
         logprobs = [place[token].logprob for place, token in zip(output.logprobs or (), output.token_ids, strict=False)]
         return Rollout.of(
             request,

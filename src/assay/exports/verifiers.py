@@ -141,13 +141,13 @@ class Verifiers:
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        seen: set[str] = set()
-        return [self._row(row, seen) for row in rows]
+        keys: set[str] = set()
+        return [self._row(row, keys) for row in rows]
 
-    def _row(self, row: ExportRow, seen: set[str]) -> Row:
+    def _row(self, row: ExportRow, keys: set[str]) -> Row:
         system = next((turn["content"] for turn in row.prompt if turn["role"] == "system"), None)
-        key = row.assay_id if row.assay_id not in seen else f"{row.assay_id}-{row.place}"
-        seen.add(row.assay_id)
+        key = row.assay_id if row.assay_id not in keys else f"{row.assay_id}-{row.place}"
+        keys.add(row.assay_id)
         return {
             "key": key,
             "id": row.row_id or row.assay_id,
@@ -180,5 +180,5 @@ class Verifiers:
 
     def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
         """Return the rewards of attempts by the tasks, as the library loads and scores them."""
-        scored: list[float | None] = load_function(folder / "reward.py", "score_attempts")(rows, attempts)
-        return scored
+        rewards: list[float | None] = load_function(folder / "reward.py", "score_attempts")(rows, attempts)
+        return rewards

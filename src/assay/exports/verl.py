@@ -90,10 +90,10 @@ class Verl:
         return [self._row(row) for row in rows]
 
     def _row(self, row: ExportRow) -> Row:
-        kept = json.loads(row.metadata)
-        own = kept.get("extra_info")
+        metadata = json.loads(row.metadata)
+        own = metadata.get("extra_info")
         return {
-            "data_source": self.data_source or kept.get("data_source") or row.source,
+            "data_source": self.data_source or metadata.get("data_source") or row.source,
             "prompt": list(row.prompt),
             "ability": self.ability or ABILITIES.get(row.verifier, "reasoning"),
             "reward_model": {"style": "rule", "ground_truth": row.answer},

@@ -67,16 +67,16 @@ def make_rounds_table(context: RunContext, reports: Sequence[Mapping[str, Any]])
 
     rows = []
     for report in reports:
-        held, band = report["held_out"], report["band"]
+        held_out, band = report["held_out"], report["band"]
         rates = {
-            "before": held["before"][0],
-            "after": held["after"][0],
-            "95% of the difference": (held["difference"] or [None])[1:],
+            "before": held_out["before"][0],
+            "after": held_out["after"][0],
+            "95% of the difference": (held_out["difference"] or [None])[1:],
         }
         rows.append(
             {
                 "round": report["round"],
-                "problems": held["problems"],
+                "problems": held_out["problems"],
                 **rates,
                 "in band": band["before"],
                 "left": band["above"] + band["below"],

@@ -171,10 +171,10 @@ def _client() -> Any:
             "a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api (docs/flows.md)"
         )
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
-        failed = client.api_healthcheck()
-    if failed is not None:
+        error = client.api_healthcheck()
+    if error is not None:
         raise ConfigError(
-            f"no Prefect server answers at {url} ({_reason(failed)}): `prefect server start`, or another PREFECT_API_URL"
+            f"no Prefect server answers at {url} ({_reason(error)}): `prefect server start`, or another PREFECT_API_URL"
         )
     return get_client(sync_client=True)
 

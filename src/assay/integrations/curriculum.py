@@ -173,8 +173,8 @@ class TrainerCurriculum:
 
     def _find(self, attempt: ObservedAttempt) -> _Ticket | None:
         own = [ticket for ticket in self._open if ticket.problem_id == attempt.problem_id]
-        if named := [ticket for ticket in own if attempt.group and ticket.group == attempt.group]:
-            return named[0]
+        if same_group := [ticket for ticket in own if attempt.group and ticket.group == attempt.group]:
+            return same_group[0]
         free = [ticket for ticket in own if not ticket.group and len(ticket.outcomes) < self.group_size]
         return free[0] if free else None
 
@@ -187,8 +187,8 @@ class TrainerCurriculum:
             due += 1
         ready, self._open = self._open[:due], self._open[due:]
         self._closed = [*self._closed, *(ticket.group for ticket in ready if ticket.group)][-4096:]
-        known = set(getattr(self.state, "ids", ())) or {ticket.problem_id for ticket in ready}
-        results = [ticket.result() for ticket in ready if ticket.outcomes and ticket.problem_id in known]
+        pool_ids = set(getattr(self.state, "ids", ())) or {ticket.problem_id for ticket in ready}
+        results = [ticket.result() for ticket in ready if ticket.outcomes and ticket.problem_id in pool_ids]
         if results:
             self.state.observe(results)
         self.told += len(results)

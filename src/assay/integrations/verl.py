@@ -32,9 +32,9 @@ def compute_score(reward: Reward, solution_str: str, extra_info: Mapping[str, An
     if not extra_info:
         raise ConfigError("the row has no extra_info: it was not exported by `curate export --to verl`")
     verdict = reward.judge([Answer(extra_info, solution_str)])[0]
-    failed = verdict.outcome == "verifier_error"
+    has_failed = verdict.outcome == "verifier_error"
     return {
-        "score": 0.0 if failed else float(verdict.reward),
+        "score": 0.0 if has_failed else float(verdict.reward),
         "acc": verdict.outcome == "correct",
         "pred": verdict.extracted,
         "outcome": verdict.outcome,

@@ -91,9 +91,9 @@ class Frontier:
         signal, a, b = self._signal(pool, self.expected_improvement)  # (n,) each
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]
-        chosen = take_quotas(rankings, self._quotas(rankings, signal, size))
+        chosen_rows = take_quotas(rankings, self._quotas(rankings, signal, size))
         return build_selection(
-            pool, chosen, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen)
+            pool, chosen_rows, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen_rows)
         )
 
     def _signal(self, pool: Pool, drift: float) -> tuple[Floats, Floats, Floats]:
@@ -117,7 +117,7 @@ class Frontier:
             len(pool) if self.frontier_budgets == "pool" else math.ceil(min(len(pool), self.frontier_budgets * budget))
         )
         inside[rank_by_score(signal, np.arange(len(pool)))[:width]] = True
-        return [kept for rows in cluster_rows(pool) if len(kept := rows[inside[rows]])]
+        return [rows_inside for rows in cluster_rows(pool) if len(rows_inside := rows[inside[rows]])]
 
     def _quotas(self, groups: list[Ints], signal: Floats, budget: int) -> Ints:
         sizes = [len(rows) for rows in groups]
@@ -126,8 +126,8 @@ class Frontier:
         )
 
 
-def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen: Ints) -> NDArray[np.str_]:
-    lowest = np.round(signal[chosen].min(initial=np.inf), 12)  # lowest chosen signal; inf if nothing was chosen
-    below = (np.round(signal, 12) < lowest) & (len(chosen) > 0)
+def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen_rows: Ints) -> NDArray[np.str_]:
+    lowest = np.round(signal[chosen_rows].min(initial=np.inf), 12)  # lowest chosen signal; inf if nothing was chosen
+    below = (np.round(signal, 12) < lowest) & (len(chosen_rows) > 0)
     too_hard, too_easy = sides
     return np.select([too_easy, too_hard, below], ["too_easy", "too_hard", "over_budget"], "not_chosen")

@@ -49,5 +49,7 @@ class Impact:
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Take the min(budget, problems of enough impact) of highest impact; equal ones at random."""
         impact = numeric_column(pool, "impact")  # (n,)
-        chosen = np.lexsort((rng.random(len(pool)), -impact))[: clip_budget(budget, int((impact >= self.least).sum()))]
-        return build_selection(pool, chosen, reasons=np.where(impact >= self.least, "not_chosen", "low_impact"))
+        chosen_rows = np.lexsort((rng.random(len(pool)), -impact))[
+            : clip_budget(budget, int((impact >= self.least).sum()))
+        ]
+        return build_selection(pool, chosen_rows, reasons=np.where(impact >= self.least, "not_chosen", "low_impact"))

@@ -59,8 +59,8 @@ class Verifiers:
         try:
             data: Mapping[str, Any] = task.data.model_dump(mode="json")
             turns = tuple(_read_turns(data))
-            kept = {name: data[name] for name in self.metadata_fields if data.get(name) is not None}
-            problem = Problem.of(turns, source=source, metadata=kept)
+            metadata = {name: data[name] for name in self.metadata_fields if data.get(name) is not None}
+            problem = Problem.of(turns, source=source, metadata=metadata)
             return problem, Label.of(
                 problem.id, _read_answer(data), verifier=self.verifier or f"verifiers:{self.taskset}"
             )

@@ -200,7 +200,7 @@ def _print_counts(result: Any, as_json: bool, reporter: ConsoleReporter) -> None
     if as_json:
         print_json(counts)
     else:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
-        reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {dropped or 'none'}")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
+        reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {reasons or 'none'}")
     if result.unrated:
         reporter.warn(f"{result.unrated} rows have no reward that is a number: --reward names its column")

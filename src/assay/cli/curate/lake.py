@@ -106,8 +106,8 @@ def merge(other: Other, lake: AnyLake = ".assay/lake", as_json: AsJson = False) 
     if as_json:
         print_json(asdict(result))
         return
-    added = ", ".join(f"{count} {name}" for name, count in result.added.items())
-    reporter.say(f"{lake}: {added or 'no rows'} added; {sum(result.present.values())} rows were here already")
+    added_text = ", ".join(f"{count} {name}" for name, count in result.added.items())
+    reporter.say(f"{lake}: {added_text or 'no rows'} added; {sum(result.present.values())} rows were here already")
     for reason, count in result.reasons.items():
         reporter.say(f"{count} {reason}")
     if result.withheld:
@@ -126,8 +126,8 @@ def _maintain(lake: str, as_json: bool, work: Any) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    removed = ", ".join(f"{count} {name}" for name, count in result.removed.items())
+    removed_text = ", ".join(f"{count} {name}" for name, count in result.removed.items())
     reporter.say(
-        f"{lake}: {result.before} files, now {result.after}; {removed or 'no rows'} removed; {result.swept} "
+        f"{lake}: {result.before} files, now {result.after}; {removed_text or 'no rows'} removed; {result.swept} "
         f"replaced files deleted" + (f"; {result.rests} rests of killed writes deleted" if result.rests else "")
     )

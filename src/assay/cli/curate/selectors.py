@@ -68,7 +68,7 @@ def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
     bins = list(rows[0]["histogram"])
     shares = [(row["selection"], *(row["histogram"][name] for name in bins)) for row in rows]
     console.print(build_table("\nkept problems by share solved", ("selection", *bins), shares))
-    numbered = [
+    numbered_rows = [
         (f"{place} {row['selection']}", *(float(row["overlap"][other]) for other in names))
         for place, row in enumerate(rows, 1)
     ]
@@ -76,7 +76,7 @@ def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
         build_table(
             "\noverlap: shared / all of both",
             ("selection", *(str(place) for place in range(1, len(rows) + 1))),
-            numbered,
+            numbered_rows,
         )
     )
     for line in LEGEND:

@@ -149,15 +149,15 @@ def _print_curriculum(console: Console, places: list[dict[str, Any]]) -> None:
 def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
     if place["mean"] is None:
         return "-", "-", "unscored"
-    answered = place["correct"] + place["wrong"] + place["truncated"]
-    return f"{place['correct']}/{answered}", f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
+    n_answers = place["correct"] + place["wrong"] + place["truncated"]
+    return f"{place['correct']}/{n_answers}", f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
 
 
 def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
-    spent, lake = result["spent"], result["lake"]
-    generated = "tokens of a recording replayed, none generated," if spent["replayed"] else "tokens generated"
+    costs, lake = result["spent"], result["lake"]
+    generated = "tokens of a recording replayed, none generated," if costs["replayed"] else "tokens generated"
     console.print(
-        f"\nspent now: {spent['tokens']} {generated} in {spent['samples']} attempts, {spent['seconds']} s",
+        f"\nspent now: {costs['tokens']} {generated} in {costs['samples']} attempts, {costs['seconds']} s",
         markup=False,
     )
     if result["queries"]:

@@ -74,10 +74,10 @@ def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None
     console = open_console()
     if outcome.reused:
         console.print("nothing to do: this training is in the lake", style="bold")
-    shown = [name for name in SHOWN_METRICS if any(row[name] is not None for row in log)]
-    rows = [(log[i]["step"] + 1, *(log[i][name] for name in shown)) for i in pick_steps(len(log), SHOWN)]
+    metric_names = [name for name in SHOWN_METRICS if any(row[name] is not None for row in log)]
+    rows = [(log[i]["step"] + 1, *(log[i][name] for name in metric_names)) for i in pick_steps(len(log), SHOWN)]
     more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
-    console.print(build_table(f"training{more}", ("step", *(name.replace("_", " ") for name in shown)), rows))
+    console.print(build_table(f"training{more}", ("step", *(name.replace("_", " ") for name in metric_names)), rows))
     console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
     console.print(
         f"rollouts written: {outcome.detail['rollouts']}; spent now: {context.meter.tokens} tokens", markup=False

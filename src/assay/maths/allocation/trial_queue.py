@@ -60,8 +60,8 @@ class TrialQueue:
     @property
     def filled(self) -> float:
         """The share of all wanted right answers that are there, in [0, 1]; 1 where none is wanted."""
-        wanted = int(self.target.sum())
-        return int(np.minimum(self.right, self.target).sum()) / wanted if wanted else 1.0
+        total = int(self.target.sum())
+        return int(np.minimum(self.right, self.target).sum()) / total if total else 1.0
 
     @property
     def fullness(self) -> float:

@@ -153,13 +153,15 @@ def resampling(points: Floats, weights: Floats, soundness: float, completeness: 
     0.9
     """
     right, wrong = completeness * points, (1 - soundness) * (1 - points)  # per sample, accepted
-    accepted = right + wrong
-    share = np.divide(right, accepted, out=np.zeros_like(accepted), where=accepted > 0)
-    reached = 1 - (1 - accepted[None, :]) ** np.arange(MOST_SAMPLES + 1)[:, None]  # (K, m): accepted within K samples
-    rights, falses = (reached * weights * share).sum(axis=1), (reached * weights * (1 - share)).sum(axis=1)
+    p_accepted = right + wrong
+    share = np.divide(right, p_accepted, out=np.zeros_like(p_accepted), where=p_accepted > 0)
+    p_reached = (
+        1 - (1 - p_accepted[None, :]) ** np.arange(MOST_SAMPLES + 1)[:, None]
+    )  # (K, m): accepted within K samples
+    rights, falses = (p_reached * weights * share).sum(axis=1), (p_reached * weights * (1 - share)).sum(axis=1)
     worth = rights - cost * falses
     best = int(np.argmax(worth > worth.max() - 1e-12))
-    ever = float(weights[accepted > 0].sum())
+    ever = float(weights[p_accepted > 0].sum())
     ceiling = float((weights * share).sum()) / ever if ever > 0 else float("nan")
     return Resampling(round(ceiling, 12), best, float(rights[best]), float(falses[best]))
 
@@ -177,8 +179,8 @@ def _point_posterior(
 ) -> Floats:
     logs = np.full((len(correct), len(points)), -np.inf)
     for soundness, completeness in zip(*grid, strict=True):
-        accepted = np.clip((1 - soundness) + (soundness + completeness - 1) * points, 1e-12, 1 - 1e-12)
-        logs = np.logaddexp(logs, np.outer(correct, np.log(accepted)) + np.outer(wrong, np.log1p(-accepted)))
+        p_accepted = np.clip((1 - soundness) + (soundness + completeness - 1) * points, 1e-12, 1 - 1e-12)
+        logs = np.logaddexp(logs, np.outer(correct, np.log(p_accepted)) + np.outer(wrong, np.log1p(-p_accepted)))
     weights = np.exp(logs - logs.max(axis=1, keepdims=True)) * before
     total = weights.sum(axis=1, keepdims=True)
     return np.asarray(np.where(total > 0, weights / np.maximum(total, 1e-300), 1 / len(points)))

@@ -247,15 +247,15 @@ def find_oddity(answer: str) -> tuple[str, str] | None:
     """
     if len(answer) < 3 and not _LETTER.fullmatch(answer):
         return None
-    shown = repr(answer if len(answer) <= 80 else answer[:40] + " ... " + answer[-35:])
+    answer_text = repr(answer if len(answer) <= 80 else answer[:40] + " ... " + answer[-35:])
     if is_solution(answer):
-        return "gold_is_a_solution", f'{shown}; answer_form = "solution" keeps its final answer alone'
+        return "gold_is_a_solution", f'{answer_text}; answer_form = "solution" keeps its final answer alone'
     if answer[:1] in "[{" and json_answers(answer) is not None:
-        return "gold_is_json", f"{shown} is read as it stands"
+        return "gold_is_json", f"{answer_text} is read as it stands"
     if _LETTER.fullmatch(answer):
-        return "gold_is_ambiguous", f"{shown} may be an amount with a unit, or a product"
+        return "gold_is_ambiguous", f"{answer_text} may be an amount with a unit, or a product"
     if _amount(answer):
-        return "gold_has_unit", f'{shown}; answer_form = "number" keeps the number alone'
+        return "gold_has_unit", f'{answer_text}; answer_form = "number" keeps the number alone'
     return None
 
 

@@ -85,7 +85,7 @@ def _forecast(
     context: RunContext, attempts: PoolAttempts, *, worlds: int, drift: float = 0.0, max_steps: int = MAX_STEPS
 ) -> dict[str, Any]:
     train = context.config.train
-    found = forecast_ways(
+    ways = forecast_ways(
         attempts,
         TrainingSize(train.steps, train.problems_per_step, train.group_size),
         budget=context.config.select.budget,
@@ -101,7 +101,7 @@ def _forecast(
         "groups": train.problems_per_step,
         "group_size": train.group_size,
         "drift": drift,
-        **found,
+        **ways,
     }
 
 

@@ -196,7 +196,7 @@ def _mean_reward(pool: Pool, rows: np.ndarray) -> float | None:
 def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: np.ndarray) -> dict[str, Any]:
     assert pool.vectors is not None  # both are among MEASURED
     assert pool.cluster is not None
-    lost = pool.column("wrong")[rows] + pool.column("truncated")[rows]
+    failures = pool.column("wrong")[rows] + pool.column("truncated")[rows]
     gap = coverage(pool.vectors, rows)
     return {
         "kept": len(rows),
@@ -207,5 +207,7 @@ def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: 
         "radius": None if math.isnan(gap.radius) else gap.radius,
         "distance": None if math.isnan(gap.mean) else gap.mean,
         "tokens": round(float(cost[rows].sum()) * context.config.train.group_size),  # one group per kept problem
-        "histogram": histogram([(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], lost, strict=True)]),
+        "histogram": histogram(
+            [(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], failures, strict=True)]
+        ),
     }

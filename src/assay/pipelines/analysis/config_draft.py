@@ -110,7 +110,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
     verifier, name = str(draft.guess.settings.get("verifier", "math")), config.name.removesuffix(".toml")
     place = os.path.relpath(data.absolute(), config.absolute().parent)
     reads = f"{len(draft.problems)} of the first {draft.rows} rows are problems"
-    dropped = ", ".join(f"{count} {reason}" for reason, count in draft.dropped.most_common())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in draft.dropped.most_common())
     lines = [
         f"# A first config for {data.name}, written by `curate init`. All keys, with defaults and sources: configs/reference.toml.",
         f"# Next: `curate check {config.name}`, then `curate run {config.name} --dry-run --pilot 5`.",
@@ -118,7 +118,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         f"name = {_toml(name)}",
         f"lake = {_toml(f'.assay/{name}')} # holds all that is paid for; relative to the working directory",
         "",
-        f"# {reads}{f'; dropped: {dropped}' if dropped else ''}.",
+        f"# {reads}{f'; dropped: {reasons}' if reasons else ''}.",
         *(f"# {note}." for note in draft.guess.notes),
         "[[source]]",
         'type = "files"',

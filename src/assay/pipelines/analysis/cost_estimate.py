@@ -101,13 +101,13 @@ def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any
     """
     tables = SEARCH_TABLES if remaining.iterations_max is not None else ATTEMPT_TABLES
     files = [file for entry in context.lake.entries() for file in entry.files if file.table in tables]
-    stored = sum(file.rows for file in files if file.table == tables[0])
+    n_stored = sum(file.rows for file in files if file.table == tables[0])
     most = {"done": 0, "later": None}.get(state, remaining.attempts_max or 0)
     free = shutil.disk_usage(_existing_folder(context.lake.root)).free
     if most is None:
-        return {"bytes": None, "bytes_min": None, "free": free, "attempts": stored, "short": False}
-    if stored:
-        expected = math.ceil(most * sum(file.bytes for file in files) / stored)
+        return {"bytes": None, "bytes_min": None, "free": free, "attempts": n_stored, "short": False}
+    if n_stored:
+        expected = math.ceil(most * sum(file.bytes for file in files) / n_stored)
     else:
         expected = most * OVERHEAD + (remaining.tokens_max or 0) * BYTES_A_TOKEN
     least = remaining.attempts_min or 0
@@ -115,7 +115,7 @@ def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any
         "bytes": expected,
         "bytes_min": math.ceil(expected * least / most) if most else 0,
         "free": free,
-        "attempts": stored,
+        "attempts": n_stored,
         "short": expected > free,
     }
 
@@ -134,15 +134,15 @@ def _run_pilot(context: RunContext, inputs: StageResults, pilot: int) -> Measure
         )
     attempts = StoredRollouts(context, problems, labels)
     n, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 8),) * 2
-    chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
-    counts = attempts.draw(dict.fromkeys(chosen, n))
+    pilot_ids = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
+    counts = attempts.draw(dict.fromkeys(pilot_ids, n))
     # how many problems' full share of samples is missing
     scale = sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n
     if most > n:  # an adaptive design adds attempts; how many is expected from the pilot's outcomes
         scale += len(problems) * (part.expected(list(counts.values()), len(problems)) - n) / n
-    low, high = total_interval(_tokens_per_problem(context, attempts.policy, chosen), scale)
+    low, high = total_interval(_tokens_per_problem(context, attempts.policy, pilot_ids), scale)
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace), _count_outcomes(context, inputs, chosen)
+    return (low, high), (low * pace, high * pace), _count_outcomes(context, inputs, pilot_ids)
 
 
 def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Measured:
@@ -150,11 +150,11 @@ def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Meas
 
     A search that a limit cut off counts as left, not as measured.
     """
-    left = sorted(
+    ids_left = sorted(
         searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", context.config.seed, id_)
     )
-    searched = searches.run(left[:pilot])
-    low, high = total_interval([search.tokens for search in searched.values()], len(left) - len(searched))
+    searches_done = searches.run(ids_left[:pilot])
+    low, high = total_interval([search.tokens for search in searches_done.values()], len(ids_left) - len(searches_done))
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
     return (low, high), (low * pace, high * pace), None
 
@@ -172,11 +172,11 @@ def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -
     return shares(counts, examples)
 
 
-def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
+def total_interval(costs: list[int], rest: float) -> tuple[float, float]:
     """Predict a sum over further problems from what some have cost (Student t).
 
     Args:
-        spent: the cost of each problem so far.
+        costs: the cost of each problem so far.
         rest: how many problems are left.
 
     Returns:
@@ -189,9 +189,9 @@ def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
     """
     if rest <= 0:
         return 0.0, 0.0
-    if len(spent) < 2:
+    if len(costs) < 2:
         return 0.0, math.inf
-    n, mean, spread = len(spent), float(np.mean(spent)), float(np.std(spent, ddof=1))
+    n, mean, spread = len(costs), float(np.mean(costs)), float(np.std(costs, ddof=1))
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * spread * math.sqrt(rest + rest * rest / n)
     return max(0.0, rest * mean - half), rest * mean + half
 

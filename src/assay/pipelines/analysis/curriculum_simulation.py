@@ -132,18 +132,18 @@ def _simulate_training(
     )
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
     course = course_of(part, visible, seed if repeat == 0 else derive_seed("course", seed, repeat), order.quotas)
-    paid: list[GroupResult] = []
+    paid_groups: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
         groups, admitted = simulate_step(course, config.problems_per_step, config.group_size, policy.attempt)
-        paid, trained = paid + groups, trained + admitted
-    tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid)
-    size = np.array([group.counts.total for group in paid])  # rollouts; a pilot that did not go on has fewer
-    mixed = np.array([0 < group.counts.correct < group.counts.total == config.group_size for group in paid])
+        paid_groups, trained = paid_groups + groups, trained + admitted
+    tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid_groups)
+    size = np.array([group.counts.total for group in paid_groups])  # rollouts; a pilot that did not go on has fewer
+    mixed = np.array([0 < group.counts.correct < group.counts.total == config.group_size for group in paid_groups])
     whole = float(size.sum()) / config.group_size  # groups' worth of rollouts
-    parts = bool(len(paid)) and int(size.min()) < config.group_size
+    parts = bool(len(paid_groups)) and int(size.min()) < config.group_size
     means = _quarters((mixed * size / size.mean()).tolist() if parts else policy.signals)
-    share = float((mixed * size).sum() / size.sum()) if len(paid) else 0.0
+    share = float((mixed * size).sum() / size.sum()) if len(paid_groups) else 0.0
     return *means, share, trained / config.steps, whole / config.steps, tokens / config.steps
 
 

@@ -59,8 +59,8 @@ def disputed_sentence(disputed: Mapping[str, Any]) -> str:
     if not disputed["problems"]:
         return ""
     example = next(iter(disputed["examples"]), None)
-    shown = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
+    example_text = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
     return (
-        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{shown}. "
+        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{example_text}. "
         'They are not hard: look at their golds, or set grade.mode = "lenient"'
     )

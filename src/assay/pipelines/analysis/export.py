@@ -55,8 +55,8 @@ def export(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     results = run_stages(context, "order", only=True)
-    chosen, gone = _read_rows(context, results)
-    verifiers = chosen.verifiers
+    curriculum_rows, dropped_rows = _read_rows(context, results)
+    verifiers = curriculum_rows.verifiers
     if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
         raise ConfigError(f"export {to!r}: {refusal}")
     check_outside_files(context, part, verifiers)
@@ -64,21 +64,23 @@ def export(
     inner.mkdir(parents=True, exist_ok=True)
     suffix = getattr(part, "suffix", "parquet")
     columns = context.config.export.columns
-    written = filtered and bool(len(gone))
-    write_rows(inner / f"train.{suffix}", part, chosen, columns)
-    if written:
-        write_rows(inner / f"filtered.{suffix}", part, gone, columns)
+    has_filtered = filtered and bool(len(dropped_rows))
+    write_rows(inner / f"train.{suffix}", part, curriculum_rows, columns)
+    if has_filtered:
+        write_rows(inner / f"filtered.{suffix}", part, dropped_rows, columns)
     write_reward_files(context, part, inner, verifiers)
     write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
-            part.card(chosen, gone if written else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
+            part.card(curriculum_rows, dropped_rows if has_filtered else [], _summarize_export(context, results))
+            + "\n",
+            encoding="utf-8",
         )
     return {
         "to": to,
         "folder": str(folder),
-        "rows": len(chosen),
-        "filtered": len(gone) if written else 0,
+        "rows": len(curriculum_rows),
+        "filtered": len(dropped_rows) if has_filtered else 0,
         "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
         "snippet": part.snippet(str(inner / f"train.{suffix}")),
     }
@@ -120,7 +122,7 @@ def _export_row(
     turns = context.config.policy.sampler.render(problem)
     counts = {name: score[f"n_{name}"] for name in ("correct", "wrong", "truncated", "error")}
     sampler, policy = context.config.policy.sampler, context.policy
-    kept = parse_json(problem.metadata)
+    metadata = parse_json(problem.metadata)
     return ExportRow(
         problem.id,
         tuple(ChatTurn(role=turn.role, content=turn.content) for turn in turns),
@@ -135,7 +137,7 @@ def _export_row(
         mean=score["value"],
         policy=policy.name,
         reason=reason,
-        row_id=_row_id(kept, context.config.export.row_id),
+        row_id=_row_id(metadata, context.config.export.row_id),
         messages=tuple(ChatTurn(role=turn.role, content=turn.content) for turn in problem.messages),
         metadata=problem.metadata,
         gold=label.answer,
@@ -149,8 +151,8 @@ def _export_row(
     )
 
 
-def _row_id(kept: Any, name: str) -> str:
-    value = kept.get(name) if isinstance(kept, dict) else None
+def _row_id(metadata: Any, name: str) -> str:
+    value = metadata.get(name) if isinstance(metadata, dict) else None
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -216,8 +218,8 @@ def write_rows(path: Path, part: Any, rows: Sequence[ExportRow], columns: Sequen
     size = ROWS if getattr(part, "row_wise", False) else sys.maxsize
 
     def parts() -> Iterator[list[dict[str, Any]]]:
-        left = iter(rows)
-        while some := list(islice(left, size)):
+        rows_left = iter(rows)
+        while some := list(islice(rows_left, size)):
             yield add_columns(part.rows(some), some, plan)
 
     if path.suffix == ".jsonl":

@@ -57,7 +57,7 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
     surveyed = survey(context)
     results = results.plus(*surveyed.results)
     stages = [_stage_row(name, surveyed.results.get(name), surveyed.following) for name in stage_names()]
-    scored = (
+    scorings = (
         [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
         if "score" in results
         else []
@@ -75,10 +75,10 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         },
         "stages": stages,
         "bins": BINS,
-        "histogram": _count_bins(context, scored) if scored else {},
+        "histogram": _count_bins(context, scorings) if scorings else {},
         "dropped": dropped(context, results),
         "grading": context.mode,
-        "disputed": disputed.summarize_disputed(context, results) if scored else disputed.NONE,
+        "disputed": disputed.summarize_disputed(context, results) if scorings else disputed.NONE,
         "value": _describe_value(context, results),
         "tables": _table_rows(context),
         "verifiers": [
@@ -93,25 +93,25 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
     return report
 
 
-def _stage_row(name: str, done: StageResult | None, following: Stage | None) -> dict[str, Any]:
+def _stage_row(name: str, result: StageResult | None, following: Stage | None) -> dict[str, Any]:
     """Describe a stage: done, next (with what is left), or later."""
     row: dict[str, Any] = {"stage": name, "state": "later", "in": None, "out": None, "seconds": None, "key": ""}
-    if done is not None:
-        counts = {"in": done.rows_in, "out": done.rows_out, "seconds": done.seconds}
-        return row | {"state": "done", **counts, "key": done.key.ledger}
+    if result is not None:
+        counts = {"in": result.rows_in, "out": result.rows_out, "seconds": result.seconds}
+        return row | {"state": "done", **counts, "key": result.key.ledger}
     if following is None or following.name != name:
         return row
-    left = following.remaining()
-    state = "next: " + ", ".join(f"{count} {unit}" for unit, count in left.by_unit.items())
-    return row | {"state": state, "in": left.rows_in, "key": following.key.ledger}
+    remaining = following.remaining()
+    state = "next: " + ", ".join(f"{count} {unit}" for unit, count in remaining.by_unit.items())
+    return row | {"state": state, "in": remaining.rows_in, "key": following.key.ledger}
 
 
-def _count_bins(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
-    rows = context.lake.rows(COUNTS, scored)
-    counted = {
+def _count_bins(context: RunContext, scorings: list[str]) -> dict[str, list[int]]:
+    rows = context.lake.rows(COUNTS, scorings)
+    counts = {
         name: histogram([(row["solved"], row["unsolved"], row[name]) for row in rows]) for name in ("problems", "kept")
     }
-    return {name: [bins[share] for share in BINS] for name, bins in counted.items()}
+    return {name: [bins[share] for share in BINS] for name, bins in counts.items()}
 
 
 def _describe_value(context: RunContext, results: StageResults) -> dict[str, Any]:

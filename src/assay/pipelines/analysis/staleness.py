@@ -86,10 +86,10 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
     policy = context.policy
     if policy.revision != row["policy"]:
         reasons.append(f"made for policy {row['policy']}, and the config's is {policy.revision}")
-    moved = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
-    if moved:
+    moved_rows = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
+    if moved_rows:
         reasons.append(
-            f"training has moved on to {moved[0]['policy']} ({sum(moved_row['n'] for moved_row in moved)} attempts)"
+            f"training has moved on to {moved_rows[0]['policy']} ({sum(moved_row['n'] for moved_row in moved_rows)} attempts)"
         )
     reasons += [
         f"training on it made policy {moved_row['policy']}, whose pass rates are told"

@@ -62,8 +62,8 @@ def collect_run(context: RunContext) -> TrackedRun:
     scores = context.lake.rows(SCORES, [results.rows_of("score")]) if "score" in results else []
     for name in ("correct", "wrong", "truncated", "error"):
         numbers[f"attempts/{name}"] = float(sum(row[f"n_{name}"] for row in scores))
-    spent = context.lake.rows(SPENT, [context.policy.revision, context.sampler.id])[0]
-    numbers |= {f"cost/{name}": float(value) for name, value in spent.items()}
+    costs = context.lake.rows(SPENT, [context.policy.revision, context.sampler.id])[0]
+    numbers |= {f"cost/{name}": float(value) for name, value in costs.items()}
     rates = [float(row["value"]) for row in scores]
     if rates:
         numbers["pass_rate/mean"] = sum(rates) / len(rates)

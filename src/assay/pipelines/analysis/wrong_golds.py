@@ -78,7 +78,7 @@ def _judge_group(
     size: int,
     seed: int,
 ) -> dict[str, Any]:
-    drawn = [
+    drawn_rows = [
         row
         for accepted in (True, False)
         for row in sorted(
@@ -89,16 +89,18 @@ def _judge_group(
     golds = [
         labels[id_] for id_ in sorted(labels) if problems[id_].source == source and labels[id_].verifier == verifier
     ]
-    others = _choose_golds(context, [labels[row["problem_id"]] for row in drawn], golds, problems, seed)
-    texts = {rollout.id: rollout for rollout in stored_rollouts(context, sorted({row["rollout_id"] for row in drawn}))}
+    others = _choose_golds(context, [labels[row["problem_id"]] for row in drawn_rows], golds, problems, seed)
+    texts = {
+        rollout.id: rollout for rollout in stored_rollouts(context, sorted({row["rollout_id"] for row in drawn_rows}))
+    }
     cases, kinds = [], []
-    for row, other in zip(drawn, others, strict=True):
+    for row, other in zip(drawn_rows, others, strict=True):
         if other is not None:
             wrong_gold = Label.of(row["problem_id"], other.answer, verifier=verifier, origin="wrong")
             cases.append(GradingCase(problems[row["problem_id"]], wrong_gold, texts[row["rollout_id"]]))
             kinds.append(row["accepted"])
-    accepted = [verdict.in_mode(context.mode).outcome == "correct" for verdict in context.judge.judge(cases)]
-    return {"source": source, "verifier": verifier, **_count(cases, kinds, accepted, labels)}
+    is_accepted = [verdict.in_mode(context.mode).outcome == "correct" for verdict in context.judge.judge(cases)]
+    return {"source": source, "verifier": verifier, **_count(cases, kinds, is_accepted, labels)}
 
 
 def _count(
@@ -145,14 +147,14 @@ def _choose_golds(
 def _candidates(label: Label, golds: Sequence[Label], keys: Mapping[str, object], place: int, seed: int) -> list[Label]:
     """Return a few other gold answers of another key, from a place in the list that chance decides."""
     start = int(content_id("wrong-gold", seed, label.id, place), 16) % max(len(golds), 1)
-    found: list[Label] = []
+    candidates: list[Label] = []
     for step in range(len(golds)):
         other = golds[(start + step) % len(golds)]
         if keys[other.id] != keys[label.id]:
-            found.append(other)
-        if len(found) == CANDIDATES:
+            candidates.append(other)
+        if len(candidates) == CANDIDATES:
             break
-    return found
+    return candidates
 
 
 def _equal_pairs(context: RunContext, pairs: Sequence[Pair], problems: Mapping[str, Problem]) -> set[Pair]:

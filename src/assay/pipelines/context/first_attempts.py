@@ -60,8 +60,8 @@ class FirstAttempts:
         total, good = self.counts.total(), sum(self.counts[kind] for kind in EVIDENCE)
         if not self.config.stop_early or total < self.config.stop_early_attempts:
             return
-        allowed = (1 - self.config.stop_early_fraction) * total
-        if good > allowed or self.trusted > allowed:
+        most_failures = (1 - self.config.stop_early_fraction) * total
+        if good > most_failures or self.trusted > most_failures:
             return
         kinds = [kind for kind in ("refused", "error", "cut") if self.counts[kind]]
         counts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
@@ -77,11 +77,11 @@ class FirstAttempts:
 
 def describe_refusals(texts: Sequence[str]) -> str:
     """Return the sentence with which a run ends whose requests a server all refused."""
-    shown = "; ".join(
+    examples = "; ".join(
         f"{count} x {' '.join(text.split())[:300]}" for text, count in Counter(texts).most_common(TEXTS_SHOWN)
     )
     return (
-        f"all {len(texts)} requests were refused and none was answered: {shown}; {REMEDIES['refused']}; "
+        f"all {len(texts)} requests were refused and none was answered: {examples}; {REMEDIES['refused']}; "
         "nothing was paid for, score.stop_early = false continues anyway"
     )
 

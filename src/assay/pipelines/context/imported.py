@@ -81,10 +81,10 @@ def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
     rows = lake.rows(FOREIGN)
     own = [row for row in rows if name in (row["policy"], row["name"])]
     if not own:
-        known = sorted({row["policy"] for row in rows})
+        names = sorted({row["policy"] for row in rows})
         raise ConfigError(
             f"score.evidence = {config.score.evidence!r}: no attempts of a policy {name!r} were imported; "
-            + (suggest_names(name, known) if known else "`curate import rollouts FILE CONFIG` imports some")
+            + (suggest_names(name, names) if names else "`curate import rollouts FILE CONFIG` imports some")
         )
     first = own[0]
     key = [first["policy"], first["sampler"]]

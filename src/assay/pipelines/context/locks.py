@@ -64,12 +64,12 @@ def _wait_in_queue(root: Place, deployment: str, dead_after_s: float, say: Calla
 
 def _take_if_dead(root: Place, name: str, dead_after_s: float, why: str) -> str:
     """Take a lease and return its token; a holder that renews it meanwhile is alive, and the lock is refused."""
-    seen = holder(root, name).get("until")
+    last_until = holder(root, name).get("until")
     while (token := take(root, name, limit_s=dead_after_s)) is None:
         until = holder(root, name).get("until")
-        if seen is not None and until is not None and until != seen:
+        if last_until is not None and until is not None and until != last_until:
             raise LockRefused(f"{why}{holder_text(root, name)}")
-        seen = until or seen
+        last_until = until or last_until
         time.sleep(dead_after_s / LOOKS)
     return token
 

@@ -25,8 +25,8 @@ class Demonstrations:
 
     def __call__(self, problem_id: str) -> Sequence[str]:
         kinds = self.context.config.train.demonstrations
-        stored = self._stored(problem_id) if "stored" in kinds else []
-        return [*stored, *([self._gold(problem_id)] if "gold" in kinds else [])]
+        stored_answers = self._stored(problem_id) if "stored" in kinds else []
+        return [*stored_answers, *([self._gold(problem_id)] if "gold" in kinds else [])]
 
     def _stored(self, problem_id: str) -> list[str]:
         return [

@@ -76,8 +76,8 @@ def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
     """Read the problems that clean kept, ids ascending, and the label of each: the corrected one where there is one."""
     problems, labels = members(context, inputs)
     key = inputs.rows_of("clean")
-    gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
-    remaining = {id_: problem for id_, problem in problems.items() if id_ not in gone}
+    dropped_ids = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
+    remaining = {id_: problem for id_, problem in problems.items() if id_ not in dropped_ids}
     corrected = context.lake.rows(
         "SELECT l.* FROM labels l SEMI JOIN pool_members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key]
     )
@@ -94,8 +94,8 @@ def side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str
         row["problem_id"]
         for row in context.lake.rows("SELECT problem_id FROM splits WHERE split = ? AND side = ?", [split, name])
     }
-    chosen = {id_: problem for id_, problem in problems.items() if id_ in on_side}
-    return chosen, {id_: labels[id_] for id_ in chosen}
+    own_problems = {id_: problem for id_, problem in problems.items() if id_ in on_side}
+    return own_problems, {id_: labels[id_] for id_ in own_problems}
 
 
 def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
@@ -127,8 +127,8 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
         return []
     parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
     first = {row["problem_id"]: row["answer"] for row in context.lake.rows(FIRST_JUDGED, parameters)}
-    moved = [row for row in rivals if first.get(row["problem_id"], row["answer"]) != row["answer"]]
-    return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved]
+    moved_rows = [row for row in rivals if first.get(row["problem_id"], row["answer"]) != row["answer"]]
+    return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved_rows]
 
 
 def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
@@ -173,8 +173,8 @@ def some_of_side(
     """Read some problems of `side` and their labels, ids ascending, for a worker that needs no other ones."""
     problems = problems_by_id(context, ids)
     labels = side_labels(context, inputs, name, ids)
-    known = sorted(problems.keys() & labels.keys())
-    return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
+    both_ids = sorted(problems.keys() & labels.keys())
+    return {id_: problems[id_] for id_ in both_ids}, {id_: labels[id_] for id_ in both_ids}
 
 
 def _read_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:

@@ -50,11 +50,11 @@ def reward_columns(
     sources = [row["source"] for row in rows]
     posterior = reward_posterior(histograms, sources, *([row[name] for row in rows] for name in ("beta_a", "beta_b")))
     place = {row["problem_id"]: number for number, row in enumerate(rows)}
-    known = np.array([place[id_] for id_ in ids if id_ in place], dtype=np.int64)
-    if len(known) < len(ids):
+    rows_of_ids = np.array([place[id_] for id_ in ids if id_ in place], dtype=np.int64)
+    if len(rows_of_ids) < len(ids):
         return {}
     deviations = np.array([np.nan if row["reward_sd"] is None else row["reward_sd"] for row in rows])
-    return {"rewards": posterior.table[known], "reward_sd": deviations[known]}
+    return {"rewards": posterior.table[rows_of_ids], "reward_sd": deviations[rows_of_ids]}
 
 
 def _histogram(row: dict[str, Any], cut_is_wrong: bool) -> tuple[tuple[float, bool, int], ...]:

@@ -85,11 +85,11 @@ def counted(context: RunContext, training: Stage, samples: int) -> list[tuple[st
     Raises:
         ConfigError, Stopped: as `evaluate`.
     """
-    stored = _stored_outcomes(context, training.inputs, training.key.rows)
-    if stored and context.config.train.ema_alpha:
+    stored_points = _stored_outcomes(context, training.inputs, training.key.rows)
+    if stored_points and context.config.train.ema_alpha:
         # during training the weights of the step were attempted, and not their average
-        return [*stored, ("average", _attempt_now(context, training, samples)[-1][1])]
-    return stored or _attempt_now(context, training, samples)
+        return [*stored_points, ("average", _attempt_now(context, training, samples)[-1][1])]
+    return stored_points or _attempt_now(context, training, samples)
 
 
 def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSample | None:
@@ -209,11 +209,11 @@ def _usable_counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
 
 
 def _attempt_now(context: RunContext, training: Stage, samples: int) -> list[tuple[str, Counted]]:
-    done = training.finished()
-    if done is None:
+    result = training.finished()
+    if result is None:
         command = "run" if training.name == "train" else training.name
         raise ConfigError(f"train eval needs a finished training: `train {command} CONFIG` first")
-    last = find_checkpoint(context, done)
+    last = find_checkpoint(context, result)
     return [
         (name, _attempt_held_out(context, training.inputs, model, samples))
         for name, model in (("before", context.config.train.model or context.config.policy.model), ("after", str(last)))

@@ -44,8 +44,8 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
             f"scorer {context.config.score.scorer!r} decides over all problems at once; "
             "`curate score CONFIG` without --worker runs it"
         )
-    if done := context.finished("score", key):
-        return done
+    if result := context.finished("score", key):
+        return result
     if apart:
         return _chunks(context, inputs, key, problems, terms)
     return score_waves.score_in_waves(context, inputs, key, problems, terms)
@@ -53,14 +53,14 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
 
 def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig) -> StageResult:
     chunks, given_up = ShardQueue(context, inputs, key, terms), set[str]()
-    while left := chunks.left():
-        if not set(left) - given_up or context.limit_reached():
-            return StageResult("score", key, problems, 0, {"chunks_left": len(left)}, partly=True)
-        taken = next((name for name in left if name not in given_up and chunks.take(name)), None)
-        if taken is None:
-            pause(context, f"{len(left)} chunks are with other workers")
-        elif taken not in chunks.scored:
-            given_up.add(taken)
+    while open_chunks := chunks.left():
+        if not set(open_chunks) - given_up or context.limit_reached():
+            return StageResult("score", key, problems, 0, {"chunks_left": len(open_chunks)}, partly=True)
+        chunk = next((name for name in open_chunks if name not in given_up and chunks.take(name)), None)
+        if chunk is None:
+            pause(context, f"{len(open_chunks)} chunks are with other workers")
+        elif chunk not in chunks.scored:
+            given_up.add(chunk)
     return write_scores(context, key, terms)
 
 
@@ -91,12 +91,12 @@ class ShardQueue:
     def _score(self, name: str) -> None:
         began, part, ids = time.monotonic(), scorer(self.context), self.ids[name]
         attempts = attempts_at(self.context, self.inputs, ids)
-        scored = part.score(ids, evidence_for(self.context, attempts, part, self.scoring))
+        scores = part.score(ids, evidence_for(self.context, attempts, part, self.scoring))
         if attempts.unfinished:
             return
         seconds = time.monotonic() - began
         self.context.finish(
-            StageResult("score", StageKey.of(name), len(ids), len(scored), {"chunk": len(ids)}, seconds)
+            StageResult("score", StageKey.of(name), len(ids), len(scores), {"chunk": len(ids)}, seconds)
         )
         self.scored.add(name)
         warn_if_late(self.context, seconds, self.terms)

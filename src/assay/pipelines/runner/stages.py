@@ -90,8 +90,8 @@ def run_planned(stage: Stage) -> StageResult:
     context = stage.context
     context.heed()
     with context.cuttable():
-        left = stage.remaining().by_unit
-    context.reporter.say(f"{stage.name}: {', '.join(f'{count} {unit}' for unit, count in left.items())}")
+        remaining = stage.remaining().by_unit
+    context.reporter.say(f"{stage.name}: {', '.join(f'{count} {unit}' for unit, count in remaining.items())}")
     if stage.pays:
         return stage.run()
     with context.cuttable():

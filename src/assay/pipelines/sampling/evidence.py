@@ -46,9 +46,9 @@ class StoredEvidence:
     def __init__(self, context: RunContext, attempts: StoredRollouts, scoring: str) -> None:
         self.context, self.attempts, self.scoring = context, attempts, scoring
 
-    def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+    def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
         """Draw attempts as `StoredRollouts.draw` does."""
-        return self.attempts.draw(wanted)
+        return self.attempts.draw(n_attempts)
 
     @property
     def reward_bounds(self) -> tuple[float, float]:
@@ -68,12 +68,12 @@ class StoredEvidence:
         return results
 
     def draw_attempts(
-        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+        self, n_attempts: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         """Return the first attempts of each problem, by sample index.
 
         Args:
-            wanted: attempts per problem.
+            n_attempts: attempts per problem.
             changes: fields of the config's sampler that take other values.
             policy: revision or name of another policy, for which nothing is drawn and `changes` do not count: its
                 stored attempts under the sampler with the most of them. "" = the config's policy.
@@ -86,14 +86,14 @@ class StoredEvidence:
             respondent = find_respondent(self.context, policy)
             verdicts = respondent_verdicts(self.context, self.attempts.labels, respondent)
         else:
-            drawn = with_sampling(self.attempts, changes)
-            drawn.draw(wanted)
-            self.attempts.stopped = self.attempts.stopped or drawn.stopped
-            respondent = [drawn.policy.revision, drawn.sampler.id]
+            source = with_sampling(self.attempts, changes)
+            source.draw(n_attempts)
+            self.attempts.stopped = self.attempts.stopped or source.stopped
+            respondent = [source.policy.revision, source.sampler.id]
         rows = self.context.lake.rows(ATTEMPTS, [self.context.mode, *verdicts, *respondent])
-        attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
+        attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in n_attempts}
         for row in rows:
-            if len(attempts.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):
+            if len(attempts.get(row["problem_id"], ())) < n_attempts.get(row["problem_id"], 0):
                 attempts[row["problem_id"]].append(_to_attempt(row))
         return attempts
 
@@ -119,11 +119,11 @@ def evidence_for(context: RunContext, attempts: StoredRollouts, part: Any, scori
 def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part: Any) -> list[object]:
     """List the evidence of other respondents on which a scorer's result depends, as part of the scoring's key."""
     if against := getattr(part, "against", ""):
-        stored = context.lake.rows(
+        latest = context.lake.rows(
             "SELECT count(*) AS n, max(id) AS last FROM rollouts WHERE (policy_name = ? OR policy = ?)",
             [against, against],
         )
-        return [stored[0]["n"], stored[0]["last"]]
+        return [latest[0]["n"], latest[0]["last"]]
     if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *verdict_parameters(context, labels)])

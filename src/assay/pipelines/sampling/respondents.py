@@ -33,8 +33,8 @@ def find_respondent(context: RunContext, policy: str) -> list[str]:
     """
     respondents = context.lake.rows(RESPONDENT, [policy, policy])
     if not respondents:
-        known = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
-        names = {name for row in known for name in row.values()}
+        policies = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
+        names = {name for row in policies for name in row.values()}
         raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
     return [respondents[0]["policy"], respondents[0]["sampler"]]
 
@@ -58,8 +58,8 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
     parameters: list[Any] = [context.mode, *respondent_verdicts(context, labels, respondent), *respondent]
     for row in context.lake.rows(COUNTS, parameters):
         if row["problem_id"] in labels:
-            known = counts.get(row["problem_id"], Counts())
-            counts[row["problem_id"]] = known.plus(row["outcome"], row["n"])
+            so_far = counts.get(row["problem_id"], Counts())
+            counts[row["problem_id"]] = so_far.plus(row["outcome"], row["n"])
     return counts
 
 

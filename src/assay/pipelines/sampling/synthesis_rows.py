@@ -75,10 +75,10 @@ class SynthesisRows:
 
     def _targets(self, targets: Sequence[Target]) -> pa.Table:
         labels = self._labels(targets)
-        stored = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
-        outcomes = self._outcomes(labels, stored)
-        written = [target for target in targets if target.completion is not None]
-        right = dict(zip(map(id, written), self._judge(labels, written), strict=True))
+        rollout_ids = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
+        outcomes = self._outcomes(labels, rollout_ids)
+        written_targets = [target for target in targets if target.completion is not None]
+        right = dict(zip(map(id, written_targets), self._judge(labels, written_targets), strict=True))
         synthesis = self.fixed["synthesis_id"]
         columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in targets] for name in PLAIN}
         columns["id"] = _target_ids(synthesis, targets)
@@ -129,8 +129,8 @@ class SynthesisRows:
 
         rows = []
         for pair in pairs:
-            known = (pair.rule, pair.problem_id, pair.prefix, pair.chosen, pair.rejected)
-            key = content_id("pair", self.fixed["synthesis_id"], *known, pair.chosen_text, pair.rejected_text)
+            identity = (pair.rule, pair.problem_id, pair.prefix, pair.chosen, pair.rejected)
+            key = content_id("pair", self.fixed["synthesis_id"], *identity, pair.chosen_text, pair.rejected_text)
             row = {name: getattr(pair, name) for name in Pair.__slots__}
             row |= {"messages": self._rendered(pair.messages), "parents": list(pair.parents)}
             row["verified"] = right(pair.chosen) and wrong(pair.rejected)

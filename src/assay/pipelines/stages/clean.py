@@ -72,9 +72,9 @@ class Clean(Stage):
         pool = StreamedPool(context, self.inputs.of("ingest").key.parts, sifted, self._borrow)
         pool.sift(build_filters(context.config))
         show_tracebacks(context)
-        gone, rows_in = sifted.gone, self.remaining().rows_in or 0
-        corrected = [label for id_, label in sorted(sifted.corrected.items()) if id_ not in gone]
-        notes = [note for note in sifted.notes if note.problem_id not in gone]
+        dropped_ids, rows_in = sifted.gone, self.remaining().rows_in or 0
+        corrected = [label for id_, label in sorted(sifted.corrected.items()) if id_ not in dropped_ids]
+        notes = [note for note in sifted.notes if note.problem_id not in dropped_ids]
         detail: dict[str, Any] = {
             "dropped": dict(sifted.reasons),
             **({"corrected": len(corrected)} if corrected else {}),
@@ -90,7 +90,9 @@ class Clean(Stage):
             "notes": [note_row(note, key) for note in notes],
         }
         seconds = time.monotonic() - began
-        return context.finish(StageResult(self.name, self.key, rows_in, rows_in - len(gone), detail, seconds), rows)
+        return context.finish(
+            StageResult(self.name, self.key, rows_in, rows_in - len(dropped_ids), detail, seconds), rows
+        )
 
     def _borrow(self, part: Filter) -> FilterContext:
         """Build what a filter needs of the run; an encoder may be fitted to all members of the pool."""

@@ -59,15 +59,15 @@ class Columns:
 
     def names(self, tool: str) -> dict[str, tuple[str, ...]]:
         """Return the columns to look at, by what is read."""
-        known = {"tokens": ("tokens",), "finish": ("finish", "finish_reason"), **NAMES[tool]}
-        given = {
+        names = {"tokens": ("tokens",), "finish": ("finish", "finish_reason"), **NAMES[tool]}
+        columns = {
             "prompt": self.problem,
             "text": self.text,
             "reward": self.reward,
             "tokens": self.tokens,
             "finish": self.finish,
         }
-        return {**known, **{what: (name,) for what, name in given.items() if name}}
+        return {**names, **{what: (name,) for what, name in columns.items() if name}}
 
 
 def import_rollouts(
@@ -126,7 +126,7 @@ def import_rollouts(
         "is_right": _rule(right),
     }
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
-    matcher, seen = Matcher(lake, labels), Counter[str]()
+    matcher, sample_counts = Matcher(lake, labels), Counter[str]()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
     for path, line, row in read_attempts(folder, names, tokens):
         report.rows += 1
@@ -142,7 +142,7 @@ def import_rollouts(
                 else f"{tool}: none of {names['text']} is a text"
             )
             rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
-        elif isinstance(rollout := _rollout_or_why(row, problem, storable(text), defaults, seen), str):
+        elif isinstance(rollout := _rollout_or_why(row, problem, storable(text), defaults, sample_counts), str):
             report.dropped["unreadable"] += 1
             rows["drops"].append(
                 drop_row(Drop("import", "unreadable", problem, f"{tool}: {rollout}", tool, path.name, line), run)
@@ -221,11 +221,11 @@ class Matcher:
 
 
 def _rollout_or_why(
-    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
+    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], sample_counts: Counter[str]
 ) -> dict[str, Any] | str:
     """Make a rollout of a row, or say what is wrong with one of its numbers."""
     try:
-        return _rollout(row, problem, text, defaults, seen)
+        return _rollout(row, problem, text, defaults, sample_counts)
     except ConfigError:  # of the user's expression, and so of every row
         raise
     except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
@@ -233,14 +233,14 @@ def _rollout_or_why(
 
 
 def _rollout(
-    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
+    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], sample_counts: Counter[str]
 ) -> dict[str, Any]:
     """Make a rollout of a row, with text, reward and outcome; equal rows of one import differ by their order."""
     names = defaults["names"]
     policy, step = str(row.get("policy") or defaults["policy"]), first_value(row, names["step"])
     key = content_id("imported", defaults["tool"], problem, policy, defaults["sampler"], step, text)
-    seen[key] += 1
-    seen[place := f"{problem} {policy}"] += 1
+    sample_counts[key] += 1
+    sample_counts[place := f"{problem} {policy}"] += 1
     reward, finish = read_reward(row, names["reward"]), str(first_value(row, names["finish"]) or "stop")
     length = first_value(row, names["tokens"])
     outcome = (
@@ -254,12 +254,12 @@ def _rollout(
     )
     last = row.get("policy_last") or defaults["policy_last"]
     return {
-        "id": content_id(key, seen[key]),
+        "id": content_id(key, sample_counts[key]),
         "problem_id": problem,
         "policy": policy,
         "policy_name": policy,
         "sampler": defaults["sampler"],
-        "sample": seen[place] - 1,
+        "sample": sample_counts[place] - 1,
         "seed": _stored(row["seed"], 63) if row.get("seed") is not None else -1,
         "tokens": _stored(length or 0),
         "prompt_tokens": _stored(row.get("prompt_tokens") or 0),
@@ -313,9 +313,9 @@ def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], la
 
 
 def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
-    stored = lake.ids("rollouts", [row["id"] for row in rows["rollouts"]])
+    stored_ids = lake.ids("rollouts", [row["id"] for row in rows["rollouts"]])
     fresh = {
-        name: [row for row in waiting if row.get("rollout_id", row["id"]) not in stored]
+        name: [row for row in waiting if row.get("rollout_id", row["id"]) not in stored_ids]
         for name, waiting in rows.items()
     }
     lake.append(fresh, run=run)

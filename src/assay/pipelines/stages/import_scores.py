@@ -104,8 +104,8 @@ def _read_cell(row: Mapping[str, Any], column: str, model: str) -> Any:
 
 def _read_share(row: Mapping[str, Any], cell: Any, divisor: float) -> tuple[float, int, int] | None:
     """Return (value in [0, 1], correct, attempts); None where the cell is empty, no number, or outside [0, 1]."""
-    if isinstance(cell, str) and (counted := COUNTED.fullmatch(cell)):
-        correct, total = int(counted[1]), int(counted[2])
+    if isinstance(cell, str) and (match := COUNTED.fullmatch(cell)):
+        correct, total = int(match[1]), int(match[2])
         return (correct / total, correct, total) if 0 < total >= correct else None
     value = to_number(cell)
     if value is None or not 0 <= value / divisor <= 1:

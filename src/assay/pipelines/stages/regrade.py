@@ -78,11 +78,14 @@ def _has_other_versions(context: RunContext, inputs: StageResults) -> bool:
 def say_moved(context: RunContext) -> None:
     """Report which verdicts changed, by the strict and by the lenient reading."""
     changes = [row for row in context.moved.changes if row["before"] != row["now"]]
-    judged, moved = context.moved.strict.total(), sum(row["rollouts"] for row in changes if row["reading"] == "strict")
+    n_judged, n_moved = (
+        context.moved.strict.total(),
+        sum(row["rollouts"] for row in changes if row["reading"] == "strict"),
+    )
     rows = [tuple(row.values()) for row in changes]
     title = (
-        f"a verifier has a new version: {judged} stored rollouts judged anew without a token, "
-        f"{moved} strict verdicts moved"
+        f"a verifier has a new version: {n_judged} stored rollouts judged anew without a token, "
+        f"{n_moved} strict verdicts moved"
     )
     if rows:
         context.reporter.table(title, ("reading", "before", "now", "rollouts"), rows)
@@ -93,11 +96,11 @@ def say_moved(context: RunContext) -> None:
 def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[str, Any]:
     """Judge chunk by chunk the rollouts that the query selects, until a stop."""
     problems, labels = cleaned(context, inputs)
-    unjudged = context.lake.rows(query, present(context, labels.values()))
+    unjudged_rows = context.lake.rows(query, present(context, labels.values()))
     before_all = VerdictChanges(context.moved.strict.copy(), context.moved.lenient.copy())
-    judged = 0
-    with context.reporter.track("regrade", len(unjudged)) as bar:
-        for ids in _chunks([row["id"] for row in unjudged]):
+    n_judged = 0
+    with context.reporter.track("regrade", len(unjudged_rows)) as bar:
+        for ids in _chunks([row["id"] for row in unjudged_rows]):
             if context.stop():
                 break
             rollouts, before = stored_rollouts(context, ids), judged_before(context, ids)
@@ -106,13 +109,13 @@ def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[s
             )
             context.lake.append({"verdicts": verdict_table(verdicts, context.run)}, run=context.run)
             count_moved(context, before, verdicts)
-            judged += len(verdicts)
+            n_judged += len(verdicts)
             bar.advance(len(ids))
     now = VerdictChanges(context.moved.strict - before_all.strict, context.moved.lenient - before_all.lenient)
     return {
-        "judged": judged,
-        "left": len(unjudged) - judged,
-        "from_training": sum(row["trained"] for row in unjudged),
+        "judged": n_judged,
+        "left": len(unjudged_rows) - n_judged,
+        "from_training": sum(row["trained"] for row in unjudged_rows),
         "changes": [{"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.strict.items())],
         "changes_lenient": [
             {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.lenient.items())

@@ -163,10 +163,10 @@ def scorer(context: RunContext) -> Any:
 def settings(context: RunContext) -> dict[str, Any]:
     """Return the scorer's settings with those that other tables of the config hold."""
     own, select = context.config.score.settings, context.config.select
-    needed = getattr(build_part("scorer", context.config.score.scorer, own), "sized_by_plan", ())
-    known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
+    needs = getattr(build_part("scorer", context.config.score.scorer, own), "sized_by_plan", ())
+    values = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
     truncated = {"truncated": context.config.policy.truncated} if _counts_truncated(context.config.score.scorer) else {}
-    return {**own, **truncated, **{name: known[name] for name in needed}}
+    return {**own, **truncated, **{name: values[name] for name in needs}}
 
 
 def _counts_truncated(name: str) -> bool:
@@ -183,8 +183,8 @@ def first_truncated(config: Config) -> dict[str, str]:
 
 def _first_settings(context: RunContext) -> dict[str, Any]:
     """Return the scorer's settings as keys hash them: under their first names, and without a default that is not given."""
-    given = {name: value for name, value in settings(context).items() if name != "truncated"}
-    own = settings(context) if not _counts_truncated(context.config.score.scorer) else given
+    own_settings = {name: value for name, value in settings(context).items() if name != "truncated"}
+    own = settings(context) if not _counts_truncated(context.config.score.scorer) else own_settings
     return first_names("score", context.config.score.scorer, own) | first_truncated(context.config)
 
 
@@ -256,16 +256,16 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         )
         for score in scores
     ]
-    scored = sum(score.counts.total > 0 for score in scores)
+    n_scored = sum(score.counts.total > 0 for score in scores)
     detail = {
-        "scored": scored,
+        "scored": n_scored,
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
         **compare_with_attempts(context, attempts, part, scores),
     }
     detail |= {"disputed": len(unsure)} if unsure else {}
     outcome = StageResult(
-        "score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished
+        "score", key, len(attempts.problems), n_scored, detail, time.monotonic() - began, partly=attempts.unfinished
     )
     return context.finish(outcome, {"scores": rows})
 

@@ -101,8 +101,8 @@ def run_allocation(
         posterior = rewards(state.evidence(rows), prior, rows) if goal.budget else None
         wave = rows[_next_wave(state.evidence(rows), prior, allocation, goal, state.open[rows], posterior)]
         wave = wave[state.open[wave]]
-        wanted = np.minimum(state.table[2, wave] + step, allocation.most)
-        if not len(wave) or not _sample(state, wave, wanted, sample) or allocation.kind == "two_stage":
+        targets = np.minimum(state.table[2, wave] + step, allocation.most)
+        if not len(wave) or not _sample(state, wave, targets, sample) or allocation.kind == "two_stage":
             return state.evidence(rows), fit(state.evidence(rows), rows), rows
 
 
@@ -120,9 +120,9 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePri
     rate = prior.sample(size, rng)
     successes = np.cumsum(rng.random((size, allocation.most)) < rate[:, None], axis=1, dtype=np.int64)
 
-    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
-        right: Ints = successes[rows, wanted - 1]
-        return rows, right, wanted - right, wanted, wanted
+    def sample(rows: Ints, targets: Ints) -> WaveCounts:
+        right: Ints = successes[rows, targets - 1]
+        return rows, right, targets - right, targets, targets
 
     error = goal.error * (n / size) ** 0.5  # of fewer problems the prior is known less well
     scaled = replace(goal, budget=max(1, round(goal.budget * size / n)), error=error) if goal.budget else goal
@@ -164,13 +164,13 @@ class _AllocationState:
     open: NDArray[np.bool_]  # (n,), False: a wave of it stayed incomplete
 
     def evidence(self, rows: Ints) -> PoolEvidence:
-        right, wrong, tried, tokens = self.table[:, rows]
-        return PoolEvidence(right, wrong, tried, tokens)
+        right, wrong, attempts, tokens = self.table[:, rows]
+        return PoolEvidence(right, wrong, attempts, tokens)
 
 
-def _sample(state: _AllocationState, rows: Ints, wanted: Ints, sample: SampleWave) -> int:
+def _sample(state: _AllocationState, rows: Ints, targets: Ints, sample: SampleWave) -> int:
     """Sample a wave and enter its complete rows; return how many these are."""
-    complete, *columns = sample(rows, wanted)
+    complete, *columns = sample(rows, targets)
     state.open[rows] = False
     state.open[complete] = True
     state.table[:, complete] = np.stack(columns) if len(complete) else np.zeros((4, 0), np.int64)
@@ -186,9 +186,9 @@ def _next_wave(
     posterior: RewardPosterior | None = None,
 ) -> Ints:
     # Nothing more will come of a row that is not open: it counts as complete, at its tokens per attempt.
-    tried = np.where(is_open, evidence.attempts, allocation.most)
-    tokens = np.where(is_open, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.attempts, 1))
-    frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
+    attempts = np.where(is_open, evidence.attempts, allocation.most)
+    tokens = np.where(is_open, evidence.tokens, evidence.tokens * attempts // np.maximum(evidence.attempts, 1))
+    frozen = PoolEvidence(evidence.correct, evidence.wrong, attempts, tokens)
     if posterior is not None:
         return _next_graded_wave(frozen, posterior, allocation, goal)
     if allocation.kind == "two_stage" and goal.budget:

@@ -127,8 +127,8 @@ class PassRate:
     @property
     def sized_by_plan(self) -> tuple[str, ...]:
         """Settings that other tables of the configuration fill where they are not given."""
-        needed = self.allocation != "fixed" and self.goal == "select"
-        return tuple(name for name in ("budget", "group_size") if needed and getattr(self, name) is None)
+        is_needed = self.allocation != "fixed" and self.goal == "select"
+        return tuple(name for name in ("budget", "group_size") if is_needed and getattr(self, name) is None)
 
     def attempts(self) -> tuple[int, int]:
         """Return the least and the most attempts that one problem may get."""
@@ -165,26 +165,29 @@ class PassRate:
             if self.allocation == "fixed"
             else self._sample_waves(pool, cast(WaveProvider, attempts))
         )
-        tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
-        scores = self._score_all(tried, attempts)
-        if self.allocation == "enough" and self.prior == "fitted" and tried:
-            scores = sorted([*scores, *self._score_rest(pool, tried)], key=lambda score: score.problem_id)
-        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self.counts_outcome)
+        attempted_counts = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
+        scores = self._score_all(attempted_counts, attempts)
+        if self.allocation == "enough" and self.prior == "fitted" and attempted_counts:
+            scores = sorted([*scores, *self._score_rest(pool, attempted_counts)], key=lambda score: score.problem_id)
+        rewards = None if self.at_length else PoolRewards.read(attempts, attempted_counts, self.counts_outcome)
         return scores if rewards is None else rewards.describe(scores, level=self.level)
 
-    def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
+    def _score_all(self, attempted_counts: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
-            return [self.score_counts(id_, counts) for id_, counts in tried.items()]
-        right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
-        prior = self._fit_prior(PoolEvidence.of(right, wrong), list(tried), attempts)
-        return self._score_jointly(list(tried), list(tried.values()), prior)
+            return [self.score_counts(id_, counts) for id_, counts in attempted_counts.items()]
+        right, wrong = (
+            [counts.correct for counts in attempted_counts.values()],
+            [self._wrong(c) for c in attempted_counts.values()],
+        )
+        prior = self._fit_prior(PoolEvidence.of(right, wrong), list(attempted_counts), attempts)
+        return self._score_jointly(list(attempted_counts), list(attempted_counts.values()), prior)
 
     def _sample_fixed(self, ids: list[str], attempts: RolloutProvider) -> dict[str, Counts]:
-        wanted = dict.fromkeys(ids, self.n)
+        n_attempts = dict.fromkeys(ids, self.n)
         counts_by_id = (
-            attempts.draw(wanted)
+            attempts.draw(n_attempts)
             if self.at_length is None
-            else cast(WaveProvider, attempts).draw_truncated(wanted, self.at_length)
+            else cast(WaveProvider, attempts).draw_truncated(n_attempts, self.at_length)
         )
         return {id_: counts_by_id[id_] for id_ in ids}
 
@@ -200,8 +203,8 @@ class PassRate:
                 (stats.counts.correct, self._wrong(stats.counts), stats.counts.total, stats.tokens)
                 for stats in (stats_by_id[ids[row]] for row in complete)
             ]
-            right, wrong, tried, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
-            return complete, right, wrong, tried, tokens
+            right, wrong, n_attempts, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
+            return complete, right, wrong, n_attempts, tokens
 
         def fit(evidence: PoolEvidence, rows: Ints) -> RatePrior:
             return self._fit_prior(evidence, [ids[row] for row in rows], attempts)
@@ -221,10 +224,12 @@ class PassRate:
             run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
         return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
 
-    def _score_rest(self, pool: Sequence[str], tried: dict[str, Counts]) -> list[Score]:
+    def _score_rest(self, pool: Sequence[str], attempted_counts: dict[str, Counts]) -> list[Score]:
         """Return the score of the prior for the problems that were never attempted."""
-        rest = [id_ for id_ in pool if id_ not in tried]
-        prior = fit_rate_prior([c.correct for c in tried.values()], [self._wrong(c) for c in tried.values()])
+        rest = [id_ for id_ in pool if id_ not in attempted_counts]
+        prior = fit_rate_prior(
+            [c.correct for c in attempted_counts.values()], [self._wrong(c) for c in attempted_counts.values()]
+        )
         return self._score_jointly(rest, [Counts()] * len(rest), prior)
 
     def _enough(self, problems: int) -> EnoughRule:

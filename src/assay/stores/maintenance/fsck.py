@@ -87,10 +87,10 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
     root = at(place)
     marks = list(_mark(root, repair))
     findings = [*marks, *(Finding(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
-    lost = [finding for finding in findings if finding.kind == "lost"]
-    if lost and drop and repair:
-        _take_note(root, lost, run)
-    if (findings and not repair) or (lost and not drop):
+    lost_files = [finding for finding in findings if finding.kind == "lost"]
+    if lost_files and drop and repair:
+        _take_note(root, lost_files, run)
+    if (findings and not repair) or (lost_files and not drop):
         return findings + list(_strangers(root, None))
     with Lake(root, create=False) as lake:
         there = root.files("tables")
@@ -103,13 +103,18 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
         mistaken = [finding for finding in files if finding.kind == "entry"]
         if mistaken and repair:
             return findings + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
-        removed = _removable(files, drop)
+        removable_files = _removable(files, drop)
         # attempts whose texts an earlier fsck set aside; those that are set aside now are reported as broken
         faults = [] if drop else list(_textless(lake, False, run))
-        if removed and repair:
-            _set_aside(lake, removed, run)
+        if removable_files and repair:
+            _set_aside(lake, removable_files, run)
         faults += [*(_textless(lake, repair, run) if drop else ()), *_derived(root, repair), *_catalogue(lake, repair)]
-        if repair and (findings or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
+        if (
+            repair
+            and (findings or removable_files or faults)
+            and (lake.root / CATALOGUE).exists()
+            and not lake.storage.remote
+        ):
             lake.catalogue()
     return findings + files + faults + list(_strangers(root, lake.all_entries()))
 
@@ -155,9 +160,9 @@ def _first_format(root: Storage) -> int:
     return manifest.FORMAT
 
 
-def _take_note(root: Storage, lost: Sequence[Finding], run: str) -> None:
+def _take_note(root: Storage, lost_files: Sequence[Finding], run: str) -> None:
     """Write one entry that stands for those without copy and files, so that they no longer count as gone."""
-    names = tuple(PurePosixPath(finding.path).stem for finding in lost)
+    names = tuple(PurePosixPath(finding.path).stem for finding in lost_files)
     manifest.write_entry(
         root, Entry(manifest.new_name(stand_in=True), run, manifest.FORMAT, (), replaces=names, mended=True)
     )
@@ -184,19 +189,21 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
     """Find attempts whose texts an earlier fsck set aside; with `drop`, remove them."""
     for part in filter(part_of, schemas()):
         whole = part_of(part)
-        lost = "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
-        if not lake.rows(lost, [names_of_table(part)]):
+        lost_query = (
+            "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
+        )
+        if not lake.rows(lost_query, [names_of_table(part)]):
             continue
-        left = f"SELECT id FROM {part}"
+        ids_left = f"SELECT id FROM {part}"
         try:
-            count = int(lake.rows(f"SELECT count(*) AS n FROM {whole} WHERE id NOT IN ({left})")[0]["n"])
+            count = int(lake.rows(f"SELECT count(*) AS n FROM {whole} WHERE id NOT IN ({ids_left})")[0]["n"])
         except LakeError:  # other files of these tables are damaged or missing, which is reported already
             continue
         if not count:
             continue
         if drop:
-            gone = rows_that_need(whole, left) | {whole: f"id NOT IN ({left})"}
-            compaction.erase(lake, gone, {whole: count}, "lost", part, run=run)
+            conditions = rows_that_need(whole, ids_left) | {whole: f"id NOT IN ({ids_left})"}
+            compaction.erase(lake, conditions, {whole: count}, "lost", part, run=run)
         message = f"{count} attempts have lost their texts" + (
             "; they are taken out of the views" if drop else NO_WAY_BACK
         )
@@ -294,22 +301,24 @@ def _entry_errs(file: File, size: int, digest: str, rows: int) -> bool:
 
 def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
     """Set broken files aside; remove their rows, rows that need them and ledger lines that claim them in one commit."""
-    lost = [str(lake.root / finding.path) for finding in broken]
-    removed: dict[str, int] = {}
+    lost_paths = [str(lake.root / finding.path) for finding in broken]
+    n_removed: dict[str, int] = {}
     for finding in broken:
-        removed[finding.table] = removed.get(finding.table, 0) + finding.rows
-    gone: dict[str, str] = {}
+        n_removed[finding.table] = n_removed.get(finding.table, 0) + finding.rows
+    conditions: dict[str, str] = {}
     for table in redrawn():
-        if table in removed:  # an attempt that is drawn again must not be joined with the old one's text and verdict
-            gone |= rows_that_need(table, _ids_left(lake, table, lost))
-    compaction.erase(lake, gone, removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost)
+        if table in n_removed:  # an attempt that is drawn again must not be joined with the old one's text and verdict
+            conditions |= rows_that_need(table, _ids_left(lake, table, lost_paths))
+    compaction.erase(
+        lake, conditions, n_removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost_paths
+    )
     for finding in broken:
         set_aside(lake.storage, finding.path)
 
 
-def _ids_left(lake: Lake, table: str, lost: Sequence[str]) -> str:
+def _ids_left(lake: Lake, table: str, lost_paths: Sequence[str]) -> str:
     """Return a SELECT of the ids that a table still has without its lost files."""
-    groups = [group.without(lost) for group in lake.groups().get(table, ())]
+    groups = [group.without(lost_paths) for group in lake.groups().get(table, ())]
     return f"SELECT id FROM ({table_query(schemas()[table], groups)})"
 
 
@@ -320,7 +329,7 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
         root: the lake.
         entries: all commits; None = unknown, so that no data file is reported.
     """
-    named = {file.path for entry in entries or () for file in entry.files}
+    entry_paths = {file.path for entry in entries or () for file in entry.files}
     for name in sorted(root.names("") or ()):
         if name not in OURS:
             kind = "left_over" if name.endswith(".tmp") or name.startswith(".assay.") else "foreign"
@@ -338,7 +347,7 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
         elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
             continue
         elif NAME.fullmatch(path.name) and present_name(path.parent.name):
-            if inside not in named and entries is not None:
+            if inside not in entry_paths and entries is not None:
                 yield Finding(
                     "left_over",
                     inside,

@@ -94,8 +94,8 @@ def _faults(node: dict[str, Any], table: str) -> Iterator[str]:
 
 
 def _type_name(cast: dict[str, Any]) -> str:
-    written = cast.get("type_expr") or {}
-    return str(written.get("type_name") or (cast.get("cast_type") or {}).get("id", "")).lower()
+    type_expression = cast.get("type_expr") or {}
+    return str(type_expression.get("type_name") or (cast.get("cast_type") or {}).get("id", "")).lower()
 
 
 def _is_table(reference: Any, table: str) -> bool:

@@ -87,13 +87,13 @@ def parse(text: str) -> Definition:
 
 
 def _columns(lines: list[str]) -> dict[str, str]:
-    joined: list[str] = []
+    joined_lines: list[str] = []
     for line in lines:
-        if line.startswith("  ") and joined:
-            joined[-1] += f" {line.strip()}"
+        if line.startswith("  ") and joined_lines:
+            joined_lines[-1] += f" {line.strip()}"
         else:
-            joined.append(line.strip())
+            joined_lines.append(line.strip())
     columns: dict[str, str] = {}
-    for names, _, meaning in (line.partition(": ") for line in joined):
+    for names, _, meaning in (line.partition(": ") for line in joined_lines):
         columns |= dict.fromkeys(names.split(", "), meaning)
     return columns

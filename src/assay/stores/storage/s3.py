@@ -164,18 +164,18 @@ class Bucket:
             return self.read(path) == data
         return False
 
-    def swap(self, path: str, held: bytes, data: bytes) -> bool:
-        """Replace an object that still holds the bytes `held`; return False where it does not."""
+    def swap(self, path: str, old_data: bytes, data: bytes) -> bool:
+        """Replace an object that still holds the bytes `old_data`; return False where it does not."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             present, answer = self._whole(path)
-            return present == held and self._conditional(path, data, IfMatch=answer["ETag"])
+            return present == old_data and self._conditional(path, data, IfMatch=answer["ETag"])
         return False
 
-    def drop(self, path: str, held: bytes) -> None:
-        """Delete an object that still holds the bytes `held`; what another process has put there since stays."""
+    def drop(self, path: str, old_data: bytes) -> None:
+        """Delete an object that still holds the bytes `old_data`; what another process has put there since stays."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             present, answer = self._whole(path)
-            if present == held:
+            if present == old_data:
                 self._unless_refused(self._client.delete_object, path, IfMatch=answer["ETag"])
 
     def put(self, path: str, data: bytes | pa.Buffer) -> None:

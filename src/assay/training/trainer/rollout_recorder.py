@@ -62,12 +62,12 @@ def next_attempt(sink: RolloutSink, revisions: Callable[[int], Sequence[str]]) -
     Returns:
         The attempt's number; 0 where the remaining steps were never sampled.
     """
-    attempt, replaced = 0, set[str]()
-    while stored := sink.stored(revisions(attempt)):
-        replaced |= stored
+    attempt, replaced_revisions = 0, set[str]()
+    while stored_revisions := sink.stored(revisions(attempt)):
+        replaced_revisions |= stored_revisions
         attempt += 1
-    if replaced:
-        sink.supersede(sorted(replaced))
+    if replaced_revisions:
+        sink.supersede(sorted(replaced_revisions))
     return attempt
 
 
@@ -270,8 +270,10 @@ class RolloutRecorder:
             replace(rollout, advantage=float(advantage), prompt_tokens=int(tokens))
             for rollout, advantage, tokens in zip(self.rollouts, advantages, prompt_tokens, strict=True)
         ]
-        replaced = [replace(own, prompt_tokens=self._prompt_tokens(own)) for own, _ in self.replaced_pairs]
-        self.sink.write([*self.rollouts, *replaced], [*self.verdicts, *(verdict for _, verdict in self.replaced_pairs)])
+        replaced_rollouts = [replace(own, prompt_tokens=self._prompt_tokens(own)) for own, _ in self.replaced_pairs]
+        self.sink.write(
+            [*self.rollouts, *replaced_rollouts], [*self.verdicts, *(verdict for _, verdict in self.replaced_pairs)]
+        )
         self._measure()
         if self.step == 0:
             self._check_truncation(self.metrics["truncated"])
@@ -299,10 +301,10 @@ class RolloutRecorder:
     def _correctness_advantage(self, places: Sequence[int]) -> float | None:
         """Return the mean |advantage| of a group if rewards were 1 and 0; None where they are."""
         verdicts = [self.verdicts_in_mode[place] for place in places]
-        judged = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
-        if not self.terms.key and all(verdict.reward == (verdict.outcome == "correct") for verdict in judged):
+        judgements = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
+        if not self.terms.key and all(verdict.reward == (verdict.outcome == "correct") for verdict in judgements):
             return None
-        return correctness_advantage([verdict.outcome == "correct" for verdict in judged], divides=self.divides)
+        return correctness_advantage([verdict.outcome == "correct" for verdict in judgements], divides=self.divides)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Hand the latest step's measurements to the sink."""
@@ -380,18 +382,18 @@ class RolloutRecorder:
         return term_values(self.terms, rollout.text, rollout.tokens, self.sampler.max_tokens)
 
     def _measure(self) -> None:
-        judged = [
+        judgements = [
             (verdict, self._terms_of(rollout))
             for verdict, rollout in zip(self.verdicts_in_mode, self.rollouts, strict=True)
             if verdict.outcome != "verifier_error"
         ]
-        rewards = [self.terms.total(verdict.reward, values) for verdict, values in judged]
+        rewards = [self.terms.total(verdict.reward, values) for verdict, values in judgements]
         own = [rollout for rollout in self.rollouts if not rollout.guided]
         own += [rollout for rollout, _ in self.replaced_pairs]
         tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens
         self.rewards.append(_mean(rewards))
-        self.correct.append(_mean([float(verdict.outcome == "correct") for verdict, _ in judged]))
+        self.correct.append(_mean([float(verdict.outcome == "correct") for verdict, _ in judgements]))
         self.metrics = {
             "rollouts": float(len(self.rollouts)),
             "tokens": float(tokens),
@@ -400,7 +402,7 @@ class RolloutRecorder:
             "correct": self.correct[-1],  # share in [0, 1]
         }
         for name in self.terms.extra:
-            self.metrics[f"reward_{name}"] = _mean([values[name] for _, values in judged])
+            self.metrics[f"reward_{name}"] = _mean([values[name] for _, values in judgements])
         for name in ("rollouts", "tokens", "verifier_errors") if self.earlier_metrics else ():
             self.metrics[name] += self.earlier_metrics[name]
         self.earlier_metrics = {}

@@ -234,8 +234,8 @@ def _remove_article(part: str) -> str:
 
 def _take_last_sentence(text: str) -> str:
     end = text.rstrip().rstrip(".!。")[-600:]
-    cut = max(end.rfind(". "), end.rfind("\n"), end.rfind("。"), end.rfind("! "))
-    return end[cut + 1 :]
+    sentence_end = max(end.rfind(". "), end.rfind("\n"), end.rfind("。"), end.rfind("! "))
+    return end[sentence_end + 1 :]
 
 
 def _remove_spacing(text: str) -> str:

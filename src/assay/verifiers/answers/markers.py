@@ -155,9 +155,9 @@ def find_announced(text: str, start: int = 0, *, value: bool = False) -> Phrase 
     """
     is_ascii = text.isascii()
     lowered = _lower_rest(text, start, is_ascii=is_ascii)
-    best = rejected = None
+    best = rejected_phrase = None
     if "answer" in lowered:
-        best, rejected = _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
+        best, rejected_phrase = _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
     for candidate in _list_signs(text, lowered, start):
         if candidate and not (value and not candidate.is_value):
             best = _choose_later(best, candidate)
@@ -165,8 +165,8 @@ def find_announced(text: str, start: int = 0, *, value: bool = False) -> Phrase 
         return best
     for mark in [mark for key, mark in (ASCII_MARKERS if is_ascii else OTHER_MARKERS) if key in lowered]:
         candidate, rejected_here = _find_last(mark, text, lowered, start, value=value)
-        best, rejected = _choose_later(best, candidate), _choose_later(rejected, rejected_here)
-    return best or (None if value else rejected)
+        best, rejected_phrase = _choose_later(best, candidate), _choose_later(rejected_phrase, rejected_here)
+    return best or (None if value else rejected_phrase)
 
 
 def _lower_rest(text: str, start: int, *, is_ascii: bool) -> str:

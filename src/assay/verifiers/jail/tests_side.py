@@ -184,9 +184,9 @@ class RemoteProgram:
         answer = self.ask("call", target, arguments, keywords)
         if type(answer) is not tuple or len(answer) != 2:
             raise self._report_loss("a malformed answer")
-        value, changed = answer
-        if value is None and isinstance(changed, tuple):
-            for own, new in zip(arguments, changed):
+        value, changed_arguments = answer
+        if value is None and isinstance(changed_arguments, tuple):
+            for own, new in zip(arguments, changed_arguments):
                 _copy_back(own, new)
         return value
 

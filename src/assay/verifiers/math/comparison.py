@@ -63,7 +63,7 @@ class NeedsProof(Exception):
 
 @lru_cache(4096)
 def _read_facts(question: str) -> QuestionFacts:
-    ordered = bool(
+    is_ordered = bool(
         re.search(
             r"\border\b|ascending|descending|smallest to|least to|greatest to|largest to|respectively|ordered",
             question,
@@ -73,7 +73,7 @@ def _read_facts(question: str) -> QuestionFacts:
     form_word = _FORM.search(question)
     form = "" if form_word is None else "factor" if form_word[0].lower().startswith("factor") else "expand"
     return QuestionFacts(
-        units_module.find_units(question), squeeze(flatten_fractions(clean_answer(question[:4000]))), ordered, form
+        units_module.find_units(question), squeeze(flatten_fractions(clean_answer(question[:4000]))), is_ordered, form
     )
 
 

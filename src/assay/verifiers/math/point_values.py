@@ -60,8 +60,10 @@ def _depends_on_more(one: str, other: str) -> bool:
     rest = _COMMANDS.sub(" ", integral[1] if integral and integral[3] not in integral[1] else other).lower()
     body = integral[2].lower().replace(integral[3], "") if integral and integral[3] not in integral[1] else ""
     for letter in sorted(set(one).intersection(LETTERS).difference(rest, body)):
-        moved = evaluate_at_letters(one, letter)
-        if moved is not None and abs(moved - value) > TOLERANCE * max(abs(moved), abs(value), 1.0):
+        value_elsewhere = evaluate_at_letters(one, letter)
+        if value_elsewhere is not None and abs(value_elsewhere - value) > TOLERANCE * max(
+            abs(value_elsewhere), abs(value), 1.0
+        ):
             return True
     return False
 

@@ -179,8 +179,8 @@ class RelationComparison(QuantityComparison):
         if not (left_number and right_number) and not self.prove:
             raise NeedsProof
         values = [
-            float(parsed.value) if parsed else evaluate_number(latex)
-            for parsed, latex in ((left_number, left), (right_number, right))
+            float(number.value) if number else evaluate_number(latex)
+            for number, latex in ((left_number, left), (right_number, right))
         ]
         if values[0] is None or values[1] is None:
             return False
@@ -295,15 +295,15 @@ def _read_distance(chain: RelationChain) -> tuple[str, Meaning, Meaning] | None:
     match = _DISTANCE.fullmatch(chain.sides[0]) if len(chain.sides) == 2 else None
     if match is None:
         return None
-    bound = cached_number(chain.sides[1])
-    if bound is None:
+    bound_number = cached_number(chain.sides[1])
+    if bound_number is None:
         return (
             None
             if match[2] or re.search(r"[-+]", chain.sides[1])
             else (match[1], parse_meaning(f"-{chain.sides[1]}"), parse_meaning(chain.sides[1]))
         )
     center = cached_number(match[3]) if match[2] else Number(Fraction(0), False)
-    if center is None or bound.value <= 0:
+    if center is None or bound_number.value <= 0:
         return None
     middle = center.value if match[2] == "-" else -center.value
-    return match[1], parse_meaning(str(middle - bound.value)), parse_meaning(str(middle + bound.value))
+    return match[1], parse_meaning(str(middle - bound_number.value)), parse_meaning(str(middle + bound_number.value))

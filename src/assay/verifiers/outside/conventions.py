@@ -126,10 +126,10 @@ def _verl_arguments(case: GradingCase) -> tuple[Any, str, str, Any]:
 
 
 def _as_list(results: Any, size: int) -> list[Any]:
-    listed = list(results)
-    if len(listed) != size:
-        raise ValueError(f"{len(listed)} rewards for {size} completions")
-    return listed
+    result_list = list(results)
+    if len(result_list) != size:
+        raise ValueError(f"{len(result_list)} rewards for {size} completions")
+    return result_list
 
 
 def _await(result: Any) -> Any:

@@ -153,8 +153,8 @@ class ForkServer:
     def _select_timeout_s(self) -> float:
         if self.current_row is None:
             return PARENT_CHECK_S
-        left = self.limit_s - (time.monotonic() - self.started_s)
-        return min(PARENT_CHECK_S, max(DEADLINE_CHECK_S, left))
+        left_s = self.limit_s - (time.monotonic() - self.started_s)
+        return min(PARENT_CHECK_S, max(DEADLINE_CHECK_S, left_s))
 
     def _receive_rows(self) -> bool:
         """Receive rows from the Grader; False when it has closed the pipe."""

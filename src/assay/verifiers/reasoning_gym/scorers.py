@@ -70,8 +70,8 @@ def _score_countdown(answer: str, entry: Entry) -> float:
     value, numbers = _evaluate_answer(answer)
     if value is None:
         return 0.01
-    solved = sorted(numbers) == sorted(entry["metadata"]["numbers"]) and value == entry["metadata"]["target"]
-    return 1.0 if solved else 0.05
+    is_solved = sorted(numbers) == sorted(entry["metadata"]["numbers"]) and value == entry["metadata"]["target"]
+    return 1.0 if is_solved else 0.05
 
 
 def _score_puzzle24(answer: str, entry: Entry) -> float:

@@ -134,7 +134,7 @@ def _finding(name: str, meaning: str, replay: Replay | str) -> Finding:
     ratios = resampled_ratios(parts, np.stack([replay.weight, replay.signal], 1))
     gain = ratios[:, 1] / np.maximum(1 - ratios[:, 0], 1e-12)  # signal per token, against the log's
     rows = summarize_replicates(np.column_stack([ratios, gain]))
-    saved, kept, gained = map(known_interval, rows)
+    saved, signal_kept, gained = map(known_interval, rows)
     return Finding(
         "choosing",
         name,
@@ -142,7 +142,7 @@ def _finding(name: str, meaning: str, replay: Replay | str) -> Finding:
         None,
         None,
         "",
-        *kept,
+        *signal_kept,
         *gained,
         note=meaning,
     )

@@ -147,15 +147,15 @@ def _count(log: RolloutLog, summary: LogSummary, facts: LogFacts) -> dict[str, i
 
 
 def _show_copies(prompts: Prompts) -> list[dict[str, str]]:
-    found = [("exact", prompts.copy_of), ("near", prompts.near_of)]
+    copies_by_kind = [("exact", prompts.copy_of), ("near", prompts.near_of)]
     return [
         {
             "kind": kind,
             "copy": strip_instructions(prompts.questions[copy]),
-            "stays": strip_instructions(prompts.questions[kept]),
+            "stays": strip_instructions(prompts.questions[original]),
         }
-        for kind, copies in found
-        for copy, kept in sorted(copies.items())[: SHOWN // 2]
+        for kind, copies in copies_by_kind
+        for copy, original in sorted(copies.items())[: SHOWN // 2]
     ]
 
 
