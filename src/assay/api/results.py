@@ -187,7 +187,8 @@ class Clusters(StageRows):
         with self.open_lake() as lake:
             encoder = self.stages.of("embed").detail["encoder"]
             vectors = lake.query(
-                "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT unnest(?::VARCHAR[]))"
+                "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT "
+                "unnest(?::VARCHAR[]))"
                 " QUALIFY row_number() OVER (PARTITION BY id) = 1",
                 [encoder, self._flat["problem_id"].to_pylist()],
             )

@@ -277,7 +277,8 @@ def to_config(pool: Input, lake: str | Path | None = None) -> Config:
         config = parse_config(pool)
     else:
         raise ConfigError(
-            f"{type(pool).__name__} is no pool: assay.problems(...) makes one of data sets, data frames, lists of dicts "
+            f"{type(pool).__name__} is no pool: assay.problems(...) makes one of data sets, data frames, lists of "
+            "dicts "
             "and files"
         )
     config = config if config.folder else config.in_folder(os.getcwd())  # relative paths mean the same in later calls

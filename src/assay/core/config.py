@@ -355,7 +355,8 @@ def parse_stored_config(tree: Mapping[str, Any]) -> Config:
 
 
 def find_outside_parts(value: Any) -> list[str]:
-    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a config."""
+    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a
+    config."""
     if isinstance(value, str):
         return [value] if is_outside(value) else []
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()

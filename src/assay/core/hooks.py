@@ -163,7 +163,8 @@ class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
-    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load `curriculum.json`.
+    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load
+    # `curriculum.json`.
     sampler_files: ClassVar[Mapping[str, str]] = {}
     inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
     row_wise: ClassVar[bool] = False  # True: a row of `rows` depends on no other one, so that they are written in parts
@@ -173,7 +174,8 @@ class ExportHooks:
         return ""
 
     def files(self, name: str) -> Mapping[str, str]:
-        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside it.
+        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside
+        it.
 
         Args:
             name: of the config, for what must be named.

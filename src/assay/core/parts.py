@@ -2,8 +2,8 @@
 
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
 `python:package.module:Name` is a part that lies outside the package, in a module or in a file that ends with `.py`. A
-verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part is
-a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
+verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part
+is a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
 import functools
@@ -165,7 +165,8 @@ def _bind(function: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _list_settings(part: Any) -> list[str]:
-    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a default."""
+    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a
+    default."""
     if is_dataclass(part):
         return [setting.name for setting in fields(part) if setting.init]
     if not inspect.isroutine(part):
@@ -253,7 +254,8 @@ def check_imports(folder: str, names: Iterable[str]) -> None:
         elsewhere = any(file_path == Path(other, file).resolve() for other in CONFIG_FOLDERS)
         if elsewhere and file_path.read_bytes() != own.read_bytes():
             raise ConfigError(
-                f"{name!r} would be taken from {str(file_path)!r} and not from {folder!r}, since a config in that folder was "
+                f"{name!r} would be taken from {str(file_path)!r} and not from {folder!r}, since a config in that "
+                "folder was "
                 "read before in this process: rename one of the files, or use a process for each config"
             )
 

@@ -375,8 +375,8 @@ class SynthesisEvidence(Protocol):
         """Return n attempts with their texts at each of other problems than those of the pool; stored ones come first.
 
         Args:
-            questions: problems that were made from those of the train side, such as one with a hint, each with a label of
-                which the answer and the verifier count.
+            questions: problems that were made from those of the train side, such as one with a hint, each with a label
+                of which the answer and the verifier count.
             n: attempts per problem; fewer where a limit stopped the run.
         """
 

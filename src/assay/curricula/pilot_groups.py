@@ -25,12 +25,12 @@ class PilotGroups:
     needs wait for the next one. Then the group is completed with group_size - pilot further rollouts. A mixed pilot
     pulls the group's mean to one half (one of two is right whatever the rate), so the advantages of a completed group
     are biased; with fresh = true the pilot is a gate alone, and a whole new group is sampled. A problem whose pilot was
-    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too few
-    pass, a step holds second groups of those that did.
+    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too
+    few pass, a step holds second groups of those that did.
 
-    What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of 2
-    for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02; pilots
-    of 8 for groups of 64, at 15% alive, 3.9 times at one half.
+    What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of
+    2 for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02;
+    pilots of 8 for groups of 64, at 15% alive, 3.9 times at one half.
 
     Only this package's trainer attempts groups in parts; other trainers refuse it.
 
@@ -124,7 +124,8 @@ class PilotGroupsState(DeckState):
         self._take_out(groups)
 
     def _wave(self, missing: int, rollouts: int) -> int:
-        """Return how many pilots to make: as many as should bring what is missing, no more than fill a batch of rollouts."""
+        """Return how many pilots to make: as many as should bring what is missing, no more than fill a batch of
+        rollouts."""
         return max(1, min(math.ceil(missing * self.tried / self.passed), rollouts // self.pilot))
 
     def _note(self, results: Sequence[GroupResult]) -> None:

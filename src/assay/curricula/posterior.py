@@ -29,13 +29,13 @@ class Posterior:
     problem's evidence. Truncated rollouts count as failures where `truncated` is "wrong". A problem may come again at
     once; a group's own counts then move it away from one half, or keep it there.
 
-    With `prior` = [a, b] nothing was scored: every problem starts from Beta(a, b), to which its evidence decays, and what
-    training's own groups tell is all. A prior with mass near one half (Jeffreys' .5, .5) walks through the pool before
-    it comes back to anything, since of many untried problems some always draw nearest to one half; one whose mean is
-    the pool's pass rate, such as [.2, 2], comes back to what was found sooner.
+    With `prior` = [a, b] nothing was scored: every problem starts from Beta(a, b), to which its evidence decays, and
+    what training's own groups tell is all. A prior with mass near one half (Jeffreys' .5, .5) walks through the pool
+    before it comes back to anything, since of many untried problems some always draw nearest to one half; one whose
+    mean is the pool's pass rate, such as [.2, 2], comes back to what was found sooner.
 
-    Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must not
-    keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
+    Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must
+    not keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
     `informative`).
 
     The signal falls with |p - .5| whatever the group size, so there is no setting for it. Approximate in that decayed
@@ -58,7 +58,8 @@ class Posterior:
         return () if self.prior else ("beta_a", "beta_b")
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return all problems by expected signal (groups of 8), highest first, equal ones by id; shuffled from a prior."""
+        """Return all problems by expected signal (groups of 8), highest first, equal ones by id; shuffled from a
+        prior."""
         if self.prior:
             return single_phase(pool, rng.permutation(len(pool)), 1)
         signal = expected_signal(finite_column(pool, "beta_a"), finite_column(pool, "beta_b"), 8)

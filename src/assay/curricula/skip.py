@@ -22,12 +22,12 @@ class Skip:
 
     `keep` is kept apart for solved and for unsolved problems, begins at `keep`, and moves by .01 a step between .05 and
     .95: down where the step's share of such groups is at or above its target, up where it is below. The targets are a
-    third of `target` for all right and two thirds for all wrong. A mixed group sets z to 0. Nothing is skipped, and no chance
-    moves, in the first round over the pool: this needs several.
+    third of `target` for all right and two thirds for all wrong. A mixed group sets z to 0. Nothing is skipped, and no
+    chance moves, in the first round over the pool: this needs several.
 
-    Source: GRESO, arXiv:2506.02177, sec. 4, and its released code (p_easy and p_hard .5, target .25, between .05 and .95,
-    moved after the first epoch). A streak here is of one kind: right after wrong begins a new one. Its refilling of
-    steps is `dynamic`'s, and not part of this.
+    Source: GRESO, arXiv:2506.02177, sec. 4, and its released code (p_easy and p_hard .5, target .25, between .05 and
+    .95, moved after the first epoch). A streak here is of one kind: right after wrong begins a new one. Its refilling
+    of steps is `dynamic`'s, and not part of this.
     """
 
     keep: Annotated[float, Field(ge=0.05, le=0.95)] = 0.5  # at the start

@@ -122,8 +122,8 @@ class AssayTaskset(vf.Taskset[AssayTask, AssayConfig]):
 class Verifiers:
     """A package with one task per place of the curriculum, whose key is the problem's id.
 
-    `prompt` holds the turns after the system prompt, few-shot ones included. A problem that returns in another epoch has
-    its place behind its key, since keys are unique. Install the folder with pip, or put it on the import path.
+    `prompt` holds the turns after the system prompt, few-shot ones included. A problem that returns in another epoch
+    has its place behind its key, since keys are unique. Install the folder with pip, or put it on the import path.
     """
 
     package: str = "assay_tasks"  # its name on the import path; the taskset's id is the same with hyphens
@@ -163,7 +163,8 @@ class Verifiers:
         return (
             f"pip install -e {folder}\n"
             f"vf-validate {taskset}          # golds, without a model\n"
-            f"vf-eval {taskset} --no-push -m MODEL --client.base-url http://127.0.0.1:8000/v1 --env.agent.runtime.type subprocess\n"
+            f"vf-eval {taskset} --no-push -m MODEL --client.base-url http://127.0.0.1:8000/v1 --env.agent.runtime.type "
+            "subprocess\n"
             f'# prime-rl: [orchestrator.train.env] taskset = {{ id = "{taskset}" }}\n'
         )
 

@@ -45,7 +45,8 @@ class EngineWorker:
 
 
 def listen_on_loopback(config: FlowConfig) -> None:
-    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first imported."""
+    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first
+    imported."""
     if not config.ray_address:
         os.environ.setdefault(
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"

@@ -51,7 +51,8 @@ def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None
         )
     if summary["histogram"]:
         with warn_if_refused(context.reporter.warn, "the difficulty histogram"):
-            description = f"Problems of {config_name} by the share of attempts that {escape_markdown(str(summary['policy']))} solved"
+            policy = escape_markdown(str(summary["policy"]))
+            description = f"Problems of {config_name} by the share of attempts that {policy} solved"
             # under an image artifact the UI prints its address, which is the image
             picture = f"![difficulty]({encode_data_uri(difficulty_chart(summary))})"
             create_markdown_artifact(picture, key=artifact_key(name, "difficulty"), description=description)
@@ -125,7 +126,8 @@ def _make_link(context: RunContext, page: Path, reports_url: str) -> None:
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
     description = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
-        description += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the config"
+        description += "; browsers open no file from a page of a server, so copy the address, "
+        description += "or set `flow.reports_url` in the config"
     with warn_if_refused(context.reporter.warn, "the link to the report"):
         create_link_artifact(link, link_text=link, key=artifact_key(name, "report"), description=description)
 

@@ -66,7 +66,8 @@ class ScheduleTimes:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSpec:
-    """What a deployment runs, and when. Config, lake and overrides are its parameters, which the UI can change per run."""
+    """What a deployment runs, and when. Config, lake and overrides are its parameters, which the UI can change per
+    run."""
 
     name: str
     config: Path
@@ -97,7 +98,8 @@ def serve(spec: DeploymentSpec, say: Callable[[str], None], warn: Callable[[str]
     runner = untracked("prefect.runner").Runner(pause_on_shutdown=True, limit=AT_ONCE)
     watch = RunWatch(runner.add_deployment(deployment), say, warn)
     say(
-        f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving"
+        f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run "
+        "now, Ctrl-C ends serving"
     )
     with watch.watching(), suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(_run_until_stopped(runner))
@@ -126,15 +128,18 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
         pools = {work_pool.name: work_pool.type for work_pool in client.read_work_pools(limit=200)}
     if pool not in pools:
         raise ConfigError(
-            f"no work pool {pool!r}; {suggest_names(pool, pools)}; `prefect work-pool create {pool} --type process` makes it"
+            f"no work pool {pool!r}; {suggest_names(pool, pools)}; `prefect work-pool create {pool} --type process` "
+            "makes it"
         )
     if pools[pool] != "process":
         raise ConfigError(
-            f"work pool {pool!r} is of type {pools[pool]!r}; `curate schedule deploy` builds for type 'process' (docs/flows.md on the others)"
+            f"work pool {pool!r} is of type {pools[pool]!r}; `curate schedule deploy` builds for type 'process' "
+            "(docs/flows.md on the others)"
         )
     deployment.apply(work_pool_name=pool)
     say(
-        f"deployed {deployment.full_name}, {next_time}; `prefect worker start --pool {pool}` on the machine that shall run it"
+        f"deployed {deployment.full_name}, {next_time}; `prefect worker start --pool {pool}` on the machine that shall "
+        "run it"
     )
 
 
@@ -168,7 +173,8 @@ def _client() -> Any:
     url = PREFECT_API_URL.value()
     if not url:
         raise ConfigError(
-            "a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api (docs/flows.md)"
+            "a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api "
+            "(docs/flows.md)"
         )
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
         error = client.api_healthcheck()

@@ -108,7 +108,8 @@ class ShardBoard:
             self.in_flight.clear()
 
     def work_off(self) -> None:
-        """Keep every worker busy, with one shard waiting for each; called by the flow inside which tasks are submitted."""
+        """Keep every worker busy, with one shard waiting for each; called by the flow inside which tasks are
+        submitted."""
         task, results = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
         while self.left or self.in_flight:
             while self.left and len(self.in_flight) < 2 * self.config.workers:

@@ -1,7 +1,7 @@
 """An online curriculum inside another trainer, where groups come back late, in parts, twice and in another order.
 
-`curate export` writes `curriculum.json` beside the data where the config's curriculum is adaptive: its name, settings and
-seed, and the columns of the pool that it needs.
+`curate export` writes `curriculum.json` beside the data where the config's curriculum is adaptive: its name, settings
+and seed, and the columns of the pool that it needs.
 """
 
 import json
@@ -58,9 +58,9 @@ class _Ticket:
 class TrainerCurriculum:
     """Sample problems by an online curriculum, and tell it of each group once, in the order in which they were sampled.
 
-    A group is complete with `group_size` rollouts, and waits until those sampled before it are complete. One that is more
-    than `max_lag` policy versions late is told with the rollouts that have come, or not at all where none has; what comes of
-    it afterwards counts as late. So the curriculum learns the same whatever the order of arrival.
+    A group is complete with `group_size` rollouts, and waits until those sampled before it are complete. One that is
+    more than `max_lag` policy versions late is told with the rollouts that have come, or not at all where none has;
+    what comes of it afterwards counts as late. So the curriculum learns the same whatever the order of arrival.
 
     Args:
         state: the curriculum at the start of the run.
@@ -120,7 +120,8 @@ class TrainerCurriculum:
         return self.state.admits(ticket.result())
 
     def flush(self) -> int:
-        """Tell the curriculum of all that has come, as at the end of a run; groups of which nothing came are given up."""
+        """Tell the curriculum of all that has come, as at the end of a run; groups of which nothing came are given
+        up."""
         return self._tell(everything=True)
 
     def refresh(self, state: OnlineCurriculum) -> None:

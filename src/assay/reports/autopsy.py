@@ -202,7 +202,8 @@ def _choices(choices: Sequence[Data]) -> str:
         else ""
     )
     about = paragraph(
-        "Replayed on the log's own groups, with 95% intervals over problems. A policy that had trained on fewer groups would "
+        "Replayed on the log's own groups, with 95% intervals over problems. A policy that had trained on fewer groups "
+        "would "
         "have answered differently; that no log can say."
     )
     return (about if choices_with_gain else "") + table + _lines(choices_without_gain)
@@ -214,7 +215,8 @@ def _cell(name: str, value: str, low: str, high: str) -> str:
 
 def _copies(report: Data) -> str:
     copies = [
-        f'<div class="case"><p><span class="mark">{escape(row["kind"])} copy</span>{render_value(row["copy"])}</p></div>'
+        f'<div class="case"><p><span class="mark">{escape(row["kind"])} '
+        f"copy</span>{render_value(row['copy'])}</p></div>"
         for row in report["copies"]
     ]
     repeats = [
@@ -230,7 +232,8 @@ def _disputed(cases: Sequence[Data]) -> str:
         f'<div class="case"><p>{render_value(row["question"])}</p>'
         f'<p><span class="mark">gold</span><code>{render_value(row["gold"])}</code> '
         f'<span class="mark">answered</span><code>{render_value(row["answer"])}</code></p>'
-        f'<p class="soft">the log says {row["recorded"]}, strictly {row["strict"]}, leniently {row["lenient"]}</p></div>'
+        f'<p class="soft">the log says {row["recorded"]}, strictly {row["strict"]}, leniently '
+        f"{row['lenient']}</p></div>"
         for row in cases
     )
 
@@ -239,7 +242,8 @@ def _pool(reasons: Mapping[str, int]) -> str:
     total = max(sum(reasons.values()), 1)
     rows = "".join(
         f"<li><span>{escape(_capital(reason))}</span><b>{count:,}</b>"
-        f'<div class="meter{" good" if reason == "kept" else ""}"><i style="width:{100 * count / total:.1f}%"></i></div></li>'
+        f'<div class="meter{" good" if reason == "kept" else ""}"><i '
+        f'style="width:{100 * count / total:.1f}%"></i></div></li>'
         for reason, count in reasons.items()
     )
     return (

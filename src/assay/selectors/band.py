@@ -24,8 +24,8 @@ class Band:
 
     Where rewards are graded, the band is of the mean reward, by a Beta of its posterior's mean and variance.
 
-    Dropped: `too_easy` and `too_hard` (the 95% interval lies above or below the band), `above_band` and `below_band` (too
-    little mass inside, and most of the rest above or below), `not_chosen`.
+    Dropped: `too_easy` and `too_hard` (the 95% interval lies above or below the band), `above_band` and `below_band`
+    (too little mass inside, and most of the rest above or below), `not_chosen`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("beta_a", "beta_b")

@@ -39,14 +39,14 @@ class Frontier:
     rewards are graded, both are taken under the posterior of rewards (`maths/rl/reward_signal.py`,
     `maths/beta/reward_posterior.py`).
 
-    With an `expected_improvement` the signal is averaged over a training run in which the logit of every problem's pass rate rises
-    evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be easy later.
-    "fitted" takes it from the lake's training rollouts, 0 if there are none.
+    With an `expected_improvement` the signal is averaged over a training run in which the logit of every problem's pass
+    rate rises evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be
+    easy later. "fitted" takes it from the lake's training rollouts, 0 if there are none.
 
-    The frontier is the `frontier_budgets` x budget problems of highest signal. Its clusters share the budget in proportion to the
-    signal (or the number) of their problems in it; a cluster far beyond the policy has none in it and gets nothing.
-    1 budget, one cluster, or cluster_quota = "none" is a plain ranking; frontier_budgets = "pool" shares the budget over the whole pool,
-    hopeless clusters included.
+    The frontier is the `frontier_budgets` x budget problems of highest signal. Its clusters share the budget in
+    proportion to the signal (or the number) of their problems in it; a cluster far beyond the policy has none in it and
+    gets nothing. 1 budget, one cluster, or cluster_quota = "none" is a plain ranking; frontier_budgets = "pool" shares
+    the budget over the whole pool, hopeless clusters included.
 
     Dropped: `too_easy` and `too_hard` (the 95% interval of the pass rate lies beyond the rates between which a group of
     this size is mixed at least half as often as at .5; of 8: .08 to .92), `over_budget` (less signal than every chosen
@@ -67,8 +67,8 @@ class Frontier:
     expected_improvement: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = (
         0.0  # logits per run; > 0: harder ones
     )
-    # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by which
-    # `train.objective` learns.
+    # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by
+    # which `train.objective` learns.
     signal: Literal["mixed", "sd"] | None = None
     # Of graded rewards: standard deviation up to which a group counts as equal; None = `grade.repeatability`.
     tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -86,7 +86,8 @@ class Frontier:
         """
         if self.expected_improvement == "fitted":
             raise ValueError(
-                "expected_improvement = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
+                "expected_improvement = 'fitted' becomes a number where a lake's training rollouts are; a pool alone "
+                "has none"
             )
         signal, a, b = self._signal(pool, self.expected_improvement)  # (n,) each
         size = clip_budget(budget, len(pool))

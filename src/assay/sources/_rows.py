@@ -91,7 +91,8 @@ class Fields:
     def __post_init__(self) -> None:
         if self.offset < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
             raise ValueError(
-                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1"
+                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at "
+                "least 1"
             )
         template_is_complete = all(field in self.options_template for field in ("{letter}", "{text}"))
         if self.answer_index not in (None, 0, 1) or not template_is_complete:
@@ -123,7 +124,8 @@ class Fields:
         return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def select_columns(self, schema: Iterable[str], where: str) -> list[str]:
-        """Return the columns to read from a file: those of the required fields, and those that decide about drops and notes.
+        """Return the columns to read from a file: those of the required fields, and those that decide about drops and
+        notes.
 
         Args:
             schema: names of the file's columns.

@@ -1,7 +1,8 @@
 """Rows of JSONL, JSON, CSV and Parquet files, one at a time, each with the line where it begins.
 
 Memory holds one row, or one batch of Parquet, however long the file is; only a JSON list is read whole. A few bytes of
-a compressed file can unpack to gigabytes, so what is unpacked is bounded by `UnpackLimits`: what is larger becomes a bad row.
+a compressed file can unpack to gigabytes, so what is unpacked is bounded by `UnpackLimits`: what is larger becomes a
+bad row.
 """
 
 import csv

@@ -21,8 +21,8 @@ class Verifiers:
     """Read each task as one problem. The policy sees the task's system prompt and its prompt.
 
     The label is the task's `answer` where its data have one, and judged by the taskset's own rewards; another verifier
-    reads that answer. The taskset's settings belong here and, for its rewards, into `[grade.settings."verifiers:NAME"]`.
-    A task with pictures, tools' turns or no prompt is a drop with its number.
+    reads that answer. The taskset's settings belong here and, for its rewards, into
+    `[grade.settings."verifiers:NAME"]`. A task with pictures, tools' turns or no prompt is a drop with its number.
 
     Raises (when reading starts, and in `check`):
         ConfigError: the library or the taskset is not installed, its settings are wrong, or it never ends.

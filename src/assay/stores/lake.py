@@ -544,7 +544,8 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
             raise Damaged("its SHA-256 is gone")
     except (ValueError, KeyError, TypeError) as error:
         raise LakeError(
-            f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the manifest"
+            f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the "
+            "manifest"
         ) from error
     return tree
 

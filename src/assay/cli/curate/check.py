@@ -23,8 +23,8 @@ def check(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens. Given a selection's
-    key, do what `analyze selection-bias` does.
+    """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens. Given a
+    selection's key, do what `analyze selection-bias` does.
 
     Reads some rows of every source, imports what the config names (which runs your own code) and grades one gold answer
     of each source. Calls no model.

@@ -94,8 +94,8 @@ def export(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum with its reward, or a training set that synthesis stored, in the format of another trainer, and
-    show how to load it.
+    """Write the curriculum with its reward, or a training set that synthesis stored, in the format of another trainer,
+    and show how to load it.
 
     Settings of an export are keys of the config: --set export.settings.verl.data_source=math_dapo.
     """

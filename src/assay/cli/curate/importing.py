@@ -121,11 +121,11 @@ def rollouts(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is dropped
-    with its reason; if no row matches, that is an error.
+    """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is
+    dropped with its reason; if no row matches, that is an error.
 
-    With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them. Rewards
-    become verdicts; if the file has none, the problems' own verifiers grade the texts.
+    With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them.
+    Rewards become verdicts; if the file has none, the problems' own verifiers grade the texts.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -29,8 +29,8 @@ CUT_BY = {
 
 
 def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
-    """Show pass rate, truncated share and group signal under shorter token caps. Stored answers are cut and graded again;
-    nothing is generated.
+    """Show pass rate, truncated share and group signal under shorter token caps. Stored answers are cut and graded
+    again; nothing is generated.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

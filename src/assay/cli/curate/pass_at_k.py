@@ -22,8 +22,8 @@ Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="k of pass@k; m
 
 
 def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
-    """Estimate pass@k, pass^k and majority@k on the training problems: unbiased where every problem had the same number of
-    attempts, otherwise from the posterior.
+    """Estimate pass@k, pass^k and majority@k on the training problems: unbiased where every problem had the same number
+    of attempts, otherwise from the posterior.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

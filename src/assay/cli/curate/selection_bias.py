@@ -41,8 +41,8 @@ def selection_bias(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Attempt some selected and some dropped problems again, and compare predicted with observed group signal: by how much
-    the selection overrates what it chose (winner's curse).
+    """Attempt some selected and some dropped problems again, and compare predicted with observed group signal: by how
+    much the selection overrates what it chose (winner's curse).
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -35,8 +35,8 @@ HEAD = (
 
 
 def loop(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Curate, train and refresh scores, `loop.rounds` times, each round from the last checkpoint. A stopped loop resumes
-    where it was.
+    """Curate, train and refresh scores, `loop.rounds` times, each round from the last checkpoint. A stopped loop
+    resumes where it was.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

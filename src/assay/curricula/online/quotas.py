@@ -1,4 +1,5 @@
-"""Exact quotas per source in every step, for any online curriculum: one state per source, and counts that are carried over."""
+"""Exact quotas per source in every step, for any online curriculum: one state per source, and counts that are carried
+over."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,7 +33,8 @@ def step_quotas(shares: NDArray[np.float64], past_groups: Ints, groups: int, cap
 
 
 class QuotaCurriculum:
-    """An online curriculum (`core.ports.OnlineCurriculum`) that holds one state per source and fills every step by quotas.
+    """An online curriculum (`core.ports.OnlineCurriculum`) that holds one state per source and fills every step by
+    quotas.
 
     Within a source the curriculum chooses as it would alone; between sources the quotas decide, so over any number of
     steps each source has had its share of groups to within one. The counts and all states are saved, so a run that goes
@@ -53,7 +55,8 @@ class QuotaCurriculum:
         source_names = set(source.tolist())
         if (missing := sorted(set(shares) - source_names)) and len(pool):
             raise ConfigError(
-                f"quotas name source {missing[0]!r}, of which no problem is left; there is {', '.join(sorted(source_names))}"
+                f"quotas name source {missing[0]!r}, of which no problem is left; there is "
+                f"{', '.join(sorted(source_names))}"
             )
         self.names = [name for name in sorted(shares) if shares[name] > 0]
         if not self.names:

@@ -105,7 +105,8 @@ class CurriculumState(ABC):
 
 
 def pass_share(group: GroupResult) -> float | None:
-    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None where there are none."""
+    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None where there are
+    none."""
     counts = group.counts
     n_judged = counts.correct + counts.wrong + counts.truncated
     return counts.correct / n_judged if n_judged else None

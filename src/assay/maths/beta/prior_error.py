@@ -28,8 +28,8 @@ def prior_error(prior: RatePrior, correct: ArrayLike, wrong: ArrayLike, measure:
     Laplace's approximation of the fit's posterior and the delta method: sqrt(g' H^-1 g), where g is the slope of the
     sum by the prior's parameters and H the curvature of the fit's objective.
 
-    Args as columns: prior of shape (1,), as `fit_rate_prior` returns it; correct (n,), wrong (n,), that it was fitted to;
-    measure, of each posterior; rows, row numbers.
+    Args as columns: prior of shape (1,), as `fit_rate_prior` returns it; correct (n,), wrong (n,), that it was fitted
+    to; measure, of each posterior; rows, row numbers.
 
     Source: Kass and Steffey (1989), Approximate Bayesian Inference in Conditionally Independent Hierarchical Models.
     """

@@ -144,8 +144,8 @@ def resampling(points: Floats, weights: Floats, soundness: float, completeness: 
     """More samples reach harder problems, where more of what is accepted is wrong: so there is a ceiling and a best K.
 
     Of a problem with rate r an accepted answer is right with chance c r / (c r + (1 - s)(1 - r)), whatever the number
-    of samples. Over many problems, weights of sum 1, K is best where right answers less `cost` x wrong ones are most. An
-    error-free verifier has ceiling 1 and no best K.
+    of samples. Over many problems, weights of sum 1, K is best where right answers less `cost` x wrong ones are most.
+    An error-free verifier has ceiling 1 and no best K.
 
     Source: Inference Scaling fLaws, arXiv:2411.17501.
 
@@ -167,7 +167,8 @@ def resampling(points: Floats, weights: Floats, soundness: float, completeness: 
 
 
 def _point_weights(prior: RatePrior, edges: Floats) -> Floats:
-    """How much of the prior each point stands for, (1 or n, m): all up to the first edge, the bins, all from the last."""
+    """How much of the prior each point stands for, (1 or n, m): all up to the first edge, the bins, all from the
+    last."""
     below = np.stack([prior.inside(0.0, float(edge)) for edge in edges], axis=1)  # (., BINS + 1)
     last = prior.inside(float(edges[-1]), 1.0)[:, None] if edges[-1] < 1 else prior.inside(1.0, 1.0)[:, None]
     until = np.minimum(below, 1 - last)

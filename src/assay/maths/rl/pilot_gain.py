@@ -6,9 +6,11 @@ from assay.maths.rl.group_signal import group_signal
 
 
 def cost_per_mixed(rate: float, alive: float, group_size: int, pilot: int = 0, *, fresh: bool = False) -> float:
-    """The expected rollouts per mixed group where a share `alive` of problems has the pass rate and the others have 0 or 1.
+    """The expected rollouts per mixed group where a share `alive` of problems has the pass rate and the others have 0
+    or 1.
 
-    Whole groups: G / (a P_G), with P_n = 1 - p^n - (1 - p)^n. With a pilot of m that is completed where it is mixed, the
+    Whole groups: G / (a P_G), with P_n = 1 - p^n - (1 - p)^n. With a pilot of m that is completed where it is mixed,
+    the
     group is then mixed for sure: (m + a P_m (G - m)) / (a P_m). A fresh group behind the gate: (m + a P_m G) / (a P_m
     P_G). Infinite where no group can be mixed. Shapes: scalars.
 

@@ -240,7 +240,8 @@ def count_chances(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
 
 
 def _merge_equal(posterior: RewardPosterior, equal: Floats, group_size: int) -> Floats:
-    """The chance that all rewards are equal, (n,): a value of both classes can also be drawn now and then from either."""
+    """The chance that all rewards are equal, (n,): a value of both classes can also be drawn now and then from
+    either."""
     total = equal.sum(1)
     right, wrong = posterior.weights * posterior.correct, posterior.weights * ~posterior.correct
     for value in np.unique(posterior.values):
@@ -328,7 +329,8 @@ def draw_attempts(posterior: RewardPosterior, uniforms: Floats) -> Ints:
 def _class_tables(posterior: RewardPosterior) -> tuple[Floats, Floats]:
     """The strength of each class's Dirichlet, (n, 2), incorrect first, and the cumulative shares of its values.
 
-    The shares of class c of problem i lie at (2 i + c) V and after, each with 2 i + c added, so that all of them ascend.
+    The shares of class c of problem i lie at (2 i + c) V and after, each with 2 i + c added, so that all of them
+    ascend.
     """
     weights = np.stack([posterior.weights * ~posterior.correct, posterior.weights * posterior.correct], axis=1)
     ends = np.cumsum(weights, axis=2)  # (n, 2, V)

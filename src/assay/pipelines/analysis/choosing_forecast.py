@@ -1,7 +1,7 @@
 """What a mixed group will cost under each way of choosing, forecast from some attempts at a pool.
 
-In each of the worlds of `choosing_worlds` each way trains once, on binomial outcomes. The ends of an interval are quantiles
-over worlds.
+In each of the worlds of `choosing_worlds` each way trains once, on binomial outcomes. The ends of an interval are
+quantiles over worlds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,9 +92,10 @@ def forecast_ways(
         max_steps: that are simulated; a longer run is simulated in small, with as much less of the pool.
 
     Returns:
-        {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed group,
-        gain: (low, median, high) of how many times cheaper than uniform over the whole run}, best: the cheapest way for one
-        use, pays: whether its gain is at least 1.1 at the low end}. A number is infinite where no group is mixed.
+        {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed
+        group, gain: (low, median, high) of how many times cheaper than uniform over the whole run}, best: the cheapest
+        way for one use, pays: whether its gain is at least 1.1 at the low end}. A number is infinite where no group is
+        mixed.
     """
     shrink = min(1.0, max_steps / size.steps)
     small = TrainingSize(min(size.steps, max_steps), size.groups, size.group_size)
@@ -147,7 +148,8 @@ class SimulatedRun:
     mixed: Floats  # (steps,) groups with right and wrong answers among those trained on
 
     def cost(self, uses: int) -> tuple[float, float]:
-        """Tokens per mixed group over the first tenth of the steps and over all, a share of what came before included."""
+        """Tokens per mixed group over the first tenth of the steps and over all, a share of what came before
+        included."""
         tenth = max(1, len(self.tokens) // 10)
         return self._per_mixed(tenth, uses), self._per_mixed(len(self.tokens), uses)
 
@@ -159,7 +161,8 @@ class SimulatedRun:
 def simulate_way(
     world: World, way: Way, size: TrainingSize, drift: float, seed: tuple[int, ...], *, budget: int = 1
 ) -> SimulatedRun:
-    """Train once in a world under a way of choosing, with binomial outcomes; scoring has enough with `budget` problems."""
+    """Train once in a world under a way of choosing, with binomial outcomes; scoring has enough with `budget`
+    problems."""
     rng = np.random.default_rng(seed)
     ids = np.array([f"p{row:08}" for row in range(len(world.rate))])
     rows = np.arange(len(ids))

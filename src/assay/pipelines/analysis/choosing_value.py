@@ -76,9 +76,10 @@ def describe_value(estimate: Mapping[str, Any]) -> str:
     """
     row = next(row for row in estimate["rows"] if row["way"] == estimate["best"] and row["uses"] == 1)
     low, middle, high = row["gain"]
+    times = f"{middle:.2f} [{low:.2f}, {high:.2f}] times cheaper"
     if not estimate["pays"]:
-        return f"Choosing will not pay on this pool for one training: the best way is {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper."
-    return f"Cheapest for one training: {estimate['best']}, {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper than uniform."
+        return f"Choosing will not pay on this pool for one training: the best way is {times}."
+    return f"Cheapest for one training: {estimate['best']}, {times} than uniform."
 
 
 def _forecast(

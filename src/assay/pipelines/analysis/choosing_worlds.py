@@ -60,9 +60,9 @@ class _Part:
 def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> Iterator[World]:
     """Draw states of the pool that the attempts leave possible, without end.
 
-    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A problem
-    that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class
-    whose rate has the same rank, out of a bootstrap of these.
+    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A
+    problem that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same
+    class whose rate has the same rank, out of a bootstrap of these.
 
     Args:
         attempts: at the pool; at least some problems must have any.
@@ -116,7 +116,8 @@ def _parts(attempts: PoolAttempts, attempted_rows: Ints, everyone: RateChain, se
 
 
 def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng: np.random.Generator) -> Floats:
-    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class, (m,).
+    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class,
+    (m,).
 
     Args:
         kind: classes of the new problems, (m,).

@@ -45,7 +45,8 @@ def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any
 
     Args:
         context: the run.
-        selectors: names with settings after them, such as "frontier expected_improvement=2 budget=50"; "plan" is `[select]` itself.
+        selectors: names with settings after them, such as "frontier expected_improvement=2 budget=50"; "plan" is
+            `[select]` itself.
 
     Returns:
         {pool, unscored, group_size, selections: one row per selector}, the config's own selection first, the baselines

@@ -1,8 +1,8 @@
 """What training would meet under each curriculum: the share of groups that carry signal, and the cost of a step.
 
 The policy does not learn here: each repeat draws a pass rate per problem from the lake's posteriors, and where rewards
-are graded how they are spread, and every group's rewards from these. An online curriculum observes the groups as it would
-in training. Nothing is written.
+are graded how they are spread, and every group's rewards from these. An online curriculum observes the groups as it
+would in training. Nothing is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,9 +43,9 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         repeats: simulated trainings per curriculum.
 
     Returns:
-        {problems, unscored, steps, groups, group_size, curricula: one row each}, the config's own first, `shuffled` last.
-        A row holds means over the repeats: signal (of the groups whose rollouts are paid for, as the objective learns:
-        the share with unequal rewards, or the mean standard deviation of rewards where it divides by none), its
+        {problems, unscored, steps, groups, group_size, curricula: one row each}, the config's own first, `shuffled`
+        last. A row holds means over the repeats: signal (of the groups whose rollouts are paid for, as the objective
+        learns: the share with unequal rewards, or the mean standard deviation of rewards where it divides by none), its
         standard deviation, first and last (the signal of the first and the last quarter), mixed (the share of groups
         neither all right nor all wrong), and per step trained (groups that training learns from), paid (groups whose
         rollouts are made, more where a step is refilled) and tokens (of the paid groups).

@@ -90,7 +90,8 @@ def _explain_attempts(context: RunContext, results: StageResults) -> str:
         return ""
     refusals = f", and the requests of {n_refused} problems were refused" if n_refused else ""
     return (
-        f"; of {total} attempts {row['truncated']} were cut at the cap and {row['error']} could not be judged{refusals}: "
+        f"; of {total} attempts {row['truncated']} were cut at the cap and {row['error']} could not be "
+        f"judged{refusals}: "
         f"{REMEDIES[worst]}"
     )
 

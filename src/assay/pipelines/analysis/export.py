@@ -44,12 +44,12 @@ def export(
         filtered: whether the problems that the selection dropped are written too, as a file of their own.
 
     Returns:
-        {to, folder, rows, filtered: rows of that second file, files: all that was written, snippet: the code by which the
-        trainer reads the data}.
+        {to, folder, rows, filtered: rows of that second file, files: all that was written, snippet: the code by which
+        the trainer reads the data}.
 
     Raises:
-        ConfigError: an unknown export, one whose trainer cannot express a verifier, a stage that is not done, or a folder
-            that holds other files.
+        ConfigError: an unknown export, one whose trainer cannot express a verifier, a stage that is not done, or a
+            folder that holds other files.
     """
     part = build_export(context, to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -50,7 +50,8 @@ def plan_columns(sources: Iterable[ExportRow], columns: Sequence[str]) -> dict[s
 def add_columns(rows: Sequence[Row], sources: Sequence[ExportRow], plan: Mapping[str, bool]) -> list[Row]:
     """Return the rows with kept fields as columns.
 
-    They go where a trainer passes them on: into `extra_info` or `info` where there is one, else beside the other columns.
+    They go where a trainer passes them on: into `extra_info` or `info` where there is one, else beside the other
+    columns.
 
     Args:
         rows: of the export.

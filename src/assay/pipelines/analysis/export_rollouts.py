@@ -1,4 +1,5 @@
-"""The rollouts of a config's pool with their verdicts, as JSON lines, Parquet, or session traces for the hub's viewer."""
+"""The rollouts of a config's pool with their verdicts, as JSON lines, Parquet, or session traces for the hub's
+viewer."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,5 @@
-"""Publish an exported folder on the Hugging Face hub: only where it is asked for, and privately unless said otherwise."""
+"""Publish an exported folder on the Hugging Face hub: only where it is asked for, and privately unless said
+otherwise."""
 
 import os
 from collections.abc import Iterator

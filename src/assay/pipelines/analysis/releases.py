@@ -1,7 +1,7 @@
 """Releases: what a config's pool, labels, rates and selection are now, kept under a name; and what changed between two.
 
-A release is a row of `tags` and a row of `tag_rows` per problem. Nothing edits them: a second tag of the name is refused
-unless it says the same, compaction carries them, and `curate lake delete` refuses rows that one holds.
+A release is a row of `tags` and a row of `tag_rows` per problem. Nothing edits them: a second tag of the name is
+refused unless it says the same, compaction carries them, and `curate lake delete` refuses rows that one holds.
 """
 
 import time
@@ -69,7 +69,8 @@ def tag_release(context: RunContext, name: str, *, note: str = "") -> dict[str, 
         before = context.lake.rows("SELECT content FROM tags WHERE tag = ?", [name])
         if before and before[0]["content"] != header["content"]:
             raise ConfigError(
-                f"{name!r} is a release already, and it is another one: releases are never changed; choose another name "
+                f"{name!r} is a release already, and it is another one: releases are never changed; choose another "
+                "name "
                 f"(`curate diff {name} CONFIG` says what changed since)"
             )
         if not before:
@@ -145,9 +146,9 @@ def compare_releases(before: Release, after: Release) -> dict[str, Any]:
     """Return what changed from one release to another.
 
     Returns:
-        {a, b, policy: [before, after]; problems, labels, verifiers, rates, selection: counts and examples}. A rate has moved
-        where the posteriors leave less than 5% for the opposite; releases that share attempts are alike, which makes this
-        careful.
+        {a, b, policy: [before, after]; problems, labels, verifiers, rates, selection: counts and examples}. A rate has
+        moved where the posteriors leave less than 5% for the opposite; releases that share attempts are alike, which
+        makes this careful.
     """
     common = sorted(before.rows.keys() & after.rows.keys())
     added_ids, removed_ids = (

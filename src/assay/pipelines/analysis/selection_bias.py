@@ -38,10 +38,10 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     """Measure how much a selection's expected signal exceeds what fresh attempts show.
 
     Some kept and some dropped problems, drawn by the config's seed, are attempted group_size more times each. The
-    prediction comes from the scores that the selection read, the observation only from attempts beyond those; both are of
-    the signal by which `train.objective` learns, and of the rewards where these are graded. A problem
-    that is kept for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in
-    groups with a gradient. The attempts stay in the lake, and a second call pays for none of them again.
+    prediction comes from the scores that the selection read, the observation only from attempts beyond those; both are
+    of the signal by which `train.objective` learns, and of the rewards where these are graded. A problem that is kept
+    for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in groups with a
+    gradient. The attempts stay in the lake, and a second call pays for none of them again.
 
     Args:
         context: the run.

@@ -89,7 +89,8 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
     moved_rows = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
     if moved_rows:
         reasons.append(
-            f"training has moved on to {moved_rows[0]['policy']} ({sum(moved_row['n'] for moved_row in moved_rows)} attempts)"
+            f"training has moved on to {moved_rows[0]['policy']} ({sum(moved_row['n'] for moved_row in moved_rows)} "
+            "attempts)"
         )
     reasons += [
         f"training on it made policy {moved_row['policy']}, whose pass rates are told"

@@ -134,5 +134,6 @@ def show_tracebacks(context: Any) -> None:
         if (name := f"traceback of {verifier}") not in context.warned:
             context.warned.add(name)
             context.reporter.warn(
-                f"the verifier {verifier!r} raises, and what it should judge are verifier errors; the first traceback:\n{trace}"
+                f"the verifier {verifier!r} raises, and what it should judge are verifier errors; the first "
+                f"traceback:\n{trace}"
             )

@@ -238,7 +238,8 @@ class RunContext:
         Args:
             outcome: the stage's result.
             rows: by table.
-            first: further rows of large results, each of which is a commit before; killed between two, a run adds the rest.
+            first: further rows of large results, each of which is a commit before; killed between two, a run adds the
+                rest.
         """
         for part in first:
             self.append(part)

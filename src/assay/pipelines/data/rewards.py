@@ -35,7 +35,8 @@ def reward_columns(
 
     Returns:
         `rewards`, (n, V, 3): reward, Dirichlet weight, and 1 where an attempt of that reward is correct; `reward_sd`,
-        (n,), NaN without a graded attempt. {} where no score has graded rewards, and for a part that reads no posterior.
+        (n,), NaN without a graded attempt. {} where no score has graded rewards, and for a part that reads no
+        posterior.
     """
     if "score" not in inputs or set(needs).isdisjoint(POSTERIOR):
         return {}

@@ -2,9 +2,9 @@
 
 A filter of single rows gets batches. A joint filter with `joint_keys` (`core.hooks.FilterHooks`) gets the problems that
 share a key with another one, or have several labels: each batch is hashed to 64 bits a problem, and only problems with
-an equal hash are read again. Equal hashes of unequal keys cost time and change nothing, since the filter itself compares.
-Filters that follow one another and read nothing but problems and labels share one pass over the pool. A joint filter
-without keys, and one that asks a policy or an encoder, gets the pool as a whole.
+an equal hash are read again. Equal hashes of unequal keys cost time and change nothing, since the filter itself
+compares. Filters that follow one another and read nothing but problems and labels share one pass over the pool. A joint
+filter without keys, and one that asks a policy or an encoder, gets the pool as a whole.
 """
 
 from collections import Counter

@@ -195,8 +195,8 @@ def choose_resamples(
 ) -> ResampleChoice:
     """Choose which problems stored rollouts decide, which are attempted and how often, and which keep their score.
 
-    A problem is decided when its interval is at most `loop.max_interval` wide. An undecided one gets the attempts that it
-    lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
+    A problem is decided when its interval is at most `loop.max_interval` wide. An undecided one gets the attempts that
+    it lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
 
     Args:
         context: the run.

@@ -44,7 +44,8 @@ def run_stages(context: RunContext, upto: str = "", *, only: bool = False) -> St
         stage, result = plan_stage(context, entry.name, results, prepare=not earlier)
         if result is None and earlier:
             raise ConfigError(
-                f"{upto} needs {entry.name}, which is not done: `curate {entry.name} CONFIG` first, or `curate run CONFIG`"
+                f"{upto} needs {entry.name}, which is not done: `curate {entry.name} CONFIG` first, or `curate run "
+                "CONFIG`"
             )
         results = results.plus(result or run_planned(stage))
     return results

@@ -304,7 +304,8 @@ class StoredRollouts:
         Args:
             arrivals: rollouts as they come.
             most: samples per problem at most, where samples arrive one by one: a wave is then as many samples as
-                `score.problems_per_commit` problems have. 0 = problems arrive whole, and a wave is `score.problems_per_commit` problems.
+                `score.problems_per_commit` problems have. 0 = problems arrive whole, and a wave is
+                `score.problems_per_commit` problems.
         """
         wave, within = list[Rollout](), set[str]()
         size, since = self.context.config.score.problems_per_commit, time.monotonic()
@@ -435,7 +436,8 @@ class StoredRollouts:
     def _tally(
         self, id_: str, n: int | None = None, outcomes_at_cap: Mapping[str, Mapping[int, Outcome]] | None = None
     ) -> AttemptStats:
-        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a shorter cap would cut."""
+        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a shorter cap would
+        cut."""
         samples, changes = self._samples[id_], (outcomes_at_cap or {}).get(id_, {})
         indices = sorted(samples)[:n]
         outcomes = Counter(changes.get(sample) or samples[sample][0] for sample in indices)

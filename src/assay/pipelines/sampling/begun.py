@@ -1,4 +1,5 @@
-"""Continue begun answers: each continuation is paid for once, stored as `continuations`, and judged with its beginning."""
+"""Continue begun answers: each continuation is paid for once, stored as `continuations`, and judged with its
+beginning."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -82,7 +83,8 @@ def _draw(
                 return limit, n_failed
             rows: list[dict[str, Any]] = []
             try:
-                with closing(context.engine.generate(wave)) as arrivals:  # type: ignore[type-var]  # engines answer by generators
+                # engines answer by generators
+                with closing(context.engine.generate(wave)) as arrivals:  # type: ignore[type-var]
                     for request, rollouts in zip(wave, arrivals, strict=False):
                         good = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
                         n_failed += len(rollouts) - len(good)

@@ -175,7 +175,8 @@ class LakeEvidence:
     def _attempts_of(
         self, context: RunContext, questions: Sequence[tuple[Problem, Label]], n: int
     ) -> Sequence[AttemptedProblem]:
-        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their texts."""
+        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their
+        texts."""
         problems = {problem.id: problem for problem, _ in questions}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
@@ -213,7 +214,8 @@ class LakeEvidence:
         """
         if self.context.imported is not None:
             raise ConfigError(
-                f"this method asks the policy for more, and score.evidence = {self.context.config.score.evidence!r} has "
+                f"this method asks the policy for more, and score.evidence = {self.context.config.score.evidence!r} "
+                "has "
                 "recorded answers alone"
             )
 

@@ -73,12 +73,14 @@ class OfflineStage(Stage):
         if not learnt_rows:
             unverified = sum(not row.verified for row in stored_rows)
             raise ConfigError(
-                f"{self.name}: none of {len(stored_rows)} {self.table} of {self.synthesis.method} is left: {unverified} are "
+                f"{self.name}: none of {len(stored_rows)} {self.table} of {self.synthesis.method} is left: "
+                f"{unverified} are "
                 f"not verified, the others are below min_confidence = {config.min_confidence}"
             )
         if len(learnt_rows) < len(stored_rows):
             self.context.reporter.say(
-                f"{self.name}: {len(learnt_rows)} of {len(stored_rows)} {self.table} of {self.synthesis.method} are learnt; the "
+                f"{self.name}: {len(learnt_rows)} of {len(stored_rows)} {self.table} of {self.synthesis.method} are "
+                "learnt; the "
                 f"others are not verified or below min_confidence = {config.min_confidence}"
             )
         return learnt_rows

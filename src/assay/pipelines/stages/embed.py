@@ -43,7 +43,8 @@ class Embed(Stage):
 
     @cached_property
     def revision(self) -> str:
-        """The encoder's revision; that of "tfidf" is known without holding a text, and without reading one the second time."""
+        """The encoder's revision; that of "tfidf" is known without holding a text, and without reading one the second
+        time."""
         if self.context.config.embed.encoder != "tfidf":
             return self.encoder.revision
         fitted_rows = self.context.lake.rows(FITTED, [self._corpus])

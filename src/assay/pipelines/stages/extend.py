@@ -1,8 +1,9 @@
-"""Continue stored attempts that a token cap cut, up to a longer cap; those that ended by themselves count under it as well.
+"""Continue stored attempts that a token cap cut, up to a longer cap; those that ended by themselves count under it as
+well.
 
 A cut attempt is the beginning of a longer one: continued under the same policy and settings, it has the distribution of
-an attempt that was drawn at the longer cap. What is continued is the token ids where they are stored, and else the text,
-which may be split into other tokens than those that were sampled.
+an attempt that was drawn at the longer cap. What is continued is the token ids where they are stored, and else the
+text, which may be split into other tokens than those that were sampled.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,8 +49,8 @@ class Beginning:
 def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[str, Any]:
     """Let the train side's stored attempts count under a longer cap, and continue those that are cut.
 
-    A run that stops, or whose engine fails, keeps what it has drawn; the same call goes on from there. The attempts of a
-    problem count under the longer cap once none of them is left to be continued.
+    A run that stops, or whose engine fails, keeps what it has drawn; the same call goes on from there. The attempts of
+    a problem count under the longer cap once none of them is left to be continued.
 
     Args:
         context: the run, whose `policy.max_tokens` is the shorter cap.
@@ -58,8 +59,9 @@ def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[s
 
     Returns:
         {from, to: the caps; finished: attempts that count as they are; continued: now; by_text: of these, those whose
-        token ids are not stored; left: cut attempts that are not continued yet; problems: whose attempts all count under
-        the longer cap; tokens: generated now; tokens_kept: of the attempts that count, those that were generated before}.
+        token ids are not stored; left: cut attempts that are not continued yet; problems: whose attempts all count
+        under the longer cap; tokens: generated now; tokens_kept: of the attempts that count, those that were generated
+        before}.
 
     Raises:
         ConfigError: the cap is not longer, or there is nothing to extend.

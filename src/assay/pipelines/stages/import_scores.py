@@ -24,7 +24,8 @@ COLUMNS = {
     "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
     "mean/reward": ("easier", 1.0),  # NeMo Gym's profiles
 }
-# The same by the form of the name. DeepMath's and DeepScaleR's `difficulty` are alike, Dolci's `passrate` is open-instruct's.
+# The same by the form of the name. DeepMath's and DeepScaleR's `difficulty` are alike, Dolci's `passrate` is
+# open-instruct's.
 FORMS = (
     (re.compile(r".+_avg_reward"), ("easier", 1.0)),  # SYNTHETIC-2: Qwen/Qwen3-4B_avg_reward
     (re.compile(r"avg@\d+_.+"), ("easier", 1.0)),  # INTELLECT-3-RL: avg@8_qwen3_4b_instruct_2507
@@ -44,8 +45,8 @@ def import_scores(
     Args:
         lake: where the scores are added.
         folder: of the files, or one file.
-        column: the name of the column; `a.b` is field b of column a. A column that holds a value per model, as Skywork-OR1's
-            `extra_info.model_difficulty` does, is read for `model`.
+        column: the name of the column; `a.b` is field b of column a. A column that holds a value per model, as
+            Skywork-OR1's `extra_info.model_difficulty` does, is read for `model`.
         model: whose difficulty it is.
         direction: whether a higher value is "easier" or "harder"; "" = as `COLUMNS` says.
         scale: by which values are divided; 0 = as `COLUMNS` says, else 1.

@@ -44,7 +44,8 @@ def judge_unjudged(context: RunContext, inputs: StageResults) -> dict[str, Any]:
         inputs: with `clean`, which may have corrected labels.
 
     Returns:
-        Counts (`terms`: rollouts that lacked some), and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
+        Counts (`terms`: rollouts that lacked some), and how many rollouts went from which outcome to which, by the
+        strict and by the lenient reading.
     """
     counts = _judge_anew(context, inputs, UNJUDGED)
     return {**counts, "terms": store_missing_terms(context, sorted(cleaned(context, inputs)[0]), token_caps(context))}

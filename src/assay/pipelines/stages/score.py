@@ -118,7 +118,8 @@ class ScoreStage(Stage):
             return self.finished() or measure(self.context, attempts, self.key)
 
     def _run_stored(self) -> StageResult | None:
-        """Score without an object per problem, where the stored attempts are all that is wanted; None = they are not."""
+        """Score without an object per problem, where the stored attempts are all that is wanted; None = they are
+        not."""
         part, files = scorer(self.context), self.context.lake.files().get("rollouts")
         if self._counts is None or not self._counts.settled(part.n):
             return None
@@ -182,7 +183,8 @@ def first_truncated(config: Config) -> dict[str, str]:
 
 
 def _first_settings(context: RunContext) -> dict[str, Any]:
-    """Return the scorer's settings as keys hash them: under their first names, and without a default that is not given."""
+    """Return the scorer's settings as keys hash them: under their first names, and without a default that is not
+    given."""
     own_settings = {name: value for name, value in settings(context).items() if name != "truncated"}
     own = settings(context) if not _counts_truncated(context.config.score.scorer) else own_settings
     return first_names("score", context.config.score.scorer, own) | first_truncated(context.config)
@@ -331,13 +333,16 @@ def _row(
 
 
 def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
-    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards are."""
+    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards
+    are."""
     graded = [score for score in scores if score.rewards]
     highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
     if graded and not any(score.counts.correct for score in scores):
         context.reporter.warn(
-            f"rewards are graded, up to {highest:g}, and no attempt is correct: all pass rates are alike, and gates by right "
-            "answers keep nothing. `correct_at` in [grade.settings.VERIFIER] says from which reward on an answer is correct"
+            f"rewards are graded, up to {highest:g}, and no attempt is correct: all pass rates are alike, and gates by "
+            "right "
+            "answers keep nothing. `correct_at` in [grade.settings.VERIFIER] says from which reward on an answer is "
+            "correct"
         )
 
 

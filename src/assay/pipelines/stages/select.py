@@ -111,7 +111,8 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     count_query = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
     if not context.lake.rows(count_query, [scoring])[0]["n"]:
         raise ConfigError(
-            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = "corrected", '
+            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = '
+            '"corrected", '
             "and mark answers with `curate audit CONFIG --sheet CSV`"
         )
     return RATE_QUERIES
@@ -179,7 +180,8 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, n_chosen: in
 
 
 def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
-    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the problems."""
+    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the
+    problems."""
     counted_outcomes = (
         "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, sum(n_truncated) AS cut, sum(n_error) AS error, "
         "max(reward_sd) AS spread FROM current_scores WHERE scoring_id = ?"
@@ -187,13 +189,15 @@ def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
     row = context.lake.rows(counted_outcomes, [scoring])[0]
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
-            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at the "
+            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at "
+            "the "
             "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
         )
     elif (row["cut"] or row["error"]) and not row["wrong"] and not row["correct"]:
         worst = "cut" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
-            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} not judged), "
+            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} "
+            "not judged), "
             f"so no score says anything: {REMEDIES[worst]}"
         )
 
@@ -207,7 +211,8 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
         )
     if train.truncated not in (None, policy.truncated):
         context.reporter.warn(
-            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts count "
+            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts "
+            "count "
             "otherwise in training than in these scores; without train.truncated they count alike"
         )
 

@@ -117,8 +117,10 @@ class Synthesize(Stage):
         n_stored = sum(counts.total for counts in self.evidence.counts().values())
         if not has_limit(self.context.config.limit) and expected > config.max_growth * n_stored:
             raise ConfigError(
-                f"{self.method} expects to draw {expected:,.0f} attempts where {n_stored:,} are stored; settings of the method "
-                f"(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = {config.max_growth:g} "
+                f"{self.method} expects to draw {expected:,.0f} attempts where {n_stored:,} are stored; settings of "
+                "the method "
+                "(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = "
+                f"{config.max_growth:g} "
                 "may be raised"
             )
 
@@ -202,7 +204,8 @@ def require_evidence(context: RunContext, evidence: LakeEvidence, name: str, par
         )
     if "teacher" in part.needs and context.config.synthesize.teacher is None:
         raise ConfigError(
-            f"{name} asks a teacher, and the config names none: [synthesize.teacher] with model and engine, as in [policy]"
+            f"{name} asks a teacher, and the config names none: [synthesize.teacher] with model and engine, as in "
+            "[policy]"
         )
     if "searched" in part.needs and next(evidence.searched(), None) is None:
         raise ConfigError(

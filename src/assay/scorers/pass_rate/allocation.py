@@ -44,8 +44,8 @@ class Goal:
     high: float = 0.8
     delta: float = 0.004  # error level of the band, beyond that of `most` attempts
     gain: float = 0.007  # stop once completing all problems adds at most this fraction of the value
-    # Keep on with the chosen problems while the standard error of their value by the prior's fit is a larger share of it;
-    # 0 = the prior is not fitted to the pool.
+    # Keep on with the chosen problems while the standard error of their value by the prior's fit is a larger share of
+    # it; 0 = the prior is not fitted to the pool.
     error: float = 0.0
     signal: SignalKind = "mixed"  # of graded rewards: chance of unequal rewards, or their standard deviation
 

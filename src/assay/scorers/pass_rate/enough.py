@@ -34,10 +34,10 @@ class EnoughRule:
 def run_enough(n: int, rule: EnoughRule, sample: SampleWave, fit: FitPrior) -> tuple[PoolEvidence, Ints]:
     """Attempt problems wave by wave until `budget` of them are mixed, or every other one was tried twice.
 
-    A wave holds the problems whose next attempts are most likely per attempt to show both kinds of answers, by the prior
-    that the pool has shown so far: mostly ones not read yet, in their order, and hopeless ones again only where reading on
-    promises less. It is as large as should bring most of what is missing. A row whose wave stays incomplete is tried no more.
-    Decisions are functions of complete waves alone.
+    A wave holds the problems whose next attempts are most likely per attempt to show both kinds of answers, by the
+    prior that the pool has shown so far: mostly ones not read yet, in their order, and hopeless ones again only where
+    reading on promises less. It is as large as should bring most of what is missing. A row whose wave stays incomplete
+    is tried no more. Decisions are functions of complete waves alone.
 
     Args:
         n: Problems.
@@ -104,7 +104,8 @@ def mixed_chance(prior: RatePrior, right: Ints, wrong: Ints, more: Ints, rule: E
 
 
 def expected_enough(n: int, rule: EnoughRule, prior: RatePrior) -> float:
-    """Return the attempts per problem of the pool that the rule would make in one drawn from a prior, by one simulation."""
+    """Return the attempts per problem of the pool that the rule would make in one drawn from a prior, by one
+    simulation."""
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
     successes = np.cumsum(rng.random((size, rule.last)) < prior.sample(size, rng)[:, None], axis=1, dtype=np.int64)

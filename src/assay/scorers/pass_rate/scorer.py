@@ -29,32 +29,33 @@ Count = Annotated[int, Field(ge=1)]
 class PassRate:
     """Score a problem by the mean of its Beta posterior over graded attempts, with the equal-tailed interval.
 
-    `allocation` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `min_attempts` per problem, then
-    up to `max_attempts` for the `top_up_fraction` of problems where more attempts help most. `adaptive`: waves of
+    `allocation` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `min_attempts` per problem,
+    then up to `max_attempts` for the `top_up_fraction` of problems where more attempts help most. `adaptive`: waves of
     `attempts_per_wave` for the problems whose next attempts are worth most per token. The goal of both is the best
     `budget` problems by expected signal of groups of `group_size`, and `adaptive` stops when completing all problems
     would add at most `stop_gain` of the value and a fitted prior knows the value of the chosen to `signal_error`. With
     `goal = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no problem's chance
-    of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left.
-    `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
+    of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left. `enough`
+    reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
     `min_attempts` per problem, once `attempts_per_wave` more where reading on promises less, by the prior that the pool
-    has shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a
-    problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from
-    there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
+    has shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior
+    a problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts
+    from there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
     biased, so only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
     `predicted` from each problem's vector by a ridge fitted on other problems' outcomes; `policy:NAME` from the stored
     attempts of another policy of the lake, such as the checkpoint before, through what both policies' counts show of
-    each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
+    each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean
+    and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
     too ("ignore"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer treats
     them: in a config `policy.truncated` says which. The counts keep the four outcomes apart in either case. With
     `at_length`, answers longer than that many tokens are cut there and judged again.
 
-    A problem without any attempt has no score. One whose attempts were all truncated and ignored, or failed has the score
-    of the prior, over [0, 1].
+    A problem without any attempt has no score. One whose attempts were all truncated and ignored, or failed has the
+    score of the prior, over [0, 1].
 
     Where rewards are graded, a score also has the mean reward of the attempts with an interval that holds at any n
     (`maths/beta/bounded_mean.py`) and their histogram. The value stays the rate of correct attempts, and `two_stage`
@@ -246,7 +247,8 @@ class PassRate:
             return Goal(0, 8, self.low, self.high, self.stop_error)
         if self.budget is None or self.group_size is None:
             raise ValueError(
-                f"allocation {self.allocation!r} selects, so it needs budget and group_size; [select] of the config has them"
+                f"allocation {self.allocation!r} selects, so it needs budget and group_size; [select] of the config "
+                "has them"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
         return Goal(

@@ -142,7 +142,8 @@ def _refuse_tagged(lake: Lake, conditions: Mapping[str, str]) -> None:
     if releases:
         releases_text = ", ".join(f"{row['tag']} ({row['n']} problems)" for row in releases)
         raise LakeError(
-            f"nothing was removed: releases hold these rows: {releases_text}; `curate lake delete --tagged` removes them from the "
+            f"nothing was removed: releases hold these rows: {releases_text}; `curate lake delete --tagged` removes "
+            "them from the "
             "releases too"
         )
 
@@ -383,7 +384,8 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
             fault = f"{lake.place}/{file.path} is gone"
         if fault:
             raise LakeError(
-                f"{fault}; nothing was changed: `curate lake fsck` names what is broken and restores what can be restored"
+                f"{fault}; nothing was changed: `curate lake fsck` names what is broken and restores what can be "
+                "restored"
             )
 
 

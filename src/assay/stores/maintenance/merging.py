@@ -1,7 +1,7 @@
 """Take over another lake's rows: each id once, in commits that a killed merge leaves whole.
 
-Ids are content hashes, so a row that both lakes have is the same row. Three kinds of rows stay behind, because they would say
-something false here:
+Ids are content hashes, so a row that both lakes have is the same row. Three kinds of rows stay behind, because they
+would say something false here:
 
 - attempts under an id that this lake has with another text (two lakes drew the same sample), and what refers to them;
 - results under a key under which this lake has results of its own;
@@ -183,7 +183,8 @@ def _own_results(lake: Lake, other: Lake) -> dict[str, list[str]]:
 
 
 def _unclaimed(lake: Lake, other: Lake, conditions: Mapping[str, str]) -> str:
-    """Return the condition of the ledger's lines that stay behind: of stages that lost rows, and those that are here."""
+    """Return the condition of the ledger's lines that stay behind: of stages that lost rows, and those that are
+    here."""
     lost_tables = {
         table for table, condition in conditions.items() if other.files().get(table) and _ids(other, table, condition)
     }

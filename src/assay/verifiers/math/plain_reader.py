@@ -1,10 +1,11 @@
 r"""Read plain expressions into the trees that latex2sympy's grammar makes of them, some ten times as fast.
 
 ANTLR's parser and lexer are Python, and most of what an answer costs in algebra. Nearly all answers are plain: numbers,
-letters, signs, `\frac`, `\sqrt`, powers, brackets, functions, one matrix. For these the grammar leaves one reading, which
-a table of tokens and recursive descent find at once; the nodes are built by the same calls as latex2sympy2_extended's
-converter. What is not plain, or may be read in two ways, is None here and left to the grammar: `f(x)`, `dx`, `x^{a^b}c`
-with two carets in a row, names such as `tr` and `gcd`, lists and relations, sums and integrals.
+letters, signs, `\frac`, `\sqrt`, powers, brackets, functions, one matrix. For these the grammar leaves one reading,
+which a table of tokens and recursive descent find at once; the nodes are built by the same calls as
+latex2sympy2_extended's converter. What is not plain, or may be read in two ways, is None here and left to the grammar:
+`f(x)`, `dx`, `x^{a^b}c` with two carets in a row, names such as `tr` and `gcd`, lists and relations, sums and
+integrals.
 
 Source: `PS.g4` and `latex2sympy2.py` of latex2sympy2_extended 1.11.
 """
@@ -199,7 +200,8 @@ class _Reader:
         return base
 
     def refuse_call(self) -> None:
-        """Refuse a letter before a bracket that may be a function's name: it is not where a sum stands in the bracket."""
+        """Refuse a letter before a bracket that may be a function's name: it is not where a sum stands in the
+        bracket."""
         if self.next_token != "(":
             raise _NotPlain
         depth = 0

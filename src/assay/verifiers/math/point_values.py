@@ -1,8 +1,8 @@
 r"""Work out expressions of numbers and letters at one point in floating point, to tell unequal ones without algebra.
 
 Read are +, -, products, `/`, `\frac`, powers in braces, roots, `\pi`, brackets and small letters that are no constants,
-and only where each reader would read the same: neither mixed numbers such as `1(2/3)` nor `1/2\pi`. What is left out, or
-cannot be trusted to a few digits, has no value here, and algebra decides. Nothing here ever says "equal".
+and only where each reader would read the same: neither mixed numbers such as `1(2/3)` nor `1/2\pi`. What is left out,
+or cannot be trusted to a few digits, has no value here, and algebra decides. Nothing here ever says "equal".
 """
 
 import math

@@ -30,9 +30,9 @@ def takes_lists(function: Function) -> bool:
 def call_verl(function: Function, cases: Sequence[GradingCase]) -> list[Any]:
     """Call a function as verl does and return a result per case.
 
-    A row from verl's own data keeps its `data_source` and `extra_info` where the source's `metadata_fields` name them; otherwise
-    the problem's source and all of its metadata take their places. The results of coroutines are awaited together, and
-    of a list or tuple the first element counts, as in verl.
+    A row from verl's own data keeps its `data_source` and `extra_info` where the source's `metadata_fields` name them;
+    otherwise the problem's source and all of its metadata take their places. The results of coroutines are awaited
+    together, and of a list or tuple the first element counts, as in verl.
     """
     rows = [_verl_arguments(case) for case in cases]
     if takes_lists(function):

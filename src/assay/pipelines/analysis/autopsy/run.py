@@ -178,7 +178,8 @@ def _notes(summary: LogSummary, facts: LogFacts, prompts: Prompts) -> list[str]:
         notes.append("the log counts no tokens: characters of the answers stand for them")
     if facts.steps == "file":
         notes.append(
-            "the log has no steps: time is the order of its files, and answers to one question in one file are one group"
+            "the log has no steps: time is the order of its files, and answers to one question in one file are one "
+            "group"
         )
     if facts.steps == "file name":
         notes.append("the steps are the numbers in the files' names")
