@@ -275,6 +275,17 @@ def test_no_stage_is_called_like_another_command() -> None:
     assert sorted(set(commands)) == sorted(name or "" for name in commands)
 
 
+def test_no_class_name_stands_for_two_things() -> None:
+    """Parts and stages are named after their files, whatever their room: the source `hub` and the export `hub`."""
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for name in re.findall(r"^ *class (\w+)", text(path), re.MULTILINE):
+            if name != class_name(path.stem):
+                places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 300
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
 def doc_lines(node: ast.AST) -> int:
     """Lines of the docstrings in a file, class or function."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -195,7 +195,7 @@ class Clusters(StageRows):
         return charts.draw_clusters(self._flat, vectors, axes)
 
 
-class Selection(StageRows):
+class SelectionRows(StageRows):
     """The problems that a selector kept, with their weights; `dropped` holds the others and why."""
 
     def describe(self) -> str:
@@ -212,7 +212,7 @@ class Selection(StageRows):
         return Scores.plot(self, kind, axes=axes)  # type: ignore[arg-type]
 
 
-class Curriculum(StageRows):
+class CurriculumRows(StageRows):
     """The kept problems in the order in which training meets them."""
 
     def describe(self) -> str:
@@ -236,8 +236,8 @@ KINDS: dict[str, type[StageRows]] = {
     "split": ProblemRows,
     "score": Scores,
     "embed": Clusters,
-    "select": Selection,
-    "order": Curriculum,
+    "select": SelectionRows,
+    "order": CurriculumRows,
     "train": Training,
 }
 

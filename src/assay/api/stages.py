@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from assay.api.problems import Problems
 from assay.api.reporting import choose_reporter
-from assay.api.results import KINDS, Clusters, Curriculum, ProblemRows, Scores, Selection, StageRows, Training
+from assay.api.results import KINDS, Clusters, CurriculumRows, ProblemRows, Scores, SelectionRows, StageRows, Training
 from assay.core.config import Config, parse_config, read_config
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis.empty_result import explain_empty
@@ -170,7 +170,7 @@ def select(
     lake: str | Path | None = None,
     progress: bool | None = None,
     **settings: Any,
-) -> Selection:
+) -> SelectionRows:
     """Choose the subset to train on.
 
     Args:
@@ -187,7 +187,7 @@ def select(
         LakeError: the lake cannot be opened or written.
     """
     changes = _changes("select", {**_part("selector", selector), **settings}, budget=budget)
-    return cast(Selection, _run("select", scores, changes, lake, progress))
+    return cast(SelectionRows, _run("select", scores, changes, lake, progress))
 
 
 def order(
@@ -197,7 +197,7 @@ def order(
     lake: str | Path | None = None,
     progress: bool | None = None,
     **settings: Any,
-) -> Curriculum:
+) -> CurriculumRows:
     """Put the selected problems into the order in which training meets them.
 
     Args:
@@ -213,7 +213,7 @@ def order(
         LakeError: the lake cannot be opened or written.
     """
     changes = _changes("order", {**_part("curriculum", curriculum), **settings})
-    return cast(Curriculum, _run("order", selection, changes, lake, progress))
+    return cast(CurriculumRows, _run("order", selection, changes, lake, progress))
 
 
 def train(

@@ -14,7 +14,7 @@ from typing import Any
 from assay.core.display import escape_markdown
 from assay.core.errors import ConfigError
 from assay.flows.prefect_adapter import server_errors
-from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart
+from assay.pipelines.analysis.report import NOTHING, collect_values, difficulty_chart
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
@@ -41,7 +41,7 @@ def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    summary, name = collected(context, results), context.config.name
+    summary, name = collect_values(context, results), context.config.name
     config_name = escape_markdown(name)
     with warn_if_refused(context.reporter.warn, "kept and dropped"):
         create_table_artifact(

@@ -37,10 +37,10 @@ def prefect() -> ModuleType:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    return untracked()
+    return import_untracked()
 
 
-def untracked(module: str = "prefect") -> ModuleType:
+def import_untracked(module: str = "prefect") -> ModuleType:
     """Import Prefect or a module of it without telemetry, with logging as the user set it up.
 
     Prefect reads these settings when it is first imported.

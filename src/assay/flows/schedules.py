@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.errors import ConfigError, suggest_names
-from assay.flows.prefect_adapter import untracked
+from assay.flows.prefect_adapter import import_untracked
 from assay.flows.run_watch import RunWatch
 
 TAGS = ["assay"]
@@ -48,7 +48,7 @@ class ScheduleTimes:
         Raises:
             ConfigError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
         """
-        schedules = untracked("prefect.schedules")
+        schedules = import_untracked("prefect.schedules")
         if self.interval_s is not None:
             return schedules.Interval(self.interval_s), f"every {self.interval_s:g} s"
         from prefect.server.schemas.schedules import CronSchedule
@@ -95,7 +95,7 @@ def serve(spec: DeploymentSpec, say: Callable[[str], None], warn: Callable[[str]
     deployment, next_time = _deployment(spec)
     with _client():
         pass  # it answers
-    runner = untracked("prefect.runner").Runner(pause_on_shutdown=True, limit=AT_ONCE)
+    runner = import_untracked("prefect.runner").Runner(pause_on_shutdown=True, limit=AT_ONCE)
     watch = RunWatch(runner.add_deployment(deployment), say, warn)
     say(
         f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run "
@@ -145,11 +145,11 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
 
 def _deployment(spec: DeploymentSpec, **further: Any) -> tuple[Any, str]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
-    untracked()
+    import_untracked()
     schedule, next_time = spec.when.schedule()
     from assay.flows.curate import curate
 
-    modules = untracked("prefect.flows").EntrypointType.MODULE_PATH
+    modules = import_untracked("prefect.flows").EntrypointType.MODULE_PATH
     try:
         deployment = curate.to_deployment(
             name=spec.name,

@@ -20,7 +20,7 @@ from assay.flows.runners import WorkerPool
 from assay.pipelines.runner.score_workers import ShardQueue, write_scores
 from assay.pipelines.runner.stages import plan_stage, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
-from assay.pipelines.stages.score import scorer
+from assay.pipelines.stages.score import build_scorer
 
 POLL_S = 0.5  # between two checks whether the run was asked to stop
 GRACE_S = 15.0  # from the request to stop until workers are ended
@@ -35,7 +35,7 @@ def score(run: FlowRun) -> None:
         run.results = run.results.plus(finished_result)
         return
     terms = ShardConfig(context.config.flow.problems_per_shard, context.config.flow.lease_s)
-    if not getattr(part := scorer(context), "apart", not part.joint):
+    if not getattr(part := build_scorer(context), "apart", not part.joint):
         context.reporter.say(
             f"score: {context.config.score.scorer!r} decides over all problems at once, so it is one task"
         )

@@ -41,7 +41,7 @@ def compute_score(reward: Reward, solution_str: str, extra_info: Mapping[str, An
     }
 
 
-class CurriculumRows:
+class CurriculumFile:
     """The rows of an exported data set in the order that its online curriculum chooses.
 
     The common part of `CurriculumSampler` and `CurriculumDataset`. It needs `curriculum.json` beside the first train
@@ -93,7 +93,7 @@ class CurriculumRows:
         self._queue = list(state["queue"])
 
 
-class CurriculumSampler(CurriculumRows):
+class CurriculumSampler(CurriculumFile):
     """A sampler for `data.sampler.class_path` (verl 0.5 to 0.8), which calls `update` after each batch.
 
     The file `sampler.py` that an export writes derives it from verl's own class.
@@ -121,7 +121,7 @@ class CurriculumSampler(CurriculumRows):
         self.observe_batch(batch)
 
 
-class CurriculumDataset(CurriculumRows):
+class CurriculumDataset(CurriculumFile):
     """A data set for `data.custom_cls` (verl 0.9), which is told of each batch by verl or by `CurriculumReplayBuffer`.
 
     The file `sampler.py` that an export writes derives it from verl's RLHFDataset. verl makes its validation data of

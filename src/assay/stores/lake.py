@@ -23,7 +23,7 @@ from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import seal
 from assay.stores.commits.known_ids import FROM_ROWS, KnownIds
-from assay.stores.commits.sealing import Damaged, sealed, unsealed
+from assay.stores.commits.sealing import Damaged, read_sealed, seal_json
 from assay.stores.commits.snapshot import Snapshot, group_files
 from assay.stores.sql import intervals, landlock, views
 from assay.stores.sql.select_guard import require_select
@@ -529,7 +529,7 @@ def mark_of(form: int) -> bytes:
     From format 3 on they hold their own hash.
     """
     tree = {"format": form, "version": _version()}
-    return sealed(tree) if form >= 3 else json.dumps(tree).encode()
+    return seal_json(tree) if form >= 3 else json.dumps(tree).encode()
 
 
 def read_mark(text: bytes, place: str) -> dict[str, Any]:
@@ -539,7 +539,7 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
         LakeError: it is cut off or changed.
     """
     try:
-        tree, digest = unsealed(text)
+        tree, digest = read_sealed(text)
         if tree["format"] == 3 and not digest:
             raise Damaged("its SHA-256 is gone")
     except (ValueError, KeyError, TypeError) as error:

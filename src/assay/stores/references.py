@@ -49,7 +49,7 @@ def restore_command(table: str) -> str:
     return " && ".join(command for command in commands if command)
 
 
-def traced() -> list[str]:
+def traced_tables() -> list[str]:
     """Return the tables whose rows `lineage` shows: all but bookkeeping."""
     return [table for table in schemas() if made_by(table) != RUNS]
 
@@ -59,7 +59,7 @@ def part_of(table: str) -> str:
     return next((target.partition(".")[0] for target in targets(schemas()[table].field("id"))), "")
 
 
-def redrawn() -> list[str]:
+def redrawn_tables() -> list[str]:
     """Return the tables whose rows get another content under the same id when they are made again."""
     return [table for table, schema in schemas().items() if _metadata(schema, "redrawn")]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.pipelines.analysis.empty_result import Shortfall, shortfall
+from assay.pipelines.analysis.empty_result import Shortfall, describe_shortfall
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
@@ -15,7 +15,7 @@ MakeContext = Callable[..., RunContext]
 
 
 def lacking(run_context: RunContext) -> Shortfall:
-    return shortfall(run_context, run_stages(run_context))
+    return describe_shortfall(run_context, run_stages(run_context))
 
 
 def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:

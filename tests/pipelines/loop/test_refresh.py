@@ -10,10 +10,16 @@ from assay.core.types import Counts
 from assay.maths.allocation.strata import SOLVED, UNSCORED, UNSOLVED
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.data.problems import read_side, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import refresh
-from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose_resamples, read_training_attempts, rescoring
+from assay.pipelines.loop.refresh import (
+    EarlierScore,
+    SeenAttempts,
+    choose_resamples,
+    plan_rescoring,
+    read_training_attempts,
+)
 from assay.pipelines.runner.stages import run_planned, run_stages
 from assay.stores.maintenance.compaction import forget
 
@@ -88,7 +94,7 @@ def test_cut_attempts_are_failures_where_the_scorer_says_so(context: MakeContext
 
 
 def refreshing(context: RunContext, before: EarlierScore) -> Stage:
-    return rescoring(context, run_stages(context, "split"), before)
+    return plan_rescoring(context, run_stages(context, "split"), before)
 
 
 @pytest.fixture
@@ -148,7 +154,7 @@ def trained(context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScor
 
 def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
     new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "recent_steps": 3})
-    seen = read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1])
+    seen = read_training_attempts(new, "training", read_side(new, run_stages(new, "split"), "train")[1])
     assert sorted((attempts.right, attempts.wrong, attempts.counts.correct) for attempts in seen.values()) == [
         (1.0, 0.0, 4),
         (4.0, 0.0, 4),
@@ -159,7 +165,7 @@ def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(traine
 def test_rollouts_under_another_sampler_tell_nothing_and_no_window_is_no_evidence(trained: Any) -> None:
     for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"recent_steps": 0}}):
         new, _ = trained([(9, 4)], **changes)
-        assert read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1]) == {}
+        assert read_training_attempts(new, "training", read_side(new, run_stages(new, "split"), "train")[1]) == {}
 
 
 def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(trained: Any) -> None:

@@ -19,7 +19,7 @@ from assay.stores.commits import manifest
 from assay.stores.commits.lease import expired, give_back, lease, take
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget, must_know
-from assay.stores.maintenance.fsck import Finding, fsck
+from assay.stores.maintenance.fsck import LakeFault, fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 SOAK = os.environ.get("ASSAY_SOAK") == "1"
@@ -34,7 +34,7 @@ def fill(lake: Lake, attempted: Rows, problems: str = "abc") -> None:
         lake.append(attempted(problem, "cwt"), run=f"run-{problem}")
 
 
-def kinds(found: list[Finding]) -> list[tuple[str, str]]:
+def kinds(found: list[LakeFault]) -> list[tuple[str, str]]:
     return [(each.kind, each.table) for each in found]
 
 

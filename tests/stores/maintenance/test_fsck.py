@@ -14,7 +14,7 @@ from assay.core.errors import LakeError
 from assay.stores.commits import manifest
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget
-from assay.stores.maintenance.fsck import FEW, Finding, fsck
+from assay.stores.maintenance.fsck import FEW, LakeFault, fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 ATTEMPTS = ("rollouts", "completions", "verdicts")
@@ -38,7 +38,7 @@ def entries(root: Path) -> list[Path]:
     return sorted((root / "manifest").glob("*.json"))
 
 
-def kinds(found: list[Finding]) -> list[str]:
+def kinds(found: list[LakeFault]) -> list[str]:
     return [finding.kind for finding in found]
 
 
@@ -194,7 +194,7 @@ def test_lake_json_is_written_again_from_the_manifest(root: Path, torn: bytes | 
     assert count(root) == [9, 9, 9]
 
 
-def fsck_or_line(root: Path, *, repair: bool) -> list[Finding]:
+def fsck_or_line(root: Path, *, repair: bool) -> list[LakeFault]:
     return [finding for finding in fsck(root, repair=repair) if finding.harm]
 
 

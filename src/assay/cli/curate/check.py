@@ -89,7 +89,7 @@ def _list_warnings(context: Any, samples: list[Any], golds: list[Any]) -> list[s
                 f"{gold.source}: the verifier {gold.verifier!r} accepts the gold answer {gold.gold[:80]!r} "
                 "in no usual form"
             )
-    return lines + config_check.forebodings(context.config, samples)
+    return lines + config_check.list_forebodings(context.config, samples)
 
 
 def _print_golds(golds: list[Any]) -> None:

@@ -139,7 +139,7 @@ def rollouts(
             policy=policy or (config.policy.model if config else "imported"),
             policy_last=policy_last,
             right=right,
-            columns=module.Columns(problem, text, reward, tokens, finish),
+            columns=module.RolloutColumns(problem, text, reward, tokens, finish),
             labels=labels,
             tokenizer=tokenizer,
         )
@@ -149,12 +149,12 @@ def rollouts(
         return
 
     def body(context: Any) -> int:
-        from assay.pipelines.data.problems import cleaned
+        from assay.pipelines.data.problems import read_cleaned_problems
         from assay.pipelines.runner.stages import run_stages
         from assay.pipelines.stages import import_rollouts
 
         inputs = run_stages(context, pool_stages()[-1])
-        labels = {id_: label.id for id_, label in cleaned(context, inputs)[1].items()}
+        labels = {id_: label.id for id_, label in read_cleaned_problems(context, inputs)[1].items()}
         _print_counts(work(context.lake, import_rollouts, labels), as_json, reporter)
         evidence = policy if policy and policy != config.policy.model else "imported"
         reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the config")

@@ -41,7 +41,7 @@ def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJs
 
 
 def _lengths(context: Any, as_json: bool, at: list[int]) -> int:
-    from assay.pipelines.analysis.length_curve import lengths as measure_lengths
+    from assay.pipelines.analysis.length_curve import count_by_length as measure_lengths
 
     curve = measure_lengths(context, at)
     if as_json:

@@ -71,7 +71,7 @@ def _config_of_selection(key: str, lake: str, sets: list[str]) -> "Config":
 
 
 def _compare(context: Any, as_json: bool, kept: int, dropped: int) -> int:
-    from assay.pipelines.analysis.selection_bias import recheck as measure_bias
+    from assay.pipelines.analysis.selection_bias import measure_selection_bias as measure_bias
 
     bias = measure_bias(context, kept=kept, dropped=dropped)
     if as_json:

@@ -34,7 +34,7 @@ def selectors(
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
-        from assay.pipelines.analysis.compare_selectors import compare as compare_selectors
+        from assay.pipelines.analysis.compare_selectors import compare_selectors
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 

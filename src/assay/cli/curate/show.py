@@ -20,7 +20,7 @@ def show(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = Fa
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        from assay.pipelines.analysis.show import explain as collect_story
+        from assay.pipelines.analysis.show import collect_problem as collect_story
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:

@@ -22,8 +22,8 @@ def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
         context: the run.
         outcomes: the result of each stage.
     """
-    from assay.pipelines.analysis.summary import summary
-    from assay.pipelines.context.first_attempts import shares
+    from assay.pipelines.analysis.summary import collect_summary
+    from assay.pipelines.context.first_attempts import outcome_shares
 
     stages = {
         outcome.stage: {
@@ -36,12 +36,12 @@ def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
         for outcome in outcomes
     }
     first = context.first_attempts
-    attempts = {"first_attempts": shares(first.counts, first.examples)} if first.counts else {}
+    attempts = {"first_attempts": outcome_shares(first.counts, first.examples)} if first.counts else {}
     return {
         "nothing_to_do": all(outcome.reused for outcome in outcomes),
         "stages": stages,
         **attempts,
-        **summary(context, outcomes),
+        **collect_summary(context, outcomes),
     }
 
 
@@ -55,9 +55,9 @@ def print_summary(context: Any, outcomes: Any, config: str) -> None:
         outcomes: the result of each stage.
         config: the config's path with the command line's overrides, for the next command.
     """
-    from assay.pipelines.analysis.summary import BINS, summary
+    from assay.pipelines.analysis.summary import BINS, collect_summary
 
-    result, console = summary(context, outcomes), open_console()
+    result, console = collect_summary(context, outcomes), open_console()
     if all(row.reused for row in outcomes):
         console.print("nothing to do: every stage is in the lake", style="bold")
     stages = [
@@ -183,8 +183,8 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         reporter: is warned of a full disk.
         as_json: whether the estimate is printed as JSON.
     """
-    from assay.pipelines.analysis.cost_estimate import forecast as estimate_cost
-    from assay.pipelines.context.first_attempts import sentences
+    from assay.pipelines.analysis.cost_estimate import estimate_cost
+    from assay.pipelines.context.first_attempts import format_shares
 
     estimate = estimate_cost(context, pilot)
     if as_json:
@@ -205,7 +205,7 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         )
         console.print(f"{name}: {interval}", markup=False)
     if estimate["outcomes"]:
-        console.print("\n".join(sentences(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
+        console.print("\n".join(format_shares(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
     console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
     if estimate["disk"]["short"]:
         reporter.warn(

@@ -115,9 +115,9 @@ def compare(
             upto=stage,
         )
     with report_errors(reporter):
-        from assay.pipelines.loop.evaluate import points
+        from assay.pipelines.loop.evaluate import compute_points
 
-        rows = points(counts)
+        rows = compute_points(counts)
         if as_json:
             print_json(replace_nan(rows))
             return

@@ -17,21 +17,21 @@ from assay.maths.beta.audit import MarkedSample, audit, corrected_rate
 from assay.maths.beta.two_betas import fit_rate_prior
 from assay.maths.beta.verifier_error import MOST_SAMPLES, corrected_posterior, resampling
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.data.verifier_errors import to_sample
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.stages.regrade import PRESENT, present
+from assay.pipelines.stages.regrade import PRESENT, present_parameters
 
 SHEET = ("verdict", "right", "gold", "extracted", "question", "answer")
 TAIL = 2_000  # characters of an answer that a person reads
 YES, NO = ("y", "yes", "1", "true", "right"), ("n", "no", "0", "false", "wrong")
 UNSURE = "unsure"  # takes back an earlier mark of the same answer; it counts as none
 JUDGED = f"""
-SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted,
-       r.problem_id, r.policy, r.sampler
-FROM (SELECT *, counted(outcome, lenient, ?) AS counts FROM verdicts) v JOIN rollouts r ON r.id = v.rollout_id
+SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted, v.problem_id
+FROM judged_attempts(?) v
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
-WHERE v.counts IN ('correct', 'wrong', 'unparsable') AND NOT r.guided ORDER BY v.id
+WHERE v.counts IN ('correct', 'wrong', 'unparsable')
+QUALIFY row_number() OVER (PARTITION BY v.id) = 1 ORDER BY v.id
 """
 
 
@@ -197,8 +197,8 @@ def _correct_rate(correct: int, n: int, sample: MarkedSample) -> dict[str, float
 
 
 def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
-    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
-    verdicts = context.lake.rows(JUDGED, [context.mode, *present(context, labels.values())])
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
+    verdicts = context.lake.rows(JUDGED, [context.mode, *present_parameters(context, labels.values())])
     if not verdicts:
         raise ConfigError(
             "no verdict of the present labels and verifiers: `curate score CONFIG` or `curate regrade CONFIG` first"

@@ -12,15 +12,15 @@ from scipy import stats
 
 from assay.core.identity import content_id
 from assay.core.types import Policy
-from assay.pipelines.context.first_attempts import KIND_OF, example_of, shares
+from assay.pipelines.context.first_attempts import KIND_OF, example_of, outcome_shares
 from assay.pipelines.context.results import Remaining, StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side, side_verifiers
-from assay.pipelines.runner.stages import Survey, plan_stage, run_stages, survey
+from assay.pipelines.data.problems import read_side, side_verifiers
+from assay.pipelines.runner.stages import Survey, plan_stage, run_stages, survey_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.stages import pool_stages, stage_names
-from assay.pipelines.stages.score import scorer
+from assay.pipelines.stages.score import build_scorer
 from assay.stores.references import written_with
 
 LEVEL = 0.8  # coverage of the prediction interval
@@ -34,15 +34,15 @@ OVERHEAD, BYTES_A_TOKEN = 200, 2
 OUTCOMES = """
 SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted,
        min_by(reason, id) AS reason
-FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
-      FROM attempts r JOIN completions t USING (id) JOIN verdicts v ON v.rollout_id = r.id
-      WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-        AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.id) = 1)
+FROM (SELECT r.rollout_id AS id, r.counts AS outcome, t.text, r.extracted, r.reason
+      FROM judged_attempts(?) r JOIN completions t ON t.id = r.rollout_id
+      WHERE r.policy = ? AND r.sampler = ? AND r.judge IN (SELECT unnest(?::VARCHAR[]))
+        AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1)
 GROUP BY outcome ORDER BY n DESC, outcome
 """
 
 
-def stages(states: Mapping[str, tuple[str, Remaining]]) -> list[dict[str, Any]]:
+def list_stages(states: Mapping[str, tuple[str, Remaining]]) -> list[dict[str, Any]]:
     """List the stages, one row each: name, state, and what is left of it by unit."""
     return [{"stage": name, "state": state, "left": remaining.by_unit} for name, (state, remaining) in states.items()]
 
@@ -58,7 +58,7 @@ def stage_states(surveyed: Survey) -> dict[str, tuple[str, Remaining]]:
     return states
 
 
-def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
+def estimate_cost(context: RunContext, pilot: int) -> dict[str, Any]:
     """Say what is left of a config, and estimate from a pilot what the rest will cost.
 
     The pilot's attempts are made at the config's real cap and stay in the lake, so they are not paid for again.
@@ -68,25 +68,25 @@ def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
         pilot: problems that are attempted now; 0 = none, and no estimate.
 
     Returns:
-        {stages: as of `stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares of
-        the pilot's attempts with an example each; disk: as of `disk`}. Without a pilot, tokens, seconds and outcomes
+        {stages: as of `list_stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares of
+        the pilot's attempts with an example each; disk: as of `estimate_disk`}. Without a pilot, tokens, seconds and outcomes
         are None.
     """
     tokens = seconds = outcomes = None
     if pilot:
         tokens, seconds, outcomes = _run_pilot(context, run_stages(context, pool_stages()[-1]), pilot)
-    states = stage_states(survey(context))
+    states = stage_states(survey_stages(context))
     return {
-        "stages": stages(states),
+        "stages": list_stages(states),
         "pilot": pilot,
         "tokens": tokens,
         "seconds": seconds,
         "outcomes": outcomes,
-        "disk": disk(context, *states["score"]),
+        "disk": estimate_disk(context, *states["score"]),
     }
 
 
-def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any]:
+def estimate_disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any]:
     """Estimate the bytes that the attempts which are left will take, by what this lake's own take.
 
     Args:
@@ -125,8 +125,8 @@ def _existing_folder(path: Path) -> Path:
 
 
 def _run_pilot(context: RunContext, inputs: StageResults, pilot: int) -> Measured:
-    problems, labels = side(context, inputs, "train")
-    if "search" in getattr(part := scorer(context), "needs", ()):
+    problems, labels = read_side(context, inputs, "train")
+    if "search" in getattr(part := build_scorer(context), "needs", ()):
         return _pilot_searches(
             context,
             Searches(context, problems, labels, part.rules, scoring=plan_stage(context, "score", inputs)[0].key.rows),
@@ -169,7 +169,7 @@ def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -
         kind = KIND_OF[row["outcome"]]
         counts[kind] += row["n"]
         examples.setdefault(kind, example_of(kind, row["text"], row["extracted"] or "", row["reason"] or ""))
-    return shares(counts, examples)
+    return outcome_shares(counts, examples)
 
 
 def total_interval(costs: list[int], rest: float) -> tuple[float, float]:

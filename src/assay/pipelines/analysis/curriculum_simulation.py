@@ -19,14 +19,14 @@ from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import GroupResult, Pool
 from assay.curricula.online.quotas import begin_curriculum
 from assay.curricula.online.state import FixedOrder
-from assay.pipelines.analysis.compare_selectors import mean_tokens, worded
+from assay.pipelines.analysis.compare_selectors import mean_tokens, read_table
 from assay.pipelines.analysis.simulated_policy import SimulatedPolicy
 from assay.pipelines.analysis.simulated_steps import simulate_step
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.objective_signal import objective_signal
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
-from assay.pipelines.stages.order import curriculum_needs, selected
+from assay.pipelines.stages.order import curriculum_needs, read_selected_ids
 
 ALWAYS = ("shuffled",)  # the baseline
 RATES = ("beta_a", "beta_b")
@@ -34,7 +34,7 @@ NO_QUOTAS: Mapping[str, float] = {}
 MEASURED = ("signal", "first", "last", "mixed", "trained", "paid", "tokens")
 
 
-def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
+def simulate_curricula(context: RunContext, curricula: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
     """Simulate a training under several curricula on the selected problems.
 
     Args:
@@ -62,7 +62,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         )
     )
     pool, unscored = scored_pool(
-        context, inputs, needs, selected(context, inputs.rows_of("select")), queries_of(*parts.values())
+        context, inputs, needs, read_selected_ids(context, inputs.rows_of("select")), queries_of(*parts.values())
     )
     if not len(pool):
         raise ConfigError(
@@ -88,10 +88,10 @@ def _parse_curricula(own: OrderConfig, curricula: Sequence[str]) -> dict[str, Or
     defaults = {"seed": own.seed}
     configs = {
         "plan": own,
-        **{text: worded(text, OrderConfig, "curriculum", defaults) for text in curricula if text != "plan"},
+        **{text: read_table(text, OrderConfig, "curriculum", defaults) for text in curricula if text != "plan"},
     }
     for name in ALWAYS:
-        configs.setdefault(name, worded(name, OrderConfig, "curriculum", defaults))
+        configs.setdefault(name, read_table(name, OrderConfig, "curriculum", defaults))
     return configs
 
 

@@ -49,7 +49,7 @@ class Shortfall:
         return "; ".join([self.empty, *self.sources] if self.empty else self.sources)
 
 
-def shortfall(context: RunContext, results: StageResults) -> Shortfall:
+def describe_shortfall(context: RunContext, results: StageResults) -> Shortfall:
     """Say what a run that went through all stages lacks.
 
     Args:

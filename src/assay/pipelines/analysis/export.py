@@ -21,8 +21,8 @@ from assay.pipelines.analysis.export_files import (
     write_curriculum,
     write_reward_files,
 )
-from assay.pipelines.analysis.export_reading import CHOSEN, LEFT_OUT, StoredRows
-from assay.pipelines.analysis.summary import difficulty, dropped
+from assay.pipelines.analysis.export_reading import CHOSEN, LEFT_OUT, ExportRows
+from assay.pipelines.analysis.summary import list_drops, summarize_difficulty
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.runner.stages import run_stages
@@ -97,7 +97,7 @@ def data_folder(part: Any, folder: Path) -> Path:
     return folder / getattr(part, "inner_folder", "")
 
 
-def _read_rows(context: RunContext, results: StageResults) -> tuple[StoredRows, StoredRows]:
+def _read_rows(context: RunContext, results: StageResults) -> tuple[ExportRows, ExportRows]:
     """Return the curriculum's rows in order, and those of the problems that the selection dropped, ids ascending."""
 
     def row_of(
@@ -106,7 +106,7 @@ def _read_rows(context: RunContext, results: StageResults) -> tuple[StoredRows, 
         row = _export_row(context, problem, label, score, place, lesson, weight, reason)
         return replace(row, verifier_version=context.judge.version(label.verifier))
 
-    return StoredRows(context, results, CHOSEN, row_of), StoredRows(context, results, LEFT_OUT, row_of)
+    return ExportRows(context, results, CHOSEN, row_of), ExportRows(context, results, LEFT_OUT, row_of)
 
 
 def _export_row(
@@ -158,7 +158,7 @@ def _row_id(metadata: Any, name: str) -> str:
 
 def _summarize_export(context: RunContext, results: StageResults) -> DatasetSummary:
     histogram: dict[str, int] = {}
-    for source in difficulty(context, results):
+    for source in summarize_difficulty(context, results):
         for share, count in source["histogram"].items():
             histogram[share] = histogram.get(share, 0) + count
     sources = context.lake.rows(
@@ -175,7 +175,7 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
         context.policy.revision,
         tuple(row["verifier"] for row in judges),
         histogram,
-        [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],
+        [(row["stage"], row["reason"], row["rows"]) for row in list_drops(context, results)],
         {row["source"]: row["licence"] or "" for row in sources},
         licence=context.config.export.licence,
         sampling=_sampling(context),

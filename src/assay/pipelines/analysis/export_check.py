@@ -14,7 +14,7 @@ from assay.core.types import GradingCase, Label, Problem, Rollout
 from assay.filters.unverifiable import gold_rollouts
 from assay.pipelines.analysis.export import build_export, data_folder
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 
 GOLDS = 200  # gold answers that are sent
@@ -71,7 +71,7 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
         raise ConfigError(f"export {to!r} carries data alone and no reward that could be checked")
     inner = data_folder(part, folder)
     rows = _read_rows(inner / f"train.{getattr(part, 'suffix', 'parquet')}")
-    problems, labels = side(context, run_stages(context, "order", only=True), "train")
+    problems, labels = read_side(context, run_stages(context, "order", only=True), "train")
     exported = {id_: row for id_, row in rows.items() if id_ in labels}
     if not exported:
         raise ConfigError(f"none of the {len(rows)} problems in {inner} is in the pool of this config")

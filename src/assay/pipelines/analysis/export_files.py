@@ -14,7 +14,7 @@ from assay.core.secrets import find_secrets
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.data.pool import queries_of, scored_pool
-from assay.pipelines.stages.order import curriculum_needs, selected
+from assay.pipelines.stages.order import curriculum_needs, read_selected_ids
 
 FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
 
@@ -135,7 +135,7 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
         return
     if "vectors" in curriculum.needs:
         raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which an export does not carry")
-    kept = selected(context, results.rows_of("select"))
+    kept = read_selected_ids(context, results.rows_of("select"))
     pool, _ = scored_pool(context, results, curriculum_needs(curriculum, config), kept, queries_of(curriculum))
     content = {
         "curriculum": config.curriculum,

@@ -59,7 +59,7 @@ MakeRow = Callable[[Problem, Label, dict[str, Any], int, int, float, str], Expor
 
 
 @dataclass(frozen=True)
-class StoredRows(Sequence[ExportRow]):
+class ExportRows(Sequence[ExportRow]):
     """Rows of an export, read from the lake each time that they are walked.
 
     Args:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Label, Problem
 from assay.pipelines.context.run import RunContext, parse_json
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import run_stages
 from assay.stores import query_results
 
@@ -51,7 +51,7 @@ def export_rollouts(
         raise ConfigError(f"unknown form {form!r}; {suggest_names(form, FORMS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
-    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
     rows = _read_rollouts(context, problems, labels, every_policy)
     folder.mkdir(parents=True, exist_ok=True)
     outcomes: dict[str, int] = {}

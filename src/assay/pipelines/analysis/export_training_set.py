@@ -14,7 +14,7 @@ from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.training_rows import Synthesis, read_rows
 from assay.pipelines.runner.stages import done_stages
-from assay.pipelines.stages.stored_synthesis import find_synthesis, learnt
+from assay.pipelines.stages.stored_synthesis import choose_learnt_rows, find_synthesis
 from assay.stores import query_results
 
 SOURCES = """
@@ -50,7 +50,7 @@ def export_training_set(
     config = {"targets": context.config.sft, "pairs": context.config.dpo}.get(part.table, OfflineConfig())
     synthesis = find_synthesis(context, inputs, part.table, method or config.method)
     stored_rows: list[Any] = read_rows(context, inputs, synthesis)
-    learnt_rows = stored_rows if part.table == "step_labels" else learnt(stored_rows, config)
+    learnt_rows = stored_rows if part.table == "step_labels" else choose_learnt_rows(stored_rows, config)
     refusals = [part.left_out(row) for row in learnt_rows]
     left_out = Counter(reason for reason in refusals if reason)
     if len(learnt_rows) < len(stored_rows):

@@ -10,14 +10,14 @@ from assay.core.types import Counts
 from assay.maths.beta.posterior import mean, posterior
 from assay.maths.rl.group_signal import expected_signal
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)  # of the cap
 
 
-def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
+def count_by_length(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     """Count what the stored attempts would have come to under shorter caps.
 
     Args:
@@ -32,7 +32,7 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: no stored attempt, or a cap above the config's.
     """
-    problems, labels = side(context, run_stages(context, "split", only=True), "train")
+    problems, labels = read_side(context, run_stages(context, "split", only=True), "train")
     attempts = StoredRollouts(context, problems, labels)
     if not attempts.stored:
         raise ConfigError(

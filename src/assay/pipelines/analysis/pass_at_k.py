@@ -18,7 +18,7 @@ from assay.maths.rl.pass_at_k import (
 )
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import problems_by_id, side, side_ids
+from assay.pipelines.data.problems import problems_by_id, read_side, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.data.verifier_errors import correct_group, find_sample, load_samples
 from assay.pipelines.runner.stages import done_stages, run_stages
@@ -30,7 +30,7 @@ QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER B
 """
 
 
-def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
+def estimate_pass_at_k(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     """Estimate pass@k, pass^k and majority@k of the config's problems.
 
     Where outcomes decided the attempts (`score.allocation` is not fixed) the estimates are those of the posterior, and
@@ -135,7 +135,7 @@ def _correct(
     if not samples or not ids:
         return {}
     sources = {id_: problem.source for id_, problem in problems_by_id(context, ids).items()}
-    labels = side(context, run_stages(context, "split", only=True), "train")[1]
+    labels = read_side(context, run_stages(context, "split", only=True), "train")[1]
     groups: dict[Any, list[int]] = {}
     for row, id_ in enumerate(ids):
         verifier = labels[id_].verifier
@@ -154,7 +154,7 @@ def _correct(
 
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     ids, versions = context.counted_verdicts(labels)
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     for row in context.lake.rows(

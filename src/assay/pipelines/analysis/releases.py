@@ -15,7 +15,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json, content_id
 from assay.maths.beta.compare_rates import chance_above
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned, side_ids
+from assay.pipelines.data.problems import read_cleaned_problems, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
 from assay.stores.commits.lease import lease
@@ -93,7 +93,7 @@ def present_release(context: RunContext, name: str) -> Release:
         ConfigError: a stage up to `select` is not done.
     """
     results = done_stages(context, "select", "a release")
-    problems, labels = cleaned(context, results)
+    problems, labels = read_cleaned_problems(context, results)
     train, held_out = (set(side_ids(context, results, side)) for side in ("train", "held_out"))
     scoring, selection = results.rows_of("score"), results.rows_of("select")
     scores = {row["problem_id"]: row for row in current_scores(context, scoring)}

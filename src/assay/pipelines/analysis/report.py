@@ -7,12 +7,12 @@ from typing import Any
 
 from assay.pipelines.analysis import disputed
 from assay.pipelines.analysis.choosing_value import describe_value, summarize_value
-from assay.pipelines.analysis.summary import BINS, dropped, histogram
+from assay.pipelines.analysis.summary import BINS, count_by_share, list_drops
 from assay.pipelines.context.results import StageResult, StageResults
-from assay.pipelines.context.run import RunContext, versions
+from assay.pipelines.context.run import RunContext, list_versions
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side_verifiers
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import survey_stages
 from assay.pipelines.stages import load_stage, stage_names
 from assay.reports import plots
 from assay.stores.references import made_by
@@ -40,21 +40,21 @@ def difficulty_chart(report: Mapping[str, Any]) -> str:
     """Draw the difficulty histogram as SVG; `reports.plots.encode_data_uri` makes an address of it.
 
     Args:
-        report: the values of `collected`.
+        report: the values of `collect_values`.
     """
     return plots.draw_difficulty(
         report["bins"], report["histogram"]["problems"], report["histogram"]["kept"], report["policy"]
     )
 
 
-def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
+def collect_values(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
     """Collect these values; the lake is read, and no stage is run.
 
     Args:
         context: the run.
         results: what the run's stages have come to, those included that a limit left partly done.
     """
-    surveyed = survey(context)
+    surveyed = survey_stages(context)
     results = results.plus(*surveyed.results)
     stages = [_stage_row(name, surveyed.results.get(name), surveyed.following) for name in stage_names()]
     scorings = (
@@ -76,7 +76,7 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         "stages": stages,
         "bins": BINS,
         "histogram": _count_bins(context, scorings) if scorings else {},
-        "dropped": dropped(context, results),
+        "dropped": list_drops(context, results),
         "grading": context.mode,
         "disputed": disputed.summarize_disputed(context, results) if scorings else disputed.NONE,
         "value": _describe_value(context, results),
@@ -87,7 +87,7 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         ]
         if "split" in results
         else [],
-        "versions": versions(),
+        "versions": list_versions(),
         "runs": context.lake.rows(RUNS, [[*results.ledger_lines, *_training_lines(context, results)]]),
     }
     return report
@@ -109,7 +109,8 @@ def _stage_row(name: str, result: StageResult | None, following: Stage | None) -
 def _count_bins(context: RunContext, scorings: list[str]) -> dict[str, list[int]]:
     rows = context.lake.rows(COUNTS, scorings)
     counts = {
-        name: histogram([(row["solved"], row["unsolved"], row[name]) for row in rows]) for name in ("problems", "kept")
+        name: count_by_share([(row["solved"], row["unsolved"], row[name]) for row in rows])
+        for name in ("problems", "kept")
     }
     return {name: [bins[share] for share in BINS] for name, bins in counts.items()}
 

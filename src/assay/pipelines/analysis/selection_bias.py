@@ -18,7 +18,7 @@ from assay.maths.rl.reward_signal import RewardPosterior, observed_reward_signal
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.objective_signal import objective_signal
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.data.rewards import reward_columns
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
@@ -34,7 +34,7 @@ WHERE s.stage = 'select' AND starts_with(s.key, ?) GROUP BY s.key ORDER BY s.key
 COUNTED = ("n_correct", "n_wrong", "n_truncated", "n_error")
 
 
-def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
+def measure_selection_bias(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
     """Measure how much a selection's expected signal exceeds what fresh attempts show.
 
     Some kept and some dropped problems, drawn by the config's seed, are attempted group_size more times each. The
@@ -116,7 +116,7 @@ def _group_size(context: RunContext) -> int:
 
 
 def _attempts_of(context: RunContext, inputs: StageResults, ids: Iterable[str]) -> StoredRollouts:
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     return StoredRollouts(context, {id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids})
 
 

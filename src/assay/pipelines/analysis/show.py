@@ -51,7 +51,7 @@ PARTS = {  # chapter -> query of its rows
 }
 
 
-def explain(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
+def collect_problem(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
     """Collect all that the lake holds of one problem.
 
     Args:

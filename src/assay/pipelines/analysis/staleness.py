@@ -45,7 +45,7 @@ WHERE stage = 'refresh' AND json_extract_string(detail, '$.selection') = ?
 """
 
 
-def selections(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
+def list_selections(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """List every selection of the lake, oldest first.
 
     Args:

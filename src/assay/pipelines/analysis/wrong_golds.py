@@ -15,18 +15,17 @@ from assay.filters.conflicting_labels import golds_key
 from assay.filters.unverifiable import gold_rollouts
 from assay.maths.beta.posterior import interval
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import stored_rollouts
-from assay.pipelines.stages.regrade import PRESENT, present
+from assay.pipelines.stages.regrade import PRESENT, present_parameters
 
 CANDIDATES = 4  # other gold answers per attempt that are tried before it is left out
 EXAMPLES = 3  # accepted ones that are shown per source
 JUDGED = f"""
-SELECT r.id AS rollout_id, r.problem_id, any_value(counted(v.outcome, v.lenient, ?)) = 'correct' AS accepted
-FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
+SELECT v.rollout_id, v.problem_id, any_value(v.counts) = 'correct' AS accepted FROM judged_attempts(?) v
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
-WHERE counted(v.outcome, v.lenient, ?) IN ('correct', 'wrong') AND NOT r.guided GROUP BY ALL ORDER BY r.id
+WHERE v.counts IN ('correct', 'wrong') GROUP BY ALL ORDER BY v.rollout_id
 """
 Pair = tuple[Label, Label]  # an attempt's own gold answer, and another problem's
 
@@ -47,9 +46,8 @@ def judge_wrong_golds(context: RunContext, size: int, seed: int = 0) -> list[dic
     Raises:
         ConfigError: nothing is judged yet.
     """
-    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
-    mode = context.mode
-    rows = context.lake.rows(JUDGED, [mode, *present(context, labels.values()), mode])
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
+    rows = context.lake.rows(JUDGED, [context.mode, *present_parameters(context, labels.values())])
     if not rows:
         raise ConfigError("no verdict of the present labels and verifiers: `curate score CONFIG` first")
     return [

@@ -18,13 +18,12 @@ WHERE json_extract_string(s.settings, '$.tool') IS NOT NULL AND NOT r.guided
 GROUP BY r.policy, r.sampler ORDER BY n DESC, r.policy, r.sampler
 """
 JUDGED = """
-SELECT DISTINCT v.verifier || '@' || v.version AS verifier FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
-WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY verifier
+SELECT DISTINCT judge AS verifier FROM judged_attempts('strict')
+WHERE policy = ? AND sampler = ? AND starts_with(judge, 'imported:') ORDER BY verifier
 """
 GRADED_BY = """
-SELECT DISTINCT l.id, l.problem_id, l.answer FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-JOIN labels l ON l.id = v.label_id
-WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY l.id
+SELECT DISTINCT l.id, l.problem_id, l.answer FROM judged_attempts('strict') r JOIN labels l ON l.id = r.label_id
+WHERE r.policy = ? AND r.sampler = ? AND starts_with(r.judge, 'imported:') ORDER BY l.id
 """
 CONTENT = "SELECT id FROM rollouts WHERE policy = ? AND sampler = ? ORDER BY id"
 

@@ -267,7 +267,7 @@ class RunContext:
             "event": event,
             "command": self.command,
             "plan": canonical_json(redact_secrets(self.config.model_dump(mode="json"))),
-            "versions": canonical_json({**versions(), **outside_versions(self.config)}),
+            "versions": canonical_json({**list_versions(), **outside_versions(self.config)}),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,
@@ -316,7 +316,7 @@ def build_grader(grade: GradeConfig) -> Grader:
     )
 
 
-def versions() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),

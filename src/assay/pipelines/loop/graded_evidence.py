@@ -14,16 +14,16 @@ WITH ages AS (
     SELECT DISTINCT policy, max(step) OVER () - step AS age FROM train_metrics
     WHERE name = 'reward' AND training = $training AND policy NOT IN (SELECT policy FROM superseded)
 )
-SELECT r.problem_id, r.id, counted(v.outcome, v.lenient, $mode) AS outcome,
-       CASE WHEN $mode = 'lenient' AND v.lenient IS NOT NULL THEN (v.lenient = 'correct')::DOUBLE ELSE v.reward END AS reward
-FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND a.age < $last AND r.sampler = $sampler AND v.label_id IN (SELECT unnest($labels::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest($versions::VARCHAR[]))
-ORDER BY r.problem_id, a.age DESC, r.id
+SELECT r.problem_id, r.rollout_id AS id, r.counts AS outcome, r.counted_reward AS reward
+FROM ages a JOIN judged_attempts($mode) r ON r.policy = a.policy
+WHERE a.age < $last AND r.sampler = $sampler AND r.label_id IN (SELECT unnest($labels::VARCHAR[]))
+  AND r.judge IN (SELECT unnest($versions::VARCHAR[]))
+ORDER BY r.problem_id, a.age DESC, r.rollout_id
 """
 TERMS = """
 SELECT rollout_id, term, any_value(value) AS value FROM reward_terms
-WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])) AND term || ' ' || version IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL
+WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])) AND term || ' ' || version IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY ALL
 """
 Rewards = tuple[tuple[float, Outcome], ...]
 

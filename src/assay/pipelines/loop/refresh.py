@@ -22,7 +22,7 @@ from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.problems import corrected_golds, side, side_ids, side_verifiers
+from assay.pipelines.data.problems import corrected_golds, read_side, side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores, find_disputed, score_id
 from assay.pipelines.loop.graded_evidence import describe_rewards, read_training_rewards
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -84,7 +84,7 @@ class Refresh(Stage):
     @cached_property
     def train_side(self) -> tuple[dict[str, Problem], dict[str, Label]]:
         """These problems and their labels, read once."""
-        return side(self.context, self.inputs, "train")
+        return read_side(self.context, self.inputs, "train")
 
     @cached_property
     def seen(self) -> dict[str, SeenAttempts]:
@@ -128,13 +128,13 @@ class Refresh(Stage):
         return _refresh(self)
 
 
-def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -> Stage:
+def plan_rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -> Stage:
     """Return the stage that scores a checkpoint's pool.
 
     It is `refresh`, and `score` itself where scores are no pass rates, since what training stores says nothing on a
     search's iterations.
     """
-    if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
+    if context.config.score.scorer != "pass_rate" or score.build_scorer(context).at_length is not None:
         return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
 
@@ -150,7 +150,7 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
     Returns:
         {problem id: its attempts}, for the problems that these steps met.
     """
-    loop, part = context.config.loop, score.scorer(context)
+    loop, part = context.config.loop, score.build_scorer(context)
     if context.config.train_sampler.id != context.config.policy.sampler.id:
         context.reporter.warn(
             "training sampled otherwise than scoring does, so its rollouts tell no pass rate: "
@@ -205,7 +205,7 @@ def choose_resamples(
         attempts_by_id: training's attempts, by problem.
         earlier: the scores of the round before, by problem.
     """
-    loop, part = context.config.loop, score.scorer(context)
+    loop, part = context.config.loop, score.build_scorer(context)
     decided = {
         id_
         for id_, attempts in attempts_by_id.items()
@@ -262,7 +262,7 @@ def _usable_prior(part: Any) -> str:
 def _refresh(stage: Refresh) -> StageResult:
     context, key, before, choice = stage.context, stage.key, stage.before, stage.choice
     seen, earlier = stage.seen, stage.earlier
-    began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
+    began, scoring, part = time.monotonic(), key.rows, score.build_scorer(context)
     problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
     fresh = attempts.draw_first(choice.wanted)

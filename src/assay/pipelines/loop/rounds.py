@@ -27,7 +27,7 @@ from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint, policy_on_checkpoint
-from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
+from assay.pipelines.runner.stages import restore_result, run_next_stage, run_planned, run_regrade, run_stages
 from assay.pipelines.stages import KINDS, pool_stages, stage_names
 from assay.pipelines.stages import train as training
 from assay.pipelines.stages.score import first_truncated
@@ -77,7 +77,7 @@ class Round:
     def key(self, what: str) -> StageKey:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
-        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
+        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.default_fields(config.train)}
         excluded |= {"score": DECIDE_NOTHING["score"] | ({"evidence"} if context.imported is None else set())}
         tables: dict[str, Any] = {
             first_table_name(name): first_table(
@@ -179,7 +179,7 @@ def curate(round_: Round) -> StageResult:
     context, key = round_.context, round_.key("curate")
     if result := context.finished("curate", key):
         keys = {name: StageKey.parse(text) for name, text in result.detail["keys"].items()}
-        round_.results = round_.results.plus(*(restored(context, name, key) for name, key in keys.items()))
+        round_.results = round_.results.plus(*(restore_result(context, name, key) for name, key in keys.items()))
         return result
     _announce(round_, f"curates with {context.config.policy.model} by {context.config.policy.engine}")
     with closing(context):  # the engine's model makes room for the one that is trained
@@ -201,7 +201,7 @@ def _synthesize(round_: Round) -> StageResult:
         stage = Synthesize(context, round_.results, name)
         _require_whole(stage.finished() or run_planned(stage))
     synthesis = find_synthesis(context, round_.results, TABLES[round_.kind], config.method)
-    return restored(context, "synthesize", StageKey.of(synthesis.id))
+    return restore_result(context, "synthesize", StageKey.of(synthesis.id))
 
 
 def train(round_: Round) -> StageResult:
@@ -221,10 +221,10 @@ def refresh(round_: Round) -> StageResult:
     # a reported round is restored, since the lake may hold more by now than the round read
     if reported := round_.context.finished("round", round_.key("round")):
         key = StageKey.parse(reported.detail["scores"])
-        ahead.results = ahead.results.plus(restored(ahead.context, "score", key))
+        ahead.results = ahead.results.plus(restore_result(ahead.context, "score", key))
         return replace(reported, stage="refresh", key=key, detail=reported.detail["refresh"])
     with closing(ahead.context):
-        stage = refreshing.rescoring(ahead.context, ahead.results, before)
+        stage = refreshing.plan_rescoring(ahead.context, ahead.results, before)
         if (result := stage.finished()) is None:
             policy = ahead.context.config.policy
             _announce(round_, f"refreshes: pass rates of {policy.model} by {policy.engine}")
@@ -247,7 +247,9 @@ def report(round_: Round) -> StageResult:
     context, key = round_.context, round_.key("round")
     if result := context.finished("round", key):
         return result
-    points = evaluate.points(evaluate.counted(context, round_.training(), context.config.train.eval_samples))
+    points = evaluate.compute_points(
+        evaluate.count_held_out(context, round_.training(), context.config.train.eval_samples)
+    )
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
@@ -325,7 +327,7 @@ def _score_round(round_: Round) -> StageResult:
     if round_.before is None:
         outcome = run_next_stage(context, "score", round_.results)
     else:
-        stage = refreshing.rescoring(context, round_.results, round_.before)
+        stage = refreshing.plan_rescoring(context, round_.results, round_.before)
         outcome = stage.finished() or run_planned(stage)
     _require_whole(outcome)
     round_.results = round_.results.plus(replace(outcome, stage="score"))

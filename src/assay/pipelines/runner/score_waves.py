@@ -14,10 +14,10 @@ from assay.core.identity import canonical_json, content_id
 from assay.core.types import Counts, Label, Problem
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext, parse_json
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
-from assay.pipelines.stages.score import measure
+from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut_chunks, pause, warn_if_late
+from assay.pipelines.stages.score import score_problems
 from assay.stores.commits.lease import give_back, lease, renew, take
 
 OPEN = """
@@ -82,7 +82,7 @@ class WaveQueue:
     def post(self, n_attempts: Mapping[str, int]) -> None:
         """Post a wave: how many attempts each problem shall have. A chunk that is there already is not posted again."""
         lines = []
-        for ids in cut(self.context, n_attempts, self.terms.chunk):
+        for ids in cut_chunks(self.context, n_attempts, self.terms.chunk):
             counts = {id_: n_attempts[id_] for id_ in ids}
             key = f"{self.name}/{content_id('asked', counts)}"
             line = {
@@ -187,6 +187,6 @@ def _plan(
                     "and another worker plans too: --lease-s"
                 )
 
-    return context.finished("score", key) or measure(
-        context, SharedRollouts(context, *side(context, inputs, "train"), board, hold), key
+    return context.finished("score", key) or score_problems(
+        context, SharedRollouts(context, *read_side(context, inputs, "train"), board, hold), key
     )

@@ -15,9 +15,9 @@ from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.evidence import evidence_for
-from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
+from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut_chunks, pause, warn_if_late
 from assay.pipelines.stages import pool_stages
-from assay.pipelines.stages.score import ScoreStage, scorer
+from assay.pipelines.stages.score import ScoreStage, build_scorer
 from assay.stores.commits.lease import lease
 
 SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest(?::VARCHAR[]))"
@@ -36,7 +36,7 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
     inputs = run_stages(context, pool_stages()[-1], only=True)
-    stage, part = ScoreStage(context, inputs), scorer(context)
+    stage, part = ScoreStage(context, inputs), build_scorer(context)
     key, problems = stage.key, len(stage.ids)
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
     if needs and not apart:
@@ -70,7 +70,7 @@ class ShardQueue:
     def __init__(self, context: RunContext, inputs: StageResults, key: StageKey, terms: ShardConfig) -> None:
         self.context, self.inputs, self.terms, self.scoring = context, inputs, terms, key.rows
         self.scored = set[str]()
-        whole = cut(context, side_ids(context, inputs, "train"), terms.chunk)
+        whole = cut_chunks(context, side_ids(context, inputs, "train"), terms.chunk)
         self.ids = {content_id("chunk", str(key), ids): ids for ids in whole}
 
     def left(self) -> list[str]:
@@ -89,7 +89,7 @@ class ShardQueue:
             return ours
 
     def _score(self, name: str) -> None:
-        began, part, ids = time.monotonic(), scorer(self.context), self.ids[name]
+        began, part, ids = time.monotonic(), build_scorer(self.context), self.ids[name]
         attempts = attempts_at(self.context, self.inputs, ids)
         scores = part.score(ids, evidence_for(self.context, attempts, part, self.scoring))
         if attempts.unfinished:

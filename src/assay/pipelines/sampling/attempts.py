@@ -57,8 +57,7 @@ COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcomes that ha
 STORED = """
 SELECT r.problem_id, r.sample, r.tokens, v.outcome, v.reward, CASE WHEN r.extended OR $recorded THEN r.id END AS id
 FROM attempts r LEFT JOIN (
-    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome,
-           CASE WHEN $mode = 'lenient' AND lenient IS NOT NULL THEN (lenient = 'correct')::DOUBLE ELSE reward END AS reward
+    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome, counted_reward(reward, lenient, $mode) AS reward
     FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))
       AND label_id IN (SELECT unnest($labels::VARCHAR[]))

@@ -10,7 +10,7 @@ from assay.core.errors import Stopped
 from assay.core.types import GradingCase, Label, Problem, Request, Rollout, SamplingConfig
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import settings_of
 
 PAID = """
@@ -104,7 +104,7 @@ def _row(rollout: Rollout, prefix: str) -> dict[str, Any]:
     return {
         **{name: getattr(rollout, name) for name in FIELDS},
         "begun": len(prefix),
-        "text": storable(rollout.text),
+        "text": replace_surrogates(rollout.text),
         "ended": "closed" if rollout.finish == "stop" else "cut",
     }
 

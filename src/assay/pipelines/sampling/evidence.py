@@ -12,25 +12,19 @@ from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.respondents import find_respondent, respondent_verdicts, verdict_parameters
-from assay.pipelines.sampling.tree_search import Searches
-from assay.pipelines.sampling.tree_search import samplers as search_samplers
+from assay.pipelines.sampling.tree_search import Searches, search_samplers
 
-VERDICTS = """
-SELECT r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.finish, r.id AS rollout_id,
-       counted(v.outcome, v.lenient, ?) AS outcome, v.extracted
-FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-"""
-ATTEMPTS = f"""
-SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id
-WHERE r.policy = ? AND r.sampler = ?
+ATTEMPTS = """
+SELECT r.problem_id, r.sample, r.tokens, r.finish, r.counts AS outcome, r.extracted, t.logprobs
+FROM present_verdicts(?, ?, ?, ?, ?) r JOIN completions t ON t.id = r.rollout_id WHERE r.step IS NULL
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
 """
-RESPONSES = f"""
-SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome,
+RESPONSES = """
+SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, counts AS outcome,
        count(DISTINCT rollout_id) AS n
-FROM ({VERDICTS}) GROUP BY ALL ORDER BY respondent, problem_id, outcome
+FROM judged_attempts(?) WHERE step IS NULL AND label_id IN (SELECT unnest(?::VARCHAR[]))
+  AND judge IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY ALL ORDER BY respondent, problem_id, outcome
 """
 
 
@@ -90,7 +84,7 @@ class StoredEvidence:
             source.draw(n_attempts)
             self.attempts.stopped = self.attempts.stopped or source.stopped
             respondent = [source.policy.revision, source.sampler.id]
-        rows = self.context.lake.rows(ATTEMPTS, [self.context.mode, *verdicts, *respondent])
+        rows = self.context.lake.rows(ATTEMPTS, [self.context.mode, *respondent, *verdicts])
         attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in n_attempts}
         for row in rows:
             if len(attempts.get(row["problem_id"], ())) < n_attempts.get(row["problem_id"], 0):

@@ -12,7 +12,7 @@ from assay.core.identity import content_id
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import Request, Rollout
 from assay.maths.allocation.trial_queue import TrialQueue
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import Samples, StoredRollouts
 
 
@@ -81,7 +81,7 @@ def digest_of(text: str) -> str:
     >>> digest_of(" 7") == digest_of("7 ") != digest_of("8")
     True
     """
-    return hashlib.md5(storable(text).strip(" ").encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(replace_surrogates(text).strip(" ").encode(), usedforsecurity=False).hexdigest()
 
 
 class Filling:

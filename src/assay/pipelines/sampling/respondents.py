@@ -13,11 +13,8 @@ SELECT policy, sampler FROM attempts WHERE (policy_name = ? OR policy = ?) AND s
 GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 COUNTS = """
-SELECT r.problem_id, counted(v.outcome, v.lenient, ?) AS outcome, count(DISTINCT r.id) AS n
-FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ?
-GROUP BY ALL ORDER BY r.problem_id, outcome
+SELECT problem_id, counts AS outcome, count(DISTINCT rollout_id) AS n FROM present_verdicts(?, ?, ?, ?, ?)
+WHERE step IS NULL GROUP BY ALL ORDER BY problem_id, outcome
 """
 
 
@@ -55,7 +52,7 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
     """
     counts: dict[str, Counts] = {}
     respondent = find_respondent(context, policy)
-    parameters: list[Any] = [context.mode, *respondent_verdicts(context, labels, respondent), *respondent]
+    parameters: list[Any] = [context.mode, *respondent, *respondent_verdicts(context, labels, respondent)]
     for row in context.lake.rows(COUNTS, parameters):
         if row["problem_id"] in labels:
             so_far = counts.get(row["problem_id"], Counts())

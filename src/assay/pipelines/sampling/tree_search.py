@@ -33,7 +33,7 @@ from assay.maths.search.tree import (
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import COMMIT_S, settings_of
 
 STORED = """
@@ -90,7 +90,7 @@ class Searches:
         scoring: str,
     ) -> None:
         self.context, self.problems, self.labels, self.rules, self.scoring = context, problems, labels, rules, scoring
-        self.step, self.rest = samplers(context.config.policy.sampler, rules)
+        self.step, self.rest = search_samplers(context.config.policy.sampler, rules)
         self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # answers that the engine failed to generate
@@ -353,7 +353,7 @@ class Searches:
         self._since = time.monotonic()
 
 
-def samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig, SamplingConfig]:
+def search_samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig, SamplingConfig]:
     """Return the samplers for one step and for the rest of an answer.
 
     Args:
@@ -383,7 +383,7 @@ def step_of(rollout: Rollout, ask: TreeRequest, rules: SearchConfig) -> SearchSt
     """
     if rollout.finish == "error":
         return SearchStep("", rollout.tokens, "cut")
-    answer = storable(rollout.text)  # what a later run will read
+    answer = replace_surrogates(rollout.text)  # what a later run will read
     if isinstance(ask, Complete):
         text, trim = trim_steps(answer, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
         marked = bool(rules.mark) and rules.mark in text

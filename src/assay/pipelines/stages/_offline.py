@@ -16,7 +16,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.training_rows import Synthesis, read_rows
-from assay.pipelines.stages.stored_synthesis import find_synthesis, learnt
+from assay.pipelines.stages.stored_synthesis import choose_learnt_rows, find_synthesis
 from assay.pipelines.stages.train import (
     LakeSink,
     Train,
@@ -69,7 +69,7 @@ class OfflineStage(Stage):
             ConfigError: none is left.
         """
         config, stored_rows = self.config, read_rows(self.context, self.inputs, self.synthesis)
-        learnt_rows = learnt(stored_rows, config)
+        learnt_rows = choose_learnt_rows(stored_rows, config)
         if not learnt_rows:
             unverified = sum(not row.verified for row in stored_rows)
             raise ConfigError(

@@ -21,10 +21,10 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import note_row
 from assay.pipelines.data.pool import list_version
-from assay.pipelines.data.problems import members
+from assay.pipelines.data.problems import read_pool_members
 from assay.pipelines.data.sifting import Sifted, StreamedPool
 from assay.pipelines.sampling.filter_context import build_filters, filter_context, filter_dependencies
-from assay.pipelines.stages.ingest import noticed
+from assay.pipelines.stages.ingest import count_notes
 from assay.stores.tables import schema
 
 COUNT = "SELECT count(DISTINCT problem_id) AS n FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
@@ -58,7 +58,7 @@ class Clean(Stage):
     @cached_property
     def members(self) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
         """The pool's problems and their labels, read once."""
-        return members(self.context, self.inputs)
+        return read_pool_members(self.context, self.inputs)
 
     def remaining(self) -> Remaining:
         """Count the pool's problems."""
@@ -80,7 +80,7 @@ class Clean(Stage):
             **({"corrected": len(corrected)} if corrected else {}),
         }
         if notes:
-            detail["noticed"] = noticed(notes)
+            detail["noticed"] = count_notes(notes)
             reasons = ", ".join(f"{reason} {count}" for reason, count in detail["noticed"].items())
             context.reporter.say(f"clean: noticed {reasons} of problems that stay")
         rows = {

@@ -15,7 +15,7 @@ from assay.core.identity import content_id
 from assay.core.types import ExtendedSampling, Label, Problem, Request, Rollout, SamplingConfig, rollout_id
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.sampling.attempts import StoredRollouts, settings_of
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 
@@ -70,7 +70,7 @@ def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[s
     source: SamplingConfig = context.config.policy.sampler
     if max_tokens <= source.max_tokens:
         raise ConfigError(f"--max-tokens {max_tokens} is not above policy.max_tokens = {source.max_tokens}")
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     target = replace(source, max_tokens=max_tokens)
     with exclusive_sampling(context, sorted(problems)):
         attempts = _read_attempts(context, source, sorted(problems))

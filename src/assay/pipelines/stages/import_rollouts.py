@@ -20,7 +20,7 @@ from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.stages.rollout_files import (
     NAMES,
     Tokens,
@@ -48,7 +48,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class RolloutColumns:
     """Which columns hold what; "" = those that the tool is known to write. `a.b` is field b of column a."""
 
     problem: str = ""  # the question, as text, as a chat or written out by a chat template; or the problem's id
@@ -79,7 +79,7 @@ def import_rollouts(
     policy_last: str = "",
     sampler: Mapping[str, Any] | None = None,
     right: float | str = 1.0,
-    columns: Columns = Columns(),
+    columns: RolloutColumns = RolloutColumns(),
     labels: Mapping[str, str] | None = None,
     tokenizer: str = "",
 ) -> Imported:
@@ -142,7 +142,9 @@ def import_rollouts(
                 else f"{tool}: none of {names['text']} is a text"
             )
             rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
-        elif isinstance(rollout := _rollout_or_why(row, problem, storable(text), defaults, sample_counts), str):
+        elif isinstance(
+            rollout := _rollout_or_why(row, problem, replace_surrogates(text), defaults, sample_counts), str
+        ):
             report.dropped["unreadable"] += 1
             rows["drops"].append(
                 drop_row(Drop("import", "unreadable", problem, f"{tool}: {rollout}", tool, path.name, line), run)

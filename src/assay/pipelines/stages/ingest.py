@@ -24,7 +24,7 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problem_batches import problem_table
 from assay.pipelines.data.sources import build_source, check_outside_verifiers
-from assay.pipelines.sampling.attempt_rows import columns
+from assay.pipelines.sampling.attempt_rows import make_columns
 from assay.stores.lake import Lake
 from assay.stores.tables import schema
 
@@ -204,12 +204,12 @@ def _tables(
     members = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
     tables = {
         "problems": problem_table(problems, run),
-        "labels": columns("labels", labels, run),
+        "labels": make_columns("labels", labels, run),
         "pool_members": pa.table([*members, [run] * len(ids)], schema=schema("pool_members")),
     }
     return tables, drops, notes
 
 
-def noticed(notes: Iterable[Note]) -> dict[str, int]:
+def count_notes(notes: Iterable[Note]) -> dict[str, int]:
     """Count notes by their reason, the commonest first."""
     return dict(Counter(note.reason for note in notes).most_common())

@@ -6,7 +6,7 @@ from typing import Any
 from assay.core.types import GradingCase, Label, Verdict
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, VerdictChanges
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.sampling.attempt_rows import verdict_table
 from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts
 from assay.pipelines.sampling.rewards import store_missing_terms, token_caps
@@ -48,7 +48,10 @@ def judge_unjudged(context: RunContext, inputs: StageResults) -> dict[str, Any]:
         strict and by the lenient reading.
     """
     counts = _judge_anew(context, inputs, UNJUDGED)
-    return {**counts, "terms": store_missing_terms(context, sorted(cleaned(context, inputs)[0]), token_caps(context))}
+    return {
+        **counts,
+        "terms": store_missing_terms(context, sorted(read_cleaned_problems(context, inputs)[0]), token_caps(context)),
+    }
 
 
 def judge_outdated(context: RunContext, inputs: StageResults) -> dict[str, Any]:
@@ -96,8 +99,8 @@ def say_moved(context: RunContext) -> None:
 
 def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[str, Any]:
     """Judge chunk by chunk the rollouts that the query selects, until a stop."""
-    problems, labels = cleaned(context, inputs)
-    unjudged_rows = context.lake.rows(query, present(context, labels.values()))
+    problems, labels = read_cleaned_problems(context, inputs)
+    unjudged_rows = context.lake.rows(query, present_parameters(context, labels.values()))
     before_all = VerdictChanges(context.moved.strict.copy(), context.moved.lenient.copy())
     n_judged = 0
     with context.reporter.track("regrade", len(unjudged_rows)) as bar:
@@ -124,7 +127,7 @@ def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[s
     }
 
 
-def present(context: RunContext, labels: Sequence[Label] | Any) -> list[list[str]]:
+def present_parameters(context: RunContext, labels: Sequence[Label] | Any) -> list[list[str]]:
     """Return the parameters of `PRESENT`: problems, labels, verifiers and their present versions, as four columns."""
     rows = [(label.problem_id, label.id, label.verifier, context.judge.version(label.verifier)) for label in labels]
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from assay.core.identity import content_id, content_ids, hash_json
 from assay.maths.text.words import normal_form
-from assay.pipelines.context.locks import renewing
+from assay.pipelines.context.locks import keep_renewed
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -64,14 +64,14 @@ def _exclusive_draw(context: RunContext, split: str) -> Iterator[None]:
     name = content_id("drawing", split)
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         pause(context, "another run draws held-out problems for the same [split]")
-    with renewing(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
+    with keep_renewed(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
         yield
 
 
 def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResult:
     began, split, n_wanted = time.monotonic(), key.rows, context.config.split.held_out
     stored_sides = context.lake.query("SELECT problem_id, side, duplicates FROM splits WHERE split = ?", [split])
-    members, parents = grouped(context, inputs), parents_of(context.lake, CLEANED, cleaned_parameters(inputs))
+    members, parents = hash_duplicates(context, inputs), parents_of(context.lake, CLEANED, cleaned_parameters(inputs))
     own = members.filter(pc.invert(pc.is_in(members["problem_id"], value_set=pa.array(list(parents), pa.string()))))
     n_held_out = _count_held(stored_sides, own)
     sides, n_held_out = _draw_sides(own["duplicates"], stored_sides, n_held_out, n_wanted, context.config.split.seed)
@@ -94,7 +94,7 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
     return context.finish(result, {"splits": _rows(split, last, context.run)}, first=first)
 
 
-def grouped(context: RunContext, inputs: StageResults) -> pa.Table:
+def hash_duplicates(context: RunContext, inputs: StageResults) -> pa.Table:
     """Hash the normal form of each cleaned problem, batch by batch.
 
     Returns:

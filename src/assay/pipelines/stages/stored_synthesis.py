@@ -42,7 +42,7 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
     return Synthesis(table, str(having[0].detail["method"]), having[0].key.rows)
 
 
-def learnt(rows: Sequence[Row], config: OfflineConfig) -> list[Row]:
+def choose_learnt_rows(rows: Sequence[Row], config: OfflineConfig) -> list[Row]:
     """Return the rows that are learnt: verified ones, unless the config wants all, and none below its confidence."""
     return [row for row in rows if (row.verified or not config.verified) and row.confidence >= config.min_confidence]
 

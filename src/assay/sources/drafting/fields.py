@@ -70,7 +70,7 @@ class FieldGuess:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class FieldValues:
     """The fields of some rows by their dotted names, with the values that are there."""
 
     values: dict[str, list[Any]]
@@ -108,14 +108,14 @@ def read_sample(path: Path, limit: int = ROWS) -> list[Mapping[str, Any]]:
     return objects
 
 
-def list_columns(rows: Sequence[Mapping[str, Any]]) -> Columns:
+def list_columns(rows: Sequence[Mapping[str, Any]]) -> FieldValues:
     """List the fields of rows by their dotted names; a field without any value is left out."""
     values: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in _flatten(row, "", DEPTH):
             if value is not None and value != "":
                 values.setdefault(name, []).append(value)
-    return Columns(values, len(rows))
+    return FieldValues(values, len(rows))
 
 
 def guess_fields(rows: Sequence[Mapping[str, Any]]) -> list[FieldGuess]:
@@ -129,7 +129,7 @@ def guess_fields(rows: Sequence[Mapping[str, Any]]) -> list[FieldGuess]:
     ]
 
 
-def list_prompts(columns: Columns) -> list[tuple[str, ...]]:
+def list_prompts(columns: FieldValues) -> list[tuple[str, ...]]:
     """List fields that may hold the question, the likeliest first; of two fields of one question, both."""
     pairs = [
         (first[0], second[0])
@@ -146,7 +146,7 @@ def list_prompts(columns: Columns) -> list[tuple[str, ...]]:
     return list(dict.fromkeys([*pairs, *_join_halves(columns, prompt_names), *texts]))
 
 
-def list_answers(columns: Columns, prompt: Sequence[str]) -> list[str]:
+def list_answers(columns: FieldValues, prompt: Sequence[str]) -> list[str]:
     """List fields that may hold the gold answer, the likeliest first; tests of programs come last."""
     answer_names = [name for name in columns.named(ANSWERS) if name not in prompt]
     answer_names.sort(key=lambda name: len(columns.values[name]) < columns.rows / 2)  # fields of few rows last
@@ -159,7 +159,7 @@ def list_answers(columns: Columns, prompt: Sequence[str]) -> list[str]:
 
 
 def _guess_with(
-    columns: Columns, rows: Sequence[Mapping[str, Any]], prompt: tuple[str, ...], answer: str
+    columns: FieldValues, rows: Sequence[Mapping[str, Any]], prompt: tuple[str, ...], answer: str
 ) -> FieldGuess | None:
     settings: dict[str, Any] = {"prompt": prompt[0] if len(prompt) == 1 else list(prompt), "answer": answer}
     reasons, notes = {}, []
@@ -183,7 +183,7 @@ def _guess_with(
     return FieldGuess(settings, reasons, tuple(notes))
 
 
-def _answer_form(columns: Columns, answer: str) -> dict[str, tuple[Any, str]]:
+def _answer_form(columns: FieldValues, answer: str) -> dict[str, tuple[Any, str]]:
     if columns.share(answer, is_number) > 0:
         return {"answer_numbers": (True, "some answers are numbers, not texts")}
     if columns.share(answer, lambda value: isinstance(value, str) and is_solution(value)) > MOST_SHARE:
@@ -193,7 +193,7 @@ def _answer_form(columns: Columns, answer: str) -> dict[str, tuple[Any, str]]:
     return {}
 
 
-def _choices(columns: Columns, rows: Sequence[Mapping[str, Any]], answer: str) -> dict[str, tuple[Any, str]]:
+def _choices(columns: FieldValues, rows: Sequence[Mapping[str, Any]], answer: str) -> dict[str, tuple[Any, str]]:
     options = [listed_options(row) for row in rows]
     if sum(map(bool, options)) <= MOST_SHARE * len(rows):
         return {}
@@ -212,7 +212,7 @@ def _choices(columns: Columns, rows: Sequence[Mapping[str, Any]], answer: str) -
     return settings
 
 
-def _join_halves(columns: Columns, prompt_names: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _join_halves(columns: FieldValues, prompt_names: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Join the first name with others by | where not every row has it and another is in the rows that lack it."""
     if not prompt_names or len(columns.values[prompt_names[0][0]]) == columns.rows:
         return list(prompt_names)
@@ -223,7 +223,7 @@ def _join_halves(columns: Columns, prompt_names: Sequence[tuple[str, ...]]) -> l
     return [(f"{first}|{partners[0]}",), *prompt_names] if partners else list(prompt_names)
 
 
-def _find_media(columns: Columns, prompt: Sequence[str]) -> str:
+def _find_media(columns: FieldValues, prompt: Sequence[str]) -> str:
     if names := [name for name in columns.values if MEDIA_COLUMN.fullmatch(name)]:
         return f"the field {names[0]!r} holds pictures, videos or sounds"
     for name in prompt:

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assay.stores.storage.backend import Place, at
-from assay.stores.storage.local import disk
+from assay.stores.storage.local import translate_disk_errors
 from assay.stores.storage.s3 import Bucket
 
 DAMAGED_S = 60.0  # how long a lease without a duration lasts, or the taker's own limit if that is shorter
@@ -64,7 +64,7 @@ def take(root: Place, name: str, *, limit_s: float) -> str | None:
     if isinstance(storage, Bucket):
         return token if _taken(storage, f"leases/{name}.json", _holder(token, limit_s).encode(), limit_s) else None
     path = storage.root / "leases" / f"{name}.json"
-    with disk(path.with_suffix(".tmp")):
+    with translate_disk_errors(path.with_suffix(".tmp")):
         path.parent.mkdir(parents=True, exist_ok=True)
         if _create(path, token, limit_s):
             return token

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.core.errors import LakeError
-from assay.stores.commits.sealing import Damaged, sealed, unsealed
+from assay.stores.commits.sealing import Damaged, read_sealed, seal_json
 from assay.stores.renames import NAMES, RETIRED, present_name
 from assay.stores.storage.backend import Place, at
 from assay.stores.storage.local import NoFile
@@ -107,11 +107,11 @@ def write_entry(place: Place, entry: Entry) -> Entry:
     """
     tree = asdict(entry)
     del tree["sha256"]
-    data, storage = sealed(tree), at(place)
+    data, storage = seal_json(tree), at(place)
     if stands_in(entry.name):
         storage.create(copy_path(entry.name), data)
     storage.create(entry_path(entry.name), data)
-    return replace(entry, sha256=unsealed(data)[1])
+    return replace(entry, sha256=read_sealed(data)[1])
 
 
 def copy_path(name: str) -> str:
@@ -140,7 +140,7 @@ def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
     storage, path = at(place), path or entry_path(name)
     try:
         data = storage.kept(path)
-        tree, digest = unsealed(data)
+        tree, digest = read_sealed(data)
         if isinstance(newer := tree.get("format"), int) and newer > FORMAT:
             raise LakeError(
                 f"{storage.place}/{path} is of lake format {newer}; "

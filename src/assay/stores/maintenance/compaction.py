@@ -22,7 +22,7 @@ from assay.stores.lake import Lake
 from assay.stores.references import SUBJECTS, ledger_keys, names_of, restored_by, rows_of
 from assay.stores.renames import present_name
 from assay.stores.schema import quoted
-from assay.stores.sql.session import unlike
+from assay.stores.sql.session import describe_difference
 from assay.stores.sql.views import table_query
 from assay.stores.tables import schema
 
@@ -351,7 +351,7 @@ def _kept(
             if same and rows.num_rows == file.rows:
                 carried.append(file)
             elif rows.num_rows:
-                fresh.append(typed(rows, table))
+                fresh.append(cast_rows(rows, table))
     return carried, fresh
 
 
@@ -371,7 +371,7 @@ def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]
 
 def _together(lake: Lake, files: Sequence[File], table: str) -> pa.Table:
     _require_sound(lake, files)
-    return pa.concat_tables([typed(pq.read_table(lake.storage.local(file.path)), table) for file in files])
+    return pa.concat_tables([cast_rows(pq.read_table(lake.storage.local(file.path)), table) for file in files])
 
 
 def _require_sound(lake: Lake, files: Sequence[File]) -> None:
@@ -379,7 +379,7 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
     lake.storage.fetch([file.path for file in files])
     for file in files:
         try:
-            fault = unlike(str(lake.storage.local(file.path)), file.bytes, file.sha256)
+            fault = describe_difference(str(lake.storage.local(file.path)), file.bytes, file.sha256)
         except FileNotFoundError:
             fault = f"{lake.place}/{file.path} is gone"
         if fault:
@@ -389,7 +389,7 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
             )
 
 
-def typed(rows: pa.Table, table: str) -> pa.Table:
+def cast_rows(rows: pa.Table, table: str) -> pa.Table:
     """Return rows under the table's present schema; a column that an older format lacks is null."""
     wanted = schema(table)
     columns = [

@@ -18,12 +18,12 @@ from assay.stores.commits.manifest import Entry, File
 from assay.stores.lake import Lake, mark_of, missing_lake_message, read_mark
 from assay.stores.maintenance import compaction, reentry
 from assay.stores.maintenance.reentry import NAME, set_aside
-from assay.stores.references import part_of, redrawn, restore_command, rows_that_need
+from assay.stores.references import part_of, redrawn_tables, restore_command, rows_that_need
 from assay.stores.renames import names_of_table, present_name
 from assay.stores.sql import intervals
 from assay.stores.sql.views import catalogue_fault, table_query
 from assay.stores.storage.backend import Place, Storage, at
-from assay.stores.storage.local import UnreadableFile, unreadable
+from assay.stores.storage.local import UnreadableFile, unreadable_error
 from assay.stores.storage.mirror import MARK
 from assay.stores.tables import schemas
 
@@ -50,7 +50,7 @@ NO_WAY_BACK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LakeFault:
     """One file or entry that is not as the manifest says, or that no commit accounts for."""
 
     kind: str  # mark, manifest, entry, lost, broken, missing, textless, derived, catalogue, left_over, foreign
@@ -67,7 +67,7 @@ class Finding:
         return self.kind not in ("left_over", "foreign")
 
 
-def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = "") -> list[Finding]:
+def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = "") -> list[LakeFault]:
     """Find everything that is wrong with a lake, and repair it.
 
     Args:
@@ -86,7 +86,7 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
     """
     root = at(place)
     marks = list(_mark(root, repair))
-    findings = [*marks, *(Finding(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
+    findings = [*marks, *(LakeFault(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
     lost_files = [finding for finding in findings if finding.kind == "lost"]
     if lost_files and drop and repair:
         _take_note(root, lost_files, run)
@@ -119,7 +119,7 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
     return findings + files + faults + list(_strangers(root, lake.all_entries()))
 
 
-def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
+def _mark(root: Storage, repair: bool) -> Iterator[LakeFault]:
     """Find a missing or damaged `lake.json` where there are commits, and write it again from the manifest."""
     names = set(root.names("") or ())
     commits = manifest.entry_names(root) or root.names(manifest.COPIES) or reentry.files_by_commit(root)
@@ -143,7 +143,7 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
         if "lake.json" in names:
             set_aside(root, "lake.json")
         root.create("lake.json", mark_of(_first_format(root)))
-    yield Finding(
+    yield LakeFault(
         "mark",
         "lake.json",
         f"{fault}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
@@ -160,7 +160,7 @@ def _first_format(root: Storage) -> int:
     return manifest.FORMAT
 
 
-def _take_note(root: Storage, lost_files: Sequence[Finding], run: str) -> None:
+def _take_note(root: Storage, lost_files: Sequence[LakeFault], run: str) -> None:
     """Write one entry that stands for those without copy and files, so that they no longer count as gone."""
     names = tuple(PurePosixPath(finding.path).stem for finding in lost_files)
     manifest.write_entry(
@@ -168,16 +168,16 @@ def _take_note(root: Storage, lost_files: Sequence[Finding], run: str) -> None:
     )
 
 
-def _entered_anew(root: Storage, mistaken: Sequence[Finding]) -> list[Finding]:
+def _entered_anew(root: Storage, mistaken: Sequence[LakeFault]) -> list[LakeFault]:
     """Write entries of old formats, which hold no hash, again where they are wrong and their files undamaged."""
     files = reentry.files_by_commit(root)
     for name in {finding.run for finding in mistaken}:
         set_aside(root, manifest.entry_path(name))
         reentry.enter_again(root, name, files.get(name, []), repair=True)
-    return [Finding("entry", finding.path, finding.said) for finding in mistaken]
+    return [LakeFault("entry", finding.path, finding.said) for finding in mistaken]
 
 
-def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
+def _removable(files: Sequence[LakeFault], drop: bool) -> list[LakeFault]:
     """Return the files whose rows leave the views: a few broken ones, or with `drop` all that are broken or missing."""
     broken = [finding for finding in files if finding.kind == "broken"]
     if drop:
@@ -185,7 +185,7 @@ def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
     return broken if len(broken) <= FEW else []
 
 
-def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
+def _textless(lake: Lake, drop: bool, run: str) -> Iterator[LakeFault]:
     """Find attempts whose texts an earlier fsck set aside; with `drop`, remove them."""
     for part in filter(part_of, schemas()):
         whole = part_of(part)
@@ -207,23 +207,25 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
         message = f"{count} attempts have lost their texts" + (
             "; they are taken out of the views" if drop else NO_WAY_BACK
         )
-        yield Finding("textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else "")
+        yield LakeFault(
+            "textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else ""
+        )
 
 
-def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
+def _derived(root: Storage, repair: bool) -> Iterator[LakeFault]:
     """Find a damaged table of interval ends, and compute it again."""
     if fault := intervals.find_fault(root):
         if repair:
             root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be overwritten
             intervals.store_intervals(root, intervals.usual_intervals())
-        yield Finding(
+        yield LakeFault(
             "derived",
             intervals.PATH,
             f"{fault}; " + ("written anew" if repair else "fsck writes it anew, and nobody reads it until then"),
         )
 
 
-def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
+def _catalogue(lake: Lake, repair: bool) -> Iterator[LakeFault]:
     """Find a catalogue for other tools that cannot be read, and write it again; it holds no data of its own."""
     path = lake.root / CATALOGUE
     if (
@@ -235,19 +237,19 @@ def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
     if repair and not path.is_file():
         set_aside(lake.storage, CATALOGUE)
         lake.catalogue()
-    yield Finding(
+    yield LakeFault(
         "catalogue",
         CATALOGUE,
         f"{fault}; " + ("written anew" if repair else "fsck, or the next command that writes, writes it anew"),
     )
 
 
-def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:
+def _file(root: Storage, entry: Entry, file: File, size: int | None) -> LakeFault | None:
     """Return what is wrong with one file, or with what its entry says of it; None = they agree."""
     restore = restore_command(file.table)
 
-    def report(kind: str, fault: str) -> Finding:
-        return Finding(kind, file.path, fault, file.table, file.rows, entry.run, restore)
+    def report(kind: str, fault: str) -> LakeFault:
+        return LakeFault(kind, file.path, fault, file.table, file.rows, entry.run, restore)
 
     if size is None:
         return report(
@@ -262,7 +264,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
     try:
         digest = hash_file(path)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable_error(path, error) from error
     rows = file.rows if digest == file.sha256 and entry.format >= 3 else _rows(path)
     if (size, digest, rows) == (file.bytes, file.sha256, file.rows):
         return None
@@ -271,7 +273,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
             f"{file.bytes} bytes, {file.rows} rows, SHA-256 {file.sha256[:12]} in the entry, "
             "which bears no hash; the file is whole: entered again"
         )
-        return Finding("entry", manifest.entry_path(entry.name), fault, run=entry.name)
+        return LakeFault("entry", manifest.entry_path(entry.name), fault, run=entry.name)
     if size != file.bytes:
         return report("broken", f"{size} bytes on disk, {file.bytes} in the manifest" + _after(file))
     if digest != file.sha256:
@@ -299,14 +301,14 @@ def _entry_errs(file: File, size: int, digest: str, rows: int) -> bool:
     return alike and rows >= 0
 
 
-def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
+def _set_aside(lake: Lake, broken: list[LakeFault], run: str) -> None:
     """Set broken files aside; remove their rows, rows that need them and ledger lines that claim them in one commit."""
     lost_paths = [str(lake.root / finding.path) for finding in broken]
     n_removed: dict[str, int] = {}
     for finding in broken:
         n_removed[finding.table] = n_removed.get(finding.table, 0) + finding.rows
     conditions: dict[str, str] = {}
-    for table in redrawn():
+    for table in redrawn_tables():
         if table in n_removed:  # an attempt that is drawn again must not be joined with the old one's text and verdict
             conditions |= rows_that_need(table, _ids_left(lake, table, lost_paths))
     compaction.erase(
@@ -322,7 +324,7 @@ def _ids_left(lake: Lake, table: str, lost_paths: Sequence[str]) -> str:
     return f"SELECT id FROM ({table_query(schemas()[table], groups)})"
 
 
-def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Finding]:
+def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[LakeFault]:
     """Find what no commit accounts for: files of killed writes, and files that are not the lake's.
 
     Args:
@@ -333,7 +335,7 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
     for name in sorted(root.names("") or ()):
         if name not in OURS:
             kind = "left_over" if name.endswith(".tmp") or name.startswith(".assay.") else "foreign"
-            yield Finding(
+            yield LakeFault(
                 kind,
                 name,
                 "a write that never finished" if kind == "left_over" else "not of this lake; nobody reads it",
@@ -343,15 +345,15 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
         if inside == MARK:
             continue
         if path.name.startswith(".") and path.name.endswith(".tmp"):
-            yield Finding("left_over", inside, "a write that never finished; nobody reads it")
+            yield LakeFault("left_over", inside, "a write that never finished; nobody reads it")
         elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
             continue
         elif NAME.fullmatch(path.name) and present_name(path.parent.name):
             if inside not in entry_paths and entries is not None:
-                yield Finding(
+                yield LakeFault(
                     "left_over",
                     inside,
                     "of a commit that never happened, or the last one, whose entry is gone; nobody reads it",
                 )
         else:
-            yield Finding("foreign", inside, "not of this lake; nobody reads it")
+            yield LakeFault("foreign", inside, "not of this lake; nobody reads it")

@@ -22,7 +22,7 @@ from assay.stores.references import (
     ledger_keys,
     made_by,
     part_of,
-    redrawn,
+    redrawn_tables,
     rows_of,
     rows_that_need,
     targets,
@@ -124,7 +124,7 @@ def _withheld(lake: Lake, other: Lake, result: MergeResult) -> dict[str, str]:
             withhold(table, condition)
     if twin_attempts := _drawn_apart(lake, other):
         result.reasons["drawn with another text here"] = len(twin_attempts)
-        for table, condition in _with_what_needs_it(redrawn()[0], f"id IN ({_list(twin_attempts)})").items():
+        for table, condition in _with_what_needs_it(redrawn_tables()[0], f"id IN ({_list(twin_attempts)})").items():
             withhold(table, condition)
     for table, keys in _own_results(lake, other).items():
         result.reasons["results of its own here"] = result.reasons.get("results of its own here", 0) + len(keys)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from assay.stores.references import traced
+from assay.stores.references import traced_tables
 
 FOLDER = Path(__file__).parent
 STATEMENT = re.compile(r"CREATE (VIEW|MACRO) (\w+)(.*)", re.DOTALL)
@@ -81,7 +81,7 @@ def parse(text: str) -> Definition:
     comments = [line[2:] for line in lines[:count]]
     end = comments.index("") if "" in comments else len(comments)
     says = " ".join(line.strip() for line in comments[:end])
-    rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in traced())
+    rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in traced_tables())
     body = re.sub(rf"\b{TRACED_ROWS}\b", lambda _: f"({rows})", match[3])
     return Definition(match[2], match[1], body, says, _columns(comments[end + 1 :]))
 

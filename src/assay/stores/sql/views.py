@@ -41,8 +41,6 @@ class FileGroup:
         return replace(self, paths=paths, parts=tuple(part.without(lost) for part in self.parts))
 
 
-# SQL for the outcome of a verdict `v` under either reading
-STRICT, LENIENT = "v.outcome", "counted(v.outcome, v.lenient, 'lenient')"
 # words of a query that may read tables without naming them
 CATALOGUE = re.compile(r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I)
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from assay.core import folders
 from assay.core.errors import ConfigError, LakeError, require
-from assay.stores.storage.local import Local, disk
+from assay.stores.storage.local import Local, translate_disk_errors
 from assay.stores.storage.mirror import MARK, MIRROR, evict, use
 
 ADDRESS = re.compile(r"s3:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#]*))?")
@@ -263,10 +263,10 @@ class Bucket:
         temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
             with self._asking(path):
-                with disk(temporary):
+                with translate_disk_errors(temporary):
                     final.parent.mkdir(parents=True, exist_ok=True)
                 self._again(path, lambda answer: self._poured(answer, temporary))
-                with disk(temporary):
+                with translate_disk_errors(temporary):
                     temporary.replace(final)
         except FileNotFoundError:
             return False
@@ -292,11 +292,13 @@ class Bucket:
         raise AssertionError(path)
 
     def _poured(self, answer: dict[str, Any], file: Path) -> None:
-        with disk(file):
+        with translate_disk_errors(file):
             open_file = file.open("wb")
         with open_file:
             for piece in answer["Body"].iter_chunks(1 << 20):
-                with disk(file):  # errors of the disk only: a connection that breaks off is an OSError too
+                with translate_disk_errors(
+                    file
+                ):  # errors of the disk only: a connection that breaks off is an OSError too
                     open_file.write(piece)
 
     def _key(self, path: str) -> str:

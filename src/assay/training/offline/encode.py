@@ -89,7 +89,7 @@ def trained_tokens(row: Encoded) -> int:
     return len(row["chosen_ids"]) + len(row["rejected_ids"])
 
 
-def fitting(
+def choose_fitting_rows(
     rows: Sequence[Encoded], ids: Sequence[str], *, window: int | None, warn: Callable[[str], None]
 ) -> list[Encoded]:
     """Return the rows that fit the window and carry loss; how many do not is told.

@@ -30,7 +30,7 @@ from assay.core.types import (
 from assay.maths.rl.reward_terms import term_values
 from assay.training.trainer.groups import all_wrong, correctness_advantage, group_places
 from assay.training.trainer.reward_watch import reward_warning
-from assay.training.trainer.sampler import CurriculumSampler, Slot
+from assay.training.trainer.sampler import GroupSampler, Slot
 from assay.training.trainer.stop_strings import has_stop_string, text_before_stop
 
 WARN_TRUNCATED = 0.5  # share of the first step's rollouts that reached the token limit
@@ -86,7 +86,7 @@ class RolloutRecorder:
     base: Policy
     sampler: SamplingConfig
     run: str
-    order: CurriculumSampler
+    order: GroupSampler
     rank: int = 0  # of this process
     processes: int = 1
     mode: Mode = "strict"  # the reading of a verdict that rewards use; stored verdicts hold both

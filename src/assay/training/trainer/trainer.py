@@ -19,7 +19,7 @@ from assay.training.trainer.generation import generate_completions
 from assay.training.trainer.groups import group_places
 from assay.training.trainer.loss import Objective, TokenBatch, kl_divergence
 from assay.training.trainer.rollout_recorder import RolloutRecorder
-from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler, Slot
+from assay.training.trainer.sampler import GroupSampler, OnlineSampler, Slot
 from assay.training.trainer.shared_prefix import token_logps
 from assay.training.trainer.stop_strings import cut_ids
 
@@ -57,7 +57,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         super().__init__(reward_funcs=recorder.reward, rollout_func=rollout_func, **options)
         recorder.end_tokens = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
 
-    def _get_train_sampler(self, dataset: Any = None) -> CurriculumSampler:
+    def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         return self.recorder.order
 
     def _generate_single_turn(

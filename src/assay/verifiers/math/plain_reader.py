@@ -55,7 +55,7 @@ def read_plain(latex: str, *, is_real: bool) -> Any:
     """
     try:
         tokens = _split_tokens(latex)
-        reader = _Reader(tokens, is_real=is_real)
+        reader = _PlainReader(tokens, is_real=is_real)
         tree = reader.read_matrix() if tokens[0].startswith(r"\begin") else reader.read_sum()
     except (_NotPlain, RecursionError):
         return None
@@ -110,7 +110,7 @@ def _is_enclosed(tokens: list[str]) -> bool:
     return True
 
 
-class _Reader:
+class _PlainReader:
     """A recursive-descent reader of tokens."""
 
     def __init__(self, tokens: list[str], *, is_real: bool) -> None:

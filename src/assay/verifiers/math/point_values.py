@@ -84,7 +84,7 @@ def evaluate_at_letters(latex: str, moved: str = "") -> float | None:
     tokens = _TOKEN.findall(latex)
     if "".join(tokens) != "".join(latex.split()):
         return None
-    reader = _Reader(tokens, moved)
+    reader = _PointReader(tokens, moved)
     try:
         value = reader.read_sum()
     except (_NotRead, OverflowError):
@@ -96,7 +96,7 @@ class _NotRead(Exception):
     """Something that is not worked out here."""
 
 
-class _Reader:
+class _PointReader:
     """A recursive-descent reader of tokens, the next one last."""
 
     def __init__(self, tokens: list[str], moved: str) -> None:

@@ -73,7 +73,7 @@ def read_log(
     Raises:
         ConfigError: no such file, or no row is an attempt.
     """
-    reader = _Reader(log, ColumnLayouts(columns.names()), golds or {}, _Reservoir(sample, seed))
+    reader = _AttemptReader(log, ColumnLayouts(columns.names()), golds or {}, _Reservoir(sample, seed))
     for place in places:
         for path, _, row in read_attempts(place, columns.names()):
             reader.add(path, row)
@@ -85,7 +85,7 @@ def question_key(question: str) -> str:
     return normal_form(question)
 
 
-class _Reader:
+class _AttemptReader:
     """Turns rows into attempts."""
 
     def __init__(self, log: RolloutLog, layouts: ColumnLayouts, golds: Mapping[str, str], sample: "_Reservoir") -> None:

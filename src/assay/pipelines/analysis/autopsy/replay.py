@@ -44,7 +44,7 @@ FROM groups JOIN pilots USING (n, c) GROUP BY problem ORDER BY problem
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class WayEffect:
     """What a way of choosing does, per problem."""
 
     saved: Floats  # (n,) tokens that are not spent
@@ -55,7 +55,7 @@ class Replay:
 
 def choice_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
     """Return one finding per way of choosing; where the log cannot support an estimate, it says why."""
-    ways: list[tuple[str, str, Callable[[], Replay | str]]] = [
+    ways: list[tuple[str, str, Callable[[], WayEffect | str]]] = [
         ("retire solved", "no further visit after a group of right answers", lambda: _skip(log, "kind = 'solved'")),
         ("skip dead", "no further visit after a group without a right answer", lambda: _skip(log, "kind = 'dead'")),
         ("retire solved, skip dead", "both", lambda: _skip(log, "kind IN ('dead', 'solved')")),
@@ -73,15 +73,15 @@ def choice_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
     return [_finding(name, meaning, _replay(replay, facts)) for name, meaning, replay in ways]
 
 
-def _replay(replay: Callable[[], Replay | str], facts: LogFacts) -> Replay | str:
+def _replay(replay: Callable[[], WayEffect | str], facts: LogFacts) -> WayEffect | str:
     return replay() if facts.group_size > 1 else "the log holds one answer per problem and step, so no group has signal"
 
 
-def _skip(log: RolloutLog, stop: str) -> Replay | str:
+def _skip(log: RolloutLog, stop: str) -> WayEffect | str:
     return _too_few(log) or _of(log.columns(SKIPPED.format(stop=stop, signal=SIGNAL)))
 
 
-def _frontier(log: RolloutLog, group_size: int) -> Replay | str:
+def _frontier(log: RolloutLog, group_size: int) -> WayEffect | str:
     if why := _too_few(log):
         return why
     rows = log.columns(FIRST)
@@ -91,7 +91,7 @@ def _frontier(log: RolloutLog, group_size: int) -> Replay | str:
     order = np.argsort(-signal[again], kind="stable")
     left_out = np.zeros(len(signal), dtype=bool)
     left_out[np.flatnonzero(again)[order[round(KEPT * len(order)) :]]] = True
-    return Replay(
+    return WayEffect(
         np.where(left_out, rows["later"], 0.0),
         np.where(left_out, rows["later_signal"], 0.0),
         rows["weight"],
@@ -99,7 +99,7 @@ def _frontier(log: RolloutLog, group_size: int) -> Replay | str:
     )
 
 
-def _pilot(log: RolloutLog, pilot: int) -> Replay | str:
+def _pilot(log: RolloutLog, pilot: int) -> WayEffect | str:
     if pilot < 2:
         return "groups are too small for a pilot"
     shapes = log.columns("SELECT DISTINCT n, c FROM groups ORDER BY n, c")
@@ -114,8 +114,8 @@ def _pilot(log: RolloutLog, pilot: int) -> Replay | str:
     return _of(log.columns(PILOTED))
 
 
-def _of(rows: dict[str, Floats]) -> Replay:
-    return Replay(rows["saved"], rows["lost"], rows["weight"], rows["signal"])
+def _of(rows: dict[str, Floats]) -> WayEffect:
+    return WayEffect(rows["saved"], rows["lost"], rows["weight"], rows["signal"])
 
 
 def _too_few(log: RolloutLog) -> str:
@@ -126,7 +126,7 @@ def _too_few(log: RolloutLog) -> str:
     return f"the log visits only {again} problems more than once" if again < FEWEST else ""
 
 
-def _finding(name: str, meaning: str, replay: Replay | str) -> Finding:
+def _finding(name: str, meaning: str, replay: WayEffect | str) -> Finding:
     if isinstance(replay, str):
         return Finding("choosing", name, None, note=f"cannot be said: {replay}")
     if not replay.signal.sum():
