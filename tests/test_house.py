@@ -366,3 +366,53 @@ def test_the_house_page_names_every_room() -> None:
     page = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert {name for name in rooms if f"{name}/" not in page} == set()
+
+
+def tree_blocks() -> dict[str, set[str]]:
+    """The words of the tree in docs/house.md by folder, such as `selectors` or `pipelines/data`."""
+    tree = (ROOT / "docs" / "house.md").read_text(encoding="utf-8").partition("## Where things lie")[2].split("```")[1]
+    blocks: dict[str, set[str]] = {}
+    folders: list[str] = []
+    for line in tree.partition("src/assay/\n")[2].splitlines():
+        depth, name = re.match(r"( *)(\w*/?)", line).groups()  # type: ignore[union-attr]
+        if not depth:
+            break
+        if name.endswith("/") and len(depth) in (2, 20):
+            folders = [name[:-1]] if len(depth) == 2 else [folders[0], f"{folders[0]}/{name[:-1]}"]
+        for folder in folders:
+            blocks.setdefault(folder, set()).update(re.findall(r"\w+", line))
+    return blocks
+
+
+def test_the_tree_on_the_house_page_names_every_file_of_its_folders() -> None:
+    """Of the rooms of parts, of `pipelines`, and of those whose files are no parts; `maths` and machinery have folders alone."""
+    blocks = tree_blocks()
+    whole = [
+        *ROOMS.values(),
+        "core",
+        "flows",
+        "testing",
+        "stores",
+        "training",
+        "reports",
+        "embedding",
+        "integrations",
+        "api",
+    ]
+    folders = {folder for folder in whole if folder in blocks and folder != "stores/tables"} | {
+        name for name in blocks if "pipelines/" in name
+    }
+    assert len(folders) > 20
+    files = {
+        f"{folder}/{path.name}"
+        for folder in folders
+        for path in (PACKAGE / folder).iterdir()
+        if path.suffix == ".py" and not path.stem.startswith("_") and path.stem not in blocks[folder]
+    }
+    assert files == set()
+
+
+def test_the_tree_on_the_house_page_names_no_file_that_is_gone() -> None:
+    there = {path.stem for path in PACKAGE.rglob("*") if "__pycache__" not in path.parts}
+    words = set().union(*(words for folder, words in tree_blocks().items() if folder.startswith("pipelines/")))
+    assert {word for word in words if "_" in word} - there == set()
