@@ -20,6 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 PARTS = [(kind, name) for kind in ROOMS for name in list_parts(kind)]
 
 LONGEST_FILE, LONGEST_FUNCTION = 440, 77  # lines, without docstrings, which are as long as a caller needs
+LONGEST_NAME = 83  # characters of a test's name
 MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
     "prefect": {"flows"},
     "prefect_ray": {"flows"},
@@ -338,6 +339,12 @@ def test_nothing_in_the_package_is_left_for_later() -> None:
         if (match := UNFINISHED.search(line))
     ]
     assert found == []
+
+
+def test_the_name_of_a_test_is_a_short_sentence() -> None:
+    names = [name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", text(path))]
+    assert len(names) > 3_000
+    assert [name for name in names if len(name) > LONGEST_NAME] == []
 
 
 def test_tests_are_no_packages() -> None:

@@ -75,7 +75,7 @@ def test_refilling_pays_for_whole_batches_until_a_step_is_full() -> None:
     assert 15.5 <= len(groups) / 200 <= 18
 
 
-def test_a_pilot_that_goes_on_is_a_part_of_its_group_and_one_that_does_not_is_paid_for_alone() -> None:
+def test_a_pilot_that_goes_on_is_a_part_of_its_group() -> None:
     """Of 400 problems a tenth is alive at one half: some 40 rollouts of pilots find one, and 6 more complete it."""
     ids = tuple(f"p{n:03}" for n in range(400))
     rng = np.random.default_rng(0)

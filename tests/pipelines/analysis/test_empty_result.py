@@ -84,7 +84,7 @@ def test_a_finished_lake_tells_the_same_again(context: MakeContext, tmp_path: Pa
     assert lacking(context(source=source)) == lacking(context(source=source)) != Shortfall()
 
 
-def test_a_reward_that_raises_on_every_gold_answer_shows_its_traceback_once_and_its_words_at_the_end(
+def test_a_reward_that_raises_on_every_gold_shows_its_traceback_once(
     context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lab_raising.py").write_text(

@@ -79,7 +79,7 @@ def test_training_since_then_has_moved_the_policy(context: MakeContext) -> None:
     assert row["why"] == "training has moved on to step-1 (1 attempts)"
 
 
-def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(context: MakeContext) -> None:
+def test_a_selection_that_does_not_name_its_scores_is_neither_fresh_nor_stale(context: MakeContext) -> None:
     run_context = context()
     run_context.lake.append(
         {

@@ -34,7 +34,7 @@ GROUP = SeenAttempts(4, 4, Counts(correct=4, wrong=4))  # one group of 8 at the 
 OLD = SeenAttempts(2, 2, Counts(correct=4, wrong=4))  # the same long ago
 
 
-def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is_attempted_in_full(
+def test_a_fresh_group_decides_and_an_old_one_is_topped_up(
     context: MakeContext,
 ) -> None:
     choice = choose_resamples(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, EARLIER)
@@ -43,7 +43,7 @@ def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is
     assert {choice.wanted[id_] for id_ in IDS[2:10]} == {8}
 
 
-def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: MakeContext) -> None:
+def test_of_the_dropped_those_never_solved_get_the_larger_share(context: MakeContext) -> None:
     choice = choose_resamples(
         context(loop={"resample_fraction": 0.1, "resample_unsolved_fraction": 0.4}), IDS, SELECTED, {}, EARLIER
     )
@@ -70,7 +70,7 @@ def test_both_ends_of_each_knob(context: MakeContext, knobs: dict[str, float], a
     assert len(choice.decided) + len(choice.wanted) + len(choice.carried) == 40
 
 
-def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_is_not_drawn(
+def test_a_problem_without_a_score_is_a_stratum(
     context: MakeContext,
 ) -> None:
     earlier = {id_: row for id_, row in EARLIER.items() if id_ not in IDS[30:]}
@@ -192,7 +192,7 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
     assert refreshing(new, before).finished() is not None
 
 
-def test_a_refresh_that_a_limit_stops_tells_no_rate_and_the_next_one_draws_what_is_missing(trained: Any) -> None:
+def test_a_refresh_that_a_limit_stops_tells_no_rate(trained: Any) -> None:
     new, before = trained([(9, 2)], limit={"tokens": 10})
     with pytest.raises(Stopped, match=r"limit\.tokens = 10 reached.*no rate was told"):
         run_planned(refreshing(new, before))

@@ -36,7 +36,7 @@ def scores(context: Any, scorer: str) -> list[dict[str, Any]]:
     )
 
 
-def test_difficulties_come_from_every_policy_of_the_lake_and_are_fitted_anew_when_another_has_answered(context):
+def test_difficulties_are_fitted_anew_when_another_policy_has_answered(context):
     run_stages(context(policy=WEAK), "score")
     made = context(score={"scorer": "irt"})
     run_stages(made)

@@ -129,7 +129,7 @@ def test_attempts_that_another_plan_stored_save_tokens_and_change_no_decision(po
     assert shared.meter.samples == 0
 
 
-def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_only_where_they_decide(pool):
+def test_budget_and_group_size_are_part_of_the_scoring_only_where_they_decide(pool):
     assert scorer_settings(pool())["budget"] == 8
     assert scorer_settings(pool(score={**ADAPTIVE, "budget": 0.1}))["budget"] == 0.1
     assert "budget" not in scorer_settings(pool(score={"n": 8}))

@@ -95,7 +95,7 @@ def test_two_stages_are_two_waves_the_second_to_the_most():
     assert (seen.attempts == 32).sum() <= 12
 
 
-def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_than_half():
+def test_a_band_is_decided_about_as_well_as_by_64_attempts_each():
     extra, shares = [], []
     for seed in range(4):
         pool = Pool(500, seed)
@@ -110,7 +110,7 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_problems_and_long_wrong_answers(
+def test_intervals_cover_95_percent_of_pools_that_were_attempted_fixed_or_stopped(
     stopped,
 ):
     covered = []
@@ -127,7 +127,7 @@ def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_
     assert 0.94 <= np.mean(covered) <= 0.98
 
 
-def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_where_its_c_over_n_is_not_evidence():
+def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_and_c_over_n_is_not():
     gap = []
     for seed in range(4):
         pool = Pool(500, seed)

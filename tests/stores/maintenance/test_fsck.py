@@ -80,9 +80,7 @@ def test_an_entry_that_is_gone_with_its_files_is_named_until_somebody_takes_note
     assert fsck(root) == []
 
 
-def test_what_was_forgotten_stays_forgotten_when_the_entry_that_forgot_it_is_damaged_or_gone(
-    root: Path, attempted: Rows
-) -> None:
+def test_what_was_forgotten_stays_so_when_the_entry_that_forgot_it_is_damaged(root: Path, attempted: Rows) -> None:
     with Lake(root) as lake:
         lake.append(attempted("a", "cc", policy="bad"))
         forget(lake, "policy", "bad")
