@@ -92,9 +92,8 @@ class EngineHooks:
 
     # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
     keeps_tokens: ClassVar[bool] = False
-    recorded: ClassVar[bool] = (
-        False  # True: its answers were paid for before; its tokens are counted, and called replayed
-    )
+    # True: its answers were paid for before; its tokens are counted, and called replayed
+    recorded: ClassVar[bool] = False
 
 
 class FilterHooks:
@@ -115,9 +114,8 @@ class ScorerHooks:
     # apart: bool = not joint                whether the problems may be divided among workers
     sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
     against: str = ""  # a second policy, whose stored attempts are read too
-    design: str = (
-        "fixed"  # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
-    )
+    # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
+    design: str = "fixed"
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
     # True: `score_counts(id, counts)` returns the score of a problem, which depends on its counts alone

@@ -32,9 +32,8 @@ class Predicted:
 
     candidates: Annotated[int, Field(ge=1)] = 8  # times the groups of a step; 1 = shuffled
     every: Annotated[int, Field(ge=1)] = 5  # steps between fits
-    window: Annotated[int, Field(ge=1)] = (
-        1000  # groups that a fit sees; fewer = follows sooner, and forgets sooner what is dead
-    )
+    # groups that a fit sees; fewer = follows sooner, and forgets sooner what is dead
+    window: Annotated[int, Field(ge=1)] = 1000
     penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # of the ridge, in groups' worth of weight
     floor: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of groups taken whatever is predicted
 

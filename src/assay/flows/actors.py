@@ -48,9 +48,8 @@ def listen_on_loopback(config: FlowConfig) -> None:
     """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first
     imported."""
     if not config.ray_address:
-        os.environ.setdefault(
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"
-        )  # `_node_ip_address` of `ray.init` does not do it
+        # `_node_ip_address` of `ray.init` does not do it
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
 def actor_runner(config: FlowConfig) -> Any:
@@ -68,9 +67,8 @@ def actor_runner(config: FlowConfig) -> Any:
     from prefect_ray.task_runners import PrefectRayFuture, RayTaskRunner
 
     class ActorTaskRunner(RayTaskRunner[Any]):  # type: ignore[misc]
-        actors: list[
-            Any
-        ] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
+        # made at the first task: an actor enters the runner too, and must not make actors of its own
+        actors: list[Any] = []
         busy: list[list[Any]] = []  # each actor's calls that have not come back
 
         def __enter__(self) -> Any:
@@ -122,9 +120,8 @@ def actor_runner(config: FlowConfig) -> Any:
         def duplicate(self) -> Any:
             return self  # the flow's copy must be the one that is asked to stop
 
-        def __reduce__(
-            self,
-        ) -> Any:  # with the flow, into an actor, which enters it for each task and needs no cluster of its own
+        # with the flow, into an actor, which enters it for each task and needs no cluster of its own
+        def __reduce__(self) -> Any:
             return ThreadPoolTaskRunner, (1,)
 
         def __exit__(self, *error: Any) -> None:

@@ -63,9 +63,8 @@ def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
                 context["settings_context"] = {}
             return future
 
-        def __reduce__(
-            self,
-        ) -> Any:  # with the flow, into a worker, which enters it for each task and needs no processes of its own
+        # with the flow, into a worker, which enters it for each task and needs no processes of its own
+        def __reduce__(self) -> Any:
             return ThreadPoolTaskRunner, (1,)
 
     return ConnectedTaskRunner(

@@ -16,9 +16,8 @@ from assay.flows.prefect_adapter import import_untracked
 from assay.flows.run_watch import RunWatch
 
 TAGS = ["assay"]
-AT_ONCE = (
-    4  # processes of one `curate schedule serve`: one at work, one that waits, two for runs by hand and refused ones
-)
+# processes of one `curate schedule serve`: one at work, one that waits, two for runs by hand and refused ones
+AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,8 @@ class ObservedAttempt:
     outcome: Outcome
     advantage: float = 0.0
     group: str = ""  # the trainer's id of the group; "" = the oldest open one of the problem
-    attempt: str = (
-        ""  # the trainer's id of the rollout within its group, by which repeats are known; "" = never a repeat
-    )
+    # the trainer's id of the rollout within its group, by which repeats are known; "" = never a repeat
+    attempt: str = ""
 
 
 @dataclass(slots=True)
@@ -80,9 +79,8 @@ class TrainerCurriculum:
             )
         self.state, self.group_size, self.max_lag = state, group_size, max_lag
         self.version = 0  # the newest policy version seen
-        self.told = self.late = self.repeated = (
-            0  # groups told to the curriculum; rollouts that came too late, or twice
-        )
+        # groups told to the curriculum; rollouts that came too late, or twice
+        self.told = self.late = self.repeated = 0
         self._open: list[_Ticket] = []
         self._closed: list[str] = []  # ids of the last groups that were told, to recognise repeats
 

@@ -58,15 +58,12 @@ class Frontier:
     """
 
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run
-    cluster_quota: Literal["signal", "size", "none"] = (
-        "signal"  # what a cluster's quota in the frontier is proportional to
-    )
-    frontier_budgets: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = (
-        2.0  # in budgets; 1 = plain ranking
-    )
-    expected_improvement: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = (
-        0.0  # logits per run; > 0: harder ones
-    )
+    # what a cluster's quota in the frontier is proportional to
+    cluster_quota: Literal["signal", "size", "none"] = "signal"
+    # in budgets; 1 = plain ranking
+    frontier_budgets: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = 2.0
+    # logits per run; > 0: harder ones
+    expected_improvement: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0
     # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by
     # which `train.objective` learns.
     signal: Literal["mixed", "sd"] | None = None

@@ -22,9 +22,8 @@ from assay.cli.tables import build_table
 
 SHOWN = 20  # steps
 METRICS = ("reward", "mixed", "kl", "entropy", "grad_norm", "loss", "seconds")
-SHOWN_METRICS = tuple(
-    name for name in METRICS if name != "loss"
-)  # which is 0 at a ratio of 1, whatever the gradient is
+# which is 0 at a ratio of 1, whatever the gradient is
+SHOWN_METRICS = tuple(name for name in METRICS if name != "loss")
 LOG = f"""
 SELECT step, {", ".join(f"max(value) FILTER (name = '{name}') AS {name}" for name in METRICS)}
 FROM (

@@ -206,9 +206,8 @@ class Decoder:
         cache.batch_repeat_interleave(len(prompts))
         tails = [tuple(prompt[len(shared) :]) for prompt in prompts]
         width = max(map(len, tails))
-        ids = torch.tensor(
-            [(0,) * (width - len(tail)) + tail for tail in tails], device=self.model.device
-        )  # padded on the left
+        # padded on the left
+        ids = torch.tensor([(0,) * (width - len(tail)) + tail for tail in tails], device=self.model.device)
         real = torch.tensor([[0] * (width - len(tail)) + [1] * len(tail) for tail in tails], device=self.model.device)
         mask = torch.cat([real.new_ones(len(tails), len(shared)), real], dim=1)
         return self._forward(ids, mask, cache), mask, cache

@@ -42,9 +42,8 @@ def update_cluster_weights(weights: ArrayLike, gains: ArrayLike, *, form: Form =
 
 def _factor(gain: Floats, form: Form) -> Floats:
     if form == "exp":
-        return np.asarray(
-            np.exp(gain - gain.max())
-        )  # the largest is 1, so nothing overflows; scaling cancels the shift
+        # the largest is 1, so nothing overflows; scaling cancels the shift
+        return np.asarray(np.exp(gain - gain.max()))
     if (negative := gain[gain < 0]).size:
         raise ValueError(
             f"a gain of {negative[0]:g} would be a negative weight in the plain form; form = 'exp' takes it"

@@ -4,9 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-BLOCKS = (
-    20_000  # more problems are summed in so many blocks at random: the variance of a sum stays, the cost is bounded
-)
+# more problems are summed in so many blocks at random: the variance of a sum stays, the cost is bounded
+BLOCKS = 20_000
 REPLICATES = 400
 
 

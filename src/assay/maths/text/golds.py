@@ -49,14 +49,12 @@ _TYPESET = re.compile(  # 8\text{ cm}, 2400 \mbox{ cm}^2
     rf"({_NUMBER}|-?\\[dt]?frac\{{\d+\}}\{{\d+\}})(?:\\[ ,;!]|[\s~])*"
     rf"\\(?:text[a-z]*|mbox|mathrm)\s*\{{\s*{_NO_UNIT}(?:[A-Za-z][A-Za-z. ]*)\}}(?:\^\{{?[23]\}}?)?\.?"
 )
-_LETTER = re.compile(
-    rf"({_NUMBER})\s?([mgLlsthdKCFNJWVA])"
-)  # of units; other letters are variables, and i is the imaginary unit
+# of units; other letters are variables, and i is the imaginary unit
+_LETTER = re.compile(rf"({_NUMBER})\s?([mgLlsthdKCFNJWVA])")
 MAX_SEARCHED = 100_000  # characters at the end of a gold answer in which a box is searched
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_A_LINE = re.compile(
-    r"^\s*\**A\**:\**[ \t]*(?=\S)", re.MULTILINE
-)  # "A: 18" ends a solution where a line begins with it
+# "A: 18" ends a solution where a line begins with it
+_A_LINE = re.compile(r"^\s*\**A\**:\**[ \t]*(?=\S)", re.MULTILINE)
 _MARK = re.compile(r"####\s*|(?:final answer|answer|ответ|答案)\**\s*(?:is|are|:|=|：|是)\s*:?\s*", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?。]\s+(?=[A-Z\\$\d])|\n")
 _WORD = re.compile(r"[A-Za-z]{2,}|[\u4e00-\u9fff]")

@@ -125,9 +125,8 @@ def score_until_enough(world: World, budget: int, rng: np.random.Generator) -> t
     right, attempts = np.zeros((2, len(world.rate)), dtype=np.int64)
 
     def sample(rows: Ints, targets: Ints) -> WaveCounts:
-        first_attempts = np.where(
-            attempts[rows] == 0, world.stored[rows], 0
-        )  # all of a problem's are known once it is read
+        # all of a problem's are known once it is read
+        first_attempts = np.where(attempts[rows] == 0, world.stored[rows], 0)
         before = attempts[rows] + first_attempts
         new_attempts = np.maximum(targets, before)
         right[rows] += np.where(first_attempts > 0, world.right[rows], 0)

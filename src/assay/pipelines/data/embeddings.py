@@ -54,9 +54,8 @@ class CachedEncoder:
         self, context: RunContext, encoder: Encoder, problems: Mapping[str, Problem] = MappingProxyType({})
     ) -> None:
         self.context, self.coder = context, encoder
-        self.owners = {
-            problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)
-        }  # of equal texts, the smallest id
+        # of equal texts, the smallest id
+        self.owners = {problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)}
 
     @property
     def revision(self) -> str:

@@ -38,9 +38,8 @@ JOIN (SELECT run, dense_rank() OVER (ORDER BY time, run) AS place FROM runs WHER
 GROUP BY t.problem_id ORDER BY t.problem_id
 """
 NO_QUERIES: Mapping[str, str] = {}
-Values: TypeAlias = (
-    Any  # an Arrow column or a list: one value per id that was asked for, in their order; null = the problem lacks it
-)
+# an Arrow column or a list: one value per id that was asked for, in their order; null = the problem lacks it
+Values: TypeAlias = Any
 
 
 def scored_pool(

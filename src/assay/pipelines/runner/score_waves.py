@@ -148,9 +148,8 @@ class SharedRollouts(StoredRollouts):
             Unanswered: a limit or failed attempts leave some chunks open.
         """
         self.hold()
-        if (
-            self.missing(n_attempts) and not self._followed
-        ):  # an earlier planner may have posted chunks that differ from ours
+        # an earlier planner may have posted chunks that differ from ours
+        if self.missing(n_attempts) and not self._followed:
             self._await(n_attempts)
         self._followed = True
         if self.missing(n_attempts):

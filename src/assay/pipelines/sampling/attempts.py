@@ -132,9 +132,8 @@ class StoredRollouts:
         """
         self._judge_unjudged(n_attempts)
         missing = self.missing(n_attempts)
-        if (
-            not missing and not self._row_written and not self.recorded
-        ):  # the row may be gone although the attempts are there
+        # the row may be gone although the attempts are there
+        if not missing and not self._row_written and not self.recorded:
             self.context.lake.append({"sampling_configs": [self._settings()]}, run=self.context.run)
             self._row_written = True
         if missing and not self.stopped:

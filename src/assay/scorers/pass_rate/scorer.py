@@ -90,9 +90,8 @@ class PassRate:
     min_attempts: Count = 2  # attempts that every problem gets before anything is decided
     max_attempts: Count = 64  # attempts that one problem may get
     attempts_per_wave: Count = 2  # attempts between two decisions about a problem
-    wave_fraction: Annotated[float, Field(gt=0, le=1)] = (
-        1 / 16
-    )  # share of the pool in one wave; less decides more often
+    # share of the pool in one wave; less decides more often
+    wave_fraction: Annotated[float, Field(gt=0, le=1)] = 1 / 16
     top_up_fraction: Share = 0.25  # share of the pool that the second of two stages tops up
 
     def __post_init__(self) -> None:

@@ -273,9 +273,8 @@ def _taken(bucket: Bucket, path: str, holder: bytes, limit_s: float) -> bool:
         return bucket.make(path, holder)
     old_fields = _parsed(data)
     key = f"{bucket.place}/{path}"
-    over = _given_up(old_fields) or max(_unchanged_s(key, data), age_s - 1) > _lasts_s(
-        old_fields, limit_s
-    )  # age in whole seconds
+    # age in whole seconds
+    over = _given_up(old_fields) or max(_unchanged_s(key, data), age_s - 1) > _lasts_s(old_fields, limit_s)
     return over and bucket.swap(path, data, holder)
 
 

@@ -70,9 +70,8 @@ ENTRY = re.compile(r"[0-9]{20}-[0-9a-f]{8}(-c)?\.json")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 STAND_IN = "-c"  # ends the name of an entry that stands for others
 PARENT_DIGITS = 16  # of a parent's hash: 64 bits
-COPIES = (
-    "copies"  # folder of the second copies of entries that stand for others: their files do not say what they replace
-)
+# folder of the second copies of entries that stand for others: their files do not say what they replace
+COPIES = "copies"
 
 
 def new_name(*, stand_in: bool = False) -> str:

@@ -330,9 +330,8 @@ def catalogue_fault(catalogue: Path) -> str:
             connection.execute("SELECT count(prior), sum(correct + wrong + low + high) FROM intervals").fetchall()
     except duckdb.Error as error:
         message = str(error).splitlines()[0]
-        return (
-            "" if "Could not set lock" in message else message
-        )  # another tool has opened it for writing: its own affair
+        # another tool has opened it for writing: its own affair
+        return "" if "Could not set lock" in message else message
     lacking = sorted({*schemas(), *defined_views()} - there)
     return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 

@@ -296,9 +296,8 @@ class Bucket:
             open_file = file.open("wb")
         with open_file:
             for piece in answer["Body"].iter_chunks(1 << 20):
-                with translate_disk_errors(
-                    file
-                ):  # errors of the disk only: a connection that breaks off is an OSError too
+                # errors of the disk only: a connection that breaks off is an OSError too
+                with translate_disk_errors(file):
                     open_file.write(piece)
 
     def _key(self, path: str) -> str:

@@ -106,9 +106,8 @@ class RolloutRecorder:
     guided_tokens: float = 0.0  # guided tokens that count in the loss
     rollouts: list[Rollout] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
-    replaced_pairs: list[tuple[Rollout, Verdict]] = field(
-        default_factory=list
-    )  # the student's, where guided ones stand
+    # the student's, where guided ones stand
+    replaced_pairs: list[tuple[Rollout, Verdict]] = field(default_factory=list)
     guided_spans: list[tuple[int, int, int]] = field(default_factory=list)  # place, and guided tokens [first, end)
     failed_problems: list[str] = field(default_factory=list)  # of which the student got no rollout right
     earlier_metrics: dict[str, float] = field(default_factory=dict)  # of the step's earlier batches

@@ -15,9 +15,8 @@ _TOKEN = re.compile(  # group 1 closes a thought, group 2 opens one
     r"|<\|channel\|>(?:analysis|commentary)\b)"
 )
 _BRACKETS = (("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("[unused16]", "[unused17]"))
-_SPOKEN_FINAL = re.compile(
-    r"(?<=[^\s\w]|[a-z\d])assistantfinal(?=\W|[A-Z\d])"
-)  # Harmony's markers in a text without special tokens
+# Harmony's markers in a text without special tokens
+_SPOKEN_FINAL = re.compile(r"(?<=[^\s\w]|[a-z\d])assistantfinal(?=\W|[A-Z\d])")
 _SPOKEN_ANALYSIS = re.compile(r"analysis(?=[A-Z])")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _PROCESS = re.compile(r"Here(?:'s| is) my thought process:")

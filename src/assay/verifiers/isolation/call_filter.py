@@ -140,9 +140,8 @@ def _assemble_filter(
         _bpf(LOAD, 36),
         _bpf(EQUAL, 0, 1, 0),
     ]
-    code += _for_call(
-        PRLIMIT[column], [*set_core, _bpf(RETURN, refusal_code)]
-    )  # where the pointer to a new limit is not null
+    # where the pointer to a new limit is not null
+    code += _for_call(PRLIMIT[column], [*set_core, _bpf(RETURN, refusal_code)])
     code += _for_call(SETRLIMIT[column], _refuse_values(16, [CORE], refusal_code))
     code += _for_call(FCNTL[column], _refuse_values(24, LEASES, refusal_code))
     code += _for_call(
@@ -151,9 +150,8 @@ def _assemble_filter(
     )
     if not signals:
         for number in (KILL[column], TGKILL[column]):
-            instructions = _for_call(
-                number, [_bpf(LOAD, 16), b"", _bpf(RETURN, refusal_code)]
-            )  # b"" is where the process id is compared
+            # b"" is where the process id is compared
+            instructions = _for_call(number, [_bpf(LOAD, 16), b"", _bpf(RETURN, refusal_code)])
             parts.append(b"".join([*code, *instructions[:2]]))
             code = instructions[3:]
     return (*parts, b"".join([*code, _bpf(RETURN, ALLOW)]))

@@ -51,9 +51,8 @@ class Rules:
     """How to compare: the question's facts, and whether working counts as an answer to a number."""
 
     facts: QuestionFacts = QuestionFacts()
-    unevaluated: bool = (
-        False  # whether working, such as 12 + 25, is strictly an answer where the gold answer is a number
-    )
+    # whether working, such as 12 + 25, is strictly an answer where the gold answer is a number
+    unevaluated: bool = False
     comma: bool = False  # whether the text is in a language that writes 1.234,5
 
 

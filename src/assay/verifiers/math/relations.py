@@ -47,9 +47,8 @@ class RelationComparison(QuantityComparison):
     def compare_chains(self, gold: RelationChain, answer: RelationChain) -> Agreement:
         """Compare two relations: the same value of the same name, the same interval, or the same equation."""
         left, right = read_assignment(gold), read_assignment(answer)
-        is_membership = (
-            r"\in" in gold.signs + answer.signs and gold.signs != answer.signs
-        )  # x \in (1,2) compared with 1 < x < 2
+        # x \in (1,2) compared with 1 < x < 2
+        is_membership = r"\in" in gold.signs + answer.signs and gold.signs != answer.signs
         if left and right and not is_membership:
             if normalize_name(left[0]) == normalize_name(right[0]):
                 return self.compare_meanings(parse_meaning(left[1]), parse_meaning(right[1]))
@@ -131,9 +130,8 @@ class RelationComparison(QuantityComparison):
             return Agreement(False, self.compare_meanings(gold, rays).lenient)
         if (function := _read_function(answer)) and isinstance(gold, QuantityValue):
             is_formula = _has_letter(gold.latex, _name_variable(function[0]))
-            return Agreement(
-                False, is_formula and self.compare_meanings(gold, parse_meaning(function[1])).lenient
-            )  # f(x) = 2x for 2x; 0 is not f(x) = 0
+            # f(x) = 2x for 2x; 0 is not f(x) = 0
+            return Agreement(False, is_formula and self.compare_meanings(gold, parse_meaning(function[1])).lenient)
         return self.compare_working(answer, gold, chain_is_gold=False)
 
     def compare_range(self, gold: Meaning, answer: BracketedValues) -> Agreement:

@@ -176,6 +176,5 @@ def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
     if not callable(plugin):
         raise ConfigError(f"verifier {verifier!r} is a {type(plugin).__name__}, neither a function nor a verifier")
     check_signature(verifier, plugin)
-    return cast(
-        Verifier, RewardFunction(verifier, source_version(verifier), plugin)
-    )  # its version is an attribute of the object, not of the class
+    # its version is an attribute of the object, not of the class
+    return cast(Verifier, RewardFunction(verifier, source_version(verifier), plugin))
