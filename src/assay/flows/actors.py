@@ -84,22 +84,11 @@ def actor_runner(config: FlowConfig) -> Any:
                         ) from error
             return None
 
-        def _start_actors(self) -> None:
-            groups = {"tasks": 1, "orders": 1}
-            again = {
-                "max_restarts": -1,
-                "max_task_retries": RETRIES,
-            }  # what waited for a lost actor waits for its successor
-            actor_class = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
-            self.actors = [actor_class.remote(settings()) for _ in range(config.workers)]
-            self.busy = [[] for _ in self.actors]
-
         def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
             if not self.actors:
-                self._start_actors()
-            for place, calls in enumerate(self.busy):
-                self.busy[place] = ray.wait(calls, num_returns=len(calls), timeout=0)[1] if calls else []
-            place = min(range(len(self.actors)), key=lambda i: len(self.busy[i]))
+                self.actors = _make_actors(ray, config.workers)
+                self.busy = [[] for _ in self.actors]
+            place = _find_least_busy(ray, self.busy)
             run = uuid4()
             context = {**serialize_context(), "settings_context": {}}  # the actor has them
             arguments = {
@@ -134,6 +123,20 @@ def actor_runner(config: FlowConfig) -> Any:
             super().__exit__(*error)
 
     return ActorTaskRunner(address=config.ray_address or None, init_kwargs=_cluster(config))
+
+
+def _make_actors(ray: Any, workers: int) -> list[Any]:
+    """Start actors; what waited for a lost one waits for its successor."""
+    again = {"max_restarts": -1, "max_task_retries": RETRIES}
+    actor_class = ray.remote(num_cpus=1, concurrency_groups={"tasks": 1, "orders": 1}, **again)(EngineWorker)
+    return [actor_class.remote(settings()) for _ in range(workers)]
+
+
+def _find_least_busy(ray: Any, busy: list[list[Any]]) -> int:
+    """Forget the calls that have come back, and return the place of the actor with the fewest others."""
+    for place, calls in enumerate(busy):
+        busy[place] = ray.wait(calls, num_returns=len(calls), timeout=0)[1] if calls else []
+    return min(range(len(busy)), key=lambda place: len(busy[place]))
 
 
 def _cluster(config: FlowConfig) -> dict[str, Any]:

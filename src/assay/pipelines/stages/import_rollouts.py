@@ -7,7 +7,7 @@ drop with its reason. Ids hash what was imported, so importing a folder again ad
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,7 @@ def import_rollouts(
     if tool not in NAMES:
         raise ConfigError(f"unknown tool {tool!r}; {suggest_names(tool, NAMES)}")
     run, report = content_id("import", time.time_ns(), tool, str(folder)), Imported()
-    names = columns.names(tool)
-    tokens = Tokens(tokenizer)
+    names, tokens = columns.names(tool), Tokens(tokenizer)
     rated = labels is None or _has_rewards(folder, names, tokens)
     settings = canonical_json(
         {"tool": tool, **(sampler or {}), **({} if rated else {"judged": "by the labels' verifiers"})}
@@ -131,28 +130,14 @@ def import_rollouts(
     for path, line, row in read_attempts(folder, names, tokens):
         report.rows += 1
         report.columns = report.columns or tuple(row)
-        problem = matcher.problem(row, names["prompt"])
-        text = as_text(first_value(row, names["text"]))
-        if problem is None or not isinstance(text, str):
-            reason = "unmatched" if problem is None else "no_text"
-            report.dropped[reason] += 1
-            detail = (
-                f"{tool}: no problem has this assay_id or prompt"
-                if problem is None
-                else f"{tool}: none of {names['text']} is a text"
-            )
-            rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
-        elif isinstance(
-            rollout := _rollout_or_why(row, problem, replace_surrogates(text), defaults, sample_counts), str
-        ):
-            report.dropped["unreadable"] += 1
-            rows["drops"].append(
-                drop_row(Drop("import", "unreadable", problem, f"{tool}: {rollout}", tool, path.name, line), run)
-            )
+        rollout = _rollout_or_drop(row, matcher, defaults, sample_counts)
+        if isinstance(rollout, Drop):
+            report.dropped[rollout.reason] += 1
+            rows["drops"].append(drop_row(replace(rollout, file=path.name, line=line), run))
         else:
             report.usable += 1
             report.unrated += rated and rollout["reward"] is None
-            _add_rows(rows, rollout, matcher.label(problem), rated=rated)
+            _add_rows(rows, rollout, matcher.label(rollout["problem_id"]), rated=rated)
         if sum(map(len, rows.values())) >= WAVE:
             report.added += _commit(lake, rows, run)
     report.added += _commit(lake, rows, run)
@@ -222,16 +207,23 @@ class Matcher:
         return str(self._labels.get(problem, ""))
 
 
-def _rollout_or_why(
-    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], sample_counts: Counter[str]
-) -> dict[str, Any] | str:
-    """Make a rollout of a row, or say what is wrong with one of its numbers."""
+def _rollout_or_drop(
+    row: Mapping[str, Any], matcher: Matcher, defaults: Mapping[str, Any], sample_counts: Counter[str]
+) -> dict[str, Any] | Drop:
+    """Make a rollout of a row, or a drop that says why it is none: no problem, no text, or a number that is none."""
+    tool, names = defaults["tool"], defaults["names"]
+    problem, text = matcher.problem(row, names["prompt"]), as_text(first_value(row, names["text"]))
+    if problem is None:
+        return Drop("import", "unmatched", "", f"{tool}: no problem has this assay_id or prompt", tool)
+    if not isinstance(text, str):
+        return Drop("import", "no_text", problem, f"{tool}: none of {names['text']} is a text", tool)
     try:
-        return _rollout(row, problem, text, defaults, sample_counts)
+        return _rollout(row, problem, replace_surrogates(text), defaults, sample_counts)
     except ConfigError:  # of the user's expression, and so of every row
         raise
     except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
-        return f"{type(error).__name__}: {error}"[:200]
+        fault = f"{type(error).__name__}: {error}"[:200]
+        return Drop("import", "unreadable", problem, f"{tool}: {fault}", tool)
 
 
 def _rollout(
