@@ -98,8 +98,8 @@ def cross_bins(pool: Pool, by: Sequence[str], levels: int) -> list[Ints]:
         is_named = is_category(pool, name) or len(np.unique(finite_column(pool, name))) <= levels
         for code, rows in enumerate(split_rows(pool, name, 0 if is_named else levels)):
             codes[rows, place] = code
-    _, which = np.unique(codes, axis=0, return_inverse=True)
-    parts = [np.flatnonzero(which.reshape(-1) == code) for code in range(int(which.max(initial=-1)) + 1)]
+    _, inverse = np.unique(codes, axis=0, return_inverse=True)
+    parts = [np.flatnonzero(inverse.reshape(-1) == code) for code in range(int(inverse.max(initial=-1)) + 1)]
     return sorted(parts, key=lambda rows: int(rows.min()))
 
 

@@ -418,11 +418,11 @@ class Lake:
         """Fetch from a bucket the files that a query reads, by table name or by path; return the tables."""
         if not self.storage.remote:
             return set()
-        tables, files, here = views.find_tables(sql), self._snapshot.files(), f"{self.root}/"
+        tables, files, prefix = views.find_tables(sql), self._snapshot.files(), f"{self.root}/"
         paths = [path for name in tables for path in files.get(name, ())] + re.findall(
-            rf"'({re.escape(here)}tables/[^']+)'", sql
+            rf"'({re.escape(prefix)}tables/[^']+)'", sql
         )
-        self.storage.fetch(path.removeprefix(here) for path in paths)
+        self.storage.fetch(path.removeprefix(prefix) for path in paths)
         return tables
 
     def _refresh(self) -> bool:
@@ -491,11 +491,11 @@ class Lake:
         """
         if self.root.is_file():
             raise LakeError(f"{self.place} is a file; a lake is a folder")
-        there = self.storage.names("") or ()
-        if "lake.json" in there:
+        names = self.storage.names("") or ()
+        if "lake.json" in names:
             self._check_format(self.storage.read("lake.json"))
         elif self.storage.names("manifest") or any(
-            name not in BEFORE and not name.startswith(".lake.") for name in there
+            name not in BEFORE and not name.startswith(".lake.") for name in names
         ):
             raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 

@@ -37,7 +37,7 @@ from assay.core.notes import Note
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import note_row
-from assay.pipelines.data.problems import side_ids, side
+from assay.pipelines.data.problems import read_side, side_ids
 
 
 class Size(Stage):
@@ -55,7 +55,7 @@ class Size(Stage):
         return Remaining(problems=count, rows_in=count)
 
     def run(self):
-        problems, _ = side(self.context, self.inputs, "train")
+        problems, _ = read_side(self.context, self.inputs, "train")
         notes = [
             Note("size", "measured", problem.id, str(len(problem.text)), problem.source) for problem in problems.values()
         ]

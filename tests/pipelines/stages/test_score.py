@@ -253,7 +253,7 @@ def test_scores_of_stored_attempts_are_the_same_rows_as_columns_and_as_objects(
     scored(pool(score={"n": 16}))
     shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     with monkeypatch.context() as without:
-        without.setattr("assay.pipelines.stages.score.measure", None)  # which makes an object of every attempt
+        without.setattr("assay.pipelines.stages.score.score_problems", None)  # which makes an object of every attempt
         as_columns = scored(pool(**changes))
     monkeypatch.setattr("assay.pipelines.stages.score.read_counts", lambda *_: None)
     as_objects = scored(pool("copy", **changes))

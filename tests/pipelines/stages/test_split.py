@@ -58,7 +58,7 @@ def test_two_plans_that_draw_at_the_same_moment_both_hold_out_what_they_ask_for(
             together.wait(timeout=1)
         return plain(*pool)
 
-    monkeypatch.setattr(split, "grouped", grouped)
+    monkeypatch.setattr(split, "hash_duplicates", grouped)
     monkeypatch.setattr("assay.pipelines.sampling.shards.LOOK_S", 0.05)
     with ThreadPoolExecutor(2) as plans:
         pools = [

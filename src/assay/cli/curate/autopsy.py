@@ -124,8 +124,8 @@ def autopsy(
         print_json({**result.to_json(), "written": files})
         return
     _print(result)
-    for what, place in files.items():
-        reporter.say(f"{what}: {place}")
+    for kind, place in files.items():
+        reporter.say(f"{kind}: {place}")
 
 
 def _print(result: Any) -> None:

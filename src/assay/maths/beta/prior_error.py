@@ -51,8 +51,8 @@ def prior_error(prior: RatePrior, correct: ArrayLike, wrong: ArrayLike, measure:
 def _parameters(prior: RatePrior, pairs: Floats, multiplicity: Floats) -> tuple[Floats, Gradient, Unpack]:
     """The fitted parameters, the gradient of the objective at any, and the prior of any."""
     if isinstance(prior, ZeroInflatedBeta):
-        one = BetaObjective(pairs[0], pairs[1], multiplicity)
-        return _pack_beta(prior), lambda x: one(x)[1], unpack_beta
+        objective = BetaObjective(pairs[0], pairs[1], multiplicity)
+        return _pack_beta(prior), lambda x: objective(x)[1], unpack_beta
     two = TwoBetasObjective(pairs[0], pairs[1], multiplicity)
     x = _pack_two_betas(prior)
     strengths = [float(np.log(part.a + part.b)[0]) for part in (prior.first, prior.second)]

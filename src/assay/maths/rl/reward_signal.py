@@ -246,9 +246,9 @@ def _merge_equal(posterior: RewardPosterior, equal: Floats, group_size: int) -> 
     right, wrong = posterior.weights * posterior.correct, posterior.weights * ~posterior.correct
     for value in np.unique(posterior.values):
         at = posterior.values == value
-        both = np.flatnonzero(((right * at).sum(1) > 0) & ((wrong * at).sum(1) > 0))
-        if len(both):
-            total[both] += _chance_from_both(posterior.select(both), at[both], group_size)
+        mixed_rows = np.flatnonzero(((right * at).sum(1) > 0) & ((wrong * at).sum(1) > 0))
+        if len(mixed_rows):
+            total[mixed_rows] += _chance_from_both(posterior.select(mixed_rows), at[mixed_rows], group_size)
     return np.asarray(total)
 
 

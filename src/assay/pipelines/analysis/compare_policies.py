@@ -83,9 +83,9 @@ def _graded(context: RunContext, counts: Counts) -> tuple[int, int]:
 
 def _overlap(before: Any, after: Any, band: tuple[float, float]) -> dict[str, float | int]:
     first, second = ((rates >= band[0]) & (rates <= band[1]) for rates in (before, after))
-    both, either = int((first & second).sum()), int((first | second).sum())
-    sizes = {"before": int(first.sum()), "after": int(second.sum()), "both": both}
-    return {**sizes, "overlap": both / either if either else 1.0}
+    n_both, n_either = int((first & second).sum()), int((first | second).sum())
+    sizes = {"before": int(first.sum()), "after": int(second.sum()), "both": n_both}
+    return {**sizes, "overlap": n_both / n_either if n_either else 1.0}
 
 
 def _surest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

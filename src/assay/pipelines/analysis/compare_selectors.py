@@ -143,8 +143,8 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
     >>> jaccard(np.array([1, 2]), np.array([2, 3])) == 1 / 3
     True
     """
-    both = len(np.intersect1d(first, second))
-    return both / (len(first) + len(second) - both) if len(first) or len(second) else 1.0
+    n_both = len(np.intersect1d(first, second))
+    return n_both / (len(first) + len(second) - n_both) if len(first) or len(second) else 1.0
 
 
 def _read_pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) -> tuple[Pool, tuple[str, ...]]:

@@ -219,17 +219,17 @@ def write_rows(path: Path, part: Any, rows: Sequence[ExportRow], columns: Sequen
 
     def parts() -> Iterator[list[dict[str, Any]]]:
         rows_left = iter(rows)
-        while some := list(islice(rows_left, size)):
-            yield add_columns(part.rows(some), some, plan)
+        while chunk := list(islice(rows_left, size)):
+            yield add_columns(part.rows(chunk), chunk, plan)
 
     if path.suffix == ".jsonl":
         with path.open("w", encoding="utf-8") as file:
-            for some in parts():
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in some)
+            for chunk in parts():
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in chunk)
     elif path.suffix == ".csv":
-        tables = [pa.Table.from_pylist(some) for some in parts()] or [pa.table({})]
+        tables = [pa.Table.from_pylist(chunk) for chunk in parts()] or [pa.table({})]
         path.write_bytes(query_results.encode_csv(pa.concat_tables(tables, promote_options="permissive")))
     elif path.suffix == ".parquet":
-        query_results.write_parquet(path, (pa.Table.from_pylist(some) for some in parts()))
+        query_results.write_parquet(path, (pa.Table.from_pylist(chunk) for chunk in parts()))
     else:
         raise ConfigError(f"an export writes parquet, jsonl or csv, not {path.suffix!r}")

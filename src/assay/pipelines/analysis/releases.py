@@ -191,11 +191,11 @@ def compare_releases(before: Release, after: Release) -> dict[str, Any]:
 
 def _compare_rates(before: Release, after: Release, common: Sequence[str]) -> dict[str, Any]:
     """Return how many rates moved, which most surely, and the mean change."""
-    both = [id_ for id_ in common if _has_posterior(before.rows[id_]) and _has_posterior(after.rows[id_])]
-    if not both:
+    scored_ids = [id_ for id_ in common if _has_posterior(before.rows[id_]) and _has_posterior(after.rows[id_])]
+    if not scored_ids:
         return {"compared": 0, "changed": 0, "up": 0, "down": 0, "mean_change": None, "examples": []}
     a, b, new_a, new_b = (
-        np.array([release.rows[id_][column] for id_ in both], dtype=float)
+        np.array([release.rows[id_][column] for id_ in scored_ids], dtype=float)
         for release in (before, after)
         for column in ("beta_a", "beta_b")
     )
@@ -204,13 +204,13 @@ def _compare_rates(before: Release, after: Release, common: Sequence[str]) -> di
     old, new = a / (a + b), new_a / (new_a + new_b)
     order = np.argsort(-np.abs(chance - 0.5), kind="stable")[:SHOWN]
     return {
-        "compared": len(both),
+        "compared": len(scored_ids),
         "changed": int(is_changed.sum()),
         "up": int((chance >= SURE).sum()),
         "down": int((chance <= 1 - SURE).sum()),
         "mean_change": float((new - old).mean()),
         "examples": [
-            {"problem_id": both[row], "a": float(old[row]), "b": float(new[row]), "chance_up": float(chance[row])}
+            {"problem_id": scored_ids[row], "a": float(old[row]), "b": float(new[row]), "chance_up": float(chance[row])}
             for row in order
             if is_changed[row]
         ],

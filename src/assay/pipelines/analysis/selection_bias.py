@@ -133,11 +133,11 @@ def _graded_signals(
     kind, tau = objective_signal(context.config), context.config.grade.repeatability
     predicted = reward_signal(posterior, group_size, kind=kind, tau=tau)
     earlier = attempts.attempt_rewards({id_: before[id_].total for id_ in ids})
-    now = attempts.attempt_rewards({id_: counts_now[id_].total for id_ in ids})
+    rewards_now = attempts.attempt_rewards({id_: counts_now[id_].total for id_ in ids})
     outcomes = {"correct", "wrong", "unparsable"} | ({"truncated"} if _cut_is_wrong(context) else set())
     observed = np.full(len(ids), np.nan)
     for row, id_ in enumerate(ids):
-        fresh = now[id_].rewards[len(earlier[id_].rewards) :] if now else ()
+        fresh = rewards_now[id_].rewards[len(earlier[id_].rewards) :] if rewards_now else ()
         pairs = [(reward, outcome == "correct") for reward, outcome in fresh if outcome in outcomes]
         observed[row] = observed_reward_signal(_binned(posterior, row, pairs), group_size, kind=kind, tau=tau)
     return predicted, observed

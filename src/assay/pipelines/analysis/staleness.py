@@ -79,9 +79,9 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
         return ["its scores are gone, or it was made before selections named them"]
     reasons = [f"{row['newer']} newer attempts of its policy and sampler"] if row["newer"] else []
     reasons += [
-        f"{verifier} is now {now}"
+        f"{verifier} is now {version}"
         for verifier in row["verifiers"]
-        if (now := _present_version(context, verifier)) != verifier
+        if (version := _present_version(context, verifier)) != verifier
     ]
     policy = context.policy
     if policy.revision != row["policy"]:

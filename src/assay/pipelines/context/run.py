@@ -55,9 +55,9 @@ class VerdictChanges:
     def changes(self) -> list[dict[str, Any]]:
         """One row per reading and pair of outcomes, equal pairs included."""
         return [
-            {"reading": name, "before": before, "now": now, "rollouts": many}
+            {"reading": name, "before": before, "now": after, "rollouts": many}
             for name, pairs in (("strict", self.strict), ("lenient", self.lenient))
-            for (before, now), many in sorted(pairs.items())
+            for (before, after), many in sorted(pairs.items())
         ]
 
 

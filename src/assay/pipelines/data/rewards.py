@@ -61,6 +61,6 @@ def reward_columns(
 def _histogram(row: dict[str, Any], cut_is_wrong: bool) -> tuple[tuple[float, bool, int], ...]:
     """Return a problem's attempts by reward; where its score holds none they are 1 for correct and 0 for all else."""
     if row["rewards"] is not None:
-        return tuple((one["reward"], one["correct"], one["n"]) for one in row["rewards"])
+        return tuple((entry["reward"], entry["correct"], entry["n"]) for entry in row["rewards"])
     wrong = row["n_wrong"] + (row["n_truncated"] if cut_is_wrong else 0)
-    return tuple(one for one in ((0.0, False, wrong), (1.0, True, row["n_correct"])) if one[2])
+    return tuple(entry for entry in ((0.0, False, wrong), (1.0, True, row["n_correct"])) if entry[2])

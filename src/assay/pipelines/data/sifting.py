@@ -81,11 +81,11 @@ class StreamedPool:
 
     def sift(self, filters: Sequence[Named]) -> None:
         """Apply filters one after the other; each sees what the one before kept."""
-        for way, some in groupby(filters, key=lambda name_and_part: _way_of(name_and_part[1])):
+        for way, group in groupby(filters, key=lambda name_and_part: _way_of(name_and_part[1])):
             if way == "one pass":
-                self._sift_in_one_pass(list(some))
+                self._sift_in_one_pass(list(group))
                 continue
-            for name, part in some:
+            for name, part in group:
                 self.context.heed()
                 self._sift_batches(name, part) if way == "batches" else self._sift_whole(name, part)
 
@@ -174,8 +174,8 @@ def _hashed_keys(part: Any, problems: list[Problem], golds: Golds) -> pa.RecordB
 def _joined(batches: Iterator[Batch]) -> Batch:
     problems: list[Problem] = []
     golds: Golds = {}
-    for some, labels in batches:
-        problems += some
+    for batch, labels in batches:
+        problems += batch
         golds |= labels
     return sorted(problems, key=lambda problem: problem.id), golds
 

@@ -166,8 +166,8 @@ def count_frontier_moves(
     rows = context.lake.rows(
         "SELECT problem_id, mean FROM recent_pass_rates WHERE training = ? ORDER BY problem_id", [key]
     )
-    both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
-    before, after = np.array([pair[0] for pair in both]), np.array([pair[1] for pair in both])
+    rates = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
+    before, after = np.array([pair[0] for pair in rates]), np.array([pair[1] for pair in rates])
     return count_moves(before, after, *band)
 
 

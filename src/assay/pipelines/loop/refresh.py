@@ -328,11 +328,11 @@ def _add_attempts(part: Any, attempts: SeenAttempts, counts: Counts) -> SeenAtte
 
 
 def _mark_disputed(
-    context: RunContext, both: SeenAttempts, trained: SeenAttempts | None, attempted: bool
+    context: RunContext, attempts: SeenAttempts, trained: SeenAttempts | None, attempted: bool
 ) -> SeenAttempts:
     """Mark as disputed where stored or new evidence is, and neither holds a strictly right attempt."""
     unsure = attempted or (trained is not None and trained.disputed)
-    return replace(both, disputed=unsure and (context.mode == "lenient" or not both.counts.correct))
+    return replace(attempts, disputed=unsure and (context.mode == "lenient" or not attempts.counts.correct))
 
 
 def _score_row(

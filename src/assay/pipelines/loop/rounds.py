@@ -397,11 +397,11 @@ def _count_spent(round_: Round) -> dict[str, dict[str, int]]:
     ahead = round_.following.context.policy.revision
     key = round_.results.rows_of("train")
     train_ids, held_out_ids = (side_ids(round_.context, round_.results, name) for name in ("train", "held_out"))
-    both = [own, ahead] if round_.before is None else [ahead]
+    policies = [own, ahead] if round_.before is None else [ahead]
     return {
-        "sampling": lake.rows(SAMPLED, [both, train_ids])[0],
+        "sampling": lake.rows(SAMPLED, [policies, train_ids])[0],
         "training": lake.rows(TRAINED, [key, key])[0],
-        "held_out": lake.rows(HELD_OUT, [held_out_ids, both, key])[0],
+        "held_out": lake.rows(HELD_OUT, [held_out_ids, policies, key])[0],
     }
 
 

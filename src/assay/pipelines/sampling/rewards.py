@@ -146,7 +146,7 @@ def store_missing_terms(
         lacking_rows = context.lake.rows(MISSING, query)
         for start in range(0, len(lacking_rows), CHUNK):
             part = lacking_rows[start : start + CHUNK]
-            rows = [row for one in part for row in _rows(terms, one["id"], one["text"], one["tokens"], cap)]
+            rows = [row for row_of in part for row in _rows(terms, row_of["id"], row_of["text"], row_of["tokens"], cap)]
             context.lake.append({"reward_terms": rows}, run=context.run)
         lacking += len(lacking_rows)
     return lacking

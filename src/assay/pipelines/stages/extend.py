@@ -228,14 +228,14 @@ class Extension(StoredRollouts):
             row["problem_id"] for row in self.rows if row["finish"] == "length" and row["id"] not in self._done
         }
         extension_rows = self.context.lake.rows("SELECT rollout_id FROM extensions WHERE sampler = ?", [self.target.id])
-        there = {row["rollout_id"] for row in extension_rows}
+        extended_ids = {row["rollout_id"] for row in extension_rows}
         sample_indices: dict[str, set[int]] = {}
         for row in _read_attempts(self.context, self.target, sorted(self.problems)):
             sample_indices.setdefault(row["problem_id"], set()).add(row["sample"])
         rows = []
         for row in self.rows:
             counts = self._done.get(row["id"], row["id"]) if row["finish"] == "length" else row["id"]
-            if row["problem_id"] in unfinished_ids or counts in there:
+            if row["problem_id"] in unfinished_ids or counts in extended_ids:
                 continue
             used_indices = sample_indices.setdefault(row["problem_id"], set())
             sample = row["sample"] if row["sample"] not in used_indices else max(used_indices) + 1

@@ -67,7 +67,7 @@ class RolloutColumns:
             "tokens": self.tokens,
             "finish": self.finish,
         }
-        return {**names, **{what: (name,) for what, name in columns.items() if name}}
+        return {**names, **{field_name: (name,) for field_name, name in columns.items() if name}}
 
 
 def import_rollouts(

@@ -190,8 +190,8 @@ def _tables(
         problem, label = row
         member = content_id("member", key, problem.id, label.id)
         if (digest := bytes.fromhex(member)) in digests:
-            what = "byte for byte an earlier row's messages and answer"
-            drops.append(Drop("ingest", "duplicate", problem.id, what, problem.source, "", number))
+            description = "byte for byte an earlier row's messages and answer"
+            drops.append(Drop("ingest", "duplicate", problem.id, description, problem.source, "", number))
             continue
         digests.add(digest)
         problems.append(problem)

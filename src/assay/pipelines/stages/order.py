@@ -102,7 +102,10 @@ def read_selected_ids(context: RunContext, selection: str) -> list[str]:
 def _rows(key: str, phases: Sequence[Phase], run: str) -> pa.Table:
     """Return the phases as rows of `curriculum`, in their order."""
     return pa.concat_tables(
-        [schema("curriculum").empty_table(), *(_lesson(key, *each, run) for each in enumerate(phases))]
+        [
+            schema("curriculum").empty_table(),
+            *(_lesson(key, *numbered_phase, run) for numbered_phase in enumerate(phases)),
+        ]
     )
 
 

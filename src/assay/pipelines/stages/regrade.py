@@ -115,14 +115,16 @@ def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[s
             count_moved(context, before, verdicts)
             n_judged += len(verdicts)
             bar.advance(len(ids))
-    now = VerdictChanges(context.moved.strict - before_all.strict, context.moved.lenient - before_all.lenient)
+    changes = VerdictChanges(context.moved.strict - before_all.strict, context.moved.lenient - before_all.lenient)
     return {
         "judged": n_judged,
         "left": len(unjudged_rows) - n_judged,
         "from_training": sum(row["trained"] for row in unjudged_rows),
-        "changes": [{"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.strict.items())],
+        "changes": [
+            {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(changes.strict.items())
+        ],
         "changes_lenient": [
-            {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.lenient.items())
+            {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(changes.lenient.items())
         ],
     }
 

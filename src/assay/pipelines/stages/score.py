@@ -286,7 +286,7 @@ def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> 
     detail |= {"disputed": disputed} if disputed else {}
     result = StageResult("score", key, len(counts.table), len(attempted), detail, time.monotonic() - began)
     sampling = [{"id": sampler.id, "settings": settings_of(sampler)}]  # may be gone although the attempts are there
-    return context.finish(result, {"sampling_configs": sampling}, first=({"scores": some} for some in rows))
+    return context.finish(result, {"sampling_configs": sampling}, first=({"scores": table} for table in rows))
 
 
 def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:
@@ -375,11 +375,11 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
 def _hint_at_extension(context: RunContext, sampler: str) -> str:
     """Return how the stored attempts may serve, where they were sampled alike but for a shorter cap; else ""."""
     rows = context.lake.rows("SELECT settings FROM sampling_configs WHERE id = ?", [sampler])
-    settings, now = parse_json(rows[0]["settings"]) if rows else {}, parse_json(settings_of(context.sampler))
-    shorter = int(settings.get("max_tokens", now["max_tokens"]))
-    if shorter >= now["max_tokens"] or {**settings, "max_tokens": now["max_tokens"]} != now:
+    settings, own_settings = parse_json(rows[0]["settings"]) if rows else {}, parse_json(settings_of(context.sampler))
+    shorter = int(settings.get("max_tokens", own_settings["max_tokens"]))
+    if shorter >= own_settings["max_tokens"] or {**settings, "max_tokens": own_settings["max_tokens"]} != own_settings:
         return ""
     return (
         f"; only their cap is shorter: `curate extend CONFIG --set policy.max_tokens={shorter} "
-        f"--max-tokens {now['max_tokens']}` lets them count, and continues those that it cut"
+        f"--max-tokens {own_settings['max_tokens']}` lets them count, and continues those that it cut"
     )

@@ -115,8 +115,10 @@ def duplicates_ids(batch: pa.RecordBatch) -> list[str]:
     if len(turns) != len(chats) or len(media.flatten()) or chats.null_count or 0 in chats.value_lengths().to_pylist():
         files = media.to_pylist()
         return [
-            content_id("duplicates", [[[turn["role"], normal_form(turn["content"])] for turn in chat], some or []])
-            for chat, some in zip(chats.to_pylist(), files, strict=True)
+            content_id(
+                "duplicates", [[[turn["role"], normal_form(turn["content"])] for turn in chat], file_names or []]
+            )
+            for chat, file_names in zip(chats.to_pylist(), files, strict=True)
         ]
     roles = {role: f'["duplicates",[[[{quote(role)},' for role in pc.unique(turns.field("role")).to_pylist()}
     pairs = zip(turns.field("role").to_pylist(), turns.field("content").to_pylist(), strict=True)
@@ -153,8 +155,8 @@ def _draw_sides(
 def _draws(groups: pa.Array, undrawn: NDArray[np.int64], seed: int) -> Iterator[tuple[str, int]]:
     """Yield the hash and the place of each group that has no side."""
     for start in range(0, len(undrawn), ROWS):
-        some = undrawn[start : start + ROWS]
-        yield from zip(content_ids("draw", seed, last=groups.take(pa.array(some)).to_pylist()), some.tolist())
+        batch = undrawn[start : start + ROWS]
+        yield from zip(content_ids("draw", seed, last=groups.take(pa.array(batch)).to_pylist()), batch.tolist())
 
 
 def _derived_rows(members: pa.Table, parents: dict[str, list[str]], drawn_rows: pa.Table) -> pa.Table:
@@ -165,8 +167,8 @@ def _derived_rows(members: pa.Table, parents: dict[str, list[str]], drawn_rows: 
     family_ids = pa.array(sorted({*parents, *chain.from_iterable(parents.values())}), pa.string())
     own = members.filter(pc.is_in(members["problem_id"], value_set=family_ids)).to_pydict()
     groups = dict(zip(own["problem_id"], own["duplicates"], strict=True))
-    there = drawn_rows.filter(pc.is_in(drawn_rows["problem_id"], value_set=family_ids)).to_pydict()
-    side_by_id = dict(zip(there["problem_id"], there["side"], strict=True))
+    family = drawn_rows.filter(pc.is_in(drawn_rows["problem_id"], value_set=family_ids)).to_pydict()
+    side_by_id = dict(zip(family["problem_id"], family["side"], strict=True))
     rows: list[dict[str, str]] = []
 
     def side_of(id_: str) -> str:

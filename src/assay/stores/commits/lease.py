@@ -220,14 +220,14 @@ def _create(path: Path, token: str, limit_s: float) -> bool:
 
 def _holder(token: str, limit_s: float) -> str:
     """Return a lease's text. `until` is for people; `beat` makes every renewal differ, whatever the clock says."""
-    here = {
+    fields = {
         "host": socket.gethostname(),
         "process": os.getpid(),
         "machine": _machine(),
         "started": _started(os.getpid()),
     }
     return json.dumps(
-        {"token": token, "until": time.time() + limit_s, "limit_s": limit_s, "beat": secrets.token_hex(4), **here}
+        {"token": token, "until": time.time() + limit_s, "limit_s": limit_s, "beat": secrets.token_hex(4), **fields}
     )
 
 

@@ -98,10 +98,10 @@ class Snapshot:
         )
 
     def _of(self, names: Iterable[str]) -> str:
-        some = sorted(names)
-        names_text = ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
-        noun, verb = ("entries", "are") if len(some) > 1 else ("entry", "is")
-        return f"{self.storage.place}: {len(some)} manifest {noun} ({names_text}) {verb}"
+        ordered_names = sorted(names)
+        names_text = ", ".join(ordered_names[:3]) + (", ..." if len(ordered_names) > 3 else "")
+        noun, verb = ("entries", "are") if len(ordered_names) > 1 else ("entry", "is")
+        return f"{self.storage.place}: {len(ordered_names)} manifest {noun} ({names_text}) {verb}"
 
     def live(self) -> list[Entry]:
         """Return the entries that count, oldest first."""

@@ -93,12 +93,12 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
     if (findings and not repair) or (lost_files and not drop):
         return findings + list(_strangers(root, None))
     with Lake(root, create=False) as lake:
-        there = root.files("tables")
+        paths = root.files("tables")
         files = [
             finding
             for entry in lake.entries()
             for file in entry.files
-            if (finding := _file(root, entry, file, there.get(file.path)))
+            if (finding := _file(root, entry, file, paths.get(file.path)))
         ]
         mistaken = [finding for finding in files if finding.kind == "entry"]
         if mistaken and repair:

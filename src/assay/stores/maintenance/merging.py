@@ -118,9 +118,9 @@ def _withheld(lake: Lake, other: Lake, result: MergeResult) -> dict[str, str]:
     def withhold(table: str, condition: str) -> None:
         conditions.setdefault(table, []).append(condition)
 
-    for what, value in _deleted(lake):
+    for subject, value in _deleted(lake):
         result.reasons["deleted here before"] = result.reasons.get("deleted here before", 0) + 1
-        for table, condition in rows_of(what, value).items():
+        for table, condition in rows_of(subject, value).items():
             withhold(table, condition)
     if twin_attempts := _drawn_apart(lake, other):
         result.reasons["drawn with another text here"] = len(twin_attempts)
@@ -176,8 +176,8 @@ def _own_results(lake: Lake, other: Lake) -> dict[str, list[str]]:
         ours = lake.rows(
             f'SELECT id, "{key}" AS key FROM "{table}" WHERE "{key}" IN (SELECT unnest(?::VARCHAR[]))', [sorted(common)]
         )
-        there = other.ids(table, [row["id"] for row in ours])
-        if keys := sorted({row["key"] for row in ours if row["id"] not in there}):
+        other_ids = other.ids(table, [row["id"] for row in ours])
+        if keys := sorted({row["key"] for row in ours if row["id"] not in other_ids}):
             own[table] = keys
     return own
 
@@ -189,9 +189,9 @@ def _unclaimed(lake: Lake, other: Lake, conditions: Mapping[str, str]) -> str:
         table for table, condition in conditions.items() if other.files().get(table) and _ids(other, table, condition)
     }
     stages = sorted({stage for table in lost_tables for stage in made_by(table)})
-    here = lake.rows("SELECT id, stage || ' ' || key AS line FROM stages")
-    lines, ids = _list([row["line"] for row in here]), _list([row["id"] for row in here])
-    ours = f"stage || ' ' || key IN ({lines}) AND id NOT IN ({ids})" if here else "false"
+    own_lines = lake.rows("SELECT id, stage || ' ' || key AS line FROM stages")
+    lines, ids = _list([row["line"] for row in own_lines]), _list([row["id"] for row in own_lines])
+    ours = f"stage || ' ' || key IN ({lines}) AND id NOT IN ({ids})" if own_lines else "false"
     return f"stage IN ({_list(stages)}) OR {ours}" if stages else ours
 
 

@@ -323,7 +323,7 @@ def catalogue_fault(catalogue: Path) -> str:
     """
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
-            there = {
+            view_names = {
                 name
                 for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
             }
@@ -332,7 +332,7 @@ def catalogue_fault(catalogue: Path) -> str:
         message = str(error).splitlines()[0]
         # another tool has opened it for writing: its own affair
         return "" if "Could not set lock" in message else message
-    lacking = sorted({*schemas(), *defined_views()} - there)
+    lacking = sorted({*schemas(), *defined_views()} - view_names)
     return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 
 

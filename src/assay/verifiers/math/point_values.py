@@ -52,15 +52,15 @@ def lacks_letter(gold: str, answer: str) -> bool:
     return _depends_on_more(gold, answer) or _depends_on_more(answer, gold)
 
 
-def _depends_on_more(one: str, other: str) -> bool:
-    value = evaluate_at_letters(one) if other.isascii() and len(other) <= MAX_CHARS else None
+def _depends_on_more(latex: str, other: str) -> bool:
+    value = evaluate_at_letters(latex) if other.isascii() and len(other) <= MAX_CHARS else None
     if value is None:
         return False
     integral = _INTEGRAL.fullmatch(other)
     rest = _COMMANDS.sub(" ", integral[1] if integral and integral[3] not in integral[1] else other).lower()
     body = integral[2].lower().replace(integral[3], "") if integral and integral[3] not in integral[1] else ""
-    for letter in sorted(set(one).intersection(LETTERS).difference(rest, body)):
-        value_elsewhere = evaluate_at_letters(one, letter)
+    for letter in sorted(set(latex).intersection(LETTERS).difference(rest, body)):
+        value_elsewhere = evaluate_at_letters(latex, letter)
         if value_elsewhere is not None and abs(value_elsewhere - value) > TOLERANCE * max(
             abs(value_elsewhere), abs(value), 1.0
         ):

@@ -206,12 +206,12 @@ def read_assignment(chain: RelationChain) -> tuple[str, str] | None:
 
 def _match_function(gold: RelationChain, answer: RelationChain) -> tuple[str, str] | None:
     """Return the formulas of f(x) = 2x and y = 2x, or f = 2x; None for all else."""
-    for one, other in ((gold, answer), (answer, gold)):
-        function, assignment = _read_function(one), read_assignment(other)
+    for side, other in ((gold, answer), (answer, gold)):
+        function, assignment = _read_function(side), read_assignment(other)
         if function and assignment and assignment[0] in ("y", function[0][0]):
             variable = _name_variable(function[0])
             if all(_has_letter(value, variable) for value in (function[1], assignment[1])):
-                return (function[1], assignment[1]) if one is gold else (assignment[1], function[1])
+                return (function[1], assignment[1]) if side is gold else (assignment[1], function[1])
     return None
 
 

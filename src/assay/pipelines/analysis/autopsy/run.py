@@ -194,4 +194,4 @@ def _unit_of_time(facts: LogFacts) -> str:
 
 
 def _read_columns(columns: Mapping[str, str]) -> list[str]:
-    return ["columns: " + ", ".join(f"{what} in {name}" for what, name in columns.items())]
+    return ["columns: " + ", ".join(f"{field_name} in {name}" for field_name, name in columns.items())]
