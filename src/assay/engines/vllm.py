@@ -90,20 +90,11 @@ class Vllm:
 
     def show(self, request: Request) -> str:
         """Return the prompt exactly as the model reads it, with special tokens written out."""
-        return str(
-            self._tokenizer.decode(
-                self._encode_prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
-        )
+        return prompts.decode_prompt(self._tokenizer, self._encode_prompt(request))
 
     def truncate(self, text: str, tokens: int) -> str:
         """Return the first `tokens` tokens of a text as text; only the tokenizer is loaded."""
-        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return (
-            str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
-            if len(ids) > tokens
-            else text
-        )
+        return prompts.truncate_text(self._tokenizer, text, tokens)
 
     def close(self) -> None:
         """Unload the model; the next call loads it again."""
