@@ -253,8 +253,8 @@ class PassRate:
         return Goal(
             max(1, min(budget, problems)),
             self.group_size,
-            gain=self.stop_gain,
-            error=self.signal_error if self.prior == "fitted" else 0.0,
+            stop_gain=self.stop_gain,
+            signal_error=self.signal_error if self.prior == "fitted" else 0.0,
             signal=self.signal or "mixed",
         )
 
