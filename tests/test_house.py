@@ -320,6 +320,18 @@ def test_every_file_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_every_package_says_what_is_in_it_and_how_to_add_to_it() -> None:
+    packages = {path: ast.get_docstring(tree(path)) or "" for path in SOURCES if path.name == "__init__.py"}
+    assert len(packages) > 40
+    brief = [
+        str(path.relative_to(ROOT))
+        for path, doc in packages.items()
+        if path.parent != PACKAGE
+        and (len(doc.splitlines()) < 3 or not re.search(r"\b(add|new|another|change)\b", doc, re.IGNORECASE))
+    ]
+    assert brief == []
+
+
 def test_no_file_knows_this_machine() -> None:
     """No path of one computer's folders, and no host of a package registry, which a user's own pip configuration chooses."""
     found = [

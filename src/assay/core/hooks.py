@@ -157,6 +157,12 @@ class SelectorHooks(PoolHooks):
     expected_improvement: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
 
 
+class EncoderHooks:
+    """Hooks of an encoder."""
+
+    texts_per_commit: ClassVar[int] = 2048  # encoded between two commits
+
+
 class ExportHooks:
     """Hooks of an export."""
 

@@ -1,6 +1,7 @@
 """Encode a request as token ids with the model's own chat template, applied once."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def encode_prompt_or_empty(tokenizer: Any, request: Request) -> tuple[int, ...]:
         return ()
 
 
-def decode_prompt(tokenizer: Any, ids: tuple[int, ...]) -> str:
+def decode_prompt(tokenizer: Any, ids: Sequence[int]) -> str:
     """Return a prompt exactly as the model reads it, with special tokens written out."""
     return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 

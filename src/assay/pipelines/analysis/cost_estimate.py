@@ -68,9 +68,9 @@ def estimate_cost(context: RunContext, pilot: int) -> dict[str, Any]:
         pilot: problems that are attempted now; 0 = none, and no estimate.
 
     Returns:
-        {stages: as of `list_stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares of
-        the pilot's attempts with an example each; disk: as of `estimate_disk`}. Without a pilot, tokens, seconds and outcomes
-        are None.
+        {stages: as of `list_stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares
+        of the pilot's attempts with an example each; disk: as of `estimate_disk`}. Without a pilot, tokens, seconds and
+        outcomes are None.
     """
     tokens = seconds = outcomes = None
     if pilot:

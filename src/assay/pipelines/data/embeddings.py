@@ -11,6 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError
+from assay.core.hooks import EncoderHooks
 from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.core.types import Problem
@@ -19,7 +20,7 @@ from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
 
-WAVE = 2048  # texts encoded between commits, where the encoder does not say
+WAVE = EncoderHooks.texts_per_commit
 MAPPED = 1 << 28  # bytes of vectors from which on they lie in a file
 
 

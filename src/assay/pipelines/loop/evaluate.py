@@ -53,8 +53,8 @@ def evaluate(
         kind: of the training: grpo, sft or dpo.
 
     Returns:
-        {training: its key, points: as of `compute_points`, frontier: as of `count_frontier_moves`, tokens: spent by this call}. Trainings
-        on stored rows sample no training problems, so their frontier has no problems.
+        {training: its key, points: as of `compute_points`, frontier: as of `count_frontier_moves`, tokens: spent by
+        this call}. Trainings on stored rows sample no training problems, so their frontier has no problems.
 
     Raises:
         ConfigError: nothing is held out, or the training is not done.

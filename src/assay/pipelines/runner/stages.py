@@ -1,7 +1,7 @@
 """Run the stages in their order (`pipelines.stages.STAGES`); what the ledger knows is not done again.
 
-`run_stages` does them up to one of them, `survey_stages` says what is done and what comes next without doing anything, and
-`run_training` trains on what they have left.
+`run_stages` does them up to one of them, `survey_stages` says what is done and what comes next without doing anything,
+and `run_training` trains on what they have left.
 """
 
 from dataclasses import dataclass

@@ -273,7 +273,8 @@ def score_problems(context: RunContext, attempts: StoredRollouts, key: StageKey)
 
 
 def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> StageResult:
-    """Write the scores of problems whose stored attempts are all that is wanted, as `score_problems` would write them."""
+    """Write the scores of problems whose stored attempts are all that is wanted, as `score_problems` would write
+    them."""
     began, part = time.monotonic(), build_scorer(context)
 
     def describe(id_: str, tally: Counts, verifier: str, disputed: bool) -> dict[str, Any]:

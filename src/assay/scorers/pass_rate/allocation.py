@@ -125,7 +125,7 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePri
         return rows, right, targets - right, targets, targets
 
     error = goal.signal_error * (n / size) ** 0.5  # of fewer problems the prior is known less well
-    scaled = replace(goal, budget=max(1, round(goal.budget * size / n)), error=error) if goal.budget else goal
+    scaled = replace(goal, budget=max(1, round(goal.budget * size / n)), signal_error=error) if goal.budget else goal
     evidence, _, _ = run_allocation(size, allocation, scaled, sample, lambda evidence, rows: prior)
     return float(evidence.attempts.mean())
 
