@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.pipelines.analysis.report import NOTHING, collected
+from assay.pipelines.analysis.report import NOTHING, collect_values
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.stores.reader import LakeReader
@@ -64,7 +64,7 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     Returns:
         By the name under which a view asks: `parts` names the views that have something to show.
     """
-    summary = collected(context, results)
+    summary = collect_values(context, results)
     reader = LakeReader(context.lake.place, limit_s=READ_S)
     try:
         keys = config_keys(context, reader)

@@ -147,7 +147,7 @@ def find_value_at_end(text: str) -> PhraseValue | None:
     (PhraseValue(text='2 2/3 km', certain=True), None)
     """
     tail = text[-_MAX_TAIL_CHARS:].replace("**", "").replace("⁄", "/").rstrip()
-    sentence_ends = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
+    sentence_ends = [0, *(match.end() for match in _SENTENCE.finditer(tail)), len(tail)]
     last_match, begin = None, 0
     for begin, end in reversed(list(pairwise(sentence_ends))[-_MAX_SENTENCES:]):
         last_match = _find_last_chunk(tail, begin, end)
