@@ -43,12 +43,16 @@ def write_report(context: RunContext, out: Path | None = None, results: StageRes
     if out is None and context.lake.storage.remote:
         raise ConfigError(f"{context.lake.place} is a bucket, whose folder holds no pages: name a file with --out")
     place = out or context.lake.root / "reports" / f"{context.config.name.replace('/', '-')}.html"
-    text = build_page(f"{context.config.name}: curation report", snapshot(context, results))
+    aside = place.with_name(f".{place.name}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.tmp")
-        aside.write_text(text, encoding="utf-8", errors="replace")
-        aside.replace(place)
+        aside.touch()  # a place that refuses it is found before the lake is read
+        try:
+            text = build_page(f"{context.config.name}: curation report", snapshot(context, results))
+            aside.write_text(text, encoding="utf-8", errors="replace")
+            aside.replace(place)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"the page cannot be written to {place}: {error.strerror}") from error
     return place
