@@ -92,6 +92,9 @@ class EngineHooks:
 
     # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
     keeps_tokens: ClassVar[bool] = False
+    takes_pictures: ClassVar[bool] = (
+        False  # True: it shows the model a request's `pictures`; others refuse such problems
+    )
     recorded: ClassVar[bool] = (
         False  # True: its answers were paid for before; its tokens are counted, and called replayed
     )
