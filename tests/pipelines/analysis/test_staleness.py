@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from assay.pipelines.analysis.staleness import selections
+from assay.pipelines.analysis.staleness import list_selections
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages, survey
+from assay.pipelines.runner.stages import run_stages, survey_stages
 from assay.verifiers.math.verifier import Math
 
 MakeContext = Callable[..., RunContext]
@@ -27,15 +27,15 @@ def first(kept: MakeContext, resumed: MakeContext) -> RunContext:
     return resumed(name="logged")
 
 
-def list_selections(context: RunContext) -> list[dict[str, Any]]:
-    return selections(context, survey(context).results)
+def selections_of(context: RunContext) -> list[dict[str, Any]]:
+    return list_selections(context, survey_stages(context).results)
 
 
 def test_a_selection_just_made_is_fresh_and_the_plan_s_own(first: RunContext) -> None:
     run_context = first
-    (row,) = list_selections(run_context)
+    (row,) = selections_of(run_context)
     assert row == {
-        "selection": survey(run_context).results.rows_of("select"),
+        "selection": survey_stages(run_context).results.rows_of("select"),
         "kept": 10,
         "plan": True,
         "stale": False,
@@ -45,7 +45,7 @@ def test_a_selection_just_made_is_fresh_and_the_plan_s_own(first: RunContext) ->
 
 def test_attempts_that_came_later_make_it_stale_and_are_counted(first: RunContext, context: MakeContext) -> None:
     more = logged(context(score={"n": 6}))
-    old, new = list_selections(more)
+    old, new = selections_of(more)
     assert (old["stale"], old["plan"], old["why"]) == (
         True,
         False,
@@ -55,7 +55,7 @@ def test_attempts_that_came_later_make_it_stale_and_are_counted(first: RunContex
 
 
 def test_attempts_under_another_temperature_leave_it_fresh(first: RunContext, context: MakeContext) -> None:
-    old, _ = list_selections(logged(context(policy={"temperature": 0.5})))
+    old, _ = selections_of(logged(context(policy={"temperature": 0.5})))
     assert not old["stale"]
 
 
@@ -64,14 +64,14 @@ def test_a_changed_verifier_names_both_versions(
 ) -> None:
     old = first.judge.version("math")
     monkeypatch.setattr(Math, "version", "next")
-    (row,) = list_selections(context())
+    (row,) = selections_of(context())
     assert (row["stale"], row["why"]) == (True, f"math@{old} is now math@next")
 
 
 def test_another_policy_in_the_plan_is_named(first: RunContext, context: MakeContext) -> None:
     old = first.engine.policy.revision
     other = context(policy={"revision": "other"})
-    (row,) = list_selections(other)
+    (row,) = selections_of(other)
     assert row["why"] == f"made for policy {old}, and the config's is other"
 
 
@@ -81,11 +81,11 @@ def test_training_since_then_has_moved_the_policy(first: RunContext) -> None:
     trained: dict[str, Any] = {**rollout, "id": "trained", "policy": "step-1", "step": 1}
     start: dict[str, Any] = {"id": "start", "event": "start", "time": time.time() + 1}
     run_context.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
-    (row,) = list_selections(run_context)
+    (row,) = selections_of(run_context)
     assert row["why"] == "training has moved on to step-1 (1 attempts)"
 
 
-def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(context: MakeContext) -> None:
+def test_a_selection_that_does_not_name_its_scores_is_neither_fresh_nor_stale(context: MakeContext) -> None:
     run_context = context()
     run_context.lake.append(
         {
@@ -102,5 +102,5 @@ def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_
             ]
         }
     )
-    (row,) = list_selections(run_context)
+    (row,) = selections_of(run_context)
     assert (row["selection"], row["kept"], row["stale"]) == ("old", 2, None)

@@ -110,7 +110,7 @@ def test_failed_attempts_leave_their_chunk_to_the_next_run(ready: Made, plain: P
     assert same(rest, plain())
 
 
-def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_another_plans(
+def test_what_a_dead_planner_had_posted_is_answered_and_another_plans(
     ready: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.05)

@@ -284,9 +284,7 @@ def test_the_tiny_model_extended_answers_as_the_tiny_model_at_the_long_cap(
     assert stats.chi2_contingency([[each[text] for text in common] for each in said]).pvalue > 0.001
 
 
-def test_synthesis_and_exported_rollouts_see_the_attempts_that_count_under_the_longer_cap(
-    extended: Made, tmp_path: Path
-) -> None:
+def test_synthesis_and_exports_see_the_attempts_that_count_under_the_longer_cap(extended: Made, tmp_path: Path) -> None:
     long = extended(LONG, synthesize={"settings": {"s3ft": {"paraphrases": 0}}})
     run_stages(long, "score")
     rows = long.lake.rows(OUTCOMES, [long.sampler.id])

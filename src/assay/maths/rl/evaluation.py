@@ -134,8 +134,8 @@ def count_moves(before: ArrayLike, after: ArrayLike, low: float, high: float) ->
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     inside = (first >= low) & (first <= high)
-    moved = second[inside]
-    above, below = int((moved > high).sum()), int((moved < low).sum())
+    rates_after = second[inside]
+    above, below = int((rates_after > high).sum()), int((rates_after < low).sum())
     entered = int((~inside & (second >= low) & (second <= high)).sum())
     return {
         "before": int(inside.sum()),

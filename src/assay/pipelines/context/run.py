@@ -55,9 +55,9 @@ class VerdictChanges:
     def changes(self) -> list[dict[str, Any]]:
         """One row per reading and pair of outcomes, equal pairs included."""
         return [
-            {"reading": name, "before": before, "now": now, "rollouts": many}
+            {"reading": name, "before": before, "now": after, "rollouts": many}
             for name, pairs in (("strict", self.strict), ("lenient", self.lenient))
-            for (before, now), many in sorted(pairs.items())
+            for (before, after), many in sorted(pairs.items())
         ]
 
 
@@ -239,7 +239,8 @@ class RunContext:
         Args:
             outcome: the stage's result.
             rows: by table.
-            first: further rows of large results, each of which is a commit before; killed between two, a run adds the rest.
+            first: further rows of large results, each of which is a commit before; killed between two, a run adds the
+                rest.
         """
         for part in first:
             self.append(part)
@@ -267,7 +268,7 @@ class RunContext:
             "event": event,
             "command": self.command,
             "plan": canonical_json(redact_secrets(self.config.model_dump(mode="json"))),
-            "versions": canonical_json({**versions(), **outside_versions(self.config)}),
+            "versions": canonical_json({**list_versions(), **outside_versions(self.config)}),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,
@@ -316,7 +317,7 @@ def build_grader(grade: GradeConfig) -> Grader:
     )
 
 
-def versions() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),

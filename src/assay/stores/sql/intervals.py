@@ -74,8 +74,8 @@ def is_stored(storage: Storage) -> bool:
 
 def find_fault(storage: Storage) -> str:
     """Return what is wrong with the stored table; "" = nothing, or there is none."""
-    there = Path(PATH).name in (storage.names("derived") or ())
-    return "its rows are not those that were written" if there and _read(storage) is None else ""
+    is_there = Path(PATH).name in (storage.names("derived") or ())
+    return "its rows are not those that were written" if is_there and _read(storage) is None else ""
 
 
 def load_intervals(storage: Storage) -> pa.Table:

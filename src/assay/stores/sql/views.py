@@ -43,8 +43,6 @@ class FileGroup:
         return replace(self, paths=paths, parts=tuple(part.without(lost) for part in self.parts))
 
 
-# SQL for the outcome of a verdict `v` under either reading
-STRICT, LENIENT = "v.outcome", "counted(v.outcome, v.lenient, 'lenient')"
 # words of a query that may read tables without naming them
 CATALOGUE = re.compile(r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I)
 
@@ -363,17 +361,16 @@ def catalogue_fault(catalogue: Path) -> str:
     """
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
-            there = {
+            view_names = {
                 name
                 for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
             }
             connection.execute("SELECT count(prior), sum(correct + wrong + low + high) FROM intervals").fetchall()
     except duckdb.Error as error:
         message = str(error).splitlines()[0]
-        return (
-            "" if "Could not set lock" in message else message
-        )  # another tool has opened it for writing: its own affair
-    lacking = sorted({*schemas(), *defined_views()} - there)
+        # another tool has opened it for writing: its own affair
+        return "" if "Could not set lock" in message else message
+    lacking = sorted({*schemas(), *defined_views()} - view_names)
     return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 
 
