@@ -37,7 +37,9 @@ sys.stdin.read()
 FORKING = """
 import importlib, json, os, runpy, select, socket, sys
 for name in sys.argv[2:]:
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ImportError: ...  # an extra that is not installed
 sys.modules["pyarrow"].array([1])  # which imports pandas
 server = socket.socket(socket.AF_UNIX)
 server.bind(sys.argv[1])
@@ -184,7 +186,8 @@ class Warm:
         return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
     def end(self) -> None:
-        self.process.communicate(timeout=30)  # which closes its stdin
+        self.process.terminate()
+        self.process.communicate(timeout=30)
 
 
 def import_relevant(environment: Mapping[str, str]) -> dict[str, str]:
