@@ -1,6 +1,7 @@
 """The stages `sft` and `dpo` on a real lake with the bundled model: what they read, learn, leave and refuse."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,30 +52,47 @@ class RightOverWrong:
 """
 
 
+def planned(sums: Path, lake: Path, step: int) -> dict[str, Any]:
+    """A plan over sums with operands so far apart, a fifth held out."""
+    pairs = [(a, b) for a in range(13, 99, step) for b in range(14, 99, step - 1)]
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a, b in pairs]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {
+        "lake": str(lake),
+        "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
+        "split": {"held_out": len(rows) // 5},
+        "policy": {"truncated": "wrong", "model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
+        "score": {"n": 8},
+    }
+
+
+def scored(tree: dict[str, Any]) -> RunContext:
+    config = parse_config(tree)
+    context = RunContext(config, Lake(config.lake), NullReporter())
+    run_stages(context, "score")
+    return context
+
+
+@pytest.fixture(scope="module")
+def attempted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sums 17 apart and a lake of scored attempts at them: to copy, not to write."""
+    folder = tmp_path_factory.mktemp("attempted")
+    scored(planned(folder / "sums.jsonl", folder / "lake", 17)).lake.close()
+    return folder
+
+
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempted: Path) -> Made:
     """A scored pool of sums, a fifth held out; keyword arguments are tables of the config."""
-    sums = tmp_path / "sums.jsonl"
     (tmp_path / "our_pairs.py").write_text(OUR_PAIRS)
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(*, step: int = 17, **tables: Any) -> RunContext:
-        pairs = [(a, b) for a in range(13, 99, step) for b in range(14, 99, step - 1)]
-        rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a, b in pairs]
-        sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        tree = {
-            "lake": str(tmp_path / "lake"),
-            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
-            "split": {"held_out": len(rows) // 5},
-            "policy": {"truncated": "wrong", "model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
-            "score": {"n": 8},
-            "synthesize": {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT}},
-            **tables,
-        }
-        config = parse_config(tree)
-        context = RunContext(config, Lake(config.lake), NullReporter())
-        run_stages(context, "score")
-        return context
+        lake, folder = tmp_path / "lake", attempted if step == 17 else tmp_path
+        if step == 17 and not lake.exists():
+            shutil.copytree(attempted / "lake", lake)
+        methods = {"synthesize": {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT}}}
+        return scored({**planned(folder / "sums.jsonl", lake, step), **methods, **tables})
 
     return make
 
