@@ -71,8 +71,14 @@ def list_parts(kind: str) -> list[str]:
     True
     """
     room = PACKAGE / ROOMS[kind]
+    return list(_list_files(room, room.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _list_files(room: Path, _changed: int) -> tuple[str, ...]:
+    """Return the names of a room's parts; looked up again once a file was added to it or removed."""
     files = {path.stem for path in room.glob("*.py") if not path.stem.startswith("_")}
-    return sorted(files | {path.parent.name for path in room.glob("*/__init__.py") if _exports_part(path)})
+    return tuple(sorted(files | {path.parent.name for path in room.glob("*/__init__.py") if _exports_part(path)}))
 
 
 @cache

@@ -88,7 +88,6 @@ class Tfidf:
     @cached_property
     def _vectorizer_and_svd(self) -> tuple[Any, Any] | None:
         """The fitted vectorizer and SVD (None if there is nothing to reduce); None for a corpus without a word."""
-        from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectorizer = TfidfVectorizer(token_pattern=TOKEN, sublinear_tf=True, max_features=WORDS, dtype=np.float64)
@@ -98,6 +97,8 @@ class Tfidf:
             return None
         if min(counts.shape) <= self.dims:
             return vectorizer, None
+        from sklearn.decomposition import TruncatedSVD  # imports half of scikit-learn
+
         return vectorizer, TruncatedSVD(self.dims, random_state=self.seed).fit(counts)
 
     def encode(self, texts: Sequence[str]) -> Vectors:

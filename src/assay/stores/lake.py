@@ -7,7 +7,6 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
@@ -26,6 +25,7 @@ from assay.stores.commits.known_ids import FROM_ROWS, KnownIds
 from assay.stores.commits.sealing import Damaged, read_sealed, seal_json
 from assay.stores.commits.snapshot import Snapshot, group_files
 from assay.stores.sql import intervals, landlock, views
+from assay.stores.sql.kept_answers import KeptAnswers
 from assay.stores.sql.select_guard import require_select
 from assay.stores.sql.session import Session
 from assay.stores.storage.backend import Place, Storage, at
@@ -81,6 +81,7 @@ class Lake:
         self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.FileGroup]] = {}
+        self._answers = KeptAnswers()
         self._known: dict[str, KnownIds | None] = {}  # by table; None = looked up once
         self._stale = True  # whether `_groups` are of an earlier snapshot
 
@@ -130,11 +131,7 @@ class Lake:
         self._found()
         name = manifest.new_name()
         with self.storage.writing():
-            # a disk answers three waiting fsyncs about as fast as one
-            with ThreadPoolExecutor(len(tables)) as threads:
-                files = tuple(
-                    threads.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables)
-                )
+            files = manifest.write_tables(self.storage, tables, name)
             self.commit_entry(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def commit_entry(self, entry: manifest.Entry) -> None:
@@ -176,6 +173,21 @@ class Lake:
             return self._run(self._views(sql), sql, parameters, given)
         except views.Unnamed:
             return self._run(self._views(sql, whole=True), sql, parameters, given)
+
+    def query_again(self, sql: str, parameters: Any = None) -> pa.Table:
+        """Run a query that the caller repeats: its answer is kept until one of its tables has other files.
+
+        Args:
+            sql: one SELECT that writes out the names of its tables, and whose answer depends on their rows alone.
+            parameters: its parameters; short ones.
+
+        Raises:
+            ConfigError, LakeError: as `query`.
+        """
+        self._refresh()
+        groups = self._current_groups()
+        files = [groups.get(name, []) for name in sorted(views.find_tables(sql))]
+        return self._answers.get(sql, parameters, files, self.query)
 
     def _run(self, connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any, given: Tables) -> pa.Table:
         with _registered(connection, given):
@@ -406,13 +418,17 @@ class Lake:
     def _shown(self, session: Session, sql: str, whole: bool) -> duckdb.DuckDBPyConnection:
         fetched = self._fetch(sql)
         names = views.list_names() if whole or views.CATALOGUE.search(sql) else views.find_names(sql)
-        if self._stale:
-            self._groups, self._stale = self._snapshot.groups(), False
-        session.show(names, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
+        groups = self._current_groups()
+        session.show(names, groups, withheld=set(groups) - fetched if self.storage.remote else ())
         # raised here: in a join, the view that would raise it may never be read
         for name in sorted(views.find_tables(LITERAL.sub("''", sql)) & session.faults.keys()):
             raise LakeError(f"{name}: {session.faults[name]}")
         return session.connection
+
+    def _current_groups(self) -> dict[str, list[views.FileGroup]]:
+        if self._stale:
+            self._groups, self._stale = self._snapshot.groups(), False
+        return self._groups
 
     def _fetch(self, sql: str) -> set[str]:
         """Fetch from a bucket the files that a query reads, by table name or by path; return the tables."""
@@ -470,7 +486,8 @@ class Lake:
         table = intervals.load_intervals(self.storage)
         lacking: list[dict[str, Any]] = []
         with suppress(LakeError):  # a file is damaged or missing: a query for its rows says so
-            lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
+            if (self.rows(intervals.MOST_ATTEMPTS)[0]["n"] or 0) > intervals.MOST:
+                lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables(
                 [table, intervals.compute_intervals((row["n_correct"], row["n_wrong"]) for row in lacking)]

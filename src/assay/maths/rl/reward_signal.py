@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 from assay.maths.rl.group_signal import expected_signal, log_rising
 from assay.maths.rl.group_signal import reward_signal as share_of_unequal
@@ -195,9 +195,11 @@ def deviation(rate: ArrayLike, group_size: int) -> Floats:
     >>> deviation([0.0, 0.1, 0.5], 8).round(3).tolist()
     [0.0, 0.209, 0.464]
     """
+    from scipy.stats import binom  # importing it takes half a second, and most runs need nothing of it
+
     p = np.asarray(rate, dtype=np.float64)[..., None]
     k = np.arange(group_size + 1)
-    return np.asarray((stats.binom.pmf(k, group_size, p) * _sd_of_counts(group_size)).sum(-1))
+    return np.asarray((binom.pmf(k, group_size, p) * _sd_of_counts(group_size)).sum(-1))
 
 
 def expected_deviation(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
@@ -287,7 +289,9 @@ def _two_valued_signal(posterior: RewardPosterior, group_size: int, kind: Signal
 @cache
 def _uniforms(group_size: int) -> Floats:
     """The points that all posteriors share, (DRAWS, G, 2)."""
-    sobol = stats.qmc.Sobol(2 * group_size, scramble=True, seed=20_240)
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(2 * group_size, scramble=True, seed=20_240)
     return np.asarray(sobol.random(DRAWS)).reshape(DRAWS, group_size, 2)
 
 

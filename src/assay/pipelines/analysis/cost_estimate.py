@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from assay.core.identity import content_id
 from assay.core.types import Policy
@@ -192,7 +192,7 @@ def total_interval(costs: list[int], rest: float) -> tuple[float, float]:
     if len(costs) < 2:
         return 0.0, math.inf
     n, mean, spread = len(costs), float(np.mean(costs)), float(np.std(costs, ddof=1))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * spread * math.sqrt(rest + rest * rest / n)
+    half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * spread * math.sqrt(rest + rest * rest / n)
     return max(0.0, rest * mean - half), rest * mean + half
 
 

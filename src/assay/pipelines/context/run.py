@@ -222,7 +222,8 @@ class RunContext:
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""
         names = [stage, FIRST_STAGE_NAMES.get(stage, stage)]
-        rows = self.lake.rows("SELECT * FROM stages WHERE stage IN (?, ?) AND key = ? LIMIT 1", [*names, str(key)])
+        query = "SELECT * FROM stages WHERE stage IN (?, ?) AND key = ? LIMIT 1"
+        rows = self.lake.query_again(query, [*names, str(key)]).to_pylist()
         if not rows:
             return None
         row = rows[0]

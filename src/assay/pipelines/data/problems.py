@@ -122,7 +122,7 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     Returns:
         [problem id, answer, verifier] each.
     """
-    rivals = context.lake.rows(RIVALS, side_parameters(inputs, name))
+    rivals = context.lake.query_again(RIVALS, side_parameters(inputs, name)).to_pylist()
     if not rivals:
         return []
     parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
@@ -179,7 +179,7 @@ def some_of_side(
 
 
 def _read_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:
-    return list(context.lake.query(query, side_parameters(inputs, name)).column(0).to_pylist())
+    return list(context.lake.query_again(query, side_parameters(inputs, name)).column(0).to_pylist())
 
 
 def side_parameters(inputs: StageResults, name: str) -> list[Any]:

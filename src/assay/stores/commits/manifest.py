@@ -9,11 +9,14 @@ other entry had named yet. So a changed entry shows by itself, and a missing one
 """
 
 import hashlib
+import os
 import re
 import secrets
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -96,6 +99,25 @@ def write_parquet(place: Place, table: str, rows: pa.Table, name: str) -> File:
     path = f"tables/{table}/{name}.parquet"
     at(place).write(path, data)
     return File(table, path, rows.num_rows, data.size, hashlib.sha256(data).hexdigest())
+
+
+def write_tables(place: Place, tables: Mapping[str, pa.Table], name: str) -> tuple[File, ...]:
+    """Write the files of one commit side by side: a disk answers three waiting fsyncs about as fast as one.
+
+    Raises:
+        LakeError: the disk refused.
+    """
+    over = map if len(tables) == 1 else _writers().map
+    return tuple(over(lambda table: write_parquet(place, table, tables[table], name), tables))
+
+
+@cache
+def _writers() -> ThreadPoolExecutor:
+    """Return the threads that write files; to start some per commit would take as long as to write."""
+    return ThreadPoolExecutor(8, "writer")
+
+
+os.register_at_fork(before=_writers.cache_clear)  # a forked child has none of the threads, and would wait for them
 
 
 def write_entry(place: Place, entry: Entry) -> Entry:
