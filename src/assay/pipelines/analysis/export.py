@@ -63,7 +63,7 @@ def export(
     if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
         raise ConfigError(f"export {to!r}: {refusal}")
     check_outside_files(context, part, verifiers)
-    shows_pictures = _shows_pictures(part, to, [chosen, gone] if filtered else [chosen])
+    shows_pictures = _shows_pictures(part, to, [curriculum_rows, dropped_rows] if filtered else [curriculum_rows])
     illustrate = partial(_with_pictures, context) if shows_pictures else None
     inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ def _spent(context: RunContext) -> dict[str, int]:
     )[0]
 
 
-def _shows_pictures(part: Any, to: str, rows: Sequence[StoredRows]) -> bool:
+def _shows_pictures(part: Any, to: str, rows: Sequence[ExportRows]) -> bool:
     """Return whether an export's problems show pictures.
 
     Raises:

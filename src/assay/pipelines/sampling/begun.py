@@ -49,7 +49,7 @@ def complete_begun(
         Stopped: the run was asked to stop; what had arrived is committed.
         ConfigError: one of the problems shows a picture.
     """
-    refuse_pictures((problems[id_] for id_, _ in begun), "the continuation of begun answers")
+    refuse_pictures((problems[id_] for id_, _ in begun_answers), "the continuation of begun answers")
     policy = context.engine.policy
     requests = [
         Request(id_, sampler.render(problems[id_]), sampler, tuple(range(n)), context.config.seed, prefix)
