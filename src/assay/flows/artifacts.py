@@ -76,6 +76,7 @@ def make_rounds_table(context: RunContext, reports: Sequence[Mapping[str, Any]])
         rows.append(
             {
                 "round": report["round"],
+                "kind": report.get("kind", "grpo"),
                 "problems": held["problems"],
                 **rates,
                 "in band": band["before"],
