@@ -126,7 +126,7 @@ def test_dpo_on_right_and_wrong_answers_raises_the_margin(tiny: Made) -> None:
 
 
 @pytest.mark.model
-def test_kto_learns_from_answers_that_have_no_partner_and_sft_from_the_right_ones_of_them(tiny: Made) -> None:
+def test_kto_learns_from_single_answers_and_sft_from_the_right_ones(tiny: Made) -> None:
     context = tiny(step=9, synthesize={"methods": ["unpaired"]}, kto={"learning_rate": 1e-5, "rows_per_step": 16})
     (made,) = run_synthesis(context, "unpaired")
     assert made.detail["only_right"] + made.detail["only_wrong"] > 10

@@ -91,7 +91,8 @@ def stage_names() -> tuple[str, ...]:
 
 
 def pool_stages() -> tuple[str, ...]:
-    """The names of the stages before scoring, which need no policy: every worker and every round shares what they leave."""
+    """The names of the stages before scoring, which need no policy: every worker and every round shares what they
+    leave."""
     names = stage_names()
     return names[: names.index("score")]
 

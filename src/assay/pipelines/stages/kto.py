@@ -6,7 +6,7 @@ from typing import Any
 
 from assay.core.offline_config import KtoConfig
 from assay.pipelines.stages._offline import OfflineStage
-from assay.pipelines.stages.stored_synthesis import imitated
+from assay.pipelines.stages.stored_synthesis import imitated_rows
 from assay.training.offline.settings import OfflineSettings
 
 
@@ -34,7 +34,7 @@ class Kto(OfflineStage):
         settings = super().settings()
         if self.config.undesirable_weight is not None:
             return settings
-        desirable = len(imitated(self.rows))
+        desirable = len(imitated_rows(self.rows))
         balance = settings.desirable_weight * desirable / max(len(self.rows) - desirable, 1)
         self.context.reporter.say(
             f"kto: {desirable} desirable answers, {len(self.rows) - desirable} to avoid, whose losses are multiplied by {balance:.3g}"
