@@ -21,7 +21,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.flow_config import FlowConfig
 from assay.core.limit_config import LimitConfig
 from assay.core.loop_config import LoopConfig
-from assay.core.offline_config import DpoConfig, SftConfig
+from assay.core.offline_config import DpoConfig, KtoConfig, SftConfig
 from assay.core.parts import (
     allow_imports,
     build_part,
@@ -231,6 +231,7 @@ class Config(StrictTable):
     train: TrainConfig = TrainConfig()
     sft: SftConfig = SftConfig()
     dpo: DpoConfig = DpoConfig()
+    kto: KtoConfig = KtoConfig()
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()

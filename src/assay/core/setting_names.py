@@ -101,6 +101,7 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
     ),
     "sft": SCHEDULE,
     "dpo": SCHEDULE,
+    "kto": SCHEDULE,
     "loop": (
         Rename("window", "recent_steps"),
         Rename("width", "max_interval"),

@@ -28,7 +28,7 @@ Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A .jsonl or .parquet file, or a folder of them.", show_default=False)
 ]
 Tool = Annotated[
-    str, typer.Option("--from", metavar="TOOL", help="verl, trl, open_instruct, verifiers, nemo_gym or jsonl.")
+    str, typer.Option("--from", metavar="TOOL", help="verl, trl, open_instruct, verifiers, nemo_gym, prm or jsonl.")
 ]
 PolicyName = Annotated[
     str,
@@ -123,6 +123,9 @@ def rollouts(
 ) -> None:
     """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is
     dropped with its reason; if no row matches, that is an error.
+
+    `--from prm` reads TRL's stepwise supervision: the steps together are the attempt, and their labels are kept for `curate
+    export --to prm --method imported`.
 
     With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them.
     Rewards become verdicts; if the file has none, the problems' own verifiers grade the texts.

@@ -6,7 +6,7 @@ drop with its reason. Ids hash what was imported, so importing a folder again ad
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
+from assay.pipelines.data.training_rows import IMPORTED, imported_synthesis_id
 from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.stages.rollout_files import (
     NAMES,
@@ -28,11 +29,13 @@ from assay.pipelines.stages.rollout_files import (
     first_value,
     read_attempts,
     read_reward,
+    read_step_values,
     to_number,
 )
 from assay.stores.lake import Lake
 
 WAVE = 2_000  # rows per commit
+TABLES = ("rollouts", "completions", "verdicts", "step_labels", "drops")
 
 
 @dataclass(slots=True)
@@ -126,7 +129,7 @@ def import_rollouts(
     }
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
     matcher, sample_counts = Matcher(lake, labels), Counter[str]()
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for path, line, row in read_attempts(folder, names, tokens):
         report.rows += 1
         report.columns = report.columns or tuple(row)
@@ -137,6 +140,8 @@ def import_rollouts(
         else:
             report.usable += 1
             report.unrated += rated and rollout["reward"] is None
+            if values := rollout.pop("step_values"):
+                rows["step_labels"].append(_steps_row(rollout, row["steps"], values))
             _add_rows(rows, rollout, matcher.label(rollout["problem_id"]), rated=rated)
         if sum(map(len, rows.values())) >= WAVE:
             report.added += _commit(lake, rows, run)
@@ -267,6 +272,27 @@ def _rollout(
         "text": text,
         "reward": reward,
         "outcome": outcome,
+        "step_values": read_step_values(row) if names.get("steps") else [],
+    }
+
+
+def _steps_row(rollout: Mapping[str, Any], steps: Sequence[str], values: Sequence[float]) -> dict[str, Any]:
+    """Make a row of `step_labels` of an imported attempt; how often a step was completed is not known."""
+    synthesis = imported_synthesis_id(rollout["policy"])
+    return {
+        "id": content_id("steps", synthesis, rollout["id"], list(values)),
+        "synthesis_id": synthesis,
+        "method": IMPORTED,
+        "problem_id": rollout["problem_id"],
+        "rollout_id": rollout["id"],
+        "steps": [
+            {"text": replace_surrogates(text), "n": None, "n_correct": None, "value": value}
+            for text, value in zip(steps, values, strict=True)
+        ],
+        "correct": None,
+        "policy": rollout["policy"],
+        "parents": [rollout["id"]],
+        "side": "train",
     }
 
 
