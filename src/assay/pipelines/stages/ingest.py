@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from assay.core.config import SourceConfig
-from assay.core.identity import canonical_json, content_id
+from assay.core.identity import canonical_json, content_id, row_ids
 from assay.core.notes import Note
 from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source, SourceRow
@@ -183,12 +183,14 @@ def _tables(
     ids: list[str] = []
     drops: list[Drop] = []
     notes: list[Note] = []
+    pairs = ((row[0].id, row[1].id) for row in chunk if not isinstance(row, Drop))
+    members = iter(row_ids("member", key, rows=pairs))
     for number, row in enumerate(chunk, before + 1):
         if isinstance(row, Drop):
             drops.append(row)
             continue
         problem, label = row
-        member = content_id("member", key, problem.id, label.id)
+        member = next(members)
         if (digest := bytes.fromhex(member)) in seen:
             what = "byte for byte an earlier row's messages and answer"
             drops.append(Drop("ingest", "duplicate", problem.id, what, problem.source, "", number))
@@ -201,11 +203,11 @@ def _tables(
             Note("ingest", reason, problem.id, detail, problem.source)
             for reason, detail in find_oddities(problem, label)
         ]
-    members = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
+    member_columns = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
     tables = {
         "problems": problem_table(problems, run),
         "labels": columns("labels", labels, run),
-        "pool_members": pa.table([*members, [run] * len(ids)], schema=schema("pool_members")),
+        "pool_members": pa.table([*member_columns, [run] * len(ids)], schema=schema("pool_members")),
     }
     return tables, drops, notes
 
