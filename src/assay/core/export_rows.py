@@ -50,8 +50,8 @@ class ExportRow:
     def record(self) -> "Row":
         """Return what travels with a row into any trainer: where it comes from, what judges it and what was measured.
 
-        Every value is a text, a number or null. `messages`, `metadata`, `gold`, `verifier` and `source` are what an exported
-        reward judges by (`assay.integrations.reward`).
+        Every value is a text, a number or null. `messages`, `metadata`, `gold`, `verifier` and `source` are what an
+        exported reward judges by (`assay.integrations.reward`).
         """
         return {
             "assay_id": self.assay_id,

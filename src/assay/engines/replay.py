@@ -73,10 +73,10 @@ class Replay:
     def count_tokens(self, request: Request) -> int:
         """Return the prompt tokens as recorded; the words of the prompt where none were recorded."""
         rows = self._rows
-        recorded = next(
+        recording = next(
             (rows[key].get("prompt_tokens") for key in self._list_keys(request, request.samples) if key in rows), None
         )
-        return recorded or len(self.show(request).split())
+        return recording or len(self.show(request).split())
 
     def show(self, request: Request) -> str:
         """Return the turns, one per line; a recording keeps no template."""

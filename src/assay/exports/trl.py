@@ -29,8 +29,8 @@ IN_DOLLARS = ("math", "numeric")  # verifiers of answers that TRL's accuracy_rew
 class Trl:
     """One row per place of the curriculum: `prompt` as a chat, `answer` and `solution` for reward functions.
 
-    `solution` is the answer between dollar signs, as `trl.rewards.accuracy_reward` reads it. The other columns say where
-    the row comes from and what was measured; the reward beside the data judges by them.
+    `solution` is the answer between dollar signs, as `trl.rewards.accuracy_reward` reads it. The other columns say
+    where the row comes from and what was measured; the reward beside the data judges by them.
     """
 
     max_completion_length: int = 0  # the cap of training; 0 = the cap under which the pass rates were measured
@@ -49,7 +49,8 @@ class Trl:
         folder = str(Path(file).parent)
         return (
             f"import sys\n\nsys.path.append({folder!r})\n\n"
-            "from datasets import load_dataset\nfrom reward import assay_reward\nfrom trl import GRPOConfig, GRPOTrainer\n\n"
+            "from datasets import load_dataset\nfrom reward import assay_reward\nfrom trl import GRPOConfig, "
+            "GRPOTrainer\n\n"
             f'train = load_dataset("parquet", data_files={file!r}, split="train")\n'
             "trainer = GRPOTrainer(\n"
             '    model="your model",\n'

@@ -1,4 +1,5 @@
-"""`verl`: Parquet with the columns data_source, prompt, ability, reward_model, extra_info, and a custom reward function."""
+"""`verl`: Parquet with the columns data_source, prompt, ability, reward_model, extra_info, and a custom reward
+function."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -72,10 +73,11 @@ ABILITIES = {"math": "math", "numeric": "math", "code": "code"}  # by verifier
 class Verl:
     """One row per place of the curriculum.
 
-    `curate import rollouts --from verl` finds the problem of each rollout by `extra_info.assay_id`. verl's default reward
-    raises NotImplementedError for a `data_source` that it does not know, so the reward beside the data is named in the
-    snippet. verl does not tell a reward whether a completion was cut, so a graded reward may pay a cut one that the lake
-    counts as truncated: `--check` says so. A row that came from verl's own data keeps its `data_source` and the fields of its `extra_info`.
+    `curate import rollouts --from verl` finds the problem of each rollout by `extra_info.assay_id`. verl's default
+    reward raises NotImplementedError for a `data_source` that it does not know, so the reward beside the data is named
+    in the snippet. verl does not tell a reward whether a completion was cut, so a graded reward may pay a cut one that
+    the lake counts as truncated: `--check` says so. A row that came from verl's own data keeps its `data_source` and
+    the fields of its `extra_info`.
     """
 
     ability: str = ""  # "" = math, code or reasoning, by the verifier
@@ -90,10 +92,10 @@ class Verl:
         return [self._row(row) for row in rows]
 
     def _row(self, row: ExportRow) -> Row:
-        kept = json.loads(row.metadata)
-        own = kept.get("extra_info")
+        metadata = json.loads(row.metadata)
+        own = metadata.get("extra_info")
         return {
-            "data_source": self.data_source or kept.get("data_source") or row.source,
+            "data_source": self.data_source or metadata.get("data_source") or row.source,
             "prompt": list(row.prompt),
             "ability": self.ability or ABILITIES.get(row.verifier, "reasoning"),
             "reward_model": {"style": "rule", "ground_truth": row.answer},

@@ -92,7 +92,8 @@ class Fields:
     def __post_init__(self) -> None:
         if self.offset < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
             raise ValueError(
-                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1"
+                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at "
+                "least 1"
             )
         template_is_complete = all(field in self.options_template for field in ("{letter}", "{text}"))
         if self.answer_index not in (None, 0, 1) or not template_is_complete:
@@ -124,7 +125,8 @@ class Fields:
         return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def select_columns(self, schema: Iterable[str], where: str) -> list[str]:
-        """Return the columns to read from a file: those of the required fields, and those that decide about drops and notes.
+        """Return the columns to read from a file: those of the required fields, and those that decide about drops and
+        notes.
 
         Args:
             schema: names of the file's columns.
@@ -318,10 +320,10 @@ class Fields:
             return
         is_gold = what == "answer"
         for text in texts:
-            if lost := find_lost_escape(text, gold=is_gold and self._is_single_line(text)):
+            if lost_escape := find_lost_escape(text, gold=is_gold and self._is_single_line(text)):
                 raise BadRow(
                     f"{'gold' if is_gold else 'prompt'}_control_character",
-                    f"the {what} holds {lost}: its backslashes were not escaped where it was written",
+                    f"the {what} holds {lost_escape}: its backslashes were not escaped where it was written",
                 )
 
     def _is_single_line(self, text: str) -> bool:
@@ -329,15 +331,15 @@ class Fields:
         return self.answer_form == "as_is" and not self.answer_marker and len(text) < 200
 
     def _read_kept_fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {}
+        metadata = {}
         for name in self.metadata_fields:
             try:
                 value = read_field(row, name)
                 canonical_json(value).encode()
             except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional per row; a file with a schema was checked before
-            kept[name] = value
-        return kept
+            metadata[name] = value
+        return metadata
 
 
 class _Columns(NamedTuple):

@@ -49,8 +49,8 @@ class Files(Fields):
     def notices(self) -> tuple[str, ...]:
         """Return a sentence per path that only the working directory holds, where the config lies elsewhere."""
         own = [pattern for pattern in self._patterns if not pattern.startswith(BUNDLED)]
-        found = [describe_old_place(path, self.folder, match_files(path, self.folder)) for path in own]
-        return tuple(sentence for sentence in found if sentence)
+        hints = [describe_old_place(path, self.folder, match_files(path, self.folder)) for path in own]
+        return tuple(sentence for sentence in hints if sentence)
 
     @property
     def _patterns(self) -> tuple[str, ...]:

@@ -348,7 +348,7 @@ class Openai:
         reason, tries = "all servers are lost", 0
         while tries <= self.retries and (lease := servers.acquire()):
             server, connection = lease
-            started = time.monotonic()
+            started_s = time.monotonic()
             try:
                 self._verify_identity(servers, server, connection)
                 completion = self._complete_sample(connection, self._build_body(request, sample), server.url)
@@ -359,7 +359,7 @@ class Openai:
                 return self._build_rollout(request, sample, policy, None, refused=f"{server.url}: {refusal}")
             except RetryableError as failure:
                 reason = f"{server.url}: {failure}"
-                servers.record_failure(server, failure, started)
+                servers.record_failure(server, failure, started_s)
                 tries += not failure.busy
                 wait_s = 0.0 if failure.busy else draw_backoff_s(tries)
             finally:

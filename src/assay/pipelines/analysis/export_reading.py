@@ -59,7 +59,7 @@ MakeRow = Callable[[Problem, Label, dict[str, Any], int, int, float, str], Expor
 
 
 @dataclass(frozen=True)
-class StoredRows(Sequence[ExportRow]):
+class ExportRows(Sequence[ExportRow]):
     """Rows of an export, read from the lake each time that they are walked.
 
     Args:
@@ -83,13 +83,13 @@ class StoredRows(Sequence[ExportRow]):
             return
         places = count()
         for number, (_, lesson) in enumerate(groupby(self._rows(), key=lambda row: row[1].lesson)):
-            passes, kept = 1, list[ExportRow]()
-            for passes, stored in lesson:
-                row = replace(stored, lesson=number)
+            passes, phase_rows = 1, list[ExportRow]()
+            for passes, stored_row in lesson:
+                row = replace(stored_row, lesson=number)
                 if passes > 1:
-                    kept.append(row)
+                    phase_rows.append(row)
                 yield replace(row, place=next(places))
-            yield from (replace(row, place=next(places)) for _ in range(passes - 1) for row in kept)
+            yield from (replace(row, place=next(places)) for _ in range(passes - 1) for row in phase_rows)
 
     @property
     def verifiers(self) -> list[str]:
@@ -111,11 +111,11 @@ class StoredRows(Sequence[ExportRow]):
 
     def _rows(self) -> Iterator[tuple[int, ExportRow]]:
         """Yield each row once, with the epochs over its phase."""
-        asked = [*side_parameters(self.inputs, "train"), *self._keys, self.inputs.rows_of("score")]
-        for batch in self.context.lake.stream(self.query, asked):
+        parameters = [*side_parameters(self.inputs, "train"), *self._keys, self.inputs.rows_of("score")]
+        for batch in self.context.lake.stream(self.query, parameters):
             values = batch.drop_columns(["messages", "media", "metadata"]).to_pylist()
             for problem, row in zip(to_problems(batch), values, strict=True):
                 label = Label(row["label_id"], problem.id, row["answer"], row["verifier"], row["origin"])
                 score = row | {name: row[name] or 0 for name in COUNTED}
-                made = self.make_row(problem, label, score, -1, row["lesson"], row["weight"], row["reason"])
-                yield row["passes"], made
+                export_row = self.make_row(problem, label, score, -1, row["lesson"], row["weight"], row["reason"])
+                yield row["passes"], export_row

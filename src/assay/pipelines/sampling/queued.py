@@ -12,7 +12,7 @@ from assay.core.identity import content_id
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import Request, Rollout
 from assay.maths.allocation.trial_queue import TrialQueue
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import Samples, StoredRollouts
 
 
@@ -81,7 +81,7 @@ def digest_of(text: str) -> str:
     >>> digest_of(" 7") == digest_of("7 ") != digest_of("8")
     True
     """
-    return hashlib.md5(storable(text).strip(" ").encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(replace_surrogates(text).strip(" ").encode(), usedforsecurity=False).hexdigest()
 
 
 class Filling:
@@ -121,8 +121,10 @@ class Filling:
         requests = []
         for row in np.flatnonzero(wave):
             id_ = self.ids[row]
-            taken, flying = self.attempts.samples_of(id_), self.flying.setdefault(id_, set())
-            free = islice((index for index in count() if index not in taken and index not in flying), int(wave[row]))
+            samples_done, flying = self.attempts.samples_of(id_), self.flying.setdefault(id_, set())
+            free = islice(
+                (index for index in count() if index not in samples_done and index not in flying), int(wave[row])
+            )
             samples = tuple(free)
             flying.update(samples)
             requests.append(self.attempts.request(id_, samples))
@@ -143,10 +145,10 @@ class Filling:
     def _without_lost(self, raw: Iterator[tuple[Rollout, ...]]) -> Generator[tuple[Rollout, ...], None, None]:
         """Close the problems whose attempts fail or are refused: the next run asks for them again."""
         for rollouts in raw:
-            lost = Counter(rollout.problem_id for rollout in rollouts if rollout.fault or rollout.refused)
-            if lost:
-                rows = [self.place[id_] for id_ in lost]
-                self.queue.observe(rows, trials=0, right=0, lost=list(lost.values()))
+            failure_counts = Counter(rollout.problem_id for rollout in rollouts if rollout.fault or rollout.refused)
+            if failure_counts:
+                rows = [self.place[id_] for id_ in failure_counts]
+                self.queue.observe(rows, trials=0, right=0, lost=list(failure_counts.values()))
                 self.queue.close(rows)
             yield rollouts
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from assay.core.collection import rare_collection
 from assay.core.config import SourceConfig
 from assay.core.identity import canonical_json, content_id, row_ids
 from assay.core.notes import Note
@@ -24,7 +25,7 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problem_batches import problem_table
 from assay.pipelines.data.sources import build_source, check_outside_verifiers
-from assay.pipelines.sampling.attempt_rows import columns
+from assay.pipelines.sampling.attempt_rows import make_columns
 from assay.stores.lake import Lake
 from assay.stores.tables import schema
 
@@ -75,6 +76,7 @@ class Ingest(Stage):
         """Count the sources that were never read as they are now."""
         return Remaining(sources=self.results.count(None), rows_in=len(self.sources))
 
+    @rare_collection()
     def run(self) -> StageResult:
         """Read the sources, with one commit per `CHUNK` rows."""
         return self._combine(
@@ -85,17 +87,17 @@ class Ingest(Stage):
         )
 
     def _combine(self, results: Sequence[StageResult]) -> StageResult:
-        dropped: Counter[str] = Counter()
-        noticed: Counter[str] = Counter()
+        drop_counts: Counter[str] = Counter()
+        note_counts: Counter[str] = Counter()
         for result in results:
-            dropped.update(result.detail["dropped"])
-            noticed.update(result.detail.get("noticed", {}))
+            drop_counts.update(result.detail["dropped"])
+            note_counts.update(result.detail.get("noticed", {}))
         return StageResult(
             self.name,
             self.key,
             sum(result.rows_in for result in results),
             sum(result.rows_out for result in results),
-            {"dropped": dict(dropped), **({"noticed": dict(noticed)} if noticed else {})},
+            {"dropped": dict(drop_counts), **({"noticed": dict(note_counts)} if note_counts else {})},
             sum(result.seconds for result in results if not result.reused),
             reused=all(result.reused for result in results),
         )
@@ -118,26 +120,26 @@ def source_key(config: SourceConfig, source: Source) -> str:
 
 
 def _read_one(context: RunContext, source: Source, key: str, name: str) -> StageResult:
-    began, source_rows, seen = time.monotonic(), iter(source.read()), set[bytes]()
+    began, source_rows, digests = time.monotonic(), iter(source.read()), set[bytes]()
     rows_in = rows_out = 0
-    dropped: Counter[str] = Counter()
+    drop_counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
     while chunk := list(islice(source_rows, CHUNK)):
-        checked = [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)]
-        tables, drops, notes = _tables(checked, key, seen, rows_in, context.run)
+        checked_rows = [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)]
+        tables, drops, notes = _tables(checked_rows, key, digests, rows_in, context.run)
         rows_in += len(chunk)
         rows_out += len(tables["pool_members"])
-        dropped.update(drop.reason for drop in drops)
+        drop_counts.update(drop.reason for drop in drops)
         reasons.update(note.reason for note in notes)
         examples = {note.reason: note.detail for note in reversed(notes)} | examples
         further = {"drops": [drop_row(drop, key) for drop in drops], "notes": [note_row(note, key) for note in notes]}
         context.append({**tables, **further})
         context.heed()
-    context.reporter.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
+    context.reporter.say(f"{name}: {rows_out} problems, {sum(drop_counts.values())} rows dropped")
     for reason, count in reasons.most_common():
         context.reporter.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
-    detail = {"dropped": dict(dropped), **({"noticed": dict(reasons)} if reasons else {})}
+    detail = {"dropped": dict(drop_counts), **({"noticed": dict(reasons)} if reasons else {})}
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
 
 
@@ -167,14 +169,14 @@ def _verifier(name: str, settings: str) -> Any:
 
 
 def _tables(
-    chunk: list[SourceRow], key: str, seen: set[bytes], before: int, run: str
+    chunk: list[SourceRow], key: str, digests: set[bytes], before: int, run: str
 ) -> tuple[dict[str, pa.Table], list[Drop], list[Note]]:
     """Return the rows of one chunk by their table, and its drops and notes.
 
     Args:
         chunk: problems with labels, and drops.
         key: of the source's pool.
-        seen: members that earlier chunks held, to which those of this chunk are added.
+        digests: members that earlier chunks held, to which those of this chunk are added.
         before: rows of earlier chunks.
         run: id of the run.
     """
@@ -191,11 +193,11 @@ def _tables(
             continue
         problem, label = row
         member = next(members)
-        if (digest := bytes.fromhex(member)) in seen:
-            what = "byte for byte an earlier row's messages and answer"
-            drops.append(Drop("ingest", "duplicate", problem.id, what, problem.source, "", number))
+        if (digest := bytes.fromhex(member)) in digests:
+            description = "byte for byte an earlier row's messages and answer"
+            drops.append(Drop("ingest", "duplicate", problem.id, description, problem.source, "", number))
             continue
-        seen.add(digest)
+        digests.add(digest)
         problems.append(problem)
         labels.append(label)
         ids.append(member)
@@ -206,12 +208,12 @@ def _tables(
     member_columns = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
     tables = {
         "problems": problem_table(problems, run),
-        "labels": columns("labels", labels, run),
+        "labels": make_columns("labels", labels, run),
         "pool_members": pa.table([*member_columns, [run] * len(ids)], schema=schema("pool_members")),
     }
     return tables, drops, notes
 
 
-def noticed(notes: Iterable[Note]) -> dict[str, int]:
+def count_notes(notes: Iterable[Note]) -> dict[str, int]:
     """Count notes by their reason, the commonest first."""
     return dict(Counter(note.reason for note in notes).most_common())

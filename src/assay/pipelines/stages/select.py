@@ -66,11 +66,11 @@ class Select(Stage):
         fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
-        seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
+        evidence_key = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         corrected = ["corrected"] if config.rates == "corrected" else []
         settings = first_names("select", config.selector, config.settings)
         how = (config.selector, settings, config.budget, config.seed, *corrected, *list_version(self.selector))
-        return StageKey.of(content_id("select", *seen, *how))
+        return StageKey.of(content_id("select", *evidence_key, *how))
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
@@ -85,15 +85,15 @@ class Select(Stage):
         queries = {**rate_queries(context, self.scoring), **queries_of(self.selector)}
         pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries)
         selection = select_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
-        dropped = {
+        dropped_ids = {
             **selection.dropped,
             **({"unscored": unscored} if unscored else {}),
             **({"disputed": tuple(sorted(disputed))} if disputed else {}),
         }
         _warn_of_budget(context, pool, len(unscored), len(selection.ids))
         _warn_of_unsolved(context, self.scoring)
-        rows = _rows(self.key.rows, selection, dropped, context.run)
-        reasons = {reason: len(ids) for reason, ids in dropped.items() if ids}
+        rows = _rows(self.key.rows, selection, dropped_ids, context.run)
+        reasons = {reason: len(ids) for reason, ids in dropped_ids.items() if ids}
         detail = {"dropped": reasons, "scoring": self.scoring}
         seconds = time.monotonic() - began
         return context.finish(
@@ -109,31 +109,34 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     """
     if context.config.select.rates == "observed":
         return {}
-    counted = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
-    if not context.lake.rows(counted, [scoring])[0]["n"]:
+    count_query = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
+    if not context.lake.rows(count_query, [scoring])[0]["n"]:
         raise ConfigError(
-            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = "corrected", '
+            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = '
+            '"corrected", '
             "and mark answers with `curate audit CONFIG --sheet CSV`"
         )
     return RATE_QUERIES
 
 
-def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]], run: str) -> pa.Table:
+def _rows(key: str, selection: Selection, dropped_ids: Mapping[str, Sequence[str]], run: str) -> pa.Table:
     """Return what was kept and what was dropped as rows of `selections`, problem ids ascending."""
-    kept, gone = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped.items()]
-    told = list(chain(selection.ids, *dropped.values()))
-    ascending = sorted(range(len(told)), key=told.__getitem__)  # of a few ascending runs: a few comparisons per id
-    zeros = np.zeros(sum(many for _, many in gone))
-    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", kept), *gone)]
+    n_kept, drop_counts = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped_ids.items()]
+    pool_ids = list(chain(selection.ids, *dropped_ids.values()))
+    ascending = sorted(
+        range(len(pool_ids)), key=pool_ids.__getitem__
+    )  # of a few ascending runs: a few comparisons per id
+    zeros = np.zeros(sum(many for _, many in drop_counts))
+    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", n_kept), *drop_counts)]
     rows = pa.table(
         {
-            "problem_id": pa.array(told, pa.string()),
-            "kept": np.arange(kept + len(zeros)) < kept,
+            "problem_id": pa.array(pool_ids, pa.string()),
+            "kept": np.arange(n_kept + len(zeros)) < n_kept,
             "weight": np.concatenate([np.array(selection.weights, dtype=np.float64), zeros]),
             "reason": pa.chunked_array(reasons, pa.string()),
         }
     ).take(pa.array(ascending, pa.int64()))
-    ids = content_ids("selection", key, last=map(told.__getitem__, ascending))
+    ids = content_ids("selection", key, last=map(pool_ids.__getitem__, ascending))
     constants = {name: pa.repeat(pa.scalar(value), len(rows)) for name, value in (("selection_id", key), ("run", run))}
     return pa.table({"id": pa.array(ids, pa.string()), **dict(zip(rows.column_names, rows.columns)), **constants})
 
@@ -162,7 +165,7 @@ def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
     return selection
 
 
-def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int) -> None:
+def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, n_chosen: int) -> None:
     """Warn where fewer problems are kept than the budget allows, and say why."""
     config = context.config.select
     if not config.budget:
@@ -173,29 +176,32 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
             f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
             "all of it stays, unless the selector drops it"
         )
-    if chosen < min(config.budget, len(pool)):
+    if n_chosen < min(config.budget, len(pool)):
         context.reporter.warn(
-            f"{config.selector!r} keeps {chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
+            f"{config.selector!r} keeps {n_chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
             "the others say why"
         )
 
 
 def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
-    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the problems."""
-    counted = (
+    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the
+    problems."""
+    counted_outcomes = (
         "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, sum(n_truncated) AS cut, sum(n_error) AS error, "
         "max(reward_sd) AS spread FROM current_scores WHERE scoring_id = ?"
     )
-    row = context.lake.rows(counted, [scoring])[0]
+    row = context.lake.rows(counted_outcomes, [scoring])[0]
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
-            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at the "
+            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at "
+            "the "
             "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
         )
     elif (row["cut"] or row["error"]) and not row["wrong"] and not row["correct"]:
         worst = "cut" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
-            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} not judged), "
+            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} "
+            "not judged), "
             f"so no score says anything: {REMEDIES[worst]}"
         )
 
@@ -209,19 +215,20 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
         )
     if train.truncated not in (None, policy.truncated):
         context.reporter.warn(
-            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts count "
+            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts "
+            "count "
             "otherwise in training than in these scores; without train.truncated they count alike"
         )
 
 
-def _check_conserved(selector: str, pool: Pool, chosen: tuple[str, ...], dropped: Any) -> None:
-    told = list(chain(chosen, *dropped.values()))
-    texts = all(isinstance(id_, str) for id_ in told)
-    if texts and len(told) == len(pool) and all(map(eq, sorted(told), pool.ids)):
+def _check_conserved(selector: str, pool: Pool, chosen_ids: tuple[str, ...], dropped_ids: Any) -> None:
+    pool_ids = list(chain(chosen_ids, *dropped_ids.values()))
+    texts = all(isinstance(id_, str) for id_ in pool_ids)
+    if texts and len(pool_ids) == len(pool) and all(map(eq, sorted(pool_ids), pool.ids)):
         return
-    accounted = Counter(told)
+    accounted = Counter(pool_ids)
     wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
     raise ConfigError(
-        f"selector {selector!r} told of {len(told)} problems for a pool of {len(pool)}; "
+        f"selector {selector!r} told of {len(pool_ids)} problems for a pool of {len(pool)}; "
         f"the first that is off: {wrong[0]}"
     )
