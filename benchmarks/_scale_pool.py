@@ -105,7 +105,7 @@ def store_attempts(context: RunContext, n: int = ATTEMPTS) -> int:
             "reason": "value",
         }
         texts = {"id": ids, "text": "The sum of these is 7."}
-        tables = {"rollouts": rollouts, "completions": texts, "verdicts": verdicts}
+        tables: dict[str, dict[str, Any]] = {"rollouts": rollouts, "completions": texts, "verdicts": verdicts}
         context.append({name: _table(name, columns, len(ids), context.run) for name, columns in tables.items()})
         stored += len(ids)
     return stored

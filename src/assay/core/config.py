@@ -111,6 +111,7 @@ class EmbedConfig(StrictTable):
     clusters: Annotated[int, Field(ge=1)] | Literal["auto"] = 8  # auto = by silhouette on a sample
     seed: int = 0
     device: str = "auto"  # cpu, gpu, auto = gpu where FAISS sees one
+    precision: Literal["float32", "float16"] = "float32"  # of stored vectors
 
 
 class SelectConfig(PartTable):

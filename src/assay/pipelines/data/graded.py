@@ -1,14 +1,13 @@
 """Stored attempts with their present verdicts, problem by problem, a slice of the pool at a time."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assay.core.collection import collection_paused
 from assay.core.synthesis import AttemptedProblem, GradedAttempt
 from assay.core.types import Label
 from assay.pipelines.context.imported import list_imported_verifiers
@@ -96,18 +95,6 @@ def read_attempted(
         attempts = {id_: rows[begin:end] for id_, begin, end in bounds}
     for id_, label in sorted(labels.items()):
         yield AttemptedProblem(id_, label, attempts.get(id_, []))
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Keep Python from looking for cycles meanwhile, where it does so at all."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

@@ -16,12 +16,10 @@ from assay.core.errors import ConfigError, EvidenceError, suggest_names
 from assay.core.expressions import parse_expression
 from assay.core.identity import canonical_json, content_id
 from assay.core.types import Drop
-from assay.maths.text.instruction_wrappers import strip_instructions
-from assay.maths.text.rendered_prompts import rendered_questions
-from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
 from assay.pipelines.data.training_rows import IMPORTED, imported_synthesis_id
 from assay.pipelines.sampling.attempt_rows import replace_surrogates
+from assay.pipelines.stages.foreign_problems import Matcher
 from assay.pipelines.stages.rollout_files import (
     NAMES,
     Tokens,
@@ -161,7 +159,7 @@ def _rule(right: float | str) -> Callable[[Mapping[str, Any], float], bool]:
     return lambda _, reward: reward >= least
 
 
-def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], matcher: "Matcher") -> str:
+def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], matcher: Matcher) -> str:
     if not report.rows:
         return "the files hold no rows: nothing was imported"
     reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
@@ -170,46 +168,6 @@ def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], m
         f"the columns are {', '.join(report.columns) or 'none'}; the question was looked for in "
         f"{', '.join(names['prompt'])}, the answer in {', '.join(names['text'])}: --problem and --text name others"
     )
-
-
-class Matcher:
-    """Finds the problem of a row by its id, else by the normal form of its prompt."""
-
-    def __init__(self, lake: Lake, labels: Mapping[str, str] | None = None) -> None:
-        problems = lake.rows("SELECT id, messages FROM problems")
-        self._ids = {row["id"] for row in problems}
-        self._prompts: dict[str, str] = {}
-        for row in problems:
-            turns = [turn["content"] for turn in row["messages"]]
-            for text in (turns[-1], "\n".join(turns)):
-                self._prompts.setdefault(normal_form(text), row["id"])
-        self.count = len(self._ids)
-        first = lake.rows("SELECT problem_id, min(id) AS id FROM labels GROUP BY problem_id")
-        self._labels = {row["problem_id"]: row["id"] for row in first} | dict(labels or {})
-
-    def problem(self, row: Mapping[str, Any], prompts: tuple[str, ...]) -> str | None:
-        extra = row.get("extra_info") or row.get("info") or {}
-        id_ = row.get("assay_id") or (extra.get("assay_id") if isinstance(extra, dict) else None)
-        if isinstance(id_, str) and id_ in self._ids:
-            return id_
-        prompt = first_value(row, prompts)
-        if isinstance(prompt, str) and prompt in self._ids:
-            return prompt
-        turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
-        texts = (
-            [turn.get("content", "") for turn in turns if turn.get("role") == "user"][-1:]
-            if isinstance(prompt, list)
-            else [prompt]
-        )
-        for text in filter(lambda text: isinstance(text, str), texts):
-            for candidate in (text, *rendered_questions(text)):
-                for question in (candidate, strip_instructions(candidate)):
-                    if problem := self._prompts.get(normal_form(question)):
-                        return problem
-        return None
-
-    def label(self, problem: str) -> str:
-        return str(self._labels.get(problem, ""))
 
 
 def _rollout_or_drop(
