@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.engines.models import registry
+from benchmarks._books import read_book
 from benchmarks._choosing_curves import report
 from benchmarks._choosing_pool import FAMILIES
 from benchmarks._choosing_run import Arm, Setup, run
@@ -66,11 +67,11 @@ def main() -> None:
                 for name in given.arms:
                     run_once(book, name, seed, oracle if ARMS[name].alive_only else setup)
     kind = "".join(f" {word}" for word in (given.family, given.mess) if word not in ("sums", ""))
-    found = {f"{share:g}{kind}": runs_of(lines(book), setup, oracle) for share, setup in setups.items()}
+    found = {f"{share:g}{kind}": runs_of(read_book(book), setup, oracle) for share, setup in setups.items()}
     tables = {name: report(rows) for name, rows in found.items()}
     print("\n\n".join(f"alive share {name}\n\n{table['text']}" for name, table in tables.items()))
-    told = lines(given.work / "forecasts.jsonl")
-    compared = compare_runs(told, lines(book))
+    told = read_book(given.work / "forecasts.jsonl")
+    compared = compare_runs(told, read_book(book))
     print_compared(compared)
     if given.write:
         write_results(tables, found, told, compared)
@@ -117,7 +118,7 @@ def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:
     """One run, unless the book holds it."""
     arm = ARMS[name]
     key = {"arm": name, "arm_key": arm.key, "setup": setup.key, "pool": setup.alive_share, "seed": seed}
-    if any(all(row.get(field) == value for field, value in key.items()) for row in lines(book)):
+    if any(all(row.get(field) == value for field, value in key.items()) for row in read_book(book)):
         return
     row = {**key, **run(arm, seed, setup)}
     with book.open("a") as file:
@@ -133,7 +134,7 @@ def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:
 
 def forecast(place: Path, setups: list[Setup], drift: float) -> None:
     """Forecast the pools that have no forecast at this drift yet, each a line under its hash."""
-    done = {(row["setup"], row["drift"]) for row in lines(place)}
+    done = {(row["setup"], row["drift"]) for row in read_book(place)}
     for setup in setups:
         if (setup.key, drift) not in done:
             row = forecast_pool(setup, drift)
@@ -157,17 +158,6 @@ def setup_of(given: argparse.Namespace, share: float) -> Setup:
     """The setup of one pool."""
     revision = registry.identify_policy(given.model).revision
     return Setup(given.model, revision, share, family=given.family, mess=given.mess)
-
-
-def lines(book: Path) -> list[dict[str, Any]]:
-    """The runs of a book; a line that a kill has cut is none."""
-    rows = []
-    for line in book.read_text().splitlines() if book.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
 
 
 def arguments() -> argparse.Namespace:

@@ -32,7 +32,7 @@ def test_arms_keep_the_hashes_that_were_written_down_before_they_ran() -> None:
     )
 
 
-def test_products_of_two_digits_and_one_take_the_place_of_what_can_be_learnt() -> None:
+def test_products_take_the_place_of_what_can_be_learnt() -> None:
     pool = make_pool(0.25, family="products")
     alive = pool.of_digits(2)
     assert len(alive) == round(0.25 * len(pool.problems))
@@ -44,7 +44,7 @@ def test_products_of_two_digits_and_one_take_the_place_of_what_can_be_learnt() -
         assert pool.golds[id_].answer == str(ANSWERS["*"](int(a), int(b)))
 
 
-def test_a_messy_pool_has_wrong_labels_repeats_and_unreadable_golds_and_the_filters_leave_few_of_them() -> None:
+def test_filters_leave_few_faults_of_a_messy_pool() -> None:
     pool = make_pool(0.9)  # 2,000 problems
     messy = make_messy(pool)
     wrong = {id_ for id_ in pool.problems if messy.labels[id_].answer != pool.labels[id_].answer}
@@ -74,7 +74,7 @@ def test_a_cleaned_pool_is_told_beside_the_same_pool_as_it_came() -> None:
     assert [row["arm"] for row in runs_of(rows, raw, oracle)] == ["uniform", "oracle"]
 
 
-def test_scored_arms_keep_mixed_problems_or_those_of_the_highest_expected_signal(monkeypatch) -> None:
+def test_scored_arms_keep_mixed_problems_or_the_highest_signal(monkeypatch) -> None:
     right = {"p0": 0, "p1": 1, "p2": 2, "p3": 4}
     rollouts = [SimpleNamespace(problem_id=id_, tokens=3, group=id_) for id_ in right for _ in range(4)]
     outcomes = ["correct" if n < count else "wrong" for count in right.values() for n in range(4)]

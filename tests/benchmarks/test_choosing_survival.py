@@ -29,7 +29,7 @@ def simulated(rng, seeds=SEEDS, ratio=2.0, block=0.5, noise=0.2):
     }
 
 
-def test_where_every_crossing_is_known_exactly_two_arms_give_students_paired_interval():
+def test_exact_crossings_of_two_arms_give_students_paired_interval():
     costs = simulated(np.random.default_rng(0))
     found = contrast(fit_lognormal(crossings(costs)), "bins", "uniform")
     logs = np.log(costs["uniform"] / costs["bins"])
@@ -50,7 +50,7 @@ def test_seeds_that_are_lucky_for_every_arm_do_not_widen_the_interval():
     assert widths[1] == pytest.approx(widths[0], rel=0.02)
 
 
-def test_a_fifth_of_censored_runs_leaves_the_ratio_where_it_is_and_counting_them_as_reached_does_not():
+def test_censored_runs_bias_the_ratio_less_than_counting_them_as_reached():
     rng, errors, naive = np.random.default_rng(2), [], []
     for _ in range(4):
         costs = simulated(rng, seeds=10, block=0.1, noise=0.5)
@@ -68,14 +68,14 @@ def test_a_fifth_of_censored_runs_leaves_the_ratio_where_it_is_and_counting_them
     assert np.mean(naive) < -0.05
 
 
-def test_crossings_between_two_points_of_measurement_give_the_ratio_of_the_costs():
+def test_crossings_between_two_points_give_the_ratio_of_the_costs():
     costs = simulated(np.random.default_rng(3))
     exact, coarse = (contrast(fit_lognormal(crossings(costs, grid=grid)), "bins", "uniform") for grid in (0.0, 3000.0))
     assert coarse["ratio"] == pytest.approx(exact["ratio"], rel=0.06)
     assert coarse["low"] < 2 < coarse["high"]
 
 
-def test_over_a_quarter_of_censored_runs_there_is_a_bound_and_no_estimate():
+def test_over_a_quarter_censored_there_is_a_bound_and_no_estimate():
     costs = {
         "uniform": np.linspace(20_000, 40_000, 8),
         "bins": np.linspace(9_000, 11_000, 8),
@@ -90,7 +90,7 @@ def test_over_a_quarter_of_censored_runs_there_is_a_bound_and_no_estimate():
     assert whole["low"] < 3 < whole["high"]
 
 
-def test_a_crossing_later_than_three_medians_of_the_base_is_censored_there():
+def test_a_crossing_later_than_three_medians_is_censored_there():
     rows = crossings({"uniform": [10.0, 10.0, 10.0], "slow": [29.0, 31.0, 90.0]})
     limited = limit_crossings(rows, "uniform")
     assert [(row.low, row.censored) for row in limited[3:]] == [(29.0, False), (30.0, True), (30.0, True)]
@@ -112,7 +112,7 @@ def run_of(arm, seed, *rows):
     return {"arm": arm, "seed": seed, "points": points(*rows)}
 
 
-def test_a_crossing_lies_between_the_two_points_of_the_isotonic_curve_around_it():
+def test_a_crossing_lies_between_two_points_of_the_isotonic_curve():
     run = run_of("a", 0, (0, 0, 0.1, 0.5), (640, 5, 0.20, 0.5), (1280, 10, 0.12, 0.5), (1920, 15, 0.21, 0.6))
     assert crossing(run, 0.05) == Crossing("a", 0, 0.0, 640.0)  # pooled: .16 at the second and third
     assert crossing(run, 0.10) == Crossing("a", 0, 1280.0, 1920.0)
@@ -120,7 +120,7 @@ def test_a_crossing_lies_between_the_two_points_of_the_isotonic_curve_around_it(
     assert 1280 < cost_to(run, 0.10) < 1920
 
 
-def test_what_was_paid_before_training_is_shared_by_its_uses_and_generation_is_charged_by_its_part():
+def test_scoring_is_shared_by_its_uses_and_generation_charged_by_its_part():
     run = run_of("a", 0, (1000, 0, 0.1, 0.5), (1000 + 1280, 5, 0.2, 0.5))
     assert paid_at(run, uses=5).tolist() == [200.0, 1480.0]
     # 1,000 generated alone, 1,280 of which 640 are trained on

@@ -28,7 +28,7 @@ def run_all(work: Path, *options: str) -> str:
 
 
 @pytest.mark.service
-def test_the_parts_for_a_gpu_run_here_and_leave_files_that_are_not_made_again(tmp_path: Path) -> None:
+def test_parts_for_a_gpu_run_here_and_are_not_run_again(tmp_path: Path) -> None:
     output = run_all(tmp_path, "--only", "scoring,enough")
     scoring, enough = (json.loads((tmp_path / f"{part}.json").read_text()) for part in ("scoring", "enough"))
     assert scoring["device"] == "cpu", output

@@ -23,7 +23,7 @@ def levels_drawn(state, groups=400):
     return {name: sorted({int(id_[1]) for id_ in ids if id_[0] == name}) for name in "ab"}
 
 
-def test_the_next_level_of_a_source_opens_once_nine_in_ten_of_eight_groups_at_its_highest_are_right():
+def test_the_next_level_opens_once_nine_in_ten_of_eight_groups_are_right():
     state = Levels().begin(pool_of_levels(), seed=0)
     assert levels_drawn(state) == {"a": [0], "b": [0]}
     state.observe([group("a0-0", 7)] * 4 + [group("b0-0", 7)] * 8)
@@ -36,7 +36,7 @@ def test_the_next_level_of_a_source_opens_once_nine_in_ten_of_eight_groups_at_it
     assert state.opened.tolist() == [2, 2]
 
 
-def test_only_rollouts_at_the_highest_open_level_count_and_truncated_ones_are_wrong():
+def test_only_the_highest_open_level_counts_and_truncated_rollouts_are_wrong():
     state = Levels(groups=2, open=2).begin(pool_of_levels("a"), seed=0)
     state.observe([group("a0-0", 8)] * 9)
     assert state.opened.tolist() == [2]
@@ -48,7 +48,7 @@ def test_only_rollouts_at_the_highest_open_level_count_and_truncated_ones_are_wr
     assert state.opened.tolist() == [3]
 
 
-def test_the_window_leaves_the_lowest_levels_behind_and_the_highest_of_the_pool_stays():
+def test_the_window_leaves_low_levels_behind_and_the_highest_stays():
     state = Levels(window=2, groups=1, threshold=0).begin(pool_of_levels("a"), seed=0)
     for highest in (0, 1, 2, 3, 3, 3):
         drawn = levels_drawn(state)["a"]
@@ -94,7 +94,7 @@ def test_the_order_without_training_goes_from_the_lowest_level_to_the_highest(rn
     assert len(set(order)) == 40
 
 
-def test_a_policy_that_gets_better_is_kept_at_the_levels_that_it_half_solves():
+def test_a_policy_that_gets_better_is_kept_at_half_solved_levels():
     """A level is solved with expit(skill - level); the skill grows with every mixed group: the mean share follows it up."""
     state, skill, shares = Levels(groups=4, threshold=0.8, window=1).begin(pool_of_levels("a", 10), seed=0), 1.0, []
     rng = np.random.default_rng(0)

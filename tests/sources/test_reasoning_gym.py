@@ -104,7 +104,7 @@ def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, messa
         assert "\n" not in str(error.value)
 
 
-def test_levels_are_those_of_the_generators_own_curriculum_in_equal_parts_and_in_the_metadata():
+def test_levels_are_equal_parts_of_the_generators_own_curriculum():
     items = list(ReasoningGym(generator="chain_sum", size=9, levels=3, seed=5).read())
     assert [json.loads(problem.metadata)["level"] for problem, _ in items] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     for problem, label in items:
@@ -117,7 +117,7 @@ def test_levels_are_those_of_the_generators_own_curriculum_in_equal_parts_and_in
     assert all("level" not in json.loads(problem.metadata) for problem, _ in plain)
 
 
-def test_a_setting_of_the_config_holds_at_every_level_and_few_values_stay_at_their_highest():
+def test_a_config_holds_at_every_level_and_few_values_stay_at_their_highest():
     config = {"min_terms": 2, "max_terms": 2}
     for problem, _ in ReasoningGym(generator="chain_sum", size=8, levels=4, config=config).read():
         assert len(re.findall(r"\d+", problem.text.split(":")[-1])) == 2

@@ -11,9 +11,11 @@ def check_faiss() -> None:
     Raises:
         ConfigError: both are installed.
     """
-    both = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
-    if len(both) == 2:
-        raise ConfigError(f"{' and '.join(both)} are both installed and are one module: pip uninstall one of them")
+    faiss_packages = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
+    if len(faiss_packages) == 2:
+        raise ConfigError(
+            f"{' and '.join(faiss_packages)} are both installed and are one module: pip uninstall one of them"
+        )
 
 
 def is_installed(distribution: str) -> bool:

@@ -80,7 +80,8 @@ class StopSignal:
             raise KeyboardInterrupt
         self.is_set = True
         signal.alarm(GRACE_S)
-        print(f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)", file=sys.stderr)  # noqa: T201
+        message = f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)"
+        print(message, file=sys.stderr)  # noqa: T201
 
     def _cut_off(self, _number: int, _frame: object) -> None:
         signal.alarm(1)  # again, for a part that catches every exception

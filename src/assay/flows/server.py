@@ -43,7 +43,8 @@ def check_server(config: FlowConfig, reporter: Reporter) -> bool:
     complaint = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
     if config.on_server_unavailable == "stop":
         raise ConfigError(
-            f'{complaint}; `flow.on_server_unavailable = "continue"` runs without it, and without PREFECT_API_URL an ephemeral one is used'
+            f'{complaint}; `flow.on_server_unavailable = "continue"` runs without it, and without PREFECT_API_URL an '
+            "ephemeral one is used"
         )
     reporter.warn(f"{complaint}; going on without it")
     return False

@@ -46,5 +46,5 @@ class Synthesized:
     def _lake(self) -> DerivedProblems:
         if self.stored is None:
             raise ConfigError("source 'synthesized' reads from the lake of a config")
-        stored: DerivedProblems = self.stored
-        return stored
+        problems: DerivedProblems = self.stored
+        return problems

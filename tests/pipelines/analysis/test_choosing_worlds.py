@@ -55,7 +55,7 @@ def test_a_source_of_few_attempts_has_the_rates_of_the_whole_pool():
 
 
 @pytest.mark.parametrize(("solved", "low", "high"), [(6, 0.0, 0.25), (3, 0.3, 0.7), (0, 0.75, 1.0)])
-def test_few_attempted_problems_of_a_source_say_how_many_of_it_can_be_solved(solved, low, high):
+def test_few_attempts_at_a_source_say_how_much_of_it_can_be_solved(solved, low, high):
     """Half of the pool is never solved; of source b six problems were attempted, and so many of them were solved."""
     n, source = 400, np.where(np.arange(400) < 300, "a", "b")
     asked = (np.arange(n) < 200) | ((np.arange(n) >= 300) & (np.arange(n) < 306))

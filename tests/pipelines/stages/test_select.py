@@ -14,7 +14,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.types import Counts, Score
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages, survey
+from assay.pipelines.runner.stages import run_stages, survey_stages
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
@@ -42,7 +42,7 @@ def kept(context: RunContext) -> int:
     return int(
         context.lake.rows(
             "SELECT count(*) AS n FROM selections WHERE selection_id = ? AND kept",
-            [survey(context).results.rows_of("select")],
+            [survey_stages(context).results.rows_of("select")],
         )[0]["n"]
     )
 
@@ -157,6 +157,14 @@ def test_a_pool_of_which_no_attempt_is_right_is_said(context: Made, heard: list[
     assert not any("judged attempts is right" in text for text in heard)
     run_stages(context(policy={"template": "{prompt} 5000 + 5000"}))
     assert any(re.search(r"none of [1-9]\d* judged attempts is right", text) for text in heard)
+
+
+def test_chosen_problems_without_a_right_attempt_are_said(context: Made, heard: list[str], sums: Path) -> None:
+    rows = [json.loads(line) for line in sums.read_text().splitlines()]
+    rows = [row if i < 2 else {**row, "answer": "7"} for i, row in enumerate(rows)]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run_stages(context(select={"selector": "uniform", "budget": 20}, split={"held_out": 0}))
+    assert any(re.search(r"1[89] of 20 chosen problems have no right attempt", text) for text in heard)
 
 
 def test_a_pool_of_which_every_attempt_is_cut_is_said_though_a_selector_reads_no_score(

@@ -52,7 +52,8 @@ def value(
 
 def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
     title = (
-        f"{estimate['steps']} steps of {estimate['groups']} groups of {estimate['group_size']} over {estimate['problems']} "
+        f"{estimate['steps']} steps of {estimate['groups']} groups of {estimate['group_size']} over "
+        f"{estimate['problems']} "
         f"problems, of which {estimate['attempted']} were attempted"
     )
     rows = [
@@ -72,7 +73,8 @@ def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
     console.print(f"\n{describe_value(estimate)}", soft_wrap=True)
     console.print(
         "median [80%]. A group is mixed "
-        "where right and wrong answers stand in it; how often a problem comes again is not counted, and a small pool that is "
+        "where right and wrong answers stand in it; how often a problem comes again is not counted, and a small pool "
+        "that is "
         "walked many times teaches less than this says.",
         soft_wrap=True,
     )

@@ -73,9 +73,11 @@ def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> It
         seed: of all draws.
         shrink: the part of the problems that is kept.
     """
-    known = np.flatnonzero(attempts.tried > 0)
-    everyone = RateChain(attempts.correct[known], attempts.wrong[known], attempts.tokens[known], (seed, 0))
-    parts = _parts(attempts, known, everyone, seed)
+    attempted_rows = np.flatnonzero(attempts.tried > 0)
+    everyone = RateChain(
+        attempts.correct[attempted_rows], attempts.wrong[attempted_rows], attempts.tokens[attempted_rows], (seed, 0)
+    )
+    parts = _parts(attempts, attempted_rows, everyone, seed)
     chains = list(dict.fromkeys([everyone, *(part.chain for part in parts)]))
     rng = np.random.default_rng((seed, 1))
     n, sweeps = len(attempts.correct), BURN_IN
@@ -113,7 +115,8 @@ def _parts(attempts: PoolAttempts, known: Ints, everyone: RateChain, seed: int) 
 
 
 def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng: np.random.Generator) -> Floats:
-    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class, (m,).
+    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class,
+    (m,).
 
     Args:
         kind: classes of the new problems, (m,).
@@ -122,12 +125,12 @@ def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng
         tokens: mean tokens of these.
         rng: draws the bootstrap, without which the mean of the tokens would have no doubt.
     """
-    found = np.zeros(len(kind))
+    drawn_tokens = np.zeros(len(kind))
     for name in np.unique(kind):
         own, donors = np.flatnonzero(kind == name), np.flatnonzero(draw.kind == name)
         donors = donors if len(donors) else np.arange(len(tokens))
         donors = rng.choice(donors, len(donors))
         donors = donors[np.argsort(draw.rate[donors], kind="stable")]
         ranks = np.argsort(np.argsort(rate[own], kind="stable"), kind="stable")
-        found[own] = tokens[donors[ranks * len(donors) // len(own)]]
-    return found
+        drawn_tokens[own] = tokens[donors[ranks * len(donors) // len(own)]]
+    return drawn_tokens

@@ -17,8 +17,8 @@ def explain_empty_lake(lake: Lake, config: Config) -> str:
     if place.is_absolute():
         return f"nothing is stored in {place}"
     beside = Path(config.folder or ".") / place
-    there = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
-    other = f"; beside the config lies one: `--lake {there}`" if there else "; --lake names another"
+    lake_path = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
+    other = f"; beside the config lies one: `--lake {lake_path}`" if lake_path else "; --lake names another"
     return (
         f"nothing is stored in {place.absolute()}: `lake` starts from the working directory, not from the config's "
         f"folder{other}"

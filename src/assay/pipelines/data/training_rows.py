@@ -59,7 +59,8 @@ def _refuse_held_out(
     leaked = sorted({row["problem_id"] for row in rows} & held_out)
     if leaked:
         raise ConfigError(
-            f"{synthesis.method} has {synthesis.table} of {len(leaked)} held-out problems, first {leaked[0]}: the split "
+            f"{synthesis.method} has {synthesis.table} of {len(leaked)} held-out problems, first {leaked[0]}: the "
+            "split "
             "was another when they were made; synthesize anew"
         )
 

@@ -37,6 +37,9 @@ RATE_QUERIES = {
 }
 
 
+RARE = 0.05  # share of right attempts below which a model is next to lost on a pool
+
+
 class Select(Stage):
     """Choose from the scored train side by the config's selector."""
 
@@ -65,11 +68,11 @@ class Select(Stage):
         fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
-        seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
+        evidence_key = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         corrected = ["corrected"] if config.rates == "corrected" else []
         settings = first_names("select", config.selector, config.settings)
         how = (config.selector, settings, config.budget, config.seed, *corrected, *list_version(self.selector))
-        return StageKey.of(content_id("select", *seen, *how))
+        return StageKey.of(content_id("select", *evidence_key, *how))
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
@@ -84,15 +87,15 @@ class Select(Stage):
         queries = {**rate_queries(context, self.scoring), **queries_of(self.selector)}
         pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries)
         selection = select_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
-        dropped = {
+        dropped_ids = {
             **selection.dropped,
             **({"unscored": unscored} if unscored else {}),
             **({"disputed": tuple(sorted(disputed))} if disputed else {}),
         }
         _warn_of_budget(context, pool, len(unscored), len(selection.ids))
-        _warn_of_unsolved(context, self.scoring)
-        rows = _rows(self.key.rows, selection, dropped, context.run)
-        reasons = {reason: len(ids) for reason, ids in dropped.items() if ids}
+        _warn_of_evidence(context, self.scoring, selection.ids)
+        rows = _rows(self.key.rows, selection, dropped_ids, context.run)
+        reasons = {reason: len(ids) for reason, ids in dropped_ids.items() if ids}
         detail = {"dropped": reasons, "scoring": self.scoring}
         seconds = time.monotonic() - began
         return context.finish(
@@ -108,25 +111,26 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     """
     if context.config.select.rates == "observed":
         return {}
-    counted = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
-    if not context.lake.rows(counted, [scoring])[0]["n"]:
+    count_query = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
+    if not context.lake.rows(count_query, [scoring])[0]["n"]:
         raise ConfigError(
-            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = "corrected", '
+            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = '
+            '"corrected", '
             "and mark answers with `curate audit CONFIG --sheet CSV`"
         )
     return RATE_QUERIES
 
 
-def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]], run: str) -> pa.Table:
+def _rows(key: str, selection: Selection, dropped_ids: Mapping[str, Sequence[str]], run: str) -> pa.Table:
     """Return what was kept and what was dropped as rows of `selections`, problem ids ascending."""
-    kept, gone = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped.items()]
-    parts = [pa.array(ids, pa.string()) for ids in (selection.ids, *dropped.values())]
-    zeros = np.zeros(sum(many for _, many in gone))
-    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", kept), *gone)]
+    n_kept, drop_counts = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped_ids.items()]
+    parts = [pa.array(ids, pa.string()) for ids in (selection.ids, *dropped_ids.values())]
+    zeros = np.zeros(sum(many for _, many in drop_counts))
+    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", n_kept), *drop_counts)]
     rows = pa.table(
         {
             "problem_id": pa.chunked_array(parts, pa.string()),
-            "kept": np.arange(kept + len(zeros)) < kept,
+            "kept": np.arange(n_kept + len(zeros)) < n_kept,
             "weight": np.concatenate([np.array(selection.weights, dtype=np.float64), zeros]),
             "reason": pa.chunked_array(reasons, pa.string()),
         }
@@ -160,7 +164,7 @@ def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
     return selection
 
 
-def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int) -> None:
+def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, n_chosen: int) -> None:
     """Warn where fewer problems are kept than the budget allows, and say why."""
     config = context.config.select
     if not config.budget:
@@ -171,30 +175,48 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
             f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
             "all of it stays, unless the selector drops it"
         )
-    if chosen < min(config.budget, len(pool)):
+    if n_chosen < min(config.budget, len(pool)):
         context.reporter.warn(
-            f"{config.selector!r} keeps {chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
+            f"{config.selector!r} keeps {n_chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
             "the others say why"
         )
 
 
-def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
-    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the problems."""
-    counted = (
-        "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, sum(n_truncated) AS cut, sum(n_error) AS error, "
-        "max(reward_sd) AS spread FROM current_scores WHERE scoring_id = ?"
+def _warn_of_evidence(context: RunContext, scoring: str, chosen_ids: Sequence[str]) -> None:
+    """Warn where the attempts say too little to choose by: none is right, most were cut, or most of what was chosen is
+    unsolved because the model solves next to nothing.
+    """
+    counted_outcomes = (
+        "SELECT coalesce(sum(n_wrong), 0) AS wrong, coalesce(sum(n_correct), 0) AS correct, "
+        "coalesce(sum(n_truncated), 0) AS cut, coalesce(sum(n_error), 0) AS error, max(reward_sd) AS spread, "
+        "count(*) FILTER (n_correct = 0 AND problem_id IN (SELECT unnest(?::VARCHAR[]))) AS unsolved "
+        "FROM current_scores WHERE scoring_id = ?"
     )
-    row = context.lake.rows(counted, [scoring])[0]
+    row = context.lake.rows(counted_outcomes, [list(chosen_ids), scoring])[0]
+    judged = int(row["wrong"] + row["correct"])
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
-            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at the "
-            "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
+            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at "
+            "the prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
         )
-    elif (row["cut"] or row["error"]) and not row["wrong"] and not row["correct"]:
+    elif not judged and (row["cut"] or row["error"]):
         worst = "cut" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
-            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} not judged), "
-            f"so no score says anything: {REMEDIES[worst]}"
+            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} "
+            f"not judged), so no score says anything: {REMEDIES[worst]}"
+        )
+    elif row["unsolved"] > len(chosen_ids) / 2 and not row["spread"] and row["correct"] < RARE * judged:
+        context.reporter.warn(
+            f"{row['unsolved']} of {len(chosen_ids)} chosen problems have no right attempt, and only {row['correct']} "
+            f"of {judged} judged attempts are right: these problems were chosen because little is known of them, and "
+            "groups without a right attempt train nothing. Try a stronger model, easier problems or another prompt "
+            "(policy.template) before you train"
+        )
+    if judged and row["cut"] > judged:
+        counted = "count as wrong" if context.config.policy.truncated == "wrong" else "say nothing of difficulty"
+        context.reporter.warn(
+            f"{row['cut']} of {row['cut'] + judged} attempts were cut at policy.max_tokens and {counted}: "
+            f"{REMEDIES['cut']}"
         )
 
 
@@ -207,18 +229,19 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
         )
     if train.truncated not in (None, policy.truncated):
         context.reporter.warn(
-            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts count "
+            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts "
+            "count "
             "otherwise in training than in these scores; without train.truncated they count alike"
         )
 
 
-def _check_conserved(selector: str, pool: Pool, chosen: tuple[str, ...], dropped: Any) -> None:
-    told = list(chain(chosen, *dropped.values()))
-    if len(told) == len(pool) and set(told) == set(pool.ids):
+def _check_conserved(selector: str, pool: Pool, chosen_ids: tuple[str, ...], dropped_ids: Any) -> None:
+    pool_ids = list(chain(chosen_ids, *dropped_ids.values()))
+    if len(pool_ids) == len(pool) and set(pool_ids) == set(pool.ids):
         return
-    accounted = Counter(told)
+    accounted = Counter(pool_ids)
     wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
     raise ConfigError(
-        f"selector {selector!r} told of {len(told)} problems for a pool of {len(pool)}; "
+        f"selector {selector!r} told of {len(pool_ids)} problems for a pool of {len(pool)}; "
         f"the first that is off: {wrong[0]}"
     )

@@ -153,9 +153,8 @@ _BASES = dict(
 _PREFIXED = re.compile(r"0(?:[xX]([0-9A-Fa-f]{1,40})|[oO]([0-7]{1,60})|[bB]([01]{1,200}))")
 _NOON = re.compile(r"(?:12(?::00)?\s*(?:o['’]clock\s*)?)?(noon|midday|midnight)", re.IGNORECASE)
 _PRIME, _PRIMES = r"(?:['’′]|\^\s*\{?\s*\\prime\s*\}?)", r"(?:[\"”″]|['’′]{2}|\^\s*\{?\s*(?:\\prime\s*){2}\}?)"
-_FEET = re.compile(
-    rf"(\d+)\s*{_PRIME}\s*(\d+(?:\.\d+)?)\s*{_PRIMES}?"
-)  # 5'10": the last mark may have been stripped as a quote
+# 5'10": the last mark may have been stripped as a quote
+_FEET = re.compile(rf"(\d+)\s*{_PRIME}\s*(\d+(?:\.\d+)?)\s*{_PRIMES}?")
 _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\))")
 _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL
@@ -189,8 +188,9 @@ _CONDITION = re.compile(
     re.DOTALL,
 )
 _WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|"
-_WORD += r"\\%|%|\\\$|[€£元₹]|\^\s*\{?\s*\\circ\s*\}?\s*(?:[CF](?![A-Za-z]))?)"
-_POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
+# no blanks at the end of these two: what repeats them begins with blanks, and two readings of each blank double the time
+_WORD += r"\\%|%|\\\$|[€£元₹]|\^\s*\{?\s*\\circ(?:\s*\})?(?:\s*[CF](?![A-Za-z]))?)"
+_POWER = r"(?:\s*\^\s*\{?\s*-?\d(?:\s*\})?)?"
 _TAIL = re.compile(
     rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}"
     rf"(?:\s*(?:(?:/|\\cdot|\*|-|,)\s*)?(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",
