@@ -13,7 +13,9 @@ def check_faiss() -> None:
     """
     both = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
     if len(both) == 2:
-        raise ConfigError(f"{' and '.join(both)} are both installed and are one module: pip uninstall one of them")
+        raise ConfigError(
+            f"{' and '.join(both)} are both installed and provide the same module: uninstall one of them with pip"
+        )
 
 
 def is_installed(distribution: str) -> bool:

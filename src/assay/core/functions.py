@@ -77,7 +77,9 @@ class FunctionPart:
             if "has no column" not in str(error):
                 raise
             own = f"{self.function.__name__}.needs"
-            raise LookupError(f'{error.args[0]}; a function names what it reads: {own} = ("mean", "length")') from None
+            raise LookupError(
+                f'{error.args[0]}; a function declares the columns it reads: {own} = ("mean", "length")'
+            ) from None
 
 
 class FunctionSelector(FunctionPart):
@@ -209,7 +211,7 @@ def build_selection(chosen: Any, pool: Pool, budget: int) -> Selection:
         return chosen
     ids = list_ids(chosen, pool)
     if len(ids) > budget:
-        raise ValueError(f"{len(ids)} problems were chosen for a budget of {budget}")
+        raise ValueError(f"{len(ids)} problems were returned for a budget of {budget}")
     weights = {id_: float(chosen[id_]) for id_ in ids} if isinstance(chosen, Mapping) else dict.fromkeys(ids, 1.0)
     kept = sorted(ids)
     rest = tuple(id_ for id_ in pool.ids if id_ not in weights)
@@ -224,7 +226,8 @@ def list_ids(chosen: Any, pool: Pool) -> list[str]:
     """
     if isinstance(chosen, str | bytes) or not hasattr(chosen, "__iter__"):
         raise ValueError(
-            f"the function returned {type(chosen).__name__}; it returns problem ids, row numbers, or what its kind does"
+            f"the function returned {type(chosen).__name__}; it must return problem ids, row numbers, or what a part "
+            "of its kind returns"
         )
     ids = [_id_of(value, pool) for value in chosen]
     known, seen = set(pool.ids), set[str]()

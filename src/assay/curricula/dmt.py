@@ -42,7 +42,7 @@ class Dmt:
         values = pool.column(self.by).astype(str)
         if unknown := sorted(set(self.special) - set(values.tolist())):
             known = ", ".join(sorted(set(values.tolist()))[:8])
-            raise LookupError(f"no problem of {len(pool)} has {self.by} = {unknown[0]!r}; they have {known}")
+            raise LookupError(f"none of the {len(pool)} problems has {self.by} = {unknown[0]!r}; they have {known}")
         special = rng.permutation(np.flatnonzero(np.isin(values, self.special)))
         general = np.flatnonzero(~np.isin(values, self.special))
         if not (len(special) and len(general)):

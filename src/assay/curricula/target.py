@@ -51,7 +51,10 @@ class Target:
             [self.ratios.get(name, 0.0) if self.ratios else len(left[name]) for name in names], dtype=float
         )
         if self.ratios and (unknown := sorted(set(self.ratios) - set(names))) and len(pool):
-            raise LookupError(f"no problem is of source {unknown[0]!r} of `ratios`; the pool has {', '.join(names)}")
+            raise LookupError(
+                f"`ratios` names source {unknown[0]!r}, which has no problem in the pool; its sources: "
+                f"{', '.join(names)}"
+            )
         order: list[int] = []
         given = np.zeros(len(names), dtype=np.int64)
         while len(order) < len(pool):

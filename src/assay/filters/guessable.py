@@ -72,7 +72,7 @@ class Guessable:
             ValueError: the context has no policy.
         """
         if context.policy is None:
-            raise ValueError(f"no policy to guess at {len(problems)} problems")
+            raise ValueError(f"this filter needs a policy to guess at {len(problems)} problems")
         ordered = sorted(problems, key=lambda problem: problem.id)
         verdicts = context.policy.ask(ordered, labels, self.samples, self.changes)
         details = {

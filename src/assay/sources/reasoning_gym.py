@@ -59,7 +59,7 @@ class ReasoningGym:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise ValueError(f"size {self.size} must be at least 1")
+            raise ValueError(f"size must be at least 1, found {self.size}")
 
     def read(self) -> Iterator[SourceRow]:
         """Yield problems with labels in the generator's order; an unusable item is a drop with its number."""
@@ -103,13 +103,13 @@ class ReasoningGym:
         for key in self.config:
             if key not in keys:
                 raise ConfigError(
-                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {suggest_names(key, keys)}"
+                    f"reasoning_gym generator {self.generator!r} has no setting {key!r}; {suggest_names(key, keys)}"
                 )
         try:
             return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._library_config())
         except FAILURES as error:
             raise ConfigError(
-                f"reasoning_gym generator {self.generator!r} refuses {shorten(self.config, 200)}: {error}"
+                f"reasoning_gym generator {self.generator!r} rejects {shorten(self.config, 200)}: {error}"
             ) from error
 
     def _library_config(self) -> dict[str, Any]:

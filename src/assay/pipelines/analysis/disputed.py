@@ -62,5 +62,5 @@ def disputed_sentence(disputed: Mapping[str, Any]) -> str:
     shown = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
     return (
         f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{shown}. "
-        'They are not hard: look at their golds, or set grade.mode = "lenient"'
+        'They are not hard: check their gold answers, or set grade.mode = "lenient"'
     )

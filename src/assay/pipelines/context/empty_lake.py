@@ -18,8 +18,8 @@ def explain_empty_lake(lake: Lake, config: Config) -> str:
         return f"nothing is stored in {place}"
     beside = Path(config.folder or ".") / place
     there = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
-    other = f"; beside the config lies one: `--lake {there}`" if there else "; --lake names another"
+    other = f"; there is one beside the config: `--lake {there}`" if there else "; name another one with --lake"
     return (
-        f"nothing is stored in {place.absolute()}: `lake` starts from the working directory, not from the config's "
+        f"nothing is stored in {place.absolute()}: `lake` is relative to the working directory, not to the config's "
         f"folder{other}"
     )

@@ -41,8 +41,8 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
     if needs and not apart:
         raise ConfigError(
-            f"scorer {context.config.score.scorer!r} decides over all problems at once; "
-            "`curate score CONFIG` without --worker runs it"
+            f"scorer {context.config.score.scorer!r} looks at all problems together; "
+            "run `curate score CONFIG` without --worker"
         )
     if done := context.finished("score", key):
         return done
@@ -58,7 +58,7 @@ def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: 
             return StageResult("score", key, problems, 0, {"chunks_left": len(left)}, partly=True)
         taken = next((name for name in left if name not in given_up and chunks.take(name)), None)
         if taken is None:
-            pause(context, f"{len(left)} chunks are with other workers")
+            pause(context, f"{len(left)} chunks are held by other workers")
         elif taken not in chunks.scored:
             given_up.add(taken)
     return write_scores(context, key, terms)

@@ -78,8 +78,9 @@ class OfflineStage(Stage):
             )
         if len(kept) < len(stored):
             self.context.reporter.say(
-                f"{self.name}: {len(kept)} of {len(stored)} {self.table} of {self.synthesis.method} are learnt; the "
-                f"others are not verified or below min_confidence = {config.min_confidence}"
+                f"{self.name}: {len(kept)} of {len(stored)} {self.table} of {self.synthesis.method} are trained on; "
+                "the "
+                f"others are not verified or are below min_confidence = {config.min_confidence}"
             )
         return kept
 

@@ -73,7 +73,8 @@ def import_scores(
         means = direction or ("easier" if "/" in str(cell) else towards)
         if means not in ("easier", "harder"):
             raise ConfigError(
-                f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}"
+                f"set --direction to easier or harder: what does a larger {column!r} mean? Columns known by name: "
+                f"{', '.join(COLUMNS)}"
             )
         rows.append(_score(problem, column, share, model, means))
     before = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"]

@@ -81,8 +81,8 @@ def say_moved(context: RunContext) -> None:
     judged, moved = context.moved.strict.total(), sum(row["rollouts"] for row in changes if row["reading"] == "strict")
     rows = [tuple(row.values()) for row in changes]
     title = (
-        f"a verifier has a new version: {judged} stored rollouts judged anew without a token, "
-        f"{moved} strict verdicts moved"
+        f"a verifier has a new version: {judged} stored rollouts were graded again without generating tokens, "
+        f"{moved} strict verdicts changed"
     )
     if rows:
         context.reporter.table(title, ("reading", "before", "now", "rollouts"), rows)

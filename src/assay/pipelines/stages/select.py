@@ -111,7 +111,7 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     counted = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
     if not context.lake.rows(counted, [scoring])[0]["n"]:
         raise ConfigError(
-            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = "corrected", '
+            'select.rates = "corrected" but no score has a corrected rate: set score.verifier_errors = "corrected", '
             "and mark answers with `curate audit CONFIG --sheet CSV`"
         )
     return RATE_QUERIES
@@ -169,12 +169,12 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
         beside = f" ({unscored} more are unscored)" if unscored else ""
         context.reporter.warn(
             f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
-            "all of it stays, unless the selector drops it"
+            "all problems are kept unless the selector drops them"
         )
     if chosen < min(config.budget, len(pool)):
         context.reporter.warn(
             f"{config.selector!r} keeps {chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
-            "the others say why"
+            "the drop reasons of the others say why"
         )
 
 
@@ -187,14 +187,17 @@ def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
     row = context.lake.rows(counted, [scoring])[0]
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
-            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at the "
-            "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
+            f"none of {row['wrong']} graded attempts is correct, and groups without a correct one teach nothing: "
+            "look at the "
+            "prompt as the model reads it (policy.template), at the gold answers, and at what the model answered "
+            "(`curate sql`)"
         )
     elif (row["cut"] or row["error"]) and not row["wrong"] and not row["correct"]:
         worst = "cut" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
-            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} not judged), "
-            f"so no score says anything: {REMEDIES[worst]}"
+            f"none of {row['cut'] + row['error']} attempts can be counted ({row['cut']} cut at the cap, "
+            f"{row['error']} not judged), "
+            f"so the scores carry no information: {REMEDIES[worst]}"
         )
 
 
@@ -203,12 +206,13 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
     train, policy = context.config.train, context.config.policy
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
-            f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: the signal is another"
+            f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: so the selection "
+            "assumes a different group size than training"
         )
     if train.truncated not in (None, policy.truncated):
         context.reporter.warn(
             f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts count "
-            "otherwise in training than in these scores; without train.truncated they count alike"
+            "differently in training than in these scores; remove train.truncated to count them alike"
         )
 
 
@@ -219,6 +223,6 @@ def _check_conserved(selector: str, pool: Pool, chosen: tuple[str, ...], dropped
     accounted = Counter(told)
     wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
     raise ConfigError(
-        f"selector {selector!r} told of {len(told)} problems for a pool of {len(pool)}; "
-        f"the first that is off: {wrong[0]}"
+        f"selector {selector!r} returned {len(told)} problems for a pool of {len(pool)}; "
+        f"the first wrong one: {wrong[0]}"
     )
