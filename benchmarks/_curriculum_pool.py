@@ -12,7 +12,7 @@ from assay.core.config import Config, parse_config, read_config
 from assay.core.types import Label, Problem
 from assay.maths.allocation.quotas import quotas
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
 
@@ -113,7 +113,7 @@ def prepared(config: Config) -> dict[str, Any]:
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter(), command="curriculum study") as context:
         results = run_stages(context, "split")
         sides = {
-            name: sorted(problem.source for problem in side(context, results, name)[0].values())
+            name: sorted(problem.source for problem in read_side(context, results, name)[0].values())
             for name in ("train", "held_out")
         }
         counts = {name: {source: found.count(source) for source in sorted(set(found))} for name, found in sides.items()}

@@ -23,7 +23,7 @@ from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Requ
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.data.problems import read_side, side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.select import select_from
 from assay.stores.lake import Lake
@@ -212,7 +212,7 @@ def run(arm: Arm, seed: int, config: Config, setup: Setup) -> dict[str, Any]:
         own = config.model_copy(update={"seed": seed, "lake": str(Path(folder) / "lake")})
         with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
             inputs = run_stages(context, "split")
-            problems, labels = examined(side(context, inputs, "held_out"), setup.held_out)
+            problems, labels = examined(read_side(context, inputs, "held_out"), setup.held_out)
             book = Book(
                 setup,
                 {id_: problem.source for id_, problem in problems.items()},
@@ -269,7 +269,7 @@ def scored(config: Config, seed: int, setup: Setup) -> Cost:
 
 def warm(context: RunContext, inputs: StageResults) -> None:
     """The engine and the verifier are loaded, which is not accounted; nothing of it is stored."""
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     sampler, problem = context.config.policy.sampler, Problem.of("1+1=")
     request = Request(problem.id, sampler.render(problem), sampler, (0,), context.config.seed)
     made = [rollout for rollouts in context.engine.generate([request]) for rollout in rollouts]
@@ -326,7 +326,7 @@ def trained(
         save_every=0,
         eval_every=1,
     )
-    problems, labels = side(context, run_stages(context, "split", only=True), "train")
+    problems, labels = read_side(context, run_stages(context, "split", only=True), "train")
     try:
         train(
             curriculum,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.engines.models import registry
+from benchmarks._books import read_book
 from benchmarks._choosing_curves import report
 from benchmarks._choosing_run import Arm, Setup, run
 from benchmarks._choosing_told import compare_runs, forecast_pool
@@ -61,13 +62,13 @@ def main() -> None:
                 for name in given.arms:
                     run_once(book, name, seed, oracle if ARMS[name].alive_only else setup)
     found = {
-        share: [row for row in lines(book) if row["setup"] in (setup.key, oracle.key)]
+        share: [row for row in read_book(book) if row["setup"] in (setup.key, oracle.key)]
         for share, setup in setups.items()
     }
     tables = {f"{share:g}": report(rows) for share, rows in found.items()}
     print("\n\n".join(f"alive share {share}\n\n{table['text']}" for share, table in tables.items()))
-    told = lines(given.work / "forecasts.jsonl")
-    compared = compare_runs(told, lines(book))
+    told = read_book(given.work / "forecasts.jsonl")
+    compared = compare_runs(told, read_book(book))
     print_compared(compared)
     if given.write:
         RESULTS.mkdir(exist_ok=True)
@@ -91,7 +92,7 @@ def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:
     """One run, unless the book holds it."""
     arm = ARMS[name]
     key = {"arm": name, "arm_key": arm.key, "setup": setup.key, "pool": setup.alive_share, "seed": seed}
-    if any(all(row.get(field) == value for field, value in key.items()) for row in lines(book)):
+    if any(all(row.get(field) == value for field, value in key.items()) for row in read_book(book)):
         return
     row = {**key, **run(arm, seed, setup)}
     with book.open("a") as file:
@@ -107,7 +108,7 @@ def run_once(book: Path, name: str, seed: int, setup: Setup) -> None:
 
 def forecast(place: Path, setups: list[Setup], drift: float) -> None:
     """Forecast the pools that have no forecast at this drift yet, each a line under its hash."""
-    done = {(row["setup"], row["drift"]) for row in lines(place)}
+    done = {(row["setup"], row["drift"]) for row in read_book(place)}
     for setup in setups:
         if (setup.key, drift) not in done:
             row = forecast_pool(setup, drift)
@@ -130,17 +131,6 @@ def print_compared(rows: list[dict[str, Any]]) -> None:
 def setup_of(model: str, share: float) -> Setup:
     """The setup of one pool."""
     return Setup(model, registry.identify_policy(model).revision, share)
-
-
-def lines(book: Path) -> list[dict[str, Any]]:
-    """The runs of a book; a line that a kill has cut is none."""
-    rows = []
-    for line in book.read_text().splitlines() if book.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
 
 
 def arguments() -> argparse.Namespace:

@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 
 from assay.core.config import Config
 from assay.core.identity import content_id
+from benchmarks._books import read_book
 from benchmarks._curriculum_pool import gym_plan, prepared, tiny_plan
 from benchmarks._curriculum_run import Arm, Mark, Setup, run
 from benchmarks._curriculum_told import plot, summary, told
@@ -118,22 +119,13 @@ def of_seed(seeds: dict[str, int], seed: int) -> list[tuple[str, int]]:
 
 def finished(book: Path, key: str) -> dict[tuple[str, int], dict[str, Any]]:
     """The runs of this setup that the book holds, by arm and seed."""
-    return {(row["arm"], row["seed"]): row for row in lines(book) if row["setup"] == key}
+    return {(row["arm"], row["seed"]): row for row in read_book(book) if row["setup"] == key}
 
 
 def whole(seeds: dict[str, int], known: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
     """The runs of the seeds of which no arm is missing."""
     each = [of_seed(seeds, seed) for seed in range(max(seeds.values()))]
     return [known[run] for wanted in each if all(run in known for run in wanted) for run in wanted]
-
-
-def lines(book: Path) -> Iterator[dict[str, Any]]:
-    """The runs of a book; a line that a kill has cut is none."""
-    for line in book.read_text().splitlines() if book.is_file() else ():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            continue
 
 
 def setup_of(given: argparse.Namespace) -> Setup:

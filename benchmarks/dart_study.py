@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks._books import read_book
 from benchmarks._dart_run import run
 from benchmarks.claims import RESULTS, hardware
 
@@ -46,7 +47,7 @@ def main() -> None:
     for seed in range(0 if given.report else given.seeds):
         for arm in ARMS:
             run_once(book, arm, seed)
-    rows = lines(book)
+    rows = read_book(book)
     print(table(rows))
     if given.write:
         RESULTS.mkdir(exist_ok=True)
@@ -55,7 +56,7 @@ def main() -> None:
 
 def run_once(book: Path, arm: str, seed: int) -> None:
     """One run, unless the book holds it."""
-    if any((row["arm"], row["seed"]) == (arm, seed) for row in lines(book)):
+    if any((row["arm"], row["seed"]) == (arm, seed) for row in read_book(book)):
         return
     began, cpu = time.monotonic(), time.process_time()
     row = run(arm, seed, book.parent)
@@ -70,17 +71,6 @@ def run_once(book: Path, arm: str, seed: int) -> None:
     sizes = f"{row.get('rows', 0)} rows of {row.get('attempts', 0)} attempts"
     points = " ".join(f"{when} {row[when]['all']:.3f}" for when in ("start", "sft", "grpo"))
     print(f"{arm} seed {seed}: {sizes}, {points}, {row['cpu_seconds']} CPU s", flush=True)
-
-
-def lines(book: Path) -> list[dict[str, Any]]:
-    """The runs of a book; a line that a kill has cut is none."""
-    rows = []
-    for line in book.read_text().splitlines() if book.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
 
 
 def table(rows: list[dict[str, Any]]) -> str:

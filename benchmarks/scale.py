@@ -117,10 +117,10 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
 
 
 def _do(context: Any, stage: str, folder: Path) -> None:
-    from assay.pipelines.analysis.cost_estimate import stage_states, stages
+    from assay.pipelines.analysis.cost_estimate import list_stages, stage_states
     from assay.pipelines.analysis.export import export
-    from assay.pipelines.analysis.staleness import selections
-    from assay.pipelines.runner.stages import run_stages, survey
+    from assay.pipelines.analysis.staleness import list_selections
+    from assay.pipelines.runner.stages import run_stages, survey_stages
     from assay.viewer.report import write_report
 
     if stage == STORE:
@@ -133,8 +133,8 @@ def _do(context: Any, stage: str, folder: Path) -> None:
         results = run_stages(context)
         assert all(result.reused for result in results), "the lake is not finished"
     elif stage == "status":
-        surveyed = survey(context)
-        stages(stage_states(surveyed)), selections(context, surveyed.results)
+        surveyed = survey_stages(context)
+        list_stages(stage_states(surveyed)), list_selections(context, surveyed.results)
     else:
         run_stages(context, "clean" if stage in ALONE else stage, only=True)
 

@@ -14,7 +14,7 @@ from assay.api import NullReporter
 from assay.core.config import read_config
 from assay.core.types import Request
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.stores.lake import Lake
 from benchmarks.claims import Claim, publish
@@ -60,7 +60,7 @@ def measure() -> tuple[int, float, float]:
         config = read_config(PLAN, [*REPLAY, f"lake='{folder}/lake'"])
         with Lake(config.lake) as lake, closing(RunContext(config, lake, NullReporter())) as context:
             inputs = run_stages(context, "split")
-            problems, sampler = cleaned(context, inputs)[0], config.policy.sampler
+            problems, sampler = read_cleaned_problems(context, inputs)[0], config.policy.sampler
             requests = [
                 Request(id_, sampler.render(each), sampler, tuple(range(64)), config.seed)
                 for id_, each in problems.items()

@@ -73,12 +73,12 @@ def measure_seed(drawn: Drawn, share: float) -> tuple[Numbers, dict[str, list[fl
         design: [tokens / scale, reached / full]
         for design, (tokens, reached) in plain(drawn, budget, GROUP, value).items()
     }
-    evidence, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, GROUP, error=ERROR), asker(drawn), fit)
+    evidence, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, GROUP, signal_error=ERROR), asker(drawn), fit)
     kept = best(evidence.correct, evidence.attempts, budget, GROUP, prior)
     told = float(prior.posterior(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
     true = float(value[kept].sum())
     plug_in = float(group_signal(evidence.correct[kept] / evidence.attempts[kept], GROUP).sum())
-    wave = float(drawn.tokens[:, DESIGN.first].sum())  # everybody's first attempts
+    wave = float(drawn.tokens[:, DESIGN.min_attempts].sum())  # everybody's first attempts
     found = (evidence.tokens.sum() / scale, true / full, told / true, plug_in / true, wave / scale)
     return dict(zip(MEASURED, map(float, found), strict=True)), designs
 

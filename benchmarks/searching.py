@@ -37,10 +37,10 @@ from assay.core.types import Label, Outcome, Problem, Request, Rollout, Sampling
 from assay.engines.transformers import Transformers
 from assay.maths.search.tree import Complete, Expand, NodeJudge, TreeReply, TreeRequest, search
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.tree_search import Searches, samplers, step_of
+from assay.pipelines.sampling.tree_search import Searches, search_samplers, step_of
 from assay.stores.lake import Lake
 from benchmarks.claims import Claim, publish
 
@@ -129,7 +129,7 @@ def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | No
 
 def _train_side(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
     """The problems and labels of a context that `opened` gave."""
-    return side(context, run_stages(context, "split", only=True), "train")
+    return read_side(context, run_stages(context, "split", only=True), "train")
 
 
 def _warm(context: RunContext) -> None:
@@ -223,7 +223,7 @@ class Alone:
     def __init__(self, engine: Transformers, policy: dict[str, Any], rules: SearchConfig, *, together: bool) -> None:
         self.engine, self.rules, self.together = engine, rules, together
         shots = tuple((shot["user"], shot["assistant"]) for shot in policy.get("shots", ()))
-        self.step, self.rest = samplers(SamplingConfig(max_tokens=policy["max_tokens"], shots=shots), rules)
+        self.step, self.rest = search_samplers(SamplingConfig(max_tokens=policy["max_tokens"], shots=shots), rules)
 
     def pace(self, problems: Sums, seconds: float) -> float:
         """Generated tokens a second of the searches."""
@@ -374,7 +374,7 @@ class Independent:
     def __init__(self, url: str, policy: dict[str, Any], rules: SearchConfig) -> None:
         self.url, self.model, self.rules, self.tokens = url, policy["model"], rules, 0
         shots = tuple((shot["user"], shot["assistant"]) for shot in policy.get("shots", ()))
-        self.step, self.rest = samplers(SamplingConfig(max_tokens=policy["max_tokens"], shots=shots), rules)
+        self.step, self.rest = search_samplers(SamplingConfig(max_tokens=policy["max_tokens"], shots=shots), rules)
 
     async def pace(self, problems: Sums, seconds: float, *, skip: float) -> float:
         """Generated tokens a second of all of them, from `skip` seconds after their start."""

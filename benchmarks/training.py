@@ -254,10 +254,10 @@ class timed:  # noqa: N801  # a context manager that reads like a word
         from assay.training.teacher.hook import TeacherHook
         from assay.training.trainer.callbacks import StateSaver, StepLog
         from assay.training.trainer.rollout_recorder import RolloutRecorder
-        from assay.training.trainer.sampler import CurriculumSampler
+        from assay.training.trainer.sampler import GroupSampler
 
         seams = [
-            ("order", CurriculumSampler, "slots"),
+            ("order", GroupSampler, "slots"),
             ("judging and keeping", RolloutRecorder, "reward"),
             ("judging and keeping", RolloutRecorder, "record"),
         ]

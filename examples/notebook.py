@@ -78,9 +78,9 @@ def _(lake, mo):
 
 @app.cell
 def _(lake, mo, problem):
-    from assay.pipelines.analysis.show import explain
+    from assay.pipelines.analysis.show import collect_problem
 
-    story = explain(lake, problem.value) if problem.value else {}
+    story = collect_problem(lake, problem.value) if problem.value else {}
     chapters = {name: mo.ui.table(rows, selection=None) for name, rows in story.items() if rows}
     mo.accordion(chapters) if chapters else mo.md("the lake holds no problem")
     return (story,)

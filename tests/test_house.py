@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PARTS = [(kind, name) for kind in ROOMS for name in list_parts(kind)]
 
-LONGEST_FILE, LONGEST_FUNCTION = 440, 77  # lines, without docstrings, which are as long as a caller needs
+LONGEST_FILE, LONGEST_FUNCTION = 440, 64  # lines, without docstrings, which are as long as a caller needs
+LONGEST_NAME = 83  # characters of a test's name
 MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
     "prefect": {"flows"},
     "prefect_ray": {"flows"},
@@ -275,6 +276,17 @@ def test_no_stage_is_called_like_another_command() -> None:
     assert sorted(set(commands)) == sorted(name or "" for name in commands)
 
 
+def test_no_class_name_stands_for_two_things() -> None:
+    """Parts and stages are named after their files, whatever their room: the source `hub` and the export `hub`."""
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for name in re.findall(r"^ *class (\w+)", text(path), re.MULTILINE):
+            if name != class_name(path.stem):
+                places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 300
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
 def doc_lines(node: ast.AST) -> int:
     """Lines of the docstrings in a file, class or function."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -308,6 +320,18 @@ def test_every_file_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_every_package_says_what_is_in_it_and_how_to_add_to_it() -> None:
+    packages = {path: ast.get_docstring(tree(path)) or "" for path in SOURCES if path.name == "__init__.py"}
+    assert len(packages) > 40
+    brief = [
+        str(path.relative_to(ROOT))
+        for path, doc in packages.items()
+        if path.parent != PACKAGE
+        and (len(doc.splitlines()) < 3 or not re.search(r"\b(add|new|another|change)\b", doc, re.IGNORECASE))
+    ]
+    assert brief == []
+
+
 def test_no_file_knows_this_machine() -> None:
     """No path of one computer's folders, and no host of a package registry, which a user's own pip configuration chooses."""
     found = [
@@ -327,6 +351,12 @@ def test_nothing_in_the_package_is_left_for_later() -> None:
         if (match := UNFINISHED.search(line))
     ]
     assert found == []
+
+
+def test_the_name_of_a_test_is_a_short_sentence() -> None:
+    names = [name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", text(path))]
+    assert len(names) > 3_000
+    assert [name for name in names if len(name) > LONGEST_NAME] == []
 
 
 def test_tests_are_no_packages() -> None:
@@ -355,3 +385,53 @@ def test_the_house_page_names_every_room() -> None:
     page = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert {name for name in rooms if f"{name}/" not in page} == set()
+
+
+def tree_blocks() -> dict[str, set[str]]:
+    """The words of the tree in docs/house.md by folder, such as `selectors` or `pipelines/data`."""
+    tree = (ROOT / "docs" / "house.md").read_text(encoding="utf-8").partition("## Where things lie")[2].split("```")[1]
+    blocks: dict[str, set[str]] = {}
+    folders: list[str] = []
+    for line in tree.partition("src/assay/\n")[2].splitlines():
+        depth, name = re.match(r"( *)(\w*/?)", line).groups()  # type: ignore[union-attr]
+        if not depth:
+            break
+        if name.endswith("/") and len(depth) in (2, 20):
+            folders = [name[:-1]] if len(depth) == 2 else [folders[0], f"{folders[0]}/{name[:-1]}"]
+        for folder in folders:
+            blocks.setdefault(folder, set()).update(re.findall(r"\w+", line))
+    return blocks
+
+
+def test_the_tree_on_the_house_page_names_every_file_of_its_folders() -> None:
+    """Of the rooms of parts, of `pipelines`, and of those whose files are no parts; `maths` and machinery have folders alone."""
+    blocks = tree_blocks()
+    whole = [
+        *ROOMS.values(),
+        "core",
+        "flows",
+        "testing",
+        "stores",
+        "training",
+        "reports",
+        "embedding",
+        "integrations",
+        "api",
+    ]
+    folders = {folder for folder in whole if folder in blocks and folder != "stores/tables"} | {
+        name for name in blocks if "pipelines/" in name
+    }
+    assert len(folders) > 20
+    files = {
+        f"{folder}/{path.name}"
+        for folder in folders
+        for path in (PACKAGE / folder).iterdir()
+        if path.suffix == ".py" and not path.stem.startswith("_") and path.stem not in blocks[folder]
+    }
+    assert files == set()
+
+
+def test_the_tree_on_the_house_page_names_no_file_that_is_gone() -> None:
+    there = {path.stem for path in PACKAGE.rglob("*") if "__pycache__" not in path.parts}
+    words = set().union(*(words for folder, words in tree_blocks().items() if folder.startswith("pipelines/")))
+    assert {word for word in words if "_" in word} - there == set()

@@ -142,9 +142,7 @@ def test_a_pilot_gives_an_interval_that_holds_and_is_not_paid_for_again(assay: R
     assert ran["spent"]["samples"] == (16 - 4) * 4
 
 
-def test_status_sums_what_one_policy_cost_under_all_samplers_and_shows_the_last_ten_runs(
-    assay: Run, config: Path
-) -> None:
+def test_status_sums_what_one_policy_cost_under_all_samplers(assay: Run, config: Path) -> None:
     for budget, heat in ((6, 1.0), (6, 0.5), *((budget, 1.0) for budget in range(1, 11))):
         assert (
             assay(

@@ -199,7 +199,7 @@ def test_another_policy_is_read_by_its_own_verdicts_whichever_of_the_two_was_imp
     assert [row["n"] > 1 for row in priors] == [True, True], "each problem's prior follows the other policy's counts"
 
 
-def test_a_gold_that_was_corrected_after_the_import_is_judged_anew_and_the_others_keep_their_verdicts(
+def test_a_gold_that_was_corrected_after_the_import_is_judged_anew_alone(
     plan: Path, call: Call, tmp_path: Path
 ) -> None:
     """All rewards of the file are 1. Problem 3 is told another gold later, of which no answer is right but four."""

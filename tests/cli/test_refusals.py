@@ -97,7 +97,7 @@ def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(
         assert lake.rows("SELECT count(DISTINCT problem_id) AS n FROM scores") == [{"n": PROBLEMS}]
 
 
-def test_where_everything_is_refused_the_run_ends_with_the_words_and_the_next_one_asks_again(run: Run) -> None:
+def test_where_everything_is_refused_the_run_says_so_and_the_next_one_asks_again(run: Run) -> None:
     ran, stored = run(lambda *_: REFUSAL)
     assert (ran.exit_code, stored) == (1, [])
     assert f"all {ATTEMPTS} requests were refused and none was answered" in ran.output
@@ -106,7 +106,7 @@ def test_where_everything_is_refused_the_run_ends_with_the_words_and_the_next_on
     assert (ran.exit_code, len(stored)) == (0, ATTEMPTS)
 
 
-def test_a_user_who_wants_to_go_on_regardless_gets_refused_problems_and_an_empty_curriculum(run: Run) -> None:
+def test_a_user_who_goes_on_regardless_gets_an_empty_curriculum(run: Run) -> None:
     ran, stored = run(lambda *_: REFUSAL, "score.stop_early=false")
     assert (ran.exit_code, stored) == (4, [])
     assert "nothing to train on" in ran.output

@@ -9,7 +9,7 @@ from assay.core.parts import build_part, list_parts
 from assay.core.ports import CardExport, Export
 
 MACHINERY = ("pipelines", "flows", "verifiers/pool")
-PARTS = {"part", "source", "self._inside(verifier)"}
+PARTS = {"part", "source", "encoder", "self._inside(verifier)"}
 CLASSES = [CardExport, *(value for name, value in vars(hooks).items() if name.endswith("Hooks"))]
 DEFAULT_OF_CONFIG = {
     "limit_s",

@@ -18,7 +18,7 @@ OLD: dict[str, Any] = {
 }
 
 
-def test_an_old_name_is_answered_with_its_new_one_and_the_command_that_rewrites_the_file() -> None:
+def test_an_old_name_is_answered_with_its_new_one_and_the_command_that_rewrites() -> None:
     with pytest.raises(ConfigError) as error:
         parse_config(OLD)
     assert "source.part is source.type now; source.keep is source.metadata_fields now" in str(error.value)

@@ -78,7 +78,7 @@ def test_a_lesson_is_walked_as_often_as_it_says() -> None:
     assert Curriculum((Phase(("a", "b"), epochs=2), Phase(("c",)))).order == ("a", "b", "a", "b", "c")
 
 
-def test_a_verdict_counts_with_its_lenient_outcome_and_that_outcomes_reward_under_the_lenient_mode_alone() -> None:
+def test_a_verdict_counts_by_its_lenient_outcome_in_the_lenient_mode_alone() -> None:
     verdict = Verdict("v", "r", "l", "math", "1", "wrong", 0.25, lenient="correct")
     assert verdict.in_mode("strict") is verdict
     assert (verdict.in_mode("lenient").outcome, verdict.in_mode("lenient").reward) == ("correct", 1.0)

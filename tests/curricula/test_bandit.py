@@ -35,13 +35,13 @@ def test_chances_are_boltzmann_and_even_when_nothing_is_learnt(pool_of):
     assert bandit.chances[0] == pytest.approx(0.5)
 
 
-def test_an_arm_without_refill_leaves_when_it_is_used_up_and_training_ends_with_the_last(pool_of):
+def test_an_arm_without_refill_leaves_when_it_is_used_up(pool_of):
     bandit = Bandit(bins=2, refill=False).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
     assert sorted(bandit.sample(3) + bandit.sample(3)) == ["p0", "p1", "p2", "p3"]
     assert bandit.sample(2) == ()
 
 
-def test_a_temperature_in_parts_of_the_best_arm_does_not_depend_on_the_size_of_advantages(pool_of):
+def test_a_temperature_in_parts_of_the_best_arm_ignores_the_size_of_advantages(pool_of):
     for best in (1.0, 0.2):
         bandit = Bandit(bins=2, temperature=0.4).begin(pool_of([0.9, 0.1]), seed=0)
         bandit.value = np.array([best, 0.0])

@@ -71,7 +71,7 @@ def test_a_step_that_too_few_pass_holds_second_groups_of_those_that_did(rng):
     assert all(int(id_[1:]) < 40 for id_ in ids)
 
 
-def test_where_nothing_passes_the_step_is_filled_all_the_same_and_an_empty_pool_gives_none(rng):
+def test_where_nothing_passes_the_step_is_filled_all_the_same(rng):
     assert len(begin().screen(8, 8, piloting(lambda row: 0.0, rng))) == 8
     assert begin(0).screen(8, 8, piloting(lambda row: 0.0, rng)) == ()
 

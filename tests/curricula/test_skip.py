@@ -47,7 +47,7 @@ def test_chances_move_by_a_hundredth_towards_their_targets_and_stay_between_thei
     assert (state.keep_hard, state.keep_easy) == (0.05, 0.95)
 
 
-def test_with_three_of_four_problems_dead_half_of_the_groups_of_later_rounds_are_on_the_living_one(pool_of):
+def test_with_three_of_four_problems_dead_half_of_later_groups_are_on_the_living_one(pool_of):
     """Dead problems end at a keep of .05 and less: GRESO's gain is in later rounds alone."""
     state, shares = Skip().begin(pool_of([0.5] * 40), seed=0), []
     for _ in range(60):

@@ -20,7 +20,7 @@ def test_the_gate_opens_when_the_lower_bound_passes_and_not_when_the_rate_does(p
 @pytest.mark.parametrize(
     ("rate", "opens"), [((1.3, 0.7), False), ((1.8, 0.2), True)]
 )  # means of .65 and .9 beside a threshold of .7
-def test_rollouts_of_one_group_are_no_independent_evidence_and_looking_often_opens_no_gate(pool_of, rate, opens):
+def test_rollouts_of_one_group_are_no_independent_evidence(pool_of, rate, opens):
     rng, opened = np.random.default_rng(0), 0
     for _ in range(20):
         online = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.1]), seed=0)

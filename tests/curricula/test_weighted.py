@@ -62,7 +62,7 @@ def train_accuracy(rule, seed):
     return float(((fresh @ coefficients > 0) == (fresh @ truth > 0)).mean())
 
 
-def test_where_hard_points_are_noisy_the_curriculum_beats_uniform_weights_and_these_the_anti_curriculum():
+def test_with_noisy_hard_points_the_curriculum_beats_uniform_weights():
     accuracies = {
         rule: np.array([train_accuracy(rule, seed) for seed in range(20)]) for rule in ("curriculum", "uniform", "anti")
     }

@@ -341,7 +341,7 @@ def test_no_server_is_waited_for_longer_than_five_minutes(value):
     assert 0 <= connection.parse_retry_after(value) <= connection.LONGEST_WAIT_S
 
 
-def test_a_server_that_asks_for_patience_is_waited_for_and_then_the_run_ends_with_its_words(stub, ask):
+def test_a_server_that_asks_for_patience_is_waited_for(stub, ask):
     server = stub(lambda n, *_: GOOD if n > 8 else (429, {}, b"slow down"))
     assert {rollout.text for rollout in draw(engine(server, retry_for_s=30), ask)} == {"42"}
     forever = stub(lambda n, *_: (429, {}, b"slow down"))

@@ -84,7 +84,7 @@ def test_its_pass_rates_fall_with_the_digits_as_the_card_says():
         assert abs(solved - mean) < 0.12, f"{digits} digits: {solved:.3f} against the card's {mean}"
 
 
-def test_log_probabilities_are_those_of_the_tokens_at_the_samplers_temperature_before_top_p():
+def test_log_probabilities_are_those_at_the_samplers_temperature_before_top_p():
     import torch
 
     engine = Transformers(NAME, logprobs=True)

@@ -42,7 +42,7 @@ def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_ser
     monkeypatch.setattr("prefect.artifacts.create_link_artifact", lambda link, **said: made.append((link, said)))
     page, config = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowConfig(reports_url=url))
     monkeypatch.setattr(artifacts, "write_report", lambda *_, **__: page)
-    monkeypatch.setattr(artifacts, "collected", lambda *_, **__: {"stages": [], "dropped": [], "histogram": {}})
+    monkeypatch.setattr(artifacts, "collect_values", lambda *_, **__: {"stages": [], "dropped": [], "histogram": {}})
     monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda *_rows, **_said: None)
     artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
     ((link, said),) = made
@@ -68,7 +68,7 @@ def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(
     monkeypatch.setattr(artifacts, "write_report", lambda *_, **__: tmp_path / "page.html")
     dropped = [{"stage": "clean", "reason": "exact", "rows": 1, "example": HOSTILE}]
     told = {"stages": [stage("clean", 1)], "dropped": dropped, "histogram": [1], "policy": HOSTILE}
-    monkeypatch.setattr(artifacts, "collected", lambda *_, **__: told)
+    monkeypatch.setattr(artifacts, "collect_values", lambda *_, **__: told)
     monkeypatch.setattr(artifacts, "difficulty_chart", lambda _summary: "<svg></svg>")
     artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
     assert len(shown) > 6

@@ -13,7 +13,7 @@ HERE = {"::1", "0.0.0.0", "::"}
 
 
 @pytest.mark.service
-def test_a_flow_does_what_a_plain_walk_does_without_a_word_to_anybody_and_leaves_no_process(
+def test_a_flow_does_what_a_plain_run_does_and_leaves_no_process(
     scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path, proc: Any
 ) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")

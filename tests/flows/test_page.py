@@ -66,7 +66,7 @@ def test_no_hostile_name_or_text_is_rendered_by_prefects_pages(
         "policy": hostile,
     }
     monkeypatch.setattr(artifacts, "write_report", lambda *_, **__: tmp_path / "page.html")
-    monkeypatch.setattr(artifacts, "collected", lambda *_, **__: told)
+    monkeypatch.setattr(artifacts, "collect_values", lambda *_, **__: told)
     monkeypatch.setattr(artifacts, "difficulty_chart", lambda _summary: "<svg xmlns='http://www.w3.org/2000/svg'/>")
     with temporary_settings({PREFECT_API_URL: f"{server.url}/api"}):
         artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]

@@ -120,7 +120,7 @@ def told(made: dict[str, Any]) -> tuple[str, str, str]:
     return made["name"].split()[0], made["state"]["type"], made["state"]["message"]
 
 
-def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the_second_time(
+def test_training_refreshing_and_rounds_find_nothing_to_do_the_second_time(
     server: Any, config: Path, assay: Callable[..., Ran], entered: Callable[[str], Ran]
 ) -> None:
     shown = {"kept-and-dropped", "difficulty", "report"}

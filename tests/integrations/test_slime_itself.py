@@ -5,22 +5,16 @@ documented form.
 """
 
 import asyncio
-import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from assay.api import NullReporter
-from assay.core.config import parse_config
 from assay.engines.models.registry import find_checkpoint
 from assay.integrations import slime as ours
-from assay.pipelines.analysis.export import export
-from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages
-from assay.stores.lake import Lake
 
 data_source = pytest.importorskip("slime.rollout.data_source")
 pytestmark = pytest.mark.service
@@ -28,25 +22,11 @@ GROUP = 4
 
 
 @pytest.fixture
-def args(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def args(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export_sums: Callable[[Path, str, int], Path]
+) -> Iterator[SimpleNamespace]:
     """slime's arguments for an export under an adaptive curriculum."""
-    rows = [{"prompt": f"{n}+1=", "answer": str(n + 1)} for n in range(6)]
-    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = parse_config(
-        {
-            "lake": str(tmp_path / "lake"),
-            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
-            "policy": {"model": "scripted", "engine": "scripted", "rule": "sum"},
-            "score": {"n": 2},
-            "embed": {"encoder": "tfidf", "clusters": 2},
-            "select": {"selector": "uniform", "budget": 6},
-            "order": {"curriculum": "posterior"},
-        }
-    )
-    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
-        run_stages(context)
-        export(context, "slime", tmp_path / "out")
-        context.judge.close()
+    export_sums(tmp_path, "slime", 6)
     monkeypatch.syspath_prepend(str(tmp_path / "out"))
     for name in ("reward", "data_source"):
         monkeypatch.delitem(sys.modules, name, raising=False)

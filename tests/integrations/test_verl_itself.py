@@ -4,23 +4,16 @@ These run where verl is installed (`make test-trainers`); test_verl.py holds the
 """
 
 import asyncio
-import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from assay.api import NullReporter
-from assay.core.config import parse_config
 from assay.engines.models.registry import find_checkpoint
 from assay.integrations import verl as ours
-from assay.pipelines.analysis.export import export
-from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages
-from assay.stores.lake import Lake
 
 pytest.importorskip("verl")
 pytestmark = pytest.mark.service
@@ -28,27 +21,9 @@ GROUP, BATCH = 4, 2
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, export_sums: Callable[[Path, str, int], Path]) -> Path:
     """An export for verl of eight problems under an adaptive curriculum."""
-    root = tmp_path_factory.mktemp("verl")
-    rows = [{"prompt": f"{n}+1=", "answer": str(n + 1)} for n in range(8)]
-    (root / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = parse_config(
-        {
-            "lake": str(root / "lake"),
-            "source": [{"type": "files", "paths": str(root / "sums.jsonl")}],
-            "policy": {"model": "scripted", "engine": "scripted", "rule": "sum"},
-            "score": {"n": 2},
-            "embed": {"encoder": "tfidf", "clusters": 2},
-            "select": {"selector": "uniform", "budget": 8},
-            "order": {"curriculum": "posterior"},
-        }
-    )
-    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
-        run_stages(context)
-        export(context, "verl", root / "out")
-        context.judge.close()
-    return root / "out"
+    return export_sums(tmp_path_factory.mktemp("verl"), "verl", 8)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.pipelines.analysis.cost_estimate import stage_states, stages
-from assay.pipelines.analysis.summary import summary
+from assay.pipelines.analysis.cost_estimate import list_stages, stage_states
+from assay.pipelines.analysis.summary import collect_summary
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages, survey
+from assay.pipelines.runner.stages import run_stages, survey_stages
 from assay.pipelines.stages.train import output_folder
 from assay.stores.storage import s3
 
@@ -48,10 +48,10 @@ def test_a_walk_on_a_bucket_leaves_the_tables_of_a_local_one(
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "another machine"))
     s3.bucket.cache_clear()
     again = context(lake=bucket)
-    assert {each["state"] for each in stages(stage_states(survey(again)))} == {"done"}
+    assert {each["state"] for each in list_stages(stage_states(survey_stages(again)))} == {"done"}
     results = run_stages(again)
     assert all(result.reused for result in results)
-    assert summary(again, results)["lake"] == bucket
+    assert collect_summary(again, results)["lake"] == bucket
     with pytest.raises(ConfigError, match=r"cannot hold checkpoints: name a folder in train\.output"):
         output_folder(again, "key")
     assert output_folder(context(lake=bucket, train={"output": "here"}), "key") == Path("here")

@@ -92,7 +92,7 @@ def content(lake: Path, table: str, columns: str = "* EXCLUDE (run)") -> list[di
 
 @pytest.mark.soak
 @pytest.mark.service
-def test_with_replay_an_interrupted_run_leaves_the_tables_of_an_uninterrupted_one_row_for_row(tmp_path: Path) -> None:
+def test_with_replay_an_interrupted_run_leaves_the_tables_of_a_whole_one(tmp_path: Path) -> None:
     scripted = make_plan(tmp_path, "scripted", model="scripted", engine="scripted", settings='rule = "sum"')
     finish(scripted, tmp_path / "recorded")
     with Lake(tmp_path / "recorded") as lake:
@@ -129,7 +129,7 @@ def test_with_the_real_model_an_interrupted_run_leaves_the_same_keys(tmp_path: P
 
 
 @pytest.mark.model
-def test_curate_then_train_makes_real_steps_a_checkpoint_that_loads_and_rollouts_in_the_same_lake(
+def test_curate_then_train_leaves_a_checkpoint_that_loads_and_rollouts_in_the_lake(
     tmp_path: Path,
 ) -> None:
     config = make_plan(

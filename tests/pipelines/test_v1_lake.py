@@ -196,7 +196,7 @@ def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, conf
     assert fresh(before, ids(v1 / "lake")) == {}
 
 
-def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew_and_none_is_drawn(v1: Path) -> None:
+def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew(v1: Path) -> None:
     before, judged_then = ids(v1 / "lake"), judged(v1 / "lake", "math@3", "numeric@1", "exact@1")
     api.order("built_in.toml")
     after = ids(v1 / "lake")

@@ -23,7 +23,7 @@ def score(counts: Counts, **settings):
     return PassRate(**settings).score(["p"], CountStore(p=counts))
 
 
-def test_a_timeout_or_a_missing_result_is_no_failure_and_an_unscored_problem_is_not_impossible():
+def test_a_timeout_or_a_missing_result_is_no_failure():
     """Reasoning360 counts both as 0.0 and files the problem under Impossible."""
     [timeouts] = score(Counts(correct=2, error=6))
     assert timeouts.value > 0.8

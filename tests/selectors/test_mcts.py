@@ -33,7 +33,7 @@ def test_a_short_budget_is_spent_at_random(pool):
     assert seen == {("p002",), ("p003",), ("p004",)}
 
 
-def test_the_k_of_an_unsolved_problem_is_not_read_and_that_of_a_solved_one_must_be_there(pool_of, rng):
+def test_the_k_of_an_unsolved_problem_is_not_read(pool_of, rng):
     assert Mcts().select(pool_of([4], K=[np.nan], censored=[True]), 1, rng).ids == ("p000",)
     with pytest.raises(ValueError, match="'p000' has K = nan"):
         Mcts().select(pool_of([4], K=[np.nan], censored=[False]), 1, rng)

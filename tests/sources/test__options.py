@@ -58,7 +58,7 @@ def test_an_index_without_an_option_is_a_bad_row():
 
 
 @pytest.mark.parametrize("verifier", ["choice", "math"])
-def test_a_question_whose_options_are_not_shown_is_refused_with_the_setting_that_shows_them(verifier):
+def test_a_question_without_its_options_is_refused_with_the_setting_that_shows_them(verifier):
     with pytest.raises(BadRow) as error:
         pair(ROW | {"answer": "B"}, verifier=verifier)
     assert error.value.reason == "options_not_shown"

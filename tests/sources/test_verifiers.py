@@ -52,7 +52,7 @@ def taskset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     sys.path.remove(str(folder))
 
 
-def test_each_task_is_a_problem_judged_by_its_own_rewards_and_what_text_cannot_pose_is_a_drop(taskset: str) -> None:
+def test_each_task_is_a_problem_judged_by_its_own_rewards_or_a_drop(taskset: str) -> None:
     rows = list(Verifiers(taskset=taskset, settings={"num_tasks": 2}, metadata_fields=("level",)).read())
     problems = [row for row in rows if not isinstance(row, Drop)]
     assert [[tuple(turn) for turn in problem.messages] for problem, _ in problems] == [

@@ -41,6 +41,26 @@ def test_an_id_is_stored_once_within_and_across_commits(tmp_path: Path) -> None:
         assert ids(lake) == ["a", "b", "c"]
 
 
+def test_a_query_that_is_repeated_is_answered_anew_once_its_table_has_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lake(tmp_path / "lake") as lake, Lake(tmp_path / "lake") as other:
+        ran: list[str] = []
+        monkeypatch.setattr(lake, "query", lambda sql, parameters: ran.append(sql) or Lake.query(lake, sql, parameters))
+        asked = "SELECT id FROM labels WHERE answer = ? ORDER BY id"
+
+        def answer(gold: str = "4") -> list[str]:
+            return lake.query_again(asked, [gold])["id"].to_pylist()
+
+        assert (answer(), answer(), len(ran)) == ([], [], 1)
+        lake.append({"labels": [row("a")]})
+        assert (answer(), answer("5"), answer(), len(ran)) == (["a"], [], ["a"], 3)
+        other.append({"labels": [row("b")]})
+        assert answer() == ["a", "b"]
+        lake.append({"runs": [{"id": "r"}]})
+        assert (answer(), len(ran)) == (["a", "b"], 4)
+
+
 def test_an_empty_append_writes_nothing(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         assert lake.append({"labels": []}) == 0

@@ -120,4 +120,4 @@ def test_a_new_table_that_is_damaged_comes_with_its_command_and_loses_its_ledger
 
 def test_bookkeeping_is_no_part_of_lineage() -> None:
     assert {name for name in schemas() if references.made_by(name) == RUNS} == {"runs", "stages", "tombstones"}
-    assert set(references.traced()) == set(schemas()) - {"runs", "stages", "tombstones"}
+    assert set(references.traced_tables()) == set(schemas()) - {"runs", "stages", "tombstones"}

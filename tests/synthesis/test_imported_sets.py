@@ -11,7 +11,7 @@ from assay.exports.training_sets.dpo import Dpo
 from assay.exports.training_sets.sft import Sft
 from assay.pipelines.data.training_rows import Synthesis, read_rows
 from assay.pipelines.runner.stages import run_regrade, run_stages
-from assay.pipelines.stages.import_rollouts import Columns, import_rollouts
+from assay.pipelines.stages.import_rollouts import RolloutColumns, import_rollouts
 
 PLAIN = {"rule": "vanilla", "trials": 8, "distinct": False}
 
@@ -38,7 +38,12 @@ def test_a_set_that_was_exported_comes_back_as_attempts_that_make_it_again(
     (tmp_path / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
     for column in columns:
         import_rollouts(
-            context.lake, "trl", tmp_path / "theirs.jsonl", policy="theirs", columns=Columns(text=column), labels={}
+            context.lake,
+            "trl",
+            tmp_path / "theirs.jsonl",
+            policy="theirs",
+            columns=RolloutColumns(text=column),
+            labels={},
         )
     query = "SELECT count(*) AS n FROM rollouts WHERE policy = 'theirs'"
     assert context.lake.rows(query) == [{"n": len(columns) * len(rows)}]

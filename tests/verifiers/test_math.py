@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from assay.verifiers.answers.phrase_values import take_last_side
 from assay.verifiers.math.verifier import Math
 
 
@@ -95,6 +96,14 @@ def test_a_long_answer_is_read_in_linear_time(case):
     assert outcome(case, "4", "we have 12 of 3 \\( x \\) " * 2_600 + "\\boxed{4}") == "correct"
     assert outcome(case, "4", "so 4 " * 30_000) == "correct"  # Math-Verify alone needs more than 15 s for it
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("piece", ["a", "ab ", " x 1/2", " - 1 1/2", " + 1", "1,", " "])
+def test_working_that_ends_in_no_side_is_refused_in_linear_time(piece):
+    start = time.process_time()
+    assert take_last_side("3 = 4" + piece * 10_000 + "!") == ""
+    assert time.process_time() - start < 1
+    assert take_last_side("3 = 1/2 + 5/2 apples and more") == "1/2 + 5/2 apples and more"
 
 
 def test_exact_paths_evaluate_no_power_and_no_factorial(case):

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.api.problems import Problems, problems
 from assay.api.reporting import NullReporter, ProgressReporter
-from assay.api.results import Clusters, Curriculum, ProblemRows, Scores, Selection, StageRows, Training
+from assay.api.results import Clusters, CurriculumRows, ProblemRows, Scores, SelectionRows, StageRows, Training
 from assay.api.stages import clean, embed, ingest, order, run_added_stage, score, select, split, train
 from assay.core.config import Config, read_config
 from assay.pipelines.analysis.grade import grade
@@ -19,14 +19,14 @@ from assay.stores.lake import Lake
 __all__ = [
     "Clusters",
     "Config",
-    "Curriculum",
+    "CurriculumRows",
     "Lake",
     "NullReporter",
     "ProblemRows",
     "Problems",
     "ProgressReporter",
     "Scores",
-    "Selection",
+    "SelectionRows",
     "StageRows",
     "Training",
     "clean",

@@ -80,8 +80,8 @@ class Problems:
         return int(self.to_arrow().num_rows)
 
     def __repr__(self) -> str:
-        dropped = f", {self.dropped.num_rows} rows dropped" if self.dropped.num_rows else ""
-        return f"Problems({self.name!r}: {len(self)} problems{dropped})"
+        drops_text = f", {self.dropped.num_rows} rows dropped" if self.dropped.num_rows else ""
+        return f"Problems({self.name!r}: {len(self)} problems{drops_text})"
 
     @cached_property
     def _read(self) -> tuple[pa.Table, pa.Table]:

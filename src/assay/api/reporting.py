@@ -40,10 +40,10 @@ class ProgressReporter(WarningReporter):
     def track(self, title: str, total: int) -> Iterator["NullReporter"]:
         """Show a bar while the block runs."""
         with tqdm(total=total, desc=title, leave=False) as bar:
-            yield _Bar(bar)
+            yield _NotebookBar(bar)
 
 
-class _Bar(NullReporter):
+class _NotebookBar(NullReporter):
     def __init__(self, bar: Any) -> None:
         self.bar = bar
 

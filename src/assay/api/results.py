@@ -187,14 +187,15 @@ class Clusters(StageRows):
         with self.open_lake() as lake:
             encoder = self.stages.of("embed").detail["encoder"]
             vectors = lake.query(
-                "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT unnest(?::VARCHAR[]))"
+                "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT "
+                "unnest(?::VARCHAR[]))"
                 " QUALIFY row_number() OVER (PARTITION BY id) = 1",
                 [encoder, self._flat["problem_id"].to_pylist()],
             )
         return charts.draw_clusters(self._flat, vectors, axes)
 
 
-class Selection(StageRows):
+class SelectionRows(StageRows):
     """The problems that a selector kept, with their weights; `dropped` holds the others and why."""
 
     def describe(self) -> str:
@@ -211,7 +212,7 @@ class Selection(StageRows):
         return Scores.plot(self, kind, axes=axes)  # type: ignore[arg-type]
 
 
-class Curriculum(StageRows):
+class CurriculumRows(StageRows):
     """The kept problems in the order in which training meets them."""
 
     def describe(self) -> str:
@@ -235,8 +236,8 @@ KINDS: dict[str, type[StageRows]] = {
     "split": ProblemRows,
     "score": Scores,
     "embed": Clusters,
-    "select": Selection,
-    "order": Curriculum,
+    "select": SelectionRows,
+    "order": CurriculumRows,
     "train": Training,
 }
 

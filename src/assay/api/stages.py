@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from assay.api.problems import Problems
 from assay.api.reporting import choose_reporter
-from assay.api.results import KINDS, Clusters, Curriculum, ProblemRows, Scores, Selection, StageRows, Training
+from assay.api.results import KINDS, Clusters, CurriculumRows, ProblemRows, Scores, SelectionRows, StageRows, Training
 from assay.core.config import Config, parse_config, read_config
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis.empty_result import explain_empty
@@ -170,7 +170,7 @@ def select(
     lake: str | Path | None = None,
     progress: bool | None = None,
     **settings: Any,
-) -> Selection:
+) -> SelectionRows:
     """Choose the subset to train on.
 
     Args:
@@ -187,7 +187,7 @@ def select(
         LakeError: the lake cannot be opened or written.
     """
     changes = _changes("select", {**_part("selector", selector), **settings}, budget=budget)
-    return cast(Selection, _run("select", scores, changes, lake, progress))
+    return cast(SelectionRows, _run("select", scores, changes, lake, progress))
 
 
 def order(
@@ -197,7 +197,7 @@ def order(
     lake: str | Path | None = None,
     progress: bool | None = None,
     **settings: Any,
-) -> Curriculum:
+) -> CurriculumRows:
     """Put the selected problems into the order in which training meets them.
 
     Args:
@@ -213,7 +213,7 @@ def order(
         LakeError: the lake cannot be opened or written.
     """
     changes = _changes("order", {**_part("curriculum", curriculum), **settings})
-    return cast(Curriculum, _run("order", selection, changes, lake, progress))
+    return cast(CurriculumRows, _run("order", selection, changes, lake, progress))
 
 
 def train(
@@ -313,10 +313,12 @@ def _change(name: str, config: Config, changes: Mapping[str, Any]) -> Config:
     except ConfigError as error:
         name = "order" if name == "arrange" else name
         function = globals().get(name, run_added_stage)
-        known = [key for key in inspect.signature(function).parameters if key != "settings"]
-        given = [key for table in changes.values() if isinstance(table, Mapping) for key in table]
-        for key in (key for key in given if f"no setting {key!r}" in str(error) or f"no key {key!r}" in str(error)):
-            if close := difflib.get_close_matches(key, known, n=1, cutoff=0.75):
+        keywords = [key for key in inspect.signature(function).parameters if key != "settings"]
+        setting_keys = [key for table in changes.values() if isinstance(table, Mapping) for key in table]
+        for key in (
+            key for key in setting_keys if f"no setting {key!r}" in str(error) or f"no key {key!r}" in str(error)
+        ):
+            if close := difflib.get_close_matches(key, keywords, n=1, cutoff=0.75):
                 message = f"assay.{name} has no keyword {key!r}; nearest: {close[0]!r}"
                 raise ConfigError(message) from error
         raise
@@ -340,9 +342,9 @@ def _changes(table: str, settings: Mapping[str, Any], **keys: Any) -> dict[str, 
 
 
 def _add(changes: dict[str, Any], table: str, **keys: Any) -> None:
-    given = {key: value for key, value in keys.items() if value is not None}
-    if given:
-        changes[table] = {**changes.get(table, {}), **given}
+    present_keys = {key: value for key, value in keys.items() if value is not None}
+    if present_keys:
+        changes[table] = {**changes.get(table, {}), **present_keys}
 
 
 def _part(kind: str, part: Any) -> dict[str, Any]:
@@ -357,5 +359,7 @@ def _part(kind: str, part: Any) -> dict[str, Any]:
     own = module.startswith("assay.")
     name = module.rpartition(".")[2] if own else f"python:{module}:{type(part).__name__}"
     values = asdict(cast(Any, part))
-    changed = {field.name: values[field.name] for field in fields(part) if getattr(part, field.name) != field.default}
-    return {kind: name, **changed}
+    own_settings = {
+        field.name: values[field.name] for field in fields(part) if getattr(part, field.name) != field.default
+    }
+    return {kind: name, **own_settings}

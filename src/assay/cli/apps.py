@@ -57,7 +57,10 @@ SETTINGS: dict[str, Any] = {
 CURATE = "From a pool of problems to a curriculum: clean, score, select, order."
 TRAIN = "Train: GRPO on a curriculum, SFT and DPO on stored answers. Rollouts are written to the lake."
 ASSAY = "Find the training problems that are worth your GPU hours."
-ANALYZE = "Analyze what the lake holds: selectors, policies, curricula, selection bias, pass@k, token caps, clusters, value of choosing."
+ANALYZE = (
+    "Analyze what the lake holds: selectors, policies, curricula, selection bias, pass@k, token caps, clusters, "
+    "value of choosing."
+)
 EXAMPLES = (
     "Examples:",
     "curate init rows.jsonl: write a first config for your own problems",

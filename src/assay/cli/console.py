@@ -38,7 +38,7 @@ class ConsoleReporter:
         self.console.print(build_table(title, columns, rows))
 
     @contextmanager
-    def track(self, title: str, total: int) -> Iterator["_Bar | _Lines"]:
+    def track(self, title: str, total: int) -> Iterator["_ConsoleBar | _Lines"]:
         """Count towards a total; nothing is shown for a total of 0."""
         if not self.console.is_terminal or total == 0:
             yield _Lines(self, title, total)
@@ -53,10 +53,10 @@ class ConsoleReporter:
         with Progress(
             *columns, TextColumn("{task.fields[note]}", markup=False), console=self.console, transient=True
         ) as progress:
-            yield _Bar(progress, progress.add_task(title, total=total, note=""))
+            yield _ConsoleBar(progress, progress.add_task(title, total=total, note=""))
 
 
-class _Bar:
+class _ConsoleBar:
     def __init__(self, progress: Progress, task: Any) -> None:
         self.progress, self.task = progress, task
 

@@ -52,11 +52,11 @@ def doctor(install_model: Install = False, pip_flags: Flags = "", as_json: AsJso
             ),
         )
         models = [(name, registry.describe_install(name)) for name in registry.CATALOGUE]
-        from assay.pipelines.context.run import versions
+        from assay.pipelines.context.run import list_versions
 
         bundled = [(name, "bundled") for name in registry.BUNDLED]
         if as_json:
-            print_json({"versions": versions(), "extras": dict(states), "models": dict([*models, *bundled])})
+            print_json({"versions": list_versions(), "extras": dict(states), "models": dict([*models, *bundled])})
             return
         console = open_console()
         console.print(
@@ -66,7 +66,7 @@ def doctor(install_model: Install = False, pip_flags: Flags = "", as_json: AsJso
                 [*states, *models, *bundled],
             )
         )
-        console.print(build_table("versions", ("package", "version"), list(versions().items())))
+        console.print(build_table("versions", ("package", "version"), list(list_versions().items())))
         commands = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
         commands += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
         for command in commands:

@@ -11,10 +11,10 @@ def check_faiss() -> None:
     Raises:
         ConfigError: both are installed.
     """
-    both = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
-    if len(both) == 2:
+    faiss_packages = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
+    if len(faiss_packages) == 2:
         raise ConfigError(
-            f"{' and '.join(both)} are both installed and provide the same module: uninstall one of them with pip"
+            f"{' and '.join(faiss_packages)} are both installed and provide the same module: uninstall one of them with pip"
         )
 
 

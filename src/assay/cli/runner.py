@@ -80,10 +80,8 @@ class StopSignal:
             raise KeyboardInterrupt
         self.is_set = True
         signal.alarm(GRACE_S)
-        print(  # noqa: T201
-            f"{signal.Signals(number).name}: committing what has arrived; a second signal stops at once",
-            file=sys.stderr,
-        )
+        message = f"{signal.Signals(number).name}: committing what has arrived; a second signal stops at once"
+        print(message, file=sys.stderr)  # noqa: T201
 
     def _cut_off(self, _number: int, _frame: object) -> None:
         signal.alarm(1)  # again, for a part that catches every exception

@@ -141,9 +141,8 @@ class TeacherConfig(PartTable):
     final_fraction: float = Field(default=0.01, ge=0, le=1)  # after `decay_steps` steps
     decay_steps: int = Field(default=16, ge=0)  # steps over which the fraction changes
     stop_step: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
-    apply_to: Literal["any", "wrong", "failed"] = (
-        "any"  # any rollout, wrong ones, or those of groups without a right one
-    )
+    # any rollout, wrong ones, or those of groups without a right one
+    apply_to: Literal["any", "wrong", "failed"] = "any"
     mask: Literal["whole", "teacher"] = "whole"  # which tokens the objective treats as guided
     student_continues: bool = False  # True: the student continues after the feedback
     gold_fallback: bool = False  # True: a demonstration where a group is still all wrong
@@ -189,9 +188,8 @@ class TrainConfig(StrictTable):
     vllm_url: str = ""
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     save_every: int = Field(default=25, ge=0)  # steps between the states from which a killed run resumes; 0 = none
-    keep_state: bool = (
-        False  # True: the last state stays, and more train.steps go on from it; about 12 bytes per weight
-    )
+    # True: the last state stays, and more train.steps go on from it; about 12 bytes per weight
+    keep_state: bool = False
     output: str = ""  # folder of the checkpoint; "" = next to the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
@@ -218,9 +216,8 @@ class Config(StrictTable):
     name: str = "assay"
     seed: int = 0
     lake: str = ".assay/lake"
-    compact_at: int = Field(
-        default=1_000, ge=0
-    )  # small files in the lake at which a run merges them at its end; 0 = never
+    # small files in the lake at which a run merges them at its end; 0 = never
+    compact_at: int = Field(default=1_000, ge=0)
     source: tuple[SourceConfig, ...] = Field(min_length=1)
     clean: CleanConfig = CleanConfig()
     split: SplitConfig = SplitConfig()
@@ -355,7 +352,8 @@ def parse_stored_config(tree: Mapping[str, Any]) -> Config:
 
 
 def find_outside_parts(value: Any) -> list[str]:
-    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a config."""
+    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a
+    config."""
     if isinstance(value, str):
         return [value] if is_outside(value) else []
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()

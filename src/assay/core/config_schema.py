@@ -45,7 +45,8 @@ def schema_text(meanings: Mapping[str, str]) -> str:
 
 
 def read_meanings(reference: str) -> dict[str, str]:
-    """Return the comment of each key of a reference config by the key's dotted name; of two tables of one name, the first.
+    """Return the comment of each key of a reference config by the key's dotted name; of two tables of one name, the
+    first.
 
     Args:
         reference: the text of a TOML file with one comment behind each key.
@@ -54,8 +55,8 @@ def read_meanings(reference: str) -> dict[str, str]:
     for line in reference.splitlines():
         if header := re.match(r"\[+([a-z_.]+?)\.?(?:\"[^\"]+\")?\]+", line):
             table = header[1]
-        elif found := re.match(r"(?:# )?([a-z]\w*) = (?:'[^']*'|\"[^\"]*\"|[^#\"']|\"[^\"]*\")*?# (.+)", line):
-            meanings.setdefault(f"{table}.{found[1]}".strip("."), found[2])
+        elif comment := re.match(r"(?:# )?([a-z]\w*) = (?:'[^']*'|\"[^\"]*\"|[^#\"']|\"[^\"]*\")*?# (.+)", line):
+            meanings.setdefault(f"{table}.{comment[1]}".strip("."), comment[2])
     return meanings
 
 
@@ -103,12 +104,12 @@ def _own_comments(owner: type) -> dict[str, str]:
 
 def _inner(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     """Return the tables in a table, by key."""
-    found = {}
+    tables = {}
     for name, field in model.model_fields.items():
         for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                found[name] = kind
-    return found
+                tables[name] = kind
+    return tables
 
 
 def _tables(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -132,12 +133,15 @@ def _settings_of(table: str, kind: str, part: str, meanings: Mapping[str, str]) 
     """Return the rule that a table which names this part may hold its settings."""
     owner, (name, default) = load_part(kind, part), PART_KEYS[table]
     comments, properties = field_comments(owner), TypeAdapter(owner).json_schema().get("properties", {})
-    named = {
+    setting_schemas = {
         setting: {**_plain(value), "description": comments.get(setting) or meanings.get(f"{table}.{setting}", "")}
         for setting, value in properties.items()
     }
-    required = [] if part == default else [name]
-    return {"if": {"properties": {name: {"const": part}}, "required": required}, "then": {"properties": named}}
+    required_keys = [] if part == default else [name]
+    return {
+        "if": {"properties": {name: {"const": part}}, "required": required_keys},
+        "then": {"properties": setting_schemas},
+    }
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def _rename(key: OldKey) -> None:
         for index, (name, item) in enumerate(body):
             if name is None or name.key != key.old:
                 continue
-            written = name.as_string()
-            new = SingleKey(key.new, sep=written[len(written.rstrip()) :] + name.sep)
+            key_text = name.as_string()
+            new = SingleKey(key.new, sep=key_text[len(key_text.rstrip()) :] + name.sep)
             new._dotted = name.is_dotted()
             body[index] = (new, _with_value(item, key))
             for table in item if isinstance(item, tomlkit.items.AoT) else (item,):

@@ -50,9 +50,9 @@ def parse_expression(text: str) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def _check(node: ast.expr, text: str) -> None:
-    allowed = (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Name, ast.Constant, ast.Tuple, ast.List)
+    node_types = (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Name, ast.Constant, ast.Tuple, ast.List)
     for part in ast.walk(node):
-        if isinstance(part, ast.expr) and not isinstance(part, allowed):
+        if isinstance(part, ast.expr) and not isinstance(part, node_types):
             raise ConfigError(f"{text[:80]!r}: {type(part).__name__.lower()} is not allowed in an expression")
         if isinstance(part, ast.BinOp) and type(part.op) not in _OPERATORS:
             raise ConfigError(f"{text[:80]!r}: {type(part.op).__name__.lower()} is not allowed in an expression")

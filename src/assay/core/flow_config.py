@@ -20,9 +20,8 @@ class FlowConfig(BaseModel):
     ray_address: str = ""  # "" = a cluster on this machine while the run lasts
     on_server_unavailable: Literal["stop", "continue"] = "stop"
     overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the last one still runs
-    heartbeat_timeout_s: float = Field(
-        default=60.0, gt=0
-    )  # without a heartbeat a scheduled run is dead, and the next starts
+    # without a heartbeat a scheduled run is dead, and the next starts
+    heartbeat_timeout_s: float = Field(default=60.0, gt=0)
     reports_url: str = ""  # where the lake's folder `reports` is served, for links to runs; "" = the file itself
 
     @model_validator(mode="after")

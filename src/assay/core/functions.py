@@ -187,10 +187,10 @@ def _check_call(
     except (TypeError, ValueError):  # a builtin, which does not say
         return
     form, own = f"{method}({', '.join(arguments)})", f"{getattr(function, '__name__', method)}{signature}"
-    known = [name for name in list(signature.parameters)[len(arguments) :] if name not in ("args", "kwargs")]
+    names = [name for name in list(signature.parameters)[len(arguments) :] if name not in ("args", "kwargs")]
     for key in settings:
         if key not in signature.parameters and not _takes_any(signature):
-            raise ConfigError(f"{what} has no setting {key!r}; {suggest_names(key, known)}: it is {own}")
+            raise ConfigError(f"{what} has no setting {key!r}; {suggest_names(key, names)}: it is {own}")
     try:
         signature.bind(*arguments, **settings)
     except TypeError as error:
@@ -201,40 +201,42 @@ def _takes_any(signature: inspect.Signature) -> bool:
     return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.parameters.values())
 
 
-def build_selection(chosen: Any, pool: Pool, budget: int) -> Selection:
+def build_selection(answer: Any, pool: Pool, budget: int) -> Selection:
     """Build a Selection of what a function returned; every problem that it did not choose is `not_chosen`.
 
     Raises:
         ValueError: it is nothing of the kind, names a problem that the pool lacks, or names more than the budget.
     """
-    if isinstance(chosen, Selection):
-        return chosen
-    ids = list_ids(chosen, pool)
+    if isinstance(answer, Selection):
+        return answer
+    ids = list_ids(answer, pool)
     if len(ids) > budget:
         raise ValueError(f"{len(ids)} problems were returned for a budget of {budget}")
-    weights = {id_: float(chosen[id_]) for id_ in ids} if isinstance(chosen, Mapping) else dict.fromkeys(ids, 1.0)
-    kept = sorted(ids)
+    weights = {id_: float(answer[id_]) for id_ in ids} if isinstance(answer, Mapping) else dict.fromkeys(ids, 1.0)
+    kept_ids = sorted(ids)
     rest = tuple(id_ for id_ in pool.ids if id_ not in weights)
-    return Selection(tuple(kept), tuple(weights[id_] for id_ in kept), {"not_chosen": rest})
+    return Selection(tuple(kept_ids), tuple(weights[id_] for id_ in kept_ids), {"not_chosen": rest})
 
 
-def list_ids(chosen: Any, pool: Pool) -> list[str]:
+def list_ids(answer: Any, pool: Pool) -> list[str]:
     """List problem ids that were given as ids or as row numbers of the pool, in their order.
 
     Raises:
         ValueError: they are neither, or one is not in the pool or there twice.
     """
-    if isinstance(chosen, str | bytes) or not hasattr(chosen, "__iter__"):
+    if isinstance(answer, str | bytes) or not hasattr(answer, "__iter__"):
         raise ValueError(
-            f"the function returned {type(chosen).__name__}; it must return problem ids, row numbers, or what a part "
+            f"the function returned {type(answer).__name__}; it must return problem ids, row numbers, or what a part "
             "of its kind returns"
         )
-    ids = [_id_of(value, pool) for value in chosen]
-    known, seen = set(pool.ids), set[str]()
+    ids = [_id_of(value, pool) for value in answer]
+    pool_ids, returned_ids = set(pool.ids), set[str]()
     for id_ in ids:
-        if id_ not in known or id_ in seen:
-            raise ValueError(f"the function returned {id_!r}, which is {'twice' if id_ in seen else 'not'} in the pool")
-        seen.add(id_)
+        if id_ not in pool_ids or id_ in returned_ids:
+            raise ValueError(
+                f"the function returned {id_!r}, which is {'twice' if id_ in returned_ids else 'not'} in the pool"
+            )
+        returned_ids.add(id_)
     return ids
 
 

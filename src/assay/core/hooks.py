@@ -92,9 +92,10 @@ class EngineHooks:
 
     # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
     keeps_tokens: ClassVar[bool] = False
-    recorded: ClassVar[bool] = (
-        False  # True: its answers were paid for before; its tokens are counted, and called replayed
-    )
+    # True: it shows the model a request's `pictures`; others refuse such problems
+    takes_pictures: ClassVar[bool] = False
+    # True: its answers were paid for before; its tokens are counted, and called replayed
+    recorded: ClassVar[bool] = False
 
 
 class FilterHooks:
@@ -115,9 +116,8 @@ class ScorerHooks:
     # apart: bool = not joint                whether the problems may be divided among workers
     sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
     against: str = ""  # a second policy, whose stored attempts are read too
-    design: str = (
-        "fixed"  # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
-    )
+    # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
+    design: str = "fixed"
     baseline_attempts: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
     # True: `score_counts(id, counts)` returns the score of a problem, which depends on its counts alone
@@ -159,11 +159,18 @@ class SelectorHooks(PoolHooks):
     expected_improvement: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
 
 
+class EncoderHooks:
+    """Hooks of an encoder."""
+
+    texts_per_commit: ClassVar[int] = 2048  # encoded between two commits
+
+
 class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
-    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load `curriculum.json`.
+    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load
+    # `curriculum.json`.
     sampler_files: ClassVar[Mapping[str, str]] = {}
     inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
     row_wise: ClassVar[bool] = False  # True: a row of `rows` depends on no other one, so that they are written in parts
@@ -173,7 +180,8 @@ class ExportHooks:
         return ""
 
     def files(self, name: str) -> Mapping[str, str]:
-        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside it.
+        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside
+        it.
 
         Args:
             name: of the config, for what must be named.

@@ -81,8 +81,8 @@ def content_id_of_list(*parts: object, last: Iterable[str]) -> str:
     """
     digest = hashlib.sha256((canonical_json(parts)[:-1] + ("," if parts else "") + "[").encode())
     texts, between = iter(last), ""
-    while some := list(islice(texts, LONG)):
-        digest.update((between + ",".join(map(quote, some))).encode())
+    while batch := list(islice(texts, LONG)):
+        digest.update((between + ",".join(map(quote, batch))).encode())
         between = ","
     digest.update(b"]]")
     return digest.hexdigest()[:ID_CHARS]

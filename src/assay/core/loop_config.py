@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class LoopConfig(BaseModel):
-    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
+    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it
+    attempts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,12 +18,10 @@ class LoopConfig(BaseModel):
     discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
     # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met
     max_interval: float = Field(default=0.65, ge=0, le=1)
-    resample_fraction: float = Field(
-        default=0.1, ge=0, le=1
-    )  # of the dropped problems, in each stratum of their last pass rate
-    resample_unsolved_fraction: float = Field(
-        default=0.25, ge=0, le=1
-    )  # of the dropped problems that were never solved
+    # of the dropped problems, in each stratum of their last pass rate
+    resample_fraction: float = Field(default=0.1, ge=0, le=1)
+    # of the dropped problems that were never solved
+    resample_unsolved_fraction: float = Field(default=0.25, ge=0, le=1)
     low: float = Field(default=0.1, ge=0, le=1)  # pass rates of the band whose drift is reported
     high: float = Field(default=0.9, ge=0, le=1)
 

@@ -2,8 +2,8 @@
 
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
 `python:package.module:Name` is a part that lies outside the package, in a module or in a file that ends with `.py`. A
-verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part is
-a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
+verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part
+is a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
 import functools
@@ -71,8 +71,14 @@ def list_parts(kind: str) -> list[str]:
     True
     """
     room = PACKAGE / ROOMS[kind]
+    return list(_list_files(room, room.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _list_files(room: Path, _changed: int) -> tuple[str, ...]:
+    """Return the names of a room's parts; looked up again once a file was added to it or removed."""
     files = {path.stem for path in room.glob("*.py") if not path.stem.startswith("_")}
-    return sorted(files | {path.parent.name for path in room.glob("*/__init__.py") if _exports_part(path)})
+    return tuple(sorted(files | {path.parent.name for path in room.glob("*/__init__.py") if _exports_part(path)}))
 
 
 @cache
@@ -159,13 +165,14 @@ def build_part(
 
 def _bind(function: Any, values: Mapping[str, Any]) -> Any:
     """Return the function with its settings; its attributes, such as `evaluates_text`, stay."""
-    bound = functools.partial(function, **values)
-    bound.__dict__.update(getattr(function, "__dict__", {}))
-    return bound
+    bound_function = functools.partial(function, **values)
+    bound_function.__dict__.update(getattr(function, "__dict__", {}))
+    return bound_function
 
 
 def _list_settings(part: Any) -> list[str]:
-    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a default."""
+    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a
+    default."""
     if is_dataclass(part):
         return [setting.name for setting in fields(part) if setting.init]
     if not inspect.isroutine(part):
@@ -248,12 +255,12 @@ def check_imports(folder: str, names: Iterable[str]) -> None:
         place = name.partition(":")[2].split(":")[0]
         file = place if place.endswith(".py") else place.split(".")[0] + ".py"
         own = Path(folder, file)
-        if not os.path.isfile(own) or (found := find_file(file)) == own.resolve():
+        if not os.path.isfile(own) or (file_path := find_file(file)) == own.resolve():
             continue
-        elsewhere = any(found == Path(other, file).resolve() for other in CONFIG_FOLDERS)
-        if elsewhere and found.read_bytes() != own.read_bytes():
+        elsewhere = any(file_path == Path(other, file).resolve() for other in CONFIG_FOLDERS)
+        if elsewhere and file_path.read_bytes() != own.read_bytes():
             raise ConfigError(
-                f"{name!r} would be imported from {str(found)!r} and not from {folder!r}, since a config in that "
+                f"{name!r} would be imported from {str(file_path)!r} and not from {folder!r}, since a config in that "
                 "folder was "
                 "read before in this process: rename one of the files, or use a process for each config"
             )
@@ -271,17 +278,17 @@ def _load_outside(kind: str, name: str) -> Any:
         form = "verl:file.py:function" if prefix == "verl" else f"{prefix}:package.module:name"
         raise ConfigError(f"{kind} {name!r} is not of the form {form}") from None
     try:
-        loaded = import_place(module)
+        place_module = import_place(module)
     except (ImportError, AttributeError, OSError) as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
     except Exception as error:  # a user's module may raise anything when it is imported
         raise ConfigError(
             f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
-    if not hasattr(loaded, attribute):
-        names = [key for key, value in vars(loaded).items() if callable(value) and not key.startswith("_")]
+    if not hasattr(place_module, attribute):
+        names = [key for key, value in vars(place_module).items() if callable(value) and not key.startswith("_")]
         raise ConfigError(f"{kind} {name!r}: {module!r} has no {attribute!r}; {suggest_names(attribute, names)}")
-    return getattr(loaded, attribute)
+    return getattr(place_module, attribute)
 
 
 def import_place(place: str) -> Any:
@@ -324,7 +331,7 @@ def find_file(place: str) -> Path:
         FileNotFoundError: it is in none of them.
     """
     places = [Path(place), *(Path(folder or ".") / place for folder in sys.path)]
-    found = next((path for path in places if path.is_file()), None)
-    if found is None:
+    file_path = next((path for path in places if path.is_file()), None)
+    if file_path is None:
         raise FileNotFoundError(f"no file {place!r} here or on the import path")
-    return found.resolve()
+    return file_path.resolve()

@@ -1,4 +1,5 @@
-"""The tables `[policy]` and `[synthesize]` of the config, of which the second may hold another policy, and what tables are made of."""
+"""The tables `[policy]` and `[synthesize]` of the config, of which the second may hold another policy, and what tables
+are made of."""
 
 from typing import Any, Literal
 

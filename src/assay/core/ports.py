@@ -359,44 +359,44 @@ class SynthesisEvidence(Protocol):
         """
 
     def draw_until(
-        self, wanted: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
+        self, n_right: Mapping[str, int], *, changes: Mapping[str, Any], max_trials: int, distinct: bool, batch: int
     ) -> TrialSummary:
         """Draw attempts until each problem has its right answers or `max_trials` attempts; stored ones count.
 
         Args:
-            wanted: right answers by problem id.
+            n_right: right answers by problem id.
             changes: as in `trials`.
             max_trials: attempts per problem at most.
             distinct: as in `trials`.
             batch: attempts that are asked for at a time.
         """
 
-    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+    def attempt(self, questions: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts with their texts at each of other problems than those of the pool; stored ones come first.
 
         Args:
-            asked: problems that were made from those of the train side, such as one with a hint, each with a label of
-                which the answer and the verifier count.
+            questions: problems that were made from those of the train side, such as one with a hint, each with a label
+                of which the answer and the verifier count.
             n: attempts per problem; fewer where a limit stopped the run.
         """
 
-    def teach(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+    def teach(self, questions: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts of the teacher, as `attempt` does of the policy; without a teacher these are the policy's.
 
         Args:
-            asked: as in `attempt`.
+            questions: as in `attempt`.
             n: attempts per problem.
         """
 
     def complete(
-        self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
+        self, begun_answers: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
     ) -> Sequence[Sequence[tuple[str, bool | None]]]:
         """Return n continuations of each begun answer with whether begun answer and continuation together are right.
 
         Stored continuations come first. None = cut or not judged; fewer than n where a limit stopped the run.
 
         Args:
-            begun: (problem id, begun answer).
+            begun_answers: (problem id, begun answer).
             n: continuations of each.
             changes: as in `trials`.
         """

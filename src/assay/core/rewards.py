@@ -32,8 +32,8 @@ class RewardTerms:
     def key(self) -> list[object]:
         """Return what a key must hold of the terms: nothing where they are the default, so that older keys stay."""
         default = RewardTerms()
-        changed = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        return [pair for pair in changed if pair[1] != getattr(default, pair[0])]
+        own_values = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return [pair for pair in own_values if pair[1] != getattr(default, pair[0])]
 
     def version(self, name: str, token_cap: int) -> str:
         """Return the hash of all that a term's value depends on besides the rollout.
@@ -65,7 +65,8 @@ class RewardTerms:
 
 
 class RewardConfig(BaseModel):
-    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults are those of `RewardTerms`."""
+    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults are those of
+    `RewardTerms`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

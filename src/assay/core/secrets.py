@@ -67,11 +67,11 @@ def find_secrets(value: Any, place: str = "") -> list[str]:
     """
     if not isinstance(value, Mapping):
         return []
-    found = []
+    names = []
     for key, item in value.items():
         name = f"{place}.{key}" if place else str(key)
-        found += [name] if _is_secret(key, item) else find_secrets(item, name)
-    return found
+        names += [name] if _is_secret(key, item) else find_secrets(item, name)
+    return names
 
 
 def _is_secret(key: Any, value: Any) -> bool:

@@ -157,9 +157,9 @@ def find_old_keys(tree: MutableMapping[str, Any]) -> list[OldKey]:
     Args:
         tree: the config as TOML gives it.
     """
-    found = [*_find_in_steps(tree), *(old for path, table in _walk(tree) for old in _old_keys_of(path, table))]
+    old_keys = [*_find_in_steps(tree), *(old for path, table in _walk(tree) for old in _old_keys_of(path, table))]
     tables = [OldKey(tree, old, new, {}, (f"[{old}]", f"[{new}]")) for old, new in TABLES.items() if old in tree]
-    return found + tables
+    return old_keys + tables
 
 
 def present_names(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,18 +189,18 @@ def move_truncation(tree: MutableMapping[str, Any]) -> list[tuple[str, str]]:
     """
     score, train = tree.get("score", {}), tree.get("train", {})
     is_old = any("part" in table for table in _tables(tree, ["source"]))
-    moved = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
-    scored = "ignore"
-    if "score.truncated" in dict(moved):
+    moved_pairs = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
+    reading = "ignore"
+    if "score.truncated" in dict(moved_pairs):
         value = score.pop("truncated")
-        scored = {"masked": "ignore"}.get(value, value)
-        tree.setdefault("policy", {})["truncated"] = scored
+        reading = {"masked": "ignore"}.get(value, value)
+        tree.setdefault("policy", {})["truncated"] = reading
     if "train" in tree and (is_old or "mask_truncated" in train):
         trained = "ignore" if train.pop("mask_truncated", False) else "wrong"
-        if trained != scored:
+        if trained != reading:
             train["truncated"] = trained
-            moved.append(("the former default of train.mask_truncated", "train.truncated"))
-    return moved
+            moved_pairs.append(("the former default of train.mask_truncated", "train.truncated"))
+    return moved_pairs
 
 
 def check_names(tree: MutableMapping[str, Any]) -> None:
@@ -209,9 +209,9 @@ def check_names(tree: MutableMapping[str, Any]) -> None:
     Raises:
         ConfigError: there are old names; the message names the new ones and the command that rewrites the file.
     """
-    moved = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
-    if named := dict.fromkeys([*(key.path for key in find_old_keys(tree)), *moved]):
-        words = "; ".join(f"{old} is {new} now" for old, new in named)
+    moved_pairs = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
+    if renamed_keys := dict.fromkeys([*(key.path for key in find_old_keys(tree)), *moved_pairs]):
+        words = "; ".join(f"{old} is {new} now" for old, new in renamed_keys)
         raise ConfigError(f"{words}; run `curate upgrade CONFIG` to rewrite the file")
 
 
@@ -224,16 +224,16 @@ def first_names(table: str, part: str, settings: Mapping[str, Any]) -> dict[str,
         settings: by present name.
     """
     first = {rename.new: rename for rename in RENAMES.get(table, ()) if not rename.parts or part in rename.parts}
-    named = {}
+    old_settings = {}
     for name, value in settings.items():
         if (rename := first.get(name)) is None:
-            named[name] = value
+            old_settings[name] = value
             continue
         former = {new: old for old, new in rename.values.items()}
-        named[rename.old] = former.get(value, value) if former else value
-    if (table, part) == ("select", "composed") and "steps" in named:
-        named["steps"] = [_first_step(step) for step in named["steps"]]
-    return named
+        old_settings[rename.old] = former.get(value, value) if former else value
+    if (table, part) == ("select", "composed") and "steps" in old_settings:
+        old_settings["steps"] = [_first_step(step) for step in old_settings["steps"]]
+    return old_settings
 
 
 def _first_step(step: Any) -> Any:
@@ -279,13 +279,13 @@ def first_table_name(name: str) -> str:
 
 def first_clean_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the settings of filters under their first names; those of benchmarks are settings of sources."""
-    named = {name: dict(table) for name, table in settings.items()}
-    if isinstance(against := named.get("contaminated", {}).get("against"), list | tuple):
-        named["contaminated"]["against"] = [
+    settings_by_part = {name: dict(table) for name, table in settings.items()}
+    if isinstance(against := settings_by_part.get("contaminated", {}).get("against"), list | tuple):
+        settings_by_part["contaminated"]["against"] = [
             first_names("source", str(table.get("type", "")), table) if isinstance(table, Mapping) else table
             for table in against
         ]
-    return named
+    return settings_by_part
 
 
 def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, MutableMapping[str, Any]]]:

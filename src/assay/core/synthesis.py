@@ -64,8 +64,8 @@ class TreeNode:
     @property
     def value(self) -> float | None:
         """Return the share of judged completions from here that were right; None = none was judged."""
-        judged = self.n_correct + self.n_wrong
-        return self.n_correct / judged if judged else None
+        n_judged = self.n_correct + self.n_wrong
+        return self.n_correct / n_judged if n_judged else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,11 +95,11 @@ def cross_bins(pool: Pool, by: Sequence[str], levels: int) -> list[Ints]:
     """
     codes = np.zeros((len(pool), len(by)), dtype=np.int64)
     for place, name in enumerate(by):
-        named = is_category(pool, name) or len(np.unique(finite_column(pool, name))) <= levels
-        for code, rows in enumerate(split_rows(pool, name, 0 if named else levels)):
+        is_named = is_category(pool, name) or len(np.unique(finite_column(pool, name))) <= levels
+        for code, rows in enumerate(split_rows(pool, name, 0 if is_named else levels)):
             codes[rows, place] = code
-    _, which = np.unique(codes, axis=0, return_inverse=True)
-    parts = [np.flatnonzero(which.reshape(-1) == code) for code in range(int(which.max(initial=-1)) + 1)]
+    _, inverse = np.unique(codes, axis=0, return_inverse=True)
+    parts = [np.flatnonzero(inverse.reshape(-1) == code) for code in range(int(inverse.max(initial=-1)) + 1)]
     return sorted(parts, key=lambda rows: int(rows.min()))
 
 
@@ -114,23 +114,23 @@ def interleave(groups: Sequence[Ints]) -> list[int]:
     [0, 3, 1, 4, 2]
     """
     queues = [iter(group.tolist()) for group in groups]
-    left = [len(group) for group in groups]
+    n_left = [len(group) for group in groups]
     order: list[int] = []
     last = -1
-    for total in range(sum(left), 0, -1):
-        last = _next_group(left, last, total)
-        left[last] -= 1
+    for total in range(sum(n_left), 0, -1):
+        last = _next_group(n_left, last, total)
+        n_left[last] -= 1
         order.append(next(queues[last]))
     return order
 
 
-def _next_group(left: list[int], last: int, total: int) -> int:
+def _next_group(n_left: list[int], last: int, total: int) -> int:
     """Return whose turn it is, from the rows left per group, the last group (-1: none), and the rows left in all."""
-    most = max(left)
-    if 2 * most > total and left.index(most) != last:
-        return left.index(most)
-    cycle = (*range(last + 1, len(left)), *range(max(last, 0)))
-    return next((group for group in cycle if left[group]), last)
+    most = max(n_left)
+    if 2 * most > total and n_left.index(most) != last:
+        return n_left.index(most)
+    cycle = (*range(last + 1, len(n_left)), *range(max(last, 0)))
+    return next((group for group in cycle if n_left[group]), last)
 
 
 def finite_column(pool: Pool, by: str) -> NDArray[np.float64]:

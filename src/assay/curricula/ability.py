@@ -89,10 +89,10 @@ class AbilityState(CurriculumState):
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Add the groups to the window, and every `every` steps estimate theta again."""
         right = [group.counts.correct for group in groups]
-        tried = [group.counts.correct + group.counts.wrong + group.counts.truncated for group in groups]
+        attempts = [group.counts.correct + group.counts.wrong + group.counts.truncated for group in groups]
         self.asked, self.right, self.tried = (
             np.concatenate([window, np.array(values, dtype=np.int64)])[-self.settings.window :]
-            for window, values in ((self.asked, rows), (self.right, right), (self.tried, tried))
+            for window, values in ((self.asked, rows), (self.right, right), (self.tried, attempts))
         )
         self.step += 1
         if self.step % self.settings.every == 0:

@@ -20,8 +20,9 @@ class Bins:
     A bin is a set of problems that agree in every column of `by`: `["source", "level", "cluster"]` is source x level x
     cluster. A number of more than `levels` values is cut into so many parts of equal size. For each group a share is
     drawn for every bin from Beta(1 + mixed, 1 + not mixed) and the bin of the highest is taken; with chance `floor` a
-    bin is taken evenly instead. Each step the evidence of all bins is multiplied by `decay`, so a bin that was given up is
-    tried again and one that is learnt is left. Inside a bin problems come in shuffled order without repeats, then anew.
+    bin is taken evenly instead. Each step the evidence of all bins is multiplied by `decay`, so a bin that was given up
+    is tried again and one that is learnt is left. Inside a bin problems come in shuffled order without repeats, then
+    anew.
 
     No score is needed: it pays for nothing but training's own groups. It finds what the columns tell apart; where they
     tell nothing, it is shuffled sampling.

@@ -40,9 +40,11 @@ class Dmt:
             LookupError: a special value that no problem has.
         """
         values = pool.column(self.by).astype(str)
-        if unknown := sorted(set(self.special) - set(values.tolist())):
-            known = ", ".join(sorted(set(values.tolist()))[:8])
-            raise LookupError(f"none of the {len(pool)} problems has {self.by} = {unknown[0]!r}; they have {known}")
+        if unknown_values := sorted(set(self.special) - set(values.tolist())):
+            some_values = ", ".join(sorted(set(values.tolist()))[:8])
+            raise LookupError(
+                f"none of the {len(pool)} problems has {self.by} = {unknown_values[0]!r}; they have {some_values}"
+            )
         special = rng.permutation(np.flatnonzero(np.isin(values, self.special)))
         general = np.flatnonzero(~np.isin(values, self.special))
         if not (len(special) and len(general)):

@@ -66,8 +66,8 @@ class DynamicState(DeckState):
         if self.settings.gate == "reward" or not group.advantage > 0:
             return group.advantage > 0
         counts = group.counts
-        judged = counts.correct + counts.wrong + counts.truncated
-        return bool(judged) and self.settings.low < counts.correct / judged < self.settings.high
+        n_judged = counts.correct + counts.wrong + counts.truncated
+        return bool(n_judged) and self.settings.low < counts.correct / n_judged < self.settings.high
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Count the groups, and those that are kept."""

@@ -25,12 +25,12 @@ class PilotGroups:
     needs wait for the next one. Then the group is completed with group_size - pilot further rollouts. A mixed pilot
     pulls the group's mean to one half (one of two is right whatever the rate), so the advantages of a completed group
     are biased; with fresh = true the pilot is a gate alone, and a whole new group is sampled. A problem whose pilot was
-    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too few
-    pass, a step holds second groups of those that did.
+    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too
+    few pass, a step holds second groups of those that did.
 
-    What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of 2
-    for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02; pilots
-    of 8 for groups of 64, at 15% alive, 3.9 times at one half.
+    What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of
+    2 for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02;
+    pilots of 8 for groups of 64, at 15% alive, 3.9 times at one half.
 
     Only this package's trainer attempts groups in parts; other trainers refuse it.
 
@@ -95,28 +95,28 @@ class PilotGroupsState(DeckState):
             group_size: rollouts of a whole group.
             attempt: makes the pilots of some problems and returns one result per problem.
         """
-        chosen = [self.ids[row] for row in self.waiting[:groups].tolist()]
+        chosen_ids = [self.ids[row] for row in self.waiting[:groups].tolist()]
         self.waiting = self.waiting[groups:]
-        asked = set(chosen)
+        piloted_ids = set(chosen_ids)
         for _ in range(self.settings.waves):
-            if len(chosen) >= groups:
+            if len(chosen_ids) >= groups:
                 break
             ids = [
                 id_
-                for id_ in dict.fromkeys(self.sample(self._wave(groups - len(chosen), groups * group_size)))
-                if id_ not in asked
+                for id_ in dict.fromkeys(self.sample(self._wave(groups - len(chosen_ids), groups * group_size)))
+                if id_ not in piloted_ids
             ]
             if not ids:
                 break
-            asked.update(ids)
+            piloted_ids.update(ids)
             results = attempt(ids)
             self._note(results)
-            chosen += [result.problem_id for result in results if is_mixed(result)]
+            chosen_ids += [result.problem_id for result in results if is_mixed(result)]
         self.waiting = np.concatenate(
-            [self.waiting, np.array([self._row(id_) for id_ in chosen[groups:]], dtype=np.int64)]
+            [self.waiting, np.array([self._row(id_) for id_ in chosen_ids[groups:]], dtype=np.int64)]
         )
-        chosen = chosen[:groups] or list(self.sample(groups))
-        return tuple(chosen[place % len(chosen)] for place in range(groups)) if chosen else ()
+        chosen_ids = chosen_ids[:groups] or list(self.sample(groups))
+        return tuple(chosen_ids[place % len(chosen_ids)] for place in range(groups)) if chosen_ids else ()
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Advance by a step, and take out what whole groups found solved or hopeless."""
@@ -124,7 +124,8 @@ class PilotGroupsState(DeckState):
         self._take_out(groups)
 
     def _wave(self, missing: int, rollouts: int) -> int:
-        """Return how many pilots to make: as many as should bring what is missing, no more than fill a batch of rollouts."""
+        """Return how many pilots to make: as many as should bring what is missing, no more than fill a batch of
+        rollouts."""
         return max(1, min(math.ceil(missing * self.tried / self.passed), rollouts // self.pilot))
 
     def _note(self, results: Sequence[GroupResult]) -> None:

@@ -29,13 +29,13 @@ class Posterior:
     problem's evidence. Truncated rollouts count as failures where `truncated` is "wrong". A problem may come again at
     once; a group's own counts then move it away from one half, or keep it there.
 
-    With `prior` = [a, b] nothing was scored: every problem starts from Beta(a, b), to which its evidence decays, and what
-    training's own groups tell is all. A prior with mass near one half (Jeffreys' .5, .5) walks through the pool before
-    it comes back to anything, since of many untried problems some always draw nearest to one half; one whose mean is
-    the pool's pass rate, such as [.2, 2], comes back to what was found sooner.
+    With `prior` = [a, b] nothing was scored: every problem starts from Beta(a, b), to which its evidence decays, and
+    what training's own groups tell is all. A prior with mass near one half (Jeffreys' .5, .5) walks through the pool
+    before it comes back to anything, since of many untried problems some always draw nearest to one half; one whose
+    mean is the pool's pass rate, such as [.2, 2], comes back to what was found sooner.
 
-    Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must not
-    keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
+    Where rewards are graded it goes by right answers all the same, as `dynamic` does by default: partial credit must
+    not keep groups without any right answer. A selection by the signal of rewards comes before it (`frontier`,
     `informative`).
 
     The signal falls with |p - .5| whatever the group size, so there is no setting for it. Approximate in that decayed
@@ -59,7 +59,8 @@ class Posterior:
         return () if self.prior else ("beta_a", "beta_b")
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return all problems by expected signal (groups of 8), highest first, equal ones by id; shuffled from a prior."""
+        """Return all problems by expected signal (groups of 8), highest first, equal ones by id; shuffled from a
+        prior."""
         if self.prior:
             return single_phase(pool, rng.permutation(len(pool)), 1)
         signal = expected_signal(finite_column(pool, "beta_a"), finite_column(pool, "beta_b"), 8)
@@ -96,8 +97,8 @@ class PosteriorState(CurriculumState):
 
     def choose(self, groups: int, rng: np.random.Generator) -> Ints:
         """Return the rows of this step's best draws, in random order."""
-        left = self._fraction_left(self.seen)
-        a, b = self.prior[0] + left * self.right, self.prior[1] + left * self.wrong
+        evidence_left = self._fraction_left(self.seen)
+        a, b = self.prior[0] + evidence_left * self.right, self.prior[1] + evidence_left * self.wrong
         rows, self.near = nearest_half(self.kind, a, b, groups, rng, guess=1.2 * self.near)
         return rng.permutation(rows)
 
@@ -110,25 +111,25 @@ class PosteriorState(CurriculumState):
         ]
         for row, (right, wrong) in zip(rows.tolist(), counts, strict=True):
             code = self.kind[row]
-            left = float(self._fraction_left(self.seen[code]))
+            evidence_left = float(self._fraction_left(self.seen[code]))
             self.kind[row] = self._code(
-                _round_attempts(left * self.right[code] + right),
-                _round_attempts(left * self.wrong[code] + wrong),
+                _round_attempts(evidence_left * self.right[code] + right),
+                _round_attempts(evidence_left * self.wrong[code] + wrong),
                 self._age_bin(),
             )
         self._update_tables()
 
-    def _fraction_left(self, seen: Ints) -> Floats:
+    def _fraction_left(self, age_bins: Ints) -> Floats:
         """Return the fraction of the evidence that is left, by the age bin in which it was observed."""
         if not self.settings.half_life_steps:
-            return np.ones(np.shape(seen))
-        return np.asarray(0.5 ** ((self._age_bin() - seen) / BINS))
+            return np.ones(np.shape(age_bins))
+        return np.asarray(0.5 ** ((self._age_bin() - age_bins) / BINS))
 
     def _age_bin(self) -> int:
         return int(BINS * self.step / self.settings.half_life_steps) if self.settings.half_life_steps else 0
 
-    def _code(self, right: float, wrong: float, seen: int) -> int:
-        return self._codes.setdefault((right, wrong, seen), len(self._codes))
+    def _code(self, right: float, wrong: float, age_bin: int) -> int:
+        return self._codes.setdefault((right, wrong, age_bin), len(self._codes))
 
     def _update_tables(self) -> None:
         """Append the kinds that this step has made; once there are many that no problem has any more, drop these."""
@@ -136,9 +137,9 @@ class PosteriorState(CurriculumState):
         self.right = np.concatenate([self.right, [content[0] for content in new]])
         self.wrong = np.concatenate([self.wrong, [content[1] for content in new]])
         self.seen = np.concatenate([self.seen, np.array([content[2] for content in new], dtype=np.int64)])
-        if len(self.right) > 4096 and len(self.right) > 2 * len(used := np.unique(self.kind)):
-            self.kind = np.searchsorted(used, self.kind).astype(np.int32)
-            self.right, self.wrong, self.seen = self.right[used], self.wrong[used], self.seen[used]
+        if len(self.right) > 4096 and len(self.right) > 2 * len(kinds := np.unique(self.kind)):
+            self.kind = np.searchsorted(kinds, self.kind).astype(np.int32)
+            self.right, self.wrong, self.seen = self.right[kinds], self.wrong[kinds], self.seen[kinds]
             self.resume()
 
 

@@ -32,9 +32,8 @@ class Predicted:
 
     candidates: Annotated[int, Field(ge=1)] = 8  # times the groups of a step; 1 = shuffled
     every: Annotated[int, Field(ge=1)] = 5  # steps between fits
-    window: Annotated[int, Field(ge=1)] = (
-        1000  # groups that a fit sees; fewer = follows sooner, and forgets sooner what is dead
-    )
+    # groups that a fit sees; fewer = follows sooner, and forgets sooner what is dead
+    window: Annotated[int, Field(ge=1)] = 1000
     penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # of the ridge, in groups' worth of weight
     floor: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of groups taken whatever is predicted
 
@@ -80,15 +79,15 @@ class PredictedState(DeckState):
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Add these groups to the window, and fit where it is time."""
-        known = [
+        row_shares = [
             (row, share)
             for row, group in zip(rows.tolist(), groups, strict=True)
             if (share := pass_share(group)) is not None
         ]
-        self.rows = np.concatenate([self.rows, np.array([row for row, _ in known], dtype=np.int64)])[
+        self.rows = np.concatenate([self.rows, np.array([row for row, _ in row_shares], dtype=np.int64)])[
             -self.settings.window :
         ]
-        self.shares = np.concatenate([self.shares, [share for _, share in known]])[-self.settings.window :]
+        self.shares = np.concatenate([self.shares, [share for _, share in row_shares]])[-self.settings.window :]
         if self.step % self.settings.every == 0 and len(self.rows):
             self._fit()
         self.step += 1

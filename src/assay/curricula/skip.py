@@ -22,12 +22,12 @@ class Skip:
 
     `keep` is kept apart for solved and for unsolved problems, begins at `keep`, and moves by .01 a step between .05 and
     .95: down where the step's share of such groups is at or above its target, up where it is below. The targets are a
-    third of `target` for all right and two thirds for all wrong. A mixed group sets z to 0. Nothing is skipped, and no chance
-    moves, in the first round over the pool: this needs several.
+    third of `target` for all right and two thirds for all wrong. A mixed group sets z to 0. Nothing is skipped, and no
+    chance moves, in the first round over the pool: this needs several.
 
-    Source: GRESO, arXiv:2506.02177, sec. 4, and its released code (p_easy and p_hard .5, target .25, between .05 and .95,
-    moved after the first epoch). A streak here is of one kind: right after wrong begins a new one. Its refilling of
-    steps is `dynamic`'s, and not part of this.
+    Source: GRESO, arXiv:2506.02177, sec. 4, and its released code (p_easy and p_hard .5, target .25, between .05 and
+    .95, moved after the first epoch). A streak here is of one kind: right after wrong begins a new one. Its refilling
+    of steps is `dynamic`'s, and not part of this.
     """
 
     keep: Annotated[float, Field(ge=0.05, le=0.95)] = 0.5  # at the start
@@ -68,12 +68,12 @@ class SkipState(DeckState):
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Count streaks on, and move the chances to keep towards their targets."""
-        known = [
+        row_shares = [
             (row, share)
             for row, group in zip(rows.tolist(), groups, strict=True)
             if (share := pass_share(group)) is not None
         ]
-        for row, share in known:
+        for row, share in row_shares:
             if 0 < share < 1:
                 self.streak[row] = 0
             else:
@@ -81,9 +81,9 @@ class SkipState(DeckState):
                     self.streak[row] + 1 if self.solved[row] == (share == 1) or not self.streak[row] else 1
                 )
                 self.solved[row] = share == 1
-        if known and self.dealt > len(self.ids):
-            easy = sum(share == 1 for _, share in known) / len(known)
-            hard = sum(share == 0 for _, share in known) / len(known)
+        if row_shares and self.dealt > len(self.ids):
+            easy = sum(share == 1 for _, share in row_shares) / len(row_shares)
+            hard = sum(share == 0 for _, share in row_shares) / len(row_shares)
             self.keep_easy = _moved(self.keep_easy, easy >= self.settings.target * EASY_PART)
             self.keep_hard = _moved(self.keep_hard, hard >= self.settings.target * (1 - EASY_PART))
 

@@ -83,10 +83,10 @@ class StagedState(CurriculumState):
     @property
     def bound(self) -> float:
         """The lower bound of the phase's mean rate over problems; 0 before its second group with an attempt."""
-        tried = self.right + self.wrong
+        attempts = self.right + self.wrong
         windows = max(-(-self.seen // self.settings.window), 1)  # begun: checks inside one share most of their groups
         error = (1 - self.settings.level) / 2 * 6 / (np.pi * windows) ** 2  # over all windows (1 - level) / 2
-        return lower_bound(self.right[tried > 0] / tried[tried > 0], error=float(error))
+        return lower_bound(self.right[attempts > 0] / attempts[attempts > 0], error=float(error))
 
     def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
         """Return the next rows of this phase."""

@@ -46,31 +46,32 @@ class Target:
         rate = finite_column(pool, "mean")
         source = pool.column("source").astype(str)
         names = sorted(set(source.tolist()))
-        left = {name: np.flatnonzero(source == name) for name in names}
+        rows_left = {name: np.flatnonzero(source == name) for name in names}
         shares = np.array(
-            [self.ratios.get(name, 0.0) if self.ratios else len(left[name]) for name in names], dtype=float
+            [self.ratios.get(name, 0.0) if self.ratios else len(rows_left[name]) for name in names], dtype=float
         )
-        if self.ratios and (unknown := sorted(set(self.ratios) - set(names))) and len(pool):
+        if self.ratios and (unknown_names := sorted(set(self.ratios) - set(names))) and len(pool):
             raise LookupError(
-                f"`ratios` names source {unknown[0]!r}, which has no problem in the pool; its sources: "
+                f"`ratios` names source {unknown_names[0]!r}, which has no problem in the pool; its sources: "
                 f"{', '.join(names)}"
             )
         order: list[int] = []
-        given = np.zeros(len(names), dtype=np.int64)
+        group_counts = np.zeros(len(names), dtype=np.int64)
         while len(order) < len(pool):
             mean = self.start + (self.end - self.start) * len(order) / max(1, len(pool) - 1)
             rows: list[int] = []
             size = min(self.groups, len(pool) - len(order))
-            counts = step_quotas(shares, given, size, np.array([len(left[name]) for name in names]))
+            counts = step_quotas(shares, group_counts, size, np.array([len(rows_left[name]) for name in names]))
             for name, count in zip(names, counts.tolist(), strict=True):
-                drawn = self._draw(rate[left[name]], mean, count, rng)
-                rows += left[name][drawn].tolist()
-                left[name] = np.delete(left[name], drawn)
-            given += counts
+                drawn_rows = self._draw(rate[rows_left[name]], mean, count, rng)
+                rows += rows_left[name][drawn_rows].tolist()
+                rows_left[name] = np.delete(rows_left[name], drawn_rows)
+            group_counts += counts
             order += rng.permutation(np.array(rows, dtype=np.int64)).tolist()
         return single_phase(pool, order, 1)
 
     def _draw(self, rate: Floats, mean: float, count: int, rng: np.random.Generator) -> Ints:
-        """Return places drawn without replacement in proportion to their weights: the highest log weights plus Gumbel noise."""
+        """Return places drawn without replacement in proportion to their weights: the highest log weights plus Gumbel
+        noise."""
         key = -((rate - mean) ** 2) / (2 * self.spread**2) + rng.gumbel(size=len(rate))
         return np.argsort(-key, kind="stable")[:count]

@@ -165,8 +165,8 @@ def _refill_empty(
         farthest = np.flatnonzero(is_first)[np.argsort(cosine[is_first], kind="stable")[: len(empty)]]
         centroids[empty] = rows[order[farthest]]
         nearest, cosine = _assign(rows, order, centroids, device)
-    used, nearest = np.unique(nearest, return_inverse=True)
-    return centroids[used], nearest.astype(np.int64), cosine
+    used_centres, nearest = np.unique(nearest, return_inverse=True)
+    return centroids[used_centres], nearest.astype(np.int64), cosine
 
 
 def _assign(

@@ -22,7 +22,8 @@ FIT_TEXTS = 100_000  # of a larger corpus so many are drawn, and the fit is to t
 
 
 def fit_revision(corpus: Iterable[str], *, dims: int = DIMS, seed: int = 0) -> str:
-    """Return the revision of a fit to a corpus, whose texts are distinct and ascending; it is read once, text by text."""
+    """Return the revision of a fit to a corpus, whose texts are distinct and ascending; it is read once, text by
+    text."""
     return _revision(_Draw(corpus, keep=False), dims, seed)
 
 
@@ -87,7 +88,6 @@ class Tfidf:
     @cached_property
     def _vectorizer_and_svd(self) -> tuple[Any, Any] | None:
         """The fitted vectorizer and SVD (None if there is nothing to reduce); None for a corpus without a word."""
-        from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectorizer = TfidfVectorizer(token_pattern=TOKEN, sublinear_tf=True, max_features=WORDS, dtype=np.float64)
@@ -97,6 +97,8 @@ class Tfidf:
             return None
         if min(counts.shape) <= self.dims:
             return vectorizer, None
+        from sklearn.decomposition import TruncatedSVD  # imports half of scikit-learn
+
         return vectorizer, TruncatedSVD(self.dims, random_state=self.seed).fit(counts)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -108,5 +110,5 @@ class Tfidf:
             return np.zeros((0, 1 + (self.dims if svd else len(vectorizer.vocabulary_))), np.float32)
         counts = vectorizer.transform(texts)
         rows = svd.transform(counts) if svd else counts.toarray()
-        unknown = np.sqrt((rows**2).sum(axis=1)) < 1e-9  # (n,) no known word, or none along a kept direction
-        return normalize_rows(np.column_stack([np.where(unknown[:, None], 0.0, rows), unknown]))
+        is_unknown = np.sqrt((rows**2).sum(axis=1)) < 1e-9  # (n,) no known word, or none along a kept direction
+        return normalize_rows(np.column_stack([np.where(is_unknown[:, None], 0.0, rows), is_unknown]))

@@ -90,9 +90,9 @@ class Llamacpp:
         messages = [message._asdict() for message in request.messages]
         body = {"messages": messages, "chat_template_kwargs": json.loads(request.sampler.chat_template_args)}
         prompt = self._server.post("/apply-template", body)["prompt"]
-        begun = list(request.prefix_tokens or ())
-        text = prompt if begun else prompt + request.prefix
-        return drop_doubled_bos(self._server.tokenize(text, special=True), self._bos) + begun
+        prefix_tokens = list(request.prefix_tokens or ())
+        text = prompt if prefix_tokens else prompt + request.prefix
+        return drop_doubled_bos(self._server.tokenize(text, special=True), self._bos) + prefix_tokens
 
     def _encode_prompt_or_empty(self, request: Request) -> list[int]:
         """Return the prompt; [] where the chat template refuses the messages, which fails only these samples."""

@@ -28,6 +28,7 @@ class Replay:
     """
 
     recorded: ClassVar[bool] = True
+    takes_pictures: ClassVar[bool] = True  # they were there when the attempts were recorded
     path: str  # a file or a folder of them; "package:recordings/NAME.parquet" is one that the package bundles
     model: str = ""  # policy_name of the rows to use; "" = the only one
     revision: str = ""  # policy of the rows to use; "" = the only one
@@ -73,10 +74,10 @@ class Replay:
     def count_tokens(self, request: Request) -> int:
         """Return the prompt tokens as recorded; the words of the prompt where none were recorded."""
         rows = self._rows
-        recorded = next(
+        recording = next(
             (rows[key].get("prompt_tokens") for key in self._list_keys(request, request.samples) if key in rows), None
         )
-        return recorded or len(self.show(request).split())
+        return recording or len(self.show(request).split())
 
     def show(self, request: Request) -> str:
         """Return the turns, one per line; a recording keeps no template."""

@@ -139,15 +139,15 @@ class Scripted:
         ease = derive_seed("ease", request.problem_id) / SEEDS
         luck = derive_seed("luck", request.problem_id, seed) / SEEDS
         shares = [(right, ease), *((text, (1 - ease) / len(others)) for text in others)]
-        begun = [(text, share) for text, share in shares if request.prefix and text.startswith(request.prefix)]
-        if not begun:
+        begun_texts = [(text, share) for text, share in shares if request.prefix and text.startswith(request.prefix)]
+        if not begun_texts:
             return right if luck < ease else others[seed % len(others)]
-        place = luck * sum(share for _, share in begun)
-        for text, share in begun:
+        place = luck * sum(share for _, share in begun_texts)
+        for text, share in begun_texts:
             place -= share
             if place < 0:
                 return text
-        return begun[-1][0]
+        return begun_texts[-1][0]
 
 
 def add_terms(expression: str) -> int:

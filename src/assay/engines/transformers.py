@@ -64,18 +64,18 @@ class Transformers:
 
         Samples of different samplers are drawn together.
         """
-        policy, refused = self.policy, list[Rollout]()
-        rows, yielded_s = self._queue_samples(requests, policy, refused), time.monotonic()
+        policy, refusals = self.policy, list[Rollout]()
+        rows, yielded_s = self._queue_samples(requests, policy, refusals), time.monotonic()
         for completed, n_live in self._decoder.decode(rows, max_rows=self.batch_size):
-            if completed or refused or not n_live or time.monotonic() - yielded_s > TICK_S:
+            if completed or refusals or not n_live or time.monotonic() - yielded_s > TICK_S:
                 yield (
-                    *refused,
+                    *refusals,
                     *(self._build_rollout(row.key, policy, len(row.prompt), answer) for row, answer in completed),
                 )
-                refused.clear()
+                refusals.clear()
                 yielded_s = time.monotonic()
-        if refused:
-            yield tuple(refused)
+        if refusals:
+            yield tuple(refusals)
 
     def count_tokens(self, request: Request) -> int:
         """Count the prompt tokens of one request, with the chat template applied once."""
@@ -83,20 +83,11 @@ class Transformers:
 
     def show(self, request: Request) -> str:
         """Return the prompt exactly as the model reads it, with special tokens written out."""
-        return str(
-            self._tokenizer.decode(
-                self._encode_prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
-        )
+        return prompts.decode_prompt(self._tokenizer, self._encode_prompt(request))
 
     def truncate(self, text: str, tokens: int) -> str:
         """Return the first `tokens` tokens of a text as text; only the tokenizer is loaded."""
-        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return (
-            str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
-            if len(ids) > tokens
-            else text
-        )
+        return prompts.truncate_text(self._tokenizer, text, tokens)
 
     def close(self) -> None:
         """Unload the model; the next call loads it again."""
@@ -129,11 +120,11 @@ class Transformers:
         return prompts.encode_prompt(self._tokenizer, request)
 
     def _queue_samples(
-        self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]
+        self, requests: Iterable[Request | None], policy: Policy, refusals: list[Rollout]
     ) -> Iterator[continuous_batching.SampleToDraw | None]:
         """Yield the samples to draw; None is passed on.
 
-        A sample without a prompt, or without room for its answer, is added to `refused` instead.
+        A sample without a prompt, or without room for its answer, is added to `refusals` instead.
         """
         for request in requests:
             if request is None:
@@ -149,7 +140,7 @@ class Transformers:
                 )
             else:
                 none = continuous_batching.DecodedAnswer((), "error")
-                refused += [
+                refusals += [
                     self._build_rollout((request, sample), policy, len(prompt), none) for sample in request.samples
                 ]
 

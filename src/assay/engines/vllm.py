@@ -90,20 +90,11 @@ class Vllm:
 
     def show(self, request: Request) -> str:
         """Return the prompt exactly as the model reads it, with special tokens written out."""
-        return str(
-            self._tokenizer.decode(
-                self._encode_prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
-        )
+        return prompts.decode_prompt(self._tokenizer, self._encode_prompt(request))
 
     def truncate(self, text: str, tokens: int) -> str:
         """Return the first `tokens` tokens of a text as text; only the tokenizer is loaded."""
-        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return (
-            str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
-            if len(ids) > tokens
-            else text
-        )
+        return prompts.truncate_text(self._tokenizer, text, tokens)
 
     def close(self) -> None:
         """Unload the model; the next call loads it again."""
@@ -155,10 +146,10 @@ class Vllm:
         policy: Policy,
     ) -> list[Rollout]:
         """Hand samples to vLLM; return the refused ones: without a prompt, or without room for their answer."""
-        refused = []
+        refusals = []
         for request, sample, prompt in samples:
             if not prompt or len(prompt) + request.sampler.max_tokens > self.context:
-                refused.append(
+                refusals.append(
                     Rollout.of(
                         request,
                         sample,
@@ -175,7 +166,7 @@ class Vllm:
             key = f"assay-{next(numbers)}"
             self._llm.llm_engine.add_request(key, {"prompt_token_ids": prompt}, self._sampling_params(request, sample))
             in_flight[key] = (request, sample, len(prompt))
-        return refused
+        return refusals
 
     def _run_step(self, in_flight: dict[str, Flight], policy: Policy) -> list[Rollout]:
         """Run one step of all samples in flight, and return those that it completed."""
@@ -188,8 +179,8 @@ class Vllm:
         finish, text = FINISHES.get(output.finish_reason, "error"), output.text
         if request.prefix_tokens is not None:
             whole = self._tokenizer.decode([*request.prefix_tokens, *output.token_ids], skip_special_tokens=True)
-            text, begun = cut_at_stop(whole, request.sampler.stop)
-            finish = "stop" if begun and finish == "length" else finish
+            text, cut_text = cut_at_stop(whole, request.sampler.stop)
+            finish = "stop" if cut_text and finish == "length" else finish
         logprobs = [place[token].logprob for place, token in zip(output.logprobs or (), output.token_ids, strict=False)]
         return Rollout.of(
             request,

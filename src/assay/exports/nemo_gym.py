@@ -1,4 +1,5 @@
-"""`nemo_gym`: JSON lines with `responses_create_params`, and a resources server that verifies; NeMo RL reads the same."""
+"""`nemo_gym`: JSON lines with `responses_create_params`, and a resources server that verifies; NeMo RL reads the
+same."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

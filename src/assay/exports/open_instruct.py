@@ -48,9 +48,9 @@ class AssayVerifier(VerifierFunction):
 class OpenInstruct:
     """One row per place of the curriculum; `passrate` is correct / graded, null if nothing was graded.
 
-    `ground_truth` is what a verifier of open-instruct gets. For the verifier beside the data it is the record as JSON text;
-    where `dataset` names one of open-instruct's own, it is the answer, and a verifier that this one cannot stand for is
-    refused. open-instruct does not tell a verifier whether a completion was cut.
+    `ground_truth` is what a verifier of open-instruct gets. For the verifier beside the data it is the record as JSON
+    text; where `dataset` names one of open-instruct's own, it is the answer, and a verifier that this one cannot stand
+    for is refused. open-instruct does not tell a verifier whether a completion was cut.
     """
 
     dataset: str = ""  # one of open-instruct's own verifiers, such as math or gsm8k; "" = the verifier beside the data
@@ -92,7 +92,8 @@ class OpenInstruct:
         return {} if self.dataset else {"reward.py": REWARD}
 
     def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
-        """Return the scores of attempts by the verifier beside the data, against open-instruct's base class or its schema."""
+        """Return the scores of attempts by the verifier beside the data, against open-instruct's base class or its
+        schema."""
         verifier = load_function(folder / "reward.py", "AssayVerifier", modules=_SCHEMA)()
         results = [verifier([], attempt.text, row["ground_truth"]) for row, attempt in zip(rows, attempts, strict=True)]
         return [None if result.reasoning == "verifier_error" else result.score for result in results]

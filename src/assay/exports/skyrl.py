@@ -69,7 +69,8 @@ class Skyrl:
         folder = Path(file).parent
         return (
             "import sys\n\nimport ray\nfrom skyrl.train.config import SkyRLTrainConfig\n"
-            "from skyrl.train.entrypoints.main_base import BasePPOExp\nfrom skyrl.train.utils import initialize_ray\n\n\n"
+            "from skyrl.train.entrypoints.main_base import BasePPOExp\nfrom skyrl.train.utils import "
+            "initialize_ray\n\n\n"
             "@ray.remote(num_cpus=1)\ndef train(cfg):\n"
             f"    sys.path.append({str(folder)!r})\n"
             "    import reward  # registers the environment\n\n    BasePPOExp(cfg).run()\n\n\n"

@@ -122,8 +122,8 @@ class AssayTaskset(vf.Taskset[AssayTask, AssayConfig]):
 class Verifiers:
     """A package with one task per place of the curriculum, whose key is the problem's id.
 
-    `prompt` holds the turns after the system prompt, few-shot ones included. A problem that returns in another epoch has
-    its place behind its key, since keys are unique. Install the folder with pip, or put it on the import path.
+    `prompt` holds the turns after the system prompt, few-shot ones included. A problem that returns in another epoch
+    has its place behind its key, since keys are unique. Install the folder with pip, or put it on the import path.
     """
 
     package: str = "assay_tasks"  # its name on the import path; the taskset's id is the same with hyphens
@@ -141,13 +141,13 @@ class Verifiers:
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        seen: set[str] = set()
-        return [self._row(row, seen) for row in rows]
+        keys: set[str] = set()
+        return [self._row(row, keys) for row in rows]
 
-    def _row(self, row: ExportRow, seen: set[str]) -> Row:
+    def _row(self, row: ExportRow, keys: set[str]) -> Row:
         system = next((turn["content"] for turn in row.prompt if turn["role"] == "system"), None)
-        key = row.assay_id if row.assay_id not in seen else f"{row.assay_id}-{row.place}"
-        seen.add(row.assay_id)
+        key = row.assay_id if row.assay_id not in keys else f"{row.assay_id}-{row.place}"
+        keys.add(row.assay_id)
         return {
             "key": key,
             "id": row.row_id or row.assay_id,
@@ -163,7 +163,8 @@ class Verifiers:
         return (
             f"pip install -e {folder}\n"
             f"vf-validate {taskset}          # golds, without a model\n"
-            f"vf-eval {taskset} --no-push -m MODEL --client.base-url http://127.0.0.1:8000/v1 --env.agent.runtime.type subprocess\n"
+            f"vf-eval {taskset} --no-push -m MODEL --client.base-url http://127.0.0.1:8000/v1 --env.agent.runtime.type "
+            "subprocess\n"
             f'# prime-rl: [orchestrator.train.env] taskset = {{ id = "{taskset}" }}\n'
         )
 
@@ -180,5 +181,5 @@ class Verifiers:
 
     def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
         """Return the rewards of attempts by the tasks, as the library loads and scores them."""
-        scored: list[float | None] = load_function(folder / "reward.py", "score_attempts")(rows, attempts)
-        return scored
+        rewards: list[float | None] = load_function(folder / "reward.py", "score_attempts")(rows, attempts)
+        return rewards

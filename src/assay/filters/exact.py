@@ -31,10 +31,10 @@ class Exact:
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
         """Return one drop per copy, ids ascending; the detail names the id that stays."""
-        kept: dict[object, str] = {}
+        first_ids: dict[object, str] = {}
         drops = []
         for problem in sorted(problems, key=lambda problem: problem.id):
-            first = kept.setdefault(same_key(problem), problem.id)
+            first = first_ids.setdefault(same_key(problem), problem.id)
             if first != problem.id:
                 drops.append(Drop("clean", "duplicate", problem.id, f"same text as {first}", problem.source))
         return drops

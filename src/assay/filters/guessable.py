@@ -73,26 +73,26 @@ class Guessable:
         """
         if context.policy is None:
             raise ValueError(f"this filter needs a policy to guess at {len(problems)} problems")
-        ordered = sorted(problems, key=lambda problem: problem.id)
-        verdicts = context.policy.ask(ordered, labels, self.samples, self.changes)
+        problems_by_id = sorted(problems, key=lambda problem: problem.id)
+        verdicts = context.policy.ask(problems_by_id, labels, self.samples, self.changes)
         details = {
             problem.id: self._detail(problem, labels.get(problem.id, ()), verdicts.get(problem.id, ()))
-            for problem in ordered
+            for problem in problems_by_id
         }
-        remaining = [problem for problem in ordered if not details[problem.id]]
+        remaining = [problem for problem in problems_by_id if not details[problem.id]]
         details |= self._constant_answers(remaining, labels)
         return [
             Drop("clean", "guessable", problem.id, details[problem.id] + _flag_list(problem, labels), problem.source)
-            for problem in ordered
+            for problem in problems_by_id
             if details[problem.id]
         ]
 
     def _detail(self, problem: Problem, labels: Sequence[Label], verdicts: Sequence[Verdict]) -> str:
         """Say why a problem is guessable by itself; "" if it is not."""
-        judged = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
-        solved = sum(verdict.outcome == "correct" for verdict in judged)
-        if judged and solved >= self.at_least * len(judged):
-            return f"{solved} of {len(judged)} guesses of {self.max_tokens} tokens are right"
+        judgements = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
+        n_solved = sum(verdict.outcome == "correct" for verdict in judgements)
+        if judgements and n_solved >= self.at_least * len(judgements):
+            return f"{n_solved} of {len(judgements)} guesses of {self.max_tokens} tokens are right"
         flags = sorted({flag for label in labels for flag in guess_flags(problem, label)} & set(self.flags))
         return f"the answer's form: {flags[0]}" if flags else ""
 

@@ -30,10 +30,10 @@ class Language:
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
         """Return one drop per problem, in the order of the problems; the detail names the detected language."""
-        wanted = {*self.keep, *((UNKNOWN,) if self.unknown else ())}
+        languages = {*self.keep, *((UNKNOWN,) if self.unknown else ())}
         drops = []
         for problem in problems:
-            if (language := detect_language(problem.text)) not in wanted:
+            if (language := detect_language(problem.text)) not in languages:
                 detail = f"{language}, not {' or '.join(self.keep)}"
                 drops.append(Drop("clean", "language", problem.id, detail, problem.source))
         return drops

@@ -50,9 +50,9 @@ class Near:
         matches = first_similar([shingles(text, self.words) for _, text in group], self.threshold)
         drops = []
         for (problem, _), (row, similarity) in zip(group, matches, strict=True):
-            kept = group[row][0]
-            if kept.id != problem.id:
-                detail = f"similarity {similarity:.3f} to {kept.id}"
+            original = group[row][0]
+            if original.id != problem.id:
+                detail = f"similarity {similarity:.3f} to {original.id}"
                 drops.append(Drop("clean", "near_duplicate", problem.id, detail, problem.source))
         return drops
 
@@ -64,9 +64,9 @@ class Near:
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]
     ) -> list[list[tuple[Problem, str]]]:
         """Group problems by their keys, ids ascending."""
-        ordered = sorted(problems, key=lambda problem: problem.id)
+        problems_by_id = sorted(problems, key=lambda problem: problem.id)
         groups: dict[Key, list[tuple[Problem, str]]] = {}
-        for problem, (key, text) in zip(ordered, self._keys_and_texts(ordered, labels), strict=True):
+        for problem, (key, text) in zip(problems_by_id, self._keys_and_texts(problems_by_id, labels), strict=True):
             groups.setdefault(key, []).append((problem, text))
         return list(groups.values())
 

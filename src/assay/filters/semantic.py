@@ -76,19 +76,19 @@ class Semantic:
         texts = [comparison_form(bare_text(problem)) for problem in group]
         tokens = [self._respected(sequence) for sequence in protected_tokens_of_all(texts)]
         word_sets = [frozenset(words(text)) for text in texts]
-        kept, drops = set[int](), list[Drop]()
+        kept_rows, drops = set[int](), list[Drop]()
         for row, (rows, cosines) in enumerate(neighbours.above(vectors, vectors, self.threshold)):
             original = None
             for other, cosine in zip(map(int, rows), map(float, cosines), strict=True):
                 if (
-                    other in kept
+                    other in kept_rows
                     and (tokens[row] == tokens[other] or is_reordering(texts[row], texts[other]))
                     and jaccard(word_sets[row], word_sets[other]) >= self.overlap
                 ):
                     original = (other, cosine)
                     break
             if original is None:
-                kept.add(row)
+                kept_rows.add(row)
                 continue
             detail = f"cosine {original[1]:.3f} to {group[original[0]].id}"
             drops.append(Drop("clean", "semantic_duplicate", group[row].id, detail, group[row].source))
@@ -96,10 +96,10 @@ class Semantic:
 
     def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[Problem]]:
         """Group problems, ids ascending, by everything that paraphrases must have in common."""
-        ordered = sorted(problems, key=lambda problem: problem.id)
-        sequences = protected_tokens_of_all([comparison_form(bare_text(problem)) for problem in ordered])
+        problems_by_id = sorted(problems, key=lambda problem: problem.id)
+        sequences = protected_tokens_of_all([comparison_form(bare_text(problem)) for problem in problems_by_id])
         groups: dict[Key, list[Problem]] = {}
-        for problem, sequence in zip(ordered, sequences, strict=True):
+        for problem, sequence in zip(problems_by_id, sequences, strict=True):
             golds = (
                 {str(answer_value(label.answer)) for label in labels.get(problem.id, ())} if self.same_answer else ()
             )

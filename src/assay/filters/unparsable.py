@@ -27,11 +27,13 @@ class Unparsable:
             raise ValueError(f"this filter needs a verifier to read the gold answers of {len(problems)} problems")
         all_labels = [label for problem in problems for label in labels.get(problem.id, ())]
         can_read = context.judge.reads(all_labels)
-        unread = {label.problem_id: label for label, reads in zip(all_labels, can_read, strict=True) if not reads}
+        unreadable_labels = {
+            label.problem_id: label for label, reads in zip(all_labels, can_read, strict=True) if not reads
+        }
         drops = []
         for problem in problems:
-            if problem.id in unread:
-                label = unread[problem.id]
+            if problem.id in unreadable_labels:
+                label = unreadable_labels[problem.id]
                 detail = f"verifier {label.verifier!r} cannot read {label.answer[:80]!r}"
                 drops.append(Drop("clean", "unparsable", problem.id, detail, problem.source))
             elif not labels.get(problem.id):

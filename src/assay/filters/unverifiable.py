@@ -58,11 +58,11 @@ class Unverifiable:
                     del pending[label.id]
                 else:
                     failures.setdefault(label.id, (text, verdict))
-        rejected = {problem.id: (label, *failures[label.id]) for problem, label in pending.values()}
+        rejections = {problem.id: (label, *failures[label.id]) for problem, label in pending.values()}
         drops = []
         for problem in problems:
-            if problem.id in rejected:
-                detail = _describe(*rejected[problem.id])
+            if problem.id in rejections:
+                detail = _describe(*rejections[problem.id])
                 drops.append(Drop("clean", "unverifiable", problem.id, detail, problem.source))
             elif not labels.get(problem.id):
                 drops.append(Drop("clean", "unverifiable", problem.id, "no label", problem.source))

@@ -45,11 +45,11 @@ class EngineWorker:
 
 
 def listen_on_loopback(config: FlowConfig) -> None:
-    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first imported."""
+    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first
+    imported."""
     if not config.ray_address:
-        os.environ.setdefault(
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"
-        )  # `_node_ip_address` of `ray.init` does not do it
+        # `_node_ip_address` of `ray.init` does not do it
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
 def actor_runner(config: FlowConfig) -> Any:
@@ -67,9 +67,8 @@ def actor_runner(config: FlowConfig) -> Any:
     from prefect_ray.task_runners import PrefectRayFuture, RayTaskRunner
 
     class ActorTaskRunner(RayTaskRunner[Any]):  # type: ignore[misc]
-        actors: list[
-            Any
-        ] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
+        # made at the first task: an actor enters the runner too, and must not make actors of its own
+        actors: list[Any] = []
         busy: list[list[Any]] = []  # each actor's calls that have not come back
 
         def __enter__(self) -> Any:
@@ -85,22 +84,11 @@ def actor_runner(config: FlowConfig) -> Any:
                         ) from error
             return None
 
-        def _start_actors(self) -> None:
-            groups = {"tasks": 1, "orders": 1}
-            again = {
-                "max_restarts": -1,
-                "max_task_retries": RETRIES,
-            }  # what waited for a lost actor waits for its successor
-            actor_class = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
-            self.actors = [actor_class.remote(settings()) for _ in range(config.workers)]
-            self.busy = [[] for _ in self.actors]
-
         def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
             if not self.actors:
-                self._start_actors()
-            for place, calls in enumerate(self.busy):
-                self.busy[place] = ray.wait(calls, num_returns=len(calls), timeout=0)[1] if calls else []
-            place = min(range(len(self.actors)), key=lambda i: len(self.busy[i]))
+                self.actors = _make_actors(ray, config.workers)
+                self.busy = [[] for _ in self.actors]
+            place = _find_least_busy(ray, self.busy)
             run = uuid4()
             context = {**serialize_context(), "settings_context": {}}  # the actor has them
             arguments = {
@@ -121,9 +109,8 @@ def actor_runner(config: FlowConfig) -> Any:
         def duplicate(self) -> Any:
             return self  # the flow's copy must be the one that is asked to stop
 
-        def __reduce__(
-            self,
-        ) -> Any:  # with the flow, into an actor, which enters it for each task and needs no cluster of its own
+        # with the flow, into an actor, which enters it for each task and needs no cluster of its own
+        def __reduce__(self) -> Any:
             return ThreadPoolTaskRunner, (1,)
 
         def __exit__(self, *error: Any) -> None:
@@ -136,6 +123,20 @@ def actor_runner(config: FlowConfig) -> Any:
             super().__exit__(*error)
 
     return ActorTaskRunner(address=config.ray_address or None, init_kwargs=_cluster(config))
+
+
+def _make_actors(ray: Any, workers: int) -> list[Any]:
+    """Start actors; what waited for a lost one waits for its successor."""
+    again = {"max_restarts": -1, "max_task_retries": RETRIES}
+    actor_class = ray.remote(num_cpus=1, concurrency_groups={"tasks": 1, "orders": 1}, **again)(EngineWorker)
+    return [actor_class.remote(settings()) for _ in range(workers)]
+
+
+def _find_least_busy(ray: Any, busy: list[list[Any]]) -> int:
+    """Forget the calls that have come back, and return the place of the actor with the fewest others."""
+    for place, calls in enumerate(busy):
+        busy[place] = ray.wait(calls, num_returns=len(calls), timeout=0)[1] if calls else []
+    return min(range(len(busy)), key=lambda place: len(busy[place]))
 
 
 def _cluster(config: FlowConfig) -> dict[str, Any]:

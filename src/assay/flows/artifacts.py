@@ -14,7 +14,7 @@ from typing import Any
 from assay.core.display import escape_markdown
 from assay.core.errors import ConfigError
 from assay.flows.prefect_adapter import server_errors
-from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart
+from assay.pipelines.analysis.report import NOTHING, collect_values, difficulty_chart
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
@@ -41,7 +41,7 @@ def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    summary, name = collected(context, results), context.config.name
+    summary, name = collect_values(context, results), context.config.name
     config_name = escape_markdown(name)
     with warn_if_refused(context.reporter.warn, "kept and dropped"):
         create_table_artifact(
@@ -51,7 +51,8 @@ def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None
         )
     if summary["histogram"]:
         with warn_if_refused(context.reporter.warn, "the difficulty histogram"):
-            description = f"Problems of {config_name} by the share of attempts that {escape_markdown(str(summary['policy']))} solved"
+            policy = escape_markdown(str(summary["policy"]))
+            description = f"Problems of {config_name} by the share of attempts that {policy} solved"
             # under an image artifact the UI prints its address, which is the image
             picture = f"![difficulty]({encode_data_uri(difficulty_chart(summary))})"
             create_markdown_artifact(picture, key=artifact_key(name, "difficulty"), description=description)
@@ -67,16 +68,16 @@ def make_rounds_table(context: RunContext, reports: Sequence[Mapping[str, Any]])
 
     rows = []
     for report in reports:
-        held, band = report["held_out"], report["band"]
+        held_out, band = report["held_out"], report["band"]
         rates = {
-            "before": held["before"][0],
-            "after": held["after"][0],
-            "95% of the difference": (held["difference"] or [None])[1:],
+            "before": held_out["before"][0],
+            "after": held_out["after"][0],
+            "95% of the difference": (held_out["difference"] or [None])[1:],
         }
         rows.append(
             {
                 "round": report["round"],
-                "problems": held["problems"],
+                "problems": held_out["problems"],
                 **rates,
                 "in band": band["before"],
                 "left": band["above"] + band["below"],
@@ -125,7 +126,8 @@ def _make_link(context: RunContext, page: Path, reports_url: str) -> None:
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
     description = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
-        description += "; browsers do not open local files from a web page, so copy the address, or set `flow.reports_url` in the config"
+        description += "; browsers do not open local files from a web page, so copy the address, "
+        description += "or set `flow.reports_url` in the config"
     with warn_if_refused(context.reporter.warn, "the link to the report"):
         create_link_artifact(link, link_text=link, key=artifact_key(name, "report"), description=description)
 

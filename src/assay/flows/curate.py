@@ -10,7 +10,7 @@ from assay.flows import artifacts, run_states, shards
 from assay.flows.entrypoints import define_flow
 from assay.flows.prefect_adapter import as_task
 from assay.flows.run_context import FlowCall, FlowRun, current_run, open_flow_run
-from assay.pipelines.analysis.empty_result import shortfall
+from assay.pipelines.analysis.empty_result import describe_shortfall
 from assay.pipelines.runner.stages import run_next_stage
 from assay.pipelines.stages import stage_names, stage_sentence
 
@@ -22,7 +22,7 @@ def _run_stages(call: FlowCall) -> Any:
             if run.context.stop():
                 raise Stopped("stopped on request; the stages finished so far are in the lake")
         run.told = run.results
-        run.lacks = shortfall(run.context, run.results)
+        run.lacks = describe_shortfall(run.context, run.results)
         artifacts.make_artifacts(run.context, run.results)
         return run_states.final_state(run)
 

@@ -39,7 +39,8 @@ def define_flow(
 
     @cache
     def build() -> Any:
-        def body(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
+        # Prefect shows the default of `overrides`, which nobody changes
+        def body(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006
             call = FlowCall(config, lake, tuple(overrides))
             return run_in_turn(call, lambda: work(call))
 

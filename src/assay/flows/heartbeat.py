@@ -12,7 +12,7 @@ from uuid import UUID
 from assay.core.config import Config
 from assay.core.errors import LakeError
 from assay.flows.artifacts import warn_if_refused
-from assay.pipelines.context.locks import renewing
+from assay.pipelines.context.locks import keep_renewed
 from assay.stores.commits.lease import give_back, holder, take
 from assay.stores.storage.backend import Place, at
 
@@ -36,7 +36,7 @@ def heartbeat(config: Config, say: Callable[[str], None]) -> Iterator[None]:
     if token is None:
         yield
         return
-    with renewing(place, name, token, dead_after_s, say):
+    with keep_renewed(place, name, token, dead_after_s, say):
         yield
 
 

@@ -18,16 +18,14 @@ from assay.core.flow_config import FlowConfig
 LOOPS = "prefect._internal.concurrency.threads"
 ENDING_S = 5.0  # for a loop to finish
 UNTRACKED = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-QUIET = (
-    UNTRACKED
-    | {
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # it takes 12 to 30 s on two cores, and its default limit is 20
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the reporter speaks; everything is in the server's log
-        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "disabled",  # a cluster on this machine needs no token file in the home folder
-    }
-)
+QUIET = UNTRACKED | {
+    # it takes 12 to 30 s on two cores, and its default limit is 20
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the reporter speaks; everything is in the server's log
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",  # a cluster on this machine needs no token file in the home folder
+}
 EPHEMERAL: list[subprocess.Popen[Any]] = []  # the server that this process started, if it did
 
 
@@ -39,10 +37,10 @@ def prefect() -> ModuleType:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    return untracked()
+    return import_untracked()
 
 
-def untracked(module: str = "prefect") -> ModuleType:
+def import_untracked(module: str = "prefect") -> ModuleType:
     """Import Prefect or a module of it without telemetry, with logging as the user set it up.
 
     Prefect reads these settings when it is first imported.
@@ -113,7 +111,8 @@ def server_errors() -> tuple[type[Exception], ...]:
 
 
 def stop_retrying() -> None:
-    """Make Prefect's clients try nothing a second time and complain of nothing; for when the server is gone for good."""
+    """Make Prefect's clients try nothing a second time and complain of nothing; for when the server is gone for
+    good."""
     prefect()
     import logging
 

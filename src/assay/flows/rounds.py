@@ -16,7 +16,7 @@ def _work(call: FlowCall) -> Any:
     with open_flow_run(call, "train loop", upto="train") as run:
         task = as_task(_run_round, "round {number}", run.context.config.flow)
         messages = [task(number) for number in range(1, run.context.config.loop.rounds + 1)]
-        run.told, nothing = run.rounds, all(outcome.reused for finished in run.rounds for outcome in finished.outcomes)
+        run.told, nothing = run.rounds, all(outcome.reused for round_ in run.rounds for outcome in round_.outcomes)
         artifacts.make_artifacts(run.context, run.rounds[0].results)
         artifacts.make_rounds_table(run.context, [finished.outcomes[-1].detail for finished in run.rounds])
         return run_states.completed(("nothing to do: " if nothing else "") + "; ".join(messages))
@@ -37,7 +37,7 @@ def _run_round(number: int) -> str:
 
     run = current_run()
     with closing(run_rounds(run.context)) as finished_rounds:  # type: ignore[type-var]  # it is a generator
-        this_round = next(finished for finished in finished_rounds if finished.number == number)
+        this_round = next(round_ for round_ in finished_rounds if round_.number == number)
     run.rounds.append(this_round)
     detail = this_round.outcomes[-1].detail
     before, after = (detail["held_out"][when][0] for when in ("before", "after"))

@@ -1,4 +1,5 @@
-"""What a flow works on: a config named by its path, its lake, and the run that the command line or the flow has opened."""
+"""What a flow works on: a config named by its path, its lake, and the run that the command line or the flow has
+opened."""
 
 import signal
 import threading
@@ -141,7 +142,8 @@ def _keeping(run: FlowRun) -> Iterator[None]:
 
 
 class PrefectReporter:
-    """A reporter (`core.ports.Reporter`) that writes to the log of the flow run, and passes all on to another, if any."""
+    """A reporter (`core.ports.Reporter`) that writes to the log of the flow run, and passes all on to another, if
+    any."""
 
     def __init__(self, other: Reporter | None = None, config: str = "") -> None:
         self.other, self.config = other, config

@@ -81,11 +81,11 @@ class RunWatch:
         from prefect.client.schemas.sorting import FlowRunSort
         from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-        begun = filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(not_any_=list(WAITING)))
+        state_filter = filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(not_any_=list(WAITING)))
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
             runs = client.read_flow_runs(
                 deployment_filter=filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[self.deployment])),
-                flow_run_filter=filters.FlowRunFilter(state=begun),
+                flow_run_filter=filters.FlowRunFilter(state=state_filter),
                 sort=FlowRunSort.EXPECTED_START_TIME_DESC,
                 limit=SHOWN,
             )

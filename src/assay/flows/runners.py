@@ -54,7 +54,7 @@ def _threads(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
 def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
     from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-    class Pool(ProcessPoolTaskRunner):  # type: ignore[misc]
+    class ConnectedTaskRunner(ProcessPoolTaskRunner):  # type: ignore[misc]
         """Its workers have the settings from `connect`: read anew for each task they would cost it 60 ms."""
 
         def submit(self, *args: Any, **kwargs: Any) -> Any:
@@ -63,12 +63,11 @@ def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
                 context["settings_context"] = {}
             return future
 
-        def __reduce__(
-            self,
-        ) -> Any:  # with the flow, into a worker, which enters it for each task and needs no processes of its own
+        # with the flow, into a worker, which enters it for each task and needs no processes of its own
+        def __reduce__(self) -> Any:
             return ThreadPoolTaskRunner, (1,)
 
-    return Pool(
+    return ConnectedTaskRunner(
         max_workers=config.workers, initializer=_start_worker, initargs=(os.getpid(), ephemeral_pid(), settings())
     ), _ask_children
 

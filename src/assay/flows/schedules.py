@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.errors import ConfigError, suggest_names
-from assay.flows.prefect_adapter import untracked
+from assay.flows.prefect_adapter import import_untracked
 from assay.flows.run_watch import RunWatch
 
 TAGS = ["assay"]
-AT_ONCE = (
-    4  # processes of one `curate schedule serve`: one at work, one that waits, two for runs by hand and refused ones
-)
+# processes of one `curate schedule serve`: one at work, one that waits, two for runs by hand and refused ones
+AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class ScheduleTimes:
         Raises:
             ConfigError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
         """
-        schedules = untracked("prefect.schedules")
+        schedules = import_untracked("prefect.schedules")
         if self.interval_s is not None:
             return schedules.Interval(self.interval_s), f"every {self.interval_s:g} s"
         from prefect.server.schemas.schedules import CronSchedule
@@ -66,7 +65,8 @@ class ScheduleTimes:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSpec:
-    """What a deployment runs, and when. Config, lake and overrides are its parameters, which the UI can change per run."""
+    """What a deployment runs, and when. Config, lake and overrides are its parameters, which the UI can change per
+    run."""
 
     name: str
     config: Path
@@ -94,10 +94,11 @@ def serve(spec: DeploymentSpec, say: Callable[[str], None], warn: Callable[[str]
     deployment, next_time = _deployment(spec)
     with _client():
         pass  # it answers
-    runner = untracked("prefect.runner").Runner(pause_on_shutdown=True, limit=AT_ONCE)
+    runner = import_untracked("prefect.runner").Runner(pause_on_shutdown=True, limit=AT_ONCE)
     watch = RunWatch(runner.add_deployment(deployment), say, warn)
     say(
-        f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving"
+        f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run "
+        "now, Ctrl-C ends serving"
     )
     with watch.watching(), suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(_run_until_stopped(runner))
@@ -131,21 +132,23 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
         )
     if pools[pool] != "process":
         raise ConfigError(
-            f"work pool {pool!r} is of type {pools[pool]!r}; `curate schedule deploy` builds for type 'process' (docs/flows.md on the others)"
+            f"work pool {pool!r} is of type {pools[pool]!r}; `curate schedule deploy` builds for type 'process' "
+            "(docs/flows.md on the others)"
         )
     deployment.apply(work_pool_name=pool)
     say(
-        f"deployed {deployment.full_name}, {next_time}; `prefect worker start --pool {pool}` on the machine that shall run it"
+        f"deployed {deployment.full_name}, {next_time}; `prefect worker start --pool {pool}` on the machine that shall "
+        "run it"
     )
 
 
 def _deployment(spec: DeploymentSpec, **further: Any) -> tuple[Any, str]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
-    untracked()
+    import_untracked()
     schedule, next_time = spec.when.schedule()
     from assay.flows.curate import curate
 
-    modules = untracked("prefect.flows").EntrypointType.MODULE_PATH
+    modules = import_untracked("prefect.flows").EntrypointType.MODULE_PATH
     try:
         deployment = curate.to_deployment(
             name=spec.name,
@@ -169,13 +172,14 @@ def _client() -> Any:
     url = PREFECT_API_URL.value()
     if not url:
         raise ConfigError(
-            "a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api (docs/flows.md)"
+            "a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api "
+            "(docs/flows.md)"
         )
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
-        failed = client.api_healthcheck()
-    if failed is not None:
+        error = client.api_healthcheck()
+    if error is not None:
         raise ConfigError(
-            f"no Prefect server answers at {url} ({_reason(failed)}): `prefect server start`, or another PREFECT_API_URL"
+            f"no Prefect server answers at {url} ({_reason(error)}): `prefect server start`, or another PREFECT_API_URL"
         )
     return get_client(sync_client=True)
 

@@ -63,8 +63,8 @@ class ShardWorker:
                 raise Stopped(f"stopped on request while another run holds shard {name}")
         if name in self.chunks.left() and not self.context.limit_reached():
             raise EngineError(f"some attempts of shard {name} failed; the others are stored")
-        spent = {"tokens": meter.tokens - tokens, "samples": meter.samples - samples}
-        return {"shard": name, "done": name in self.chunks.scored, **spent, "seconds": time.monotonic() - started_s}
+        costs = {"tokens": meter.tokens - tokens, "samples": meter.samples - samples}
+        return {"shard": name, "done": name in self.chunks.scored, **costs, "seconds": time.monotonic() - started_s}
 
     def close(self) -> None:
         """Close engine, judge and lake."""

@@ -20,7 +20,7 @@ from assay.flows.runners import WorkerPool
 from assay.pipelines.runner.score_workers import ShardQueue, write_scores
 from assay.pipelines.runner.stages import plan_stage, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
-from assay.pipelines.stages.score import scorer
+from assay.pipelines.stages.score import build_scorer
 
 POLL_S = 0.5  # between two checks whether the run was asked to stop
 GRACE_S = 15.0  # from the request to stop until workers are ended
@@ -30,12 +30,12 @@ LOSSES = 3  # of workers, before a shard is given up
 def score(run: FlowRun) -> None:
     """Score all problems once every shard is done; where shards are missing, those that have evidence."""
     context = run.context
-    stage, finished = plan_stage(context, "score", run.results, prepare=True)
-    if finished:
-        run.results = run.results.plus(finished)
+    stage, finished_result = plan_stage(context, "score", run.results, prepare=True)
+    if finished_result:
+        run.results = run.results.plus(finished_result)
         return
     terms = ShardConfig(context.config.flow.problems_per_shard, context.config.flow.lease_s)
-    if not getattr(part := scorer(context), "apart", not part.joint):
+    if not getattr(part := build_scorer(context), "apart", not part.joint):
         context.reporter.say(
             f"score: {context.config.score.scorer!r} looks at all problems together, so scoring is one task"
         )
@@ -108,16 +108,17 @@ class ShardBoard:
             self.in_flight.clear()
 
     def work_off(self) -> None:
-        """Keep every worker busy, with one shard waiting for each; called by the flow inside which tasks are submitted."""
-        task, finished = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
+        """Keep every worker busy, with one shard waiting for each; called by the flow inside which tasks are
+        submitted."""
+        task, results = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
         while self.left or self.in_flight:
             while self.left and len(self.in_flight) < 2 * self.config.workers:
                 shard = self.left.popleft()
                 future = task.submit(**self.run.call.parameters, run=self.run.context.run, shard=shard)
                 self.in_flight[future] = shard
-                future.add_done_callback(finished.put)
+                future.add_done_callback(results.put)
             try:
-                future = finished.get(timeout=POLL_S)
+                future = results.get(timeout=POLL_S)
             except queue.Empty:
                 self._check_stop()
                 continue

@@ -1,7 +1,7 @@
 """An online curriculum inside another trainer, where groups come back late, in parts, twice and in another order.
 
-`curate export` writes `curriculum.json` beside the data where the config's curriculum is adaptive: its name, settings and
-seed, and the columns of the pool that it needs.
+`curate export` writes `curriculum.json` beside the data where the config's curriculum is adaptive: its name, settings
+and seed, and the columns of the pool that it needs.
 """
 
 import json
@@ -31,9 +31,8 @@ class ObservedAttempt:
     outcome: Outcome
     advantage: float = 0.0
     group: str = ""  # the trainer's id of the group; "" = the oldest open one of the problem
-    attempt: str = (
-        ""  # the trainer's id of the rollout within its group, by which repeats are known; "" = never a repeat
-    )
+    # the trainer's id of the rollout within its group, by which repeats are known; "" = never a repeat
+    attempt: str = ""
 
 
 @dataclass(slots=True)
@@ -59,9 +58,9 @@ class _Ticket:
 class TrainerCurriculum:
     """Sample problems by an online curriculum, and tell it of each group once, in the order in which they were sampled.
 
-    A group is complete with `group_size` rollouts, and waits until those sampled before it are complete. One that is more
-    than `max_lag` policy versions late is told with the rollouts that have come, or not at all where none has; what comes of
-    it afterwards counts as late. So the curriculum learns the same whatever the order of arrival.
+    A group is complete with `group_size` rollouts, and waits until those sampled before it are complete. One that is
+    more than `max_lag` policy versions late is told with the rollouts that have come, or not at all where none has;
+    what comes of it afterwards counts as late. So the curriculum learns the same whatever the order of arrival.
 
     Args:
         state: the curriculum at the start of the run.
@@ -81,9 +80,8 @@ class TrainerCurriculum:
             )
         self.state, self.group_size, self.max_lag = state, group_size, max_lag
         self.version = 0  # the newest policy version seen
-        self.told = self.late = self.repeated = (
-            0  # groups told to the curriculum; rollouts that came too late, or twice
-        )
+        # groups told to the curriculum; rollouts that came too late, or twice
+        self.told = self.late = self.repeated = 0
         self._open: list[_Ticket] = []
         self._closed: list[str] = []  # ids of the last groups that were told, to recognise repeats
 
@@ -121,7 +119,8 @@ class TrainerCurriculum:
         return self.state.admits(ticket.result())
 
     def flush(self) -> int:
-        """Tell the curriculum of all that has come, as at the end of a run; groups of which nothing came are given up."""
+        """Tell the curriculum of all that has come, as at the end of a run; groups of which nothing came are given
+        up."""
         return self._tell(everything=True)
 
     def refresh(self, state: OnlineCurriculum) -> None:
@@ -174,8 +173,8 @@ class TrainerCurriculum:
 
     def _find(self, attempt: ObservedAttempt) -> _Ticket | None:
         own = [ticket for ticket in self._open if ticket.problem_id == attempt.problem_id]
-        if named := [ticket for ticket in own if attempt.group and ticket.group == attempt.group]:
-            return named[0]
+        if same_group := [ticket for ticket in own if attempt.group and ticket.group == attempt.group]:
+            return same_group[0]
         free = [ticket for ticket in own if not ticket.group and len(ticket.outcomes) < self.group_size]
         return free[0] if free else None
 
@@ -188,8 +187,8 @@ class TrainerCurriculum:
             due += 1
         ready, self._open = self._open[:due], self._open[due:]
         self._closed = [*self._closed, *(ticket.group for ticket in ready if ticket.group)][-4096:]
-        known = set(getattr(self.state, "ids", ())) or {ticket.problem_id for ticket in ready}
-        results = [ticket.result() for ticket in ready if ticket.outcomes and ticket.problem_id in known]
+        pool_ids = set(getattr(self.state, "ids", ())) or {ticket.problem_id for ticket in ready}
+        results = [ticket.result() for ticket in ready if ticket.outcomes and ticket.problem_id in pool_ids]
         if results:
             self.state.observe(results)
         self.told += len(results)

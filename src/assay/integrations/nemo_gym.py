@@ -17,9 +17,9 @@ async def verify_response(reward: Reward, record: Mapping[str, Any], response: M
     """
     answer = Answer(record, read_text(response), "length" if is_cut(response) else "stop")
     verdict = (await asyncio.to_thread(reward.judge, [answer]))[0]
-    failed = verdict.outcome == "verifier_error"
+    has_failed = verdict.outcome == "verifier_error"
     return {
-        "reward": 0.0 if failed else float(verdict.reward),
+        "reward": 0.0 if has_failed else float(verdict.reward),
         "outcome": verdict.outcome,
         "extracted_answer": verdict.extracted,
     }

@@ -1,8 +1,8 @@
 """The reward of an exported data set: the verifier that measured its pass rates, with the same settings.
 
-`curate export` writes `reward.py` and `reward.json` beside the data. The first calls this module as its trainer asks for
-rewards, the second holds the `[grade]` table and the versions of the verifiers. A row carries what a verdict depends on
-(`core.export_rows.ExportRow.record`).
+`curate export` writes `reward.py` and `reward.json` beside the data. The first calls this module as its trainer asks
+for rewards, the second holds the `[grade]` table and the versions of the verifiers. A row carries what a verdict
+depends on (`core.export_rows.ExportRow.record`).
 """
 
 import json
@@ -89,7 +89,8 @@ class Reward:
         for verifier, version in self.versions.items():
             if (present := grader.version(verifier)) != version:
                 warnings.warn(
-                    f"verifier {verifier!r} is version {present}, and version {version} measured this data set's pass rates",
+                    f"verifier {verifier!r} is version {present}, and version {version} measured this data set's pass "
+                    "rates",
                     stacklevel=2,
                 )
         return grader

@@ -42,7 +42,8 @@ class CurriculumSource:
     """A data source for `--data-source-path`, whose groups an online curriculum chooses.
 
     The file `data_source.py` that an export writes derives it from slime's RolloutDataSourceWithBuffer, which reads the
-    data. Name `assay.integrations.slime.observe_group` in `--dynamic-sampling-filter-path`, so that it hears of each group.
+    data. Name `assay.integrations.slime.observe_group` in `--dynamic-sampling-filter-path`, so that it hears of each
+    group.
     """
 
     def __init__(self, args: Any) -> None:
@@ -54,10 +55,11 @@ class CurriculumSource:
         SOURCES.append(self)
 
     def get_samples(self, num_samples: int) -> list[list[Any]]:
-        """Return so many groups of samples: those that wait in the buffer first, then those that the curriculum chooses."""
+        """Return so many groups of samples: those that wait in the buffer first, then those that the curriculum
+        chooses."""
         from_buffer: list[list[Any]] = getattr(self, "_get_samples_from_buffer", lambda n: [])(num_samples)
-        chosen = self.curriculum.sample(num_samples - len(from_buffer))
-        return [*from_buffer, *(self._make_group(id_) for id_ in chosen)]
+        chosen_ids = self.curriculum.sample(num_samples - len(from_buffer))
+        return [*from_buffer, *(self._make_group(id_) for id_ in chosen_ids)]
 
     def _make_group(self, id_: str) -> list[Any]:
         group = []
@@ -118,9 +120,9 @@ def observe_group(args: Any, samples: Sequence[Any], **_: Any) -> bool:
     return curriculum.admits(attempts)
 
 
-def _read_version(samples: Sequence[Any], known: int) -> int:
+def _read_version(samples: Sequence[Any], last_version: int) -> int:
     versions = [str(version) for sample in samples for version in getattr(sample, "weight_versions", None) or []]
-    return max([known, *(int(version) for version in versions if version.isdecimal())])
+    return max([last_version, *(int(version) for version in versions if version.isdecimal())])
 
 
 def _read_reward(args: Any, sample: Any) -> float:

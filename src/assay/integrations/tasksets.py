@@ -47,8 +47,8 @@ async def complete_chat(url: str, key: str, model: str, system: str | None, prom
     turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else [_as_dict(turn) for turn in prompt]
     head = [{"role": "system", "content": system}] if system else []
     async with openai.AsyncOpenAI(base_url=url, api_key=key) as client:
-        done = await client.chat.completions.create(model=model, messages=[*head, *turns])
-    return str(done.choices[0].message.content or "")
+        completion = await client.chat.completions.create(model=model, messages=[*head, *turns])
+    return str(completion.choices[0].message.content or "")
 
 
 def _as_dict(turn: Any) -> dict[str, str]:
@@ -90,14 +90,14 @@ def score_attempts(package: Path, rows: Sequence[Row], attempts: Sequence[Checke
 
 
 async def _score_all(tasks: Sequence[Any], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
-    scored: list[float | None] = []
+    rewards: list[float | None] = []
     for task, attempt in zip(tasks, attempts, strict=True):
         trace = build_trace(task, attempt.text, truncated=attempt.finish == "length")
         try:
             await task.score(trace)
-            scored.append(float(trace.reward))
+            rewards.append(float(trace.reward))
         except Exception as error:
             if not isinstance(error.__cause__, VerifierFailed) and not isinstance(error, VerifierFailed):
                 raise
-            scored.append(None)
-    return scored
+            rewards.append(None)
+    return rewards

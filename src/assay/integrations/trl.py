@@ -30,6 +30,6 @@ def score_completions(
         text = completion if isinstance(completion, str) else completion[-1]["content"]
         record = {name: values[place] for name, values in columns.items()}
         cap = max_tokens or int(record.get("max_tokens") or 0)
-        cut = bool(cap and completion_ids and len(completion_ids[place]) >= cap)
-        answers.append(Answer(record, text, "length" if cut else "stop"))
+        is_cut = bool(cap and completion_ids and len(completion_ids[place]) >= cap)
+        answers.append(Answer(record, text, "length" if is_cut else "stop"))
     return reward.rewards(answers)

@@ -32,20 +32,20 @@ def compute_score(reward: Reward, solution_str: str, extra_info: Mapping[str, An
     if not extra_info:
         raise ConfigError("the row has no extra_info: it was not exported by `curate export --to verl`")
     verdict = reward.judge([Answer(extra_info, solution_str)])[0]
-    failed = verdict.outcome == "verifier_error"
+    has_failed = verdict.outcome == "verifier_error"
     return {
-        "score": 0.0 if failed else float(verdict.reward),
+        "score": 0.0 if has_failed else float(verdict.reward),
         "acc": verdict.outcome == "correct",
         "pred": verdict.extracted,
         "outcome": verdict.outcome,
     }
 
 
-class CurriculumRows:
+class CurriculumFile:
     """The rows of an exported data set in the order that its online curriculum chooses.
 
-    The common part of `CurriculumSampler` and `CurriculumDataset`. It needs `curriculum.json` beside the first train file,
-    whose rows hold `extra_info.assay_id`.
+    The common part of `CurriculumSampler` and `CurriculumDataset`. It needs `curriculum.json` beside the first train
+    file, whose rows hold `extra_info.assay_id`.
     """
 
     curriculum: TrainerCurriculum
@@ -93,7 +93,7 @@ class CurriculumRows:
         self._queue = list(state["queue"])
 
 
-class CurriculumSampler(CurriculumRows):
+class CurriculumSampler(CurriculumFile):
     """A sampler for `data.sampler.class_path` (verl 0.5 to 0.8), which calls `update` after each batch.
 
     The file `sampler.py` that an export writes derives it from verl's own class.
@@ -121,12 +121,12 @@ class CurriculumSampler(CurriculumRows):
         self.observe_batch(batch)
 
 
-class CurriculumDataset(CurriculumRows):
+class CurriculumDataset(CurriculumFile):
     """A data set for `data.custom_cls` (verl 0.9), which is told of each batch by verl or by `CurriculumReplayBuffer`.
 
-    The file `sampler.py` that an export writes derives it from verl's RLHFDataset. verl makes its validation data of the same
-    class: they stay as they are. The data loader must be sequential and without workers, as the exported command says; its
-    checkpoint holds the curriculum's state.
+    The file `sampler.py` that an export writes derives it from verl's RLHFDataset. verl makes its validation data of
+    the same class: they stay as they are. The data loader must be sequential and without workers, as the exported
+    command says; its checkpoint holds the curriculum's state.
     """
 
     def __getitem__(self, place: int) -> Any:
@@ -160,11 +160,12 @@ class CurriculumDataset(CurriculumRows):
 
 
 class CurriculumReplayBuffer:
-    """A replay buffer for `trainer.v1.sampler.custom_sampler` (verl 0.9), which tells the data set's curriculum of each batch.
+    """A replay buffer for `trainer.v1.sampler.custom_sampler` (verl 0.9), which tells the data set's curriculum of each
+    batch.
 
-    verl's own trainer since 0.9 calls `on_batch_end` no more; what it trains on passes through here. The file `sampler.py`
-    that an export writes derives it from verl's buffers. Groups that verl gives up are told to no curriculum, which waits for
-    them for `max_lag` steps.
+    verl's own trainer since 0.9 calls `on_batch_end` no more; what it trains on passes through here. The file
+    `sampler.py` that an export writes derives it from verl's buffers. Groups that verl gives up are told to no
+    curriculum, which waits for them for `max_lag` steps.
     """
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> Any:
@@ -185,7 +186,8 @@ def read_trajectories(batch: Any) -> list[ObservedAttempt]:
     """Return the rollouts of a batch in verl's transfer queue: the last trajectory of each session.
 
     Args:
-        batch: with `keys` (UID_SESSION_INDEX), `tags` and `partition_id`; the fields are read from the queue of this process.
+        batch: with `keys` (UID_SESSION_INDEX), `tags` and `partition_id`; the fields are read from the queue of this
+            process.
     """
     queue = importlib.import_module("transfer_queue")
     last: dict[str, str] = {}
@@ -226,12 +228,14 @@ def _list_files(files: Any) -> list[str]:
 def read_attempts(batch: Any) -> list[ObservedAttempt]:
     """Return the rollouts of a DataProto: their problem, group, outcome and advantage.
 
-    The outcome is what the exported reward says (`outcome`), else what `acc` says, else whether the score is at least 1.
+    The outcome is what the exported reward says (`outcome`), else what `acc` says, else whether the score is at least
+    1.
     """
     rows, tensors = batch.non_tensor_batch, batch.batch
     infos, uids = rows["extra_info"], rows.get("uid")
     scores = tensors["token_level_scores"].sum(-1).tolist()
-    sizes = tensors["advantages"].abs().amax(-1).tolist() if "advantages" in tensors.keys() else _spreads(scores, uids)  # noqa: SIM118  # a TensorDict
+    has_advantages = "advantages" in tensors.keys()  # noqa: SIM118  # a TensorDict
+    sizes = tensors["advantages"].abs().amax(-1).tolist() if has_advantages else _spreads(scores, uids)
     attempts = []
     for place, info in enumerate(infos):
         outcome = _outcome({name: rows[name][place] for name in ("outcome", "acc") if name in rows}, scores[place])

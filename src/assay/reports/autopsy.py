@@ -167,11 +167,11 @@ def _line(row: Data) -> str:
     name, note = escape(_capital(row["finding"])), escape(row.get("note", ""))
     if "share" not in row:
         return f'<li><div class="unknown">{name}<div class="why">{_capital(note)}</div></div></li>'
-    counted = f"{row['count']:,} of {row['of']:,} {row['unit']}" if "count" in row else ""
+    count_text = f"{row['count']:,} of {row['of']:,} {row['unit']}" if "count" in row else ""
     rise = row["topic"] == "reward"
     value = f"{row['share']:+.3f}" if rise else _percent(row["share"])
     span = _range(row, rise) if "low" in row else ""
-    why = " · ".join(text for text in (escape(counted), note) if text)
+    why = " · ".join(text for text in (escape(count_text), note) if text)
     width = min(max(100 * row["share"], 0.0), 100.0)
     good = " good" if row["finding"] == "mixed" else ""
     meter = "" if rise else f'<div class="meter{good}"><i style="width:{width:.1f}%"></i></div>'
@@ -184,8 +184,8 @@ def _range(row: Data, rise: bool) -> str:
 
 
 def _choices(choices: Sequence[Data]) -> str:
-    known = [row for row in choices if "gain" in row]
-    unknown = [row for row in choices if "gain" not in row]
+    choices_with_gain = [row for row in choices if "gain" in row]
+    choices_without_gain = [row for row in choices if "gain" not in row]
     head = "".join(f"<th class=n>{name}</th>" for name, _, _ in MEASURES)
     cells = "".join(
         f"<tr><td>{escape(row['finding'])}<small>{escape(row['note'])}</small></td>"
@@ -194,18 +194,19 @@ def _choices(choices: Sequence[Data]) -> str:
             for name, (key, low), write in MEASURES
         )
         + "</tr>"
-        for row in known
+        for row in choices_with_gain
     )
     table = (
         f'<div class="scroll"><table class="choices"><tr><th>way of choosing</th>{head}</tr>{cells}</table></div>'
-        if known
+        if choices_with_gain
         else ""
     )
     about = paragraph(
-        "Replayed on the log's own groups, with 95% intervals over problems. A policy that had trained on fewer groups would "
+        "Replayed on the log's own groups, with 95% intervals over problems. A policy that had trained on fewer groups "
+        "would "
         "have answered differently; that no log can say."
     )
-    return (about if known else "") + table + _lines(unknown)
+    return (about if choices_with_gain else "") + table + _lines(choices_without_gain)
 
 
 def _cell(name: str, value: str, low: str, high: str) -> str:
@@ -214,7 +215,8 @@ def _cell(name: str, value: str, low: str, high: str) -> str:
 
 def _copies(report: Data) -> str:
     copies = [
-        f'<div class="case"><p><span class="mark">{escape(row["kind"])} copy</span>{render_value(row["copy"])}</p></div>'
+        f'<div class="case"><p><span class="mark">{escape(row["kind"])} '
+        f"copy</span>{render_value(row['copy'])}</p></div>"
         for row in report["copies"]
     ]
     repeats = [
@@ -230,7 +232,8 @@ def _disputed(cases: Sequence[Data]) -> str:
         f'<div class="case"><p>{render_value(row["question"])}</p>'
         f'<p><span class="mark">gold</span><code>{render_value(row["gold"])}</code> '
         f'<span class="mark">answered</span><code>{render_value(row["answer"])}</code></p>'
-        f'<p class="soft">the log says {row["recorded"]}, strictly {row["strict"]}, leniently {row["lenient"]}</p></div>'
+        f'<p class="soft">the log says {row["recorded"]}, strictly {row["strict"]}, leniently '
+        f"{row['lenient']}</p></div>"
         for row in cases
     )
 
@@ -239,7 +242,8 @@ def _pool(reasons: Mapping[str, int]) -> str:
     total = max(sum(reasons.values()), 1)
     rows = "".join(
         f"<li><span>{escape(_capital(reason))}</span><b>{count:,}</b>"
-        f'<div class="meter{" good" if reason == "kept" else ""}"><i style="width:{100 * count / total:.1f}%"></i></div></li>'
+        f'<div class="meter{" good" if reason == "kept" else ""}"><i '
+        f'style="width:{100 * count / total:.1f}%"></i></div></li>'
         for reason, count in reasons.items()
     )
     return (

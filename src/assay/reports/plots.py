@@ -84,7 +84,7 @@ def draw_lines(
 
 def draw_difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
     """Draw the difficulty histogram: problems by share solved, selected ones at the bottom and the others above."""
-    others = [count - selected for count, selected in zip(problems, kept, strict=True)]
+    others = [count - n_selected for count, n_selected in zip(problems, kept, strict=True)]
     return draw_bars(
         f"How hard the problems are for {policy}",
         bins,
@@ -155,8 +155,8 @@ def _dot(left: float, top: float, colour: str, tooltip: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str, style: str = "", *, of: str = "") -> str:
-    named = f' class="{of}"' if of else ""  # for a page's own style: what a small screen has no room for
-    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}">{escape(text)}</text>'
+    css_class = f' class="{of}"' if of else ""  # for a page's own style: what a small screen has no room for
+    return f'<text{css_class} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}">{escape(text)}</text>'
 
 
 def _x_position(value: float, first: float, last: float) -> float:

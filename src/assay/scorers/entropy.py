@@ -54,9 +54,9 @@ class Entropy:
         Raises:
             ConfigError: the engine gives no log-probabilities.
         """
-        wanted = dict.fromkeys(sorted(ids), self.n)
+        n_attempts = dict.fromkeys(sorted(ids), self.n)
         evidence = [
-            attempts.draw_attempts(wanted, {"temperature": temperature, "top_p": 1.0, "top_k": 0})
+            attempts.draw_attempts(n_attempts, {"temperature": temperature, "top_p": 1.0, "top_k": 0})
             for temperature in self.temperatures
         ]
         by_problem = {id_: [attempts_by_id[id_] for attempts_by_id in evidence] for id_ in sorted(ids)}

@@ -52,23 +52,23 @@ class Votes:
         Raises:
             ConfigError: likelihoods are needed, and the engine gave none.
         """
-        wanted = dict.fromkeys(sorted(ids), self.n)
-        own = attempts.draw_attempts(wanted, {})
-        other = attempts.draw_attempts(wanted, {}, policy=self.other_policy) if self.other_policy else None
+        n_attempts = dict.fromkeys(sorted(ids), self.n)
+        own = attempts.draw_attempts(n_attempts, {})
+        other = attempts.draw_attempts(n_attempts, {}, policy=self.other_policy) if self.other_policy else None
         problems = [id_ for id_ in sorted(ids) if own[id_] and (other is None or other[id_])]
         return [self._score(id_, own[id_], None if other is None else other[id_]) for id_ in problems]
 
     def _score(self, id_: str, own: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
-        judged = [attempt for attempt in own if attempt.outcome != "verifier_error"]
-        weights = [1.0 if self.weight_by == "count" else likelihood(id_, attempt) for attempt in judged]
-        ranked = answer_clusters([attempt.extracted for attempt in judged], weights, top=self.top_answers)
+        judged_attempts = [attempt for attempt in own if attempt.outcome != "verifier_error"]
+        weights = [1.0 if self.weight_by == "count" else likelihood(id_, attempt) for attempt in judged_attempts]
+        ranked = answer_clusters([attempt.extracted for attempt in judged_attempts], weights, top=self.top_answers)
         votes = ranked[0].votes if ranked else 0
         if ranked and other is not None and not _leads(ranked[0].answer, other):
             votes = 0
-        low, high = interval(votes, len(judged) - votes, level=self.level)
+        low, high = interval(votes, len(judged_attempts) - votes, level=self.level)
         share = 0.0
         if votes:
-            share = ranked[0].weight / sum(weights) if self.weight_by == "likelihood" else votes / len(judged)
+            share = ranked[0].weight / sum(weights) if self.weight_by == "likelihood" else votes / len(judged_attempts)
         counts = Counts()
         for attempt in own:
             counts = counts.plus(attempt.outcome)

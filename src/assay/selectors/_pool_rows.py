@@ -31,13 +31,13 @@ def build_selection(
     kept_weights = np.ones(len(kept_rows)) if weights is None else weights[order]
     dropped_rows = np.setdiff1d(np.arange(len(pool)), kept_rows)
     reason_by_row = np.full(len(pool), "not_chosen") if reasons is None else reasons
-    dropped: dict[str, list[str]] = {str(reason): [] for reason in np.unique(reason_by_row[dropped_rows])}
+    dropped_ids: dict[str, list[str]] = {str(reason): [] for reason in np.unique(reason_by_row[dropped_rows])}
     for row in dropped_rows:
-        dropped[str(reason_by_row[row])].append(pool.ids[row])
+        dropped_ids[str(reason_by_row[row])].append(pool.ids[row])
     return Selection(
         tuple(pool.ids[row] for row in kept_rows),
         tuple(float(weight) for weight in kept_weights),
-        {reason: tuple(ids) for reason, ids in dropped.items()},
+        {reason: tuple(ids) for reason, ids in dropped_ids.items()},
     )
 
 

@@ -24,8 +24,8 @@ class Band:
 
     Where rewards are graded, the band is of the mean reward, by a Beta of its posterior's mean and variance.
 
-    Dropped: `too_easy` and `too_hard` (the 95% interval lies above or below the band), `above_band` and `below_band` (too
-    little mass inside, and most of the rest above or below), `not_chosen`.
+    Dropped: `too_easy` and `too_hard` (the 95% interval lies above or below the band), `above_band` and `below_band`
+    (too little mass inside, and most of the rest above or below), `not_chosen`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("beta_a", "beta_b")
@@ -47,13 +47,13 @@ class Band:
         below = mass_between(a, b, 0, self.low) if self.low else np.zeros(len(pool))
         mostly_below = below > (1 - inside) / 2
         too_hard, too_easy = beyond(a, b, self.low, self.high)
-        kept = inside >= self.at_least
+        is_inside = inside >= self.at_least
         reasons = np.select(
-            [kept, too_hard, too_easy, mostly_below],
+            [is_inside, too_hard, too_easy, mostly_below],
             ["not_chosen", "too_hard", "too_easy", "below_band"],
             "above_band",
         )
-        ranked = rank_by_score(inside, np.flatnonzero(kept))
+        ranked = rank_by_score(inside, np.flatnonzero(is_inside))
         return build_selection(pool, ranked[: clip_budget(budget, len(ranked))], reasons=reasons)
 
     def _matching_beta(self, pool: Pool) -> tuple[Floats, Floats]:

@@ -83,20 +83,20 @@ class Composed:
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, problems that no step refuses) problems."""
         final_budget, remaining = clip_budget(budget, len(pool)), pool
-        weights, dropped = dict.fromkeys(pool.ids, 1.0), dict[str, tuple[str, ...]]()
+        weights, dropped_ids = dict.fromkeys(pool.ids, 1.0), dict[str, tuple[str, ...]]()
         for number, step in enumerate(self.steps, 1):
             is_last = number == len(self.steps)
             step_budget = final_budget if is_last else _intermediate_budget(step, final_budget, len(remaining))
             selection = _select_step(step, remaining, step_budget, rng)
             for reason, ids in selection.dropped.items():
                 name = reason if is_last else _reason_of_step(reason, step)
-                dropped[name] = dropped.get(name, ()) + ids
+                dropped_ids[name] = dropped_ids.get(name, ()) + ids
             weights = {id_: weights[id_] * weight for id_, weight in zip(selection.ids, selection.weights, strict=True)}
             remaining = _subset(remaining, np.flatnonzero(np.isin(remaining.ids, selection.ids)))
         return Selection(
             remaining.ids,
             tuple(weights[id_] for id_ in remaining.ids),
-            {reason: tuple(sorted(ids)) for reason, ids in sorted(dropped.items())},
+            {reason: tuple(sorted(ids)) for reason, ids in sorted(dropped_ids.items())},
         )
 
 
@@ -128,12 +128,12 @@ def _select_within_groups(step: SelectorStep, pool: Pool, budget: int, rng: np.r
     weights = {
         id_: weight for selection in selections for id_, weight in zip(selection.ids, selection.weights, strict=True)
     }
-    dropped: dict[str, tuple[str, ...]] = {}
+    dropped_ids: dict[str, tuple[str, ...]] = {}
     for selection in selections:
         for reason, ids in selection.dropped.items():
-            dropped[reason] = dropped.get(reason, ()) + ids
-    kept = tuple(sorted(weights))
-    return Selection(kept, tuple(weights[id_] for id_ in kept), dropped)
+            dropped_ids[reason] = dropped_ids.get(reason, ()) + ids
+    kept_ids = tuple(sorted(weights))
+    return Selection(kept_ids, tuple(weights[id_] for id_ in kept_ids), dropped_ids)
 
 
 def _subset(pool: Pool, rows: Ints) -> Pool:

@@ -40,10 +40,13 @@ class Dart:
         targets = np.ones(len(pool))
         targets[graded] = response_targets(1 - correct[graded] / attempts[graded], rule=self.rule, most=self.most)
         keys = np.log(targets) + rng.gumbel(size=len(pool))  # the largest keys are a weighted draw without replacement
-        chosen = graded[np.argsort(-keys[graded], kind="stable")][: clip_budget(budget, len(graded))]
+        chosen_rows = graded[np.argsort(-keys[graded], kind="stable")][: clip_budget(budget, len(graded))]
         weights = (
-            targets[chosen] / inclusion_probabilities(targets[graded], len(chosen))[np.searchsorted(graded, chosen)]
+            targets[chosen_rows]
+            / inclusion_probabilities(targets[graded], len(chosen_rows))[np.searchsorted(graded, chosen_rows)]
         )
-        if len(chosen):
+        if len(chosen_rows):
             weights = weights / weights.mean()
-        return build_selection(pool, chosen, reasons=np.where(attempts > 0, "not_chosen", "ungraded"), weights=weights)
+        return build_selection(
+            pool, chosen_rows, reasons=np.where(attempts > 0, "not_chosen", "ungraded"), weights=weights
+        )

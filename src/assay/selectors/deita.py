@@ -48,10 +48,10 @@ class Deita:
         """Keep min(budget, problems far enough apart) problems; `rng` is not used."""
         ranking = rank_by_score(self._score(pool), np.arange(len(pool)))
         max_cosine = 1 - self.distance**2 / 2
-        kept, refused = keep_distant(unit_vectors(pool), ranking, clip_budget(budget, len(pool)), max_cosine)
+        kept_rows, near_rows = keep_distant(unit_vectors(pool), ranking, clip_budget(budget, len(pool)), max_cosine)
         reasons = np.full(len(pool), "not_chosen", dtype="<U12")
-        reasons[refused] = "too_near"
-        return build_selection(pool, kept, reasons=reasons)
+        reasons[near_rows] = "too_near"
+        return build_selection(pool, kept_rows, reasons=reasons)
 
     def _score(self, pool: Pool) -> Floats:
         if self.by != "signal":
@@ -76,20 +76,22 @@ def keep_distant(
     Returns:
         The kept rows and the refused rows, each in ranking order. Rows behind the last kept one are in neither.
     """
-    kept, refused = np.empty(0, np.int64), list[int]()
+    kept_rows, near_rows = np.empty(0, np.int64), list[int]()
     limit = max_cosine + 1e-6 if max_cosine < 1 else np.inf
     for start in range(0, len(ranking), block_size):
         block = ranking[start : start + block_size]
-        nearest = (vectors[block] @ vectors[kept].T).max(axis=1, initial=-np.inf)  # (b,) cosine to the nearest kept row
+        nearest = (vectors[block] @ vectors[kept_rows].T).max(
+            axis=1, initial=-np.inf
+        )  # (b,) cosine to the nearest kept row
         within_block = vectors[block] @ vectors[block].T  # (b, b)
         new = list[int]()
         for place in range(len(block)):
-            if len(kept) + len(new) == budget:
-                return np.concatenate([kept, block[new]]), np.array(refused, dtype=np.int64)
+            if len(kept_rows) + len(new) == budget:
+                return np.concatenate([kept_rows, block[new]]), np.array(near_rows, dtype=np.int64)
             if nearest[place] > limit:
-                refused.append(int(block[place]))
+                near_rows.append(int(block[place]))
                 continue
             new.append(place)
             np.maximum(nearest, within_block[place], out=nearest)
-        kept = np.concatenate([kept, block[new]])
-    return kept, np.array(refused, dtype=np.int64)
+        kept_rows = np.concatenate([kept_rows, block[new]])
+    return kept_rows, np.array(near_rows, dtype=np.int64)

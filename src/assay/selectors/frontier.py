@@ -39,14 +39,14 @@ class Frontier:
     rewards are graded, both are taken under the posterior of rewards (`maths/rl/reward_signal.py`,
     `maths/beta/reward_posterior.py`).
 
-    With an `expected_improvement` the signal is averaged over a training run in which the logit of every problem's pass rate rises
-    evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be easy later.
-    "fitted" takes it from the lake's training rollouts, 0 if there are none.
+    With an `expected_improvement` the signal is averaged over a training run in which the logit of every problem's pass
+    rate rises evenly by that much (`maths/rl/expected_improvement.py`): what is solved half of the time now will be
+    easy later. "fitted" takes it from the lake's training rollouts, 0 if there are none.
 
-    The frontier is the `frontier_budgets` x budget problems of highest signal. Its clusters share the budget in proportion to the
-    signal (or the number) of their problems in it; a cluster far beyond the policy has none in it and gets nothing.
-    1 budget, one cluster, or cluster_quota = "none" is a plain ranking; frontier_budgets = "pool" shares the budget over the whole pool,
-    hopeless clusters included.
+    The frontier is the `frontier_budgets` x budget problems of highest signal. Its clusters share the budget in
+    proportion to the signal (or the number) of their problems in it; a cluster far beyond the policy has none in it and
+    gets nothing. 1 budget, one cluster, or cluster_quota = "none" is a plain ranking; frontier_budgets = "pool" shares
+    the budget over the whole pool, hopeless clusters included.
 
     Dropped: `too_easy` and `too_hard` (the 95% interval of the pass rate lies beyond the rates between which a group of
     this size is mixed at least half as often as at .5; of 8: .08 to .92), `over_budget` (less signal than every chosen
@@ -58,17 +58,14 @@ class Frontier:
     """
 
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run
-    cluster_quota: Literal["signal", "size", "none"] = (
-        "signal"  # what a cluster's quota in the frontier is proportional to
-    )
-    frontier_budgets: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = (
-        2.0  # in budgets; 1 = plain ranking
-    )
-    expected_improvement: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = (
-        0.0  # logits per run; > 0: harder ones
-    )
-    # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by which
-    # `train.objective` learns.
+    # what a cluster's quota in the frontier is proportional to
+    cluster_quota: Literal["signal", "size", "none"] = "signal"
+    # in budgets; 1 = plain ranking
+    frontier_budgets: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = 2.0
+    # logits per run; > 0: harder ones
+    expected_improvement: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0
+    # "mixed": the chance that a group's rewards differ; "sd": their expected standard deviation; None = the one by
+    # which `train.objective` learns.
     signal: Literal["mixed", "sd"] | None = None
     # Of graded rewards: standard deviation up to which a group counts as equal; None = `grade.repeatability`.
     tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -92,9 +89,9 @@ class Frontier:
         signal, a, b = self._signal(pool, self.expected_improvement)  # (n,) each
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]
-        chosen = take_quotas(rankings, self._quotas(rankings, signal, size))
+        chosen_rows = take_quotas(rankings, self._quotas(rankings, signal, size))
         return build_selection(
-            pool, chosen, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen)
+            pool, chosen_rows, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen_rows)
         )
 
     def _signal(self, pool: Pool, drift: float) -> tuple[Floats, Floats, Floats]:
@@ -118,7 +115,7 @@ class Frontier:
             len(pool) if self.frontier_budgets == "pool" else math.ceil(min(len(pool), self.frontier_budgets * budget))
         )
         inside[rank_by_score(signal, np.arange(len(pool)))[:width]] = True
-        return [kept for rows in cluster_rows(pool) if len(kept := rows[inside[rows]])]
+        return [rows_inside for rows in cluster_rows(pool) if len(rows_inside := rows[inside[rows]])]
 
     def _quotas(self, groups: list[Ints], signal: Floats, budget: int) -> Ints:
         sizes = [len(rows) for rows in groups]
@@ -127,8 +124,8 @@ class Frontier:
         )
 
 
-def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen: Ints) -> NDArray[np.str_]:
-    lowest = np.round(signal[chosen].min(initial=np.inf), 12)  # lowest chosen signal; inf if nothing was chosen
-    below = (np.round(signal, 12) < lowest) & (len(chosen) > 0)
+def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen_rows: Ints) -> NDArray[np.str_]:
+    lowest = np.round(signal[chosen_rows].min(initial=np.inf), 12)  # lowest chosen signal; inf if nothing was chosen
+    below = (np.round(signal, 12) < lowest) & (len(chosen_rows) > 0)
     too_hard, too_easy = sides
     return np.select([too_easy, too_hard, below], ["too_easy", "too_hard", "over_budget"], "not_chosen")

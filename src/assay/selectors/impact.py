@@ -32,8 +32,8 @@ class Impact:
     The lake's trainings tell it, whichever policy they trained. r_k is the share of right rollouts when a problem came
     for the k-th time in a training, and m_k the mean of r_k over all problems that came so often. The impact is 1 -
     sum (r_k - m_k)^2 / sum (1 - m_k)^2, over every visit of the problem in every training: 1 = it rose just as the mean
-    did, 0 = as far from the mean as a problem that is always solved. A problem that came less than twice has none, and is
-    `unscored`; so is every problem where the mean is 1 from the first visit on.
+    did, 0 = as far from the mean as a problem that is always solved. A problem that came less than twice has none, and
+    is `unscored`; so is every problem where the mean is 1 from the first visit on.
 
     Dropped: `low_impact`, `not_chosen`.
 
@@ -49,5 +49,7 @@ class Impact:
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Take the min(budget, problems of enough impact) of highest impact; equal ones at random."""
         impact = numeric_column(pool, "impact")  # (n,)
-        chosen = np.lexsort((rng.random(len(pool)), -impact))[: clip_budget(budget, int((impact >= self.least).sum()))]
-        return build_selection(pool, chosen, reasons=np.where(impact >= self.least, "not_chosen", "low_impact"))
+        chosen_rows = np.lexsort((rng.random(len(pool)), -impact))[
+            : clip_budget(budget, int((impact >= self.least).sum()))
+        ]
+        return build_selection(pool, chosen_rows, reasons=np.where(impact >= self.least, "not_chosen", "low_impact"))

@@ -55,16 +55,16 @@ class Iterative:
             weight = self._update(weight, gain, [rows[round_chosen[rows] == past] for rows in clusters])
         remaining = [rng.permutation(rows[round_chosen[rows] == 0]) for rows in clusters]
         size = clip_budget(budget, sum(len(rows) for rows in remaining))
-        chosen: list[Ints] = []
+        chosen_rows: list[Ints] = []
         for round_size in quotas([1] * self.rounds, size, [size] * self.rounds) if not self.history else [size]:
             counts = quotas(weight, int(round_size), [len(rows) for rows in remaining])
-            drawn = [rows[:count] for rows, count in zip(remaining, counts, strict=True)]
+            round_rows = [rows[:count] for rows, count in zip(remaining, counts, strict=True)]
             remaining = [rows[count:] for rows, count in zip(remaining, counts, strict=True)]
-            chosen += drawn
-            weight = self._update(weight, gain, drawn)
-        rows = np.concatenate([np.empty(0, np.int64), *chosen])
+            chosen_rows += round_rows
+            weight = self._update(weight, gain, round_rows)
+        rows = np.concatenate([np.empty(0, np.int64), *chosen_rows])
         return build_selection(pool, rows, reasons=np.where(round_chosen > 0, "chosen_before", "not_chosen"))
 
-    def _update(self, weight: Floats, gain: Floats, drawn: list[Ints]) -> Floats:
-        means = np.array([gain[rows].mean() if len(rows) else np.nan for rows in drawn])
+    def _update(self, weight: Floats, gain: Floats, round_rows: list[Ints]) -> Floats:
+        means = np.array([gain[rows].mean() if len(rows) else np.nan for rows in round_rows])
         return update_cluster_weights(weight, means, form=self.form, memory=self.memory) if len(means) else weight

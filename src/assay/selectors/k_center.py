@@ -53,54 +53,54 @@ def farthest_first(vectors: NDArray[np.float32], budget: int, *, candidates: int
     nearest = np.full(
         len(vectors), -np.inf, dtype=np.float32
     )  # (n,) lower bound of the cosine to the nearest chosen row
-    compared = np.zeros(len(vectors), dtype=np.int64)  # (n,) how many of the chosen rows each row was compared with
-    chosen = np.empty(budget, dtype=np.int64)
+    n_compared = np.zeros(len(vectors), dtype=np.int64)  # (n,) how many of the chosen rows each row was compared with
+    chosen_rows = np.empty(budget, dtype=np.int64)
     if budget:
-        chosen[0] = np.argmax(np.round(vectors @ vectors.mean(axis=0), 6))
-        np.maximum(nearest, vectors @ vectors[chosen[0]], out=nearest)
-        nearest[chosen[0]] = np.inf  # excludes the row itself for good, but not rows equal to it
-        compared[:] = 1
+        chosen_rows[0] = np.argmax(np.round(vectors @ vectors.mean(axis=0), 6))
+        np.maximum(nearest, vectors @ vectors[chosen_rows[0]], out=nearest)
+        nearest[chosen_rows[0]] = np.inf  # excludes the row itself for good, but not rows equal to it
+        n_compared[:] = 1
     count = min(1, budget)
     while count < budget:
         is_partial = len(vectors) > candidates
         order = np.argpartition(nearest, candidates) if is_partial else np.arange(len(vectors))
         ahead, bound = np.sort(order[:candidates]), nearest[order[candidates]] if is_partial else np.inf
-        _compare(vectors, nearest, compared, ahead, chosen[:count])
-        count = _choose_among(vectors, nearest, compared, ahead[nearest[ahead] <= bound], bound, chosen, count)
-    return chosen
+        _compare(vectors, nearest, n_compared, ahead, chosen_rows[:count])
+        count = _choose_among(vectors, nearest, n_compared, ahead[nearest[ahead] <= bound], bound, chosen_rows, count)
+    return chosen_rows
 
 
 def _compare(
-    vectors: NDArray[np.float32], nearest: NDArray[np.float32], compared: Ints, rows: Ints, chosen: Ints
+    vectors: NDArray[np.float32], nearest: NDArray[np.float32], n_compared: Ints, rows: Ints, chosen_rows: Ints
 ) -> None:
     """Compare rows with the chosen ones that they were not compared with yet, equally old rows in one product."""
-    counts = compared[rows]
-    for count in np.unique(counts[counts < len(chosen)]):
+    counts = n_compared[rows]
+    for count in np.unique(counts[counts < len(chosen_rows)]):
         group = rows[counts == count]
-        nearest[group] = np.maximum(nearest[group], (vectors[group] @ vectors[chosen[count:]].T).max(axis=1))
-    compared[rows] = len(chosen)
+        nearest[group] = np.maximum(nearest[group], (vectors[group] @ vectors[chosen_rows[count:]].T).max(axis=1))
+    n_compared[rows] = len(chosen_rows)
 
 
 def _choose_among(
     vectors: NDArray[np.float32],
     nearest: NDArray[np.float32],
-    compared: Ints,
+    n_compared: Ints,
     rows: Ints,
     bound: float,
-    chosen: Ints,
+    chosen_rows: Ints,
     count: int,
 ) -> int:
     """Choose the farthest of these rows while it is as far as the bound; return the new number of chosen rows."""
     subset, cosine = vectors[rows], nearest[rows]
     while (
-        count < len(chosen)
+        count < len(chosen_rows)
         and len(rows)
         and cosine[place := int(np.argmin(cosine))] <= bound
         and cosine[place] < np.inf
     ):
-        chosen[count] = rows[place]
+        chosen_rows[count] = rows[place]
         np.maximum(cosine, subset @ subset[place], out=cosine)
         cosine[place] = np.inf
         count += 1
-    nearest[rows], compared[rows] = cosine, count
+    nearest[rows], n_compared[rows] = cosine, count
     return count

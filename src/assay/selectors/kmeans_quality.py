@@ -45,8 +45,8 @@ class KmeansQuality:
         """Draw min(budget, n) problems without replacement."""
         log_weights = self._log_weights(pool)
         keys = log_weights + rng.gumbel(size=len(pool))  # (n,) the largest keys are a weighted draw without replacement
-        drawn = [rows[np.argsort(-keys[rows], kind="stable")] for rows in cluster_rows(pool)]
-        return build_selection(pool, take_quotas(drawn, size_quotas(drawn, clip_budget(budget, len(pool)))))
+        rankings = [rows[np.argsort(-keys[rows], kind="stable")] for rows in cluster_rows(pool)]
+        return build_selection(pool, take_quotas(rankings, size_quotas(rankings, clip_budget(budget, len(pool)))))
 
     def _log_weights(self, pool: Pool) -> Floats:
         quality = numeric_column(pool, self.by)

@@ -25,5 +25,5 @@ class KmeansRandom:
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Draw min(budget, n) problems without replacement."""
-        drawn = [rng.permutation(rows) for rows in cluster_rows(pool)]
-        return build_selection(pool, take_quotas(drawn, size_quotas(drawn, clip_budget(budget, len(pool)))))
+        rankings = [rng.permutation(rows) for rows in cluster_rows(pool)]
+        return build_selection(pool, take_quotas(rankings, size_quotas(rankings, clip_budget(budget, len(pool)))))

@@ -31,10 +31,10 @@ class Stratified:
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Draw min(budget, n) problems without replacement."""
         groups = cluster_rows(pool) if self.by == "cluster" else group_rows(self._labels(pool))
-        drawn = [rng.permutation(rows) for rows in groups]
-        sizes = [len(rows) for rows in drawn]
+        rankings = [rng.permutation(rows) for rows in groups]
+        sizes = [len(rows) for rows in rankings]
         counts = quotas(sizes if self.quota == "size" else [1] * len(sizes), clip_budget(budget, len(pool)), sizes)
-        return build_selection(pool, take_quotas(drawn, counts))
+        return build_selection(pool, take_quotas(rankings, counts))
 
     def _labels(self, pool: Pool) -> np.ndarray:
         labels = np.asarray(pool.column(self.by))

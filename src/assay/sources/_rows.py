@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.parts import is_outside, list_parts
+from assay.core.pictures import MARK, Picture, count_marks
 from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
@@ -28,9 +30,17 @@ from assay.maths.text.golds import (
 )
 from assay.maths.text.options import OPTION_FIELDS, listed_options, parsed_options
 from assay.sources._bad_row import BadRow, escape_surrogates, shorten
-from assay.sources._chats import MEDIA, MEDIA_COLUMN, TOOL_COLUMNS, parse_chat_text, read_chat
+from assay.sources._chats import (
+    MEDIA,
+    MEDIA_COLUMN,
+    PICTURE_COLUMN,
+    TOOL_COLUMNS,
+    parse_chat_text,
+    read_chat,
+)
 from assay.sources._code_tests import TEST_COLUMNS, pack_tests
 from assay.sources._options import append_options, find_hidden_options, letter_of_index
+from assay.sources._pictures import PictureBudget, PictureReader
 from assay.sources._row_fields import find_column, read_field
 
 PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are not mathematics
@@ -44,6 +54,7 @@ class Row:
     file: str = ""
     line: int = 0  # from 1
     source: str = ""
+    folder: str = ""  # where paths of pictures start; "" = nowhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +67,8 @@ class Fields:
     A gold answer may be a text, a list or an object. A list of one element is that element; `answer_list` says what a
     longer one means; in an object the field that is named like an answer counts. Rows that text alone cannot pose, or
     whose text is damaged, are drops: `needs_image`, `ends_with_assistant`, `gold_control_character`,
-    `prompt_control_character`.
+    `prompt_control_character`. With `media = "keep"` a row's pictures are kept with its problem, and `<image>` in the
+    text says where they stand.
     """
 
     # One field, or several that are joined. A single field may hold a chat: a list of {role, content}.
@@ -78,7 +90,12 @@ class Fields:
     answer_list: Literal["", "any", "all"] = ""
     # A chat that ends with the assistant's turn: drop it, remove that turn, or let the policy continue it.
     assistant_end: Literal["drop", "remove", "keep"] = "drop"
-    media: Literal["drop", "ignore"] = "drop"  # rows with pictures or their placeholders; ignore: pose them as texts
+    # Rows with pictures or their placeholders: drop them, pose them as texts, or keep the pictures with the problem.
+    media: Literal["drop", "ignore", "keep"] = "drop"
+    picture_fields: tuple[str, ...] = ()  # that hold pictures; () = those named like pictures, in the file's order
+    picture_folder: str = ""  # where relative paths of pictures start; "" = the folder of the data file
+    max_picture_bytes: int = 10_000_000  # of one picture
+    max_pictures_bytes: int = 4_000_000_000  # of all pictures of this source; rows behind them are drops
     # Fields to keep in the metadata; a row that lacks one, or whose value JSON cannot hold, goes without it.
     metadata_fields: tuple[str, ...] = ()
     verifier: str = "math"
@@ -91,8 +108,16 @@ class Fields:
     def __post_init__(self) -> None:
         if self.offset < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
             raise ValueError(
-                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1"
+                f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at "
+                "least 1"
             )
+        if not 0 < self.max_picture_bytes <= self.max_pictures_bytes:
+            raise ValueError(
+                f"max_picture_bytes {self.max_picture_bytes} must be above 0, "
+                f"and max_pictures_bytes {self.max_pictures_bytes} no less"
+            )
+        if self.picture_fields and self.media != "keep":
+            raise ValueError(f'picture_fields names pictures, and media = "{self.media}" keeps none')
         template_is_complete = all(field in self.options_template for field in ("{letter}", "{text}"))
         if self.answer_index not in (None, 0, 1) or not template_is_complete:
             raise ValueError(
@@ -116,14 +141,16 @@ class Fields:
     def required_fields(self) -> tuple[str, ...]:
         """The fields that a file with a schema must have."""
         prompts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
-        return tuple(dict.fromkeys((*prompts, self.answer, *self._option_fields, *self.metadata_fields)))
+        named = (*prompts, self.answer, *self._option_fields, *self.metadata_fields, *self.picture_fields)
+        return tuple(dict.fromkeys(named))
 
     @property
     def _option_fields(self) -> tuple[str, ...]:
         return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def select_columns(self, schema: Iterable[str], where: str) -> list[str]:
-        """Return the columns to read from a file: those of the required fields, and those that decide about drops and notes.
+        """Return the columns to read from a file: those of the required fields, and those that decide about drops and
+        notes.
 
         Args:
             schema: names of the file's columns.
@@ -142,7 +169,7 @@ class Fields:
             for column in columns
             if column in extra
             or column.lower() in TOOL_COLUMNS
-            or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
+            or (self.media != "ignore" and not self.picture_fields and MEDIA_COLUMN.fullmatch(column))
         ]
         paths = (path for name in self.required_fields for path in name.split("|"))
         return list(dict.fromkeys([*(column for path in paths if (column := find_column(path, columns))), *beside]))
@@ -150,9 +177,13 @@ class Fields:
     def convert_rows(self, rows: Iterable[Row]) -> Iterator[SourceRow]:
         """Yield one problem with its label, or one drop, for each row after `offset`, up to `limit`."""
         stop = None if self.limit is None else self.offset + self.limit
+        budget = PictureBudget(self.max_pictures_bytes)
         for row in islice(rows, self.offset, stop):
             try:
-                yield self.convert_row(row)
+                problem, label = self.convert_row(row)
+                if problem.pictures and (why := budget.refusal(problem.pictures)):
+                    raise BadRow("pictures_over_limit", why)
+                yield problem, label
             except BadRow as bad:
                 yield Drop("ingest", bad.reason, detail=bad.detail, source=row.source, file=row.file, line=row.line)
 
@@ -166,25 +197,28 @@ class Fields:
             raise row.value
         if not isinstance(row.value, Mapping):
             raise BadRow("not_an_object", f"a row is an object with fields, found {shorten(row.value)}")
-        prompt = self._read_prompt(row.value)
+        shown: list[Any] | None = [] if self.media == "keep" else None
+        prompt = self._read_prompt(row.value, shown)
         turns = (Message("user", prompt),) if isinstance(prompt, str) else self._end_with_question(prompt)
         self._check_text("prompt", *(turn.content for turn in turns))
-        self._check_media(row.value, turns)
+        pictures = self._read_pictures(row, turns, shown) if shown is not None else ()
+        if shown is None:
+            self._check_media(row.value, turns)
         options = self._read_options(row.value)
         turns = append_options(turns, options, self.options_template)
         answer = self._read_letter(row.value, options) or self._read_answer(row.value)
         self._check_options_shown(row.value, turns, answer)
         tools = {TOOLS_COLUMN: name} if (name := _find_tools(row.value)) else {}
         metadata = self._read_kept_fields(row.value) | ({"options": options} if options else {}) | tools
-        problem = Problem.of(turns, source=row.source, metadata=metadata)
+        problem = Problem.of(turns, source=row.source, metadata=metadata, pictures=pictures)
         return problem, Label.of(problem.id, answer, verifier=self.verifier)
 
-    def _read_prompt(self, row: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    def _read_prompt(self, row: Mapping[str, Any], shown: list[Any] | None) -> str | tuple[Message, ...]:
         if isinstance(self.prompt, str):
             value = read_field(row, self.prompt)
             if not isinstance(value, str):
-                return read_chat(value, self.prompt)
-            return parse_chat_text(value, self.prompt) or value
+                return read_chat(value, self.prompt, shown)
+            return parse_chat_text(value, self.prompt, shown) or value
         texts = []
         for name in self.prompt:
             value = read_field(row, name)
@@ -288,13 +322,39 @@ class Fields:
     def _check_media(self, row: Mapping[str, Any], turns: tuple[Message, ...]) -> None:
         if self.media == "ignore" or self.verifier in PROGRAMS:
             return
-        remedy = 'problems are texts here, and media = "ignore" poses them so'
+        remedy = 'media = "keep" keeps the pictures, media = "ignore" poses such rows as texts'
         for turn in turns:
             if placeholder := MEDIA.search(turn.content):
                 raise BadRow("needs_image", f"the prompt holds {shorten(placeholder[0])}; {remedy}")
         for name, value in row.items():
             if isinstance(name, str) and MEDIA_COLUMN.fullmatch(name) and _is_present(value):
                 raise BadRow("needs_image", f"the row holds {name!r}; {remedy}")
+
+    def _read_pictures(self, row: Row, turns: tuple[Message, ...], shown: list[Any]) -> tuple[Picture, ...]:
+        """Read the pictures of a row: those of the prompt's own parts, then those of its fields.
+
+        Raises:
+            BadRow: one cannot be kept, the text shows more than there are, or there is a film or a sound.
+        """
+        folder = str(Path(self.folder) / self.picture_folder) if self.picture_folder else row.folder
+        reader = PictureReader(folder, self.max_picture_bytes)
+        values = [*(value for value in shown if value is not None), *self._picture_values(row.value)]
+        pictures = reader.read(value for value in values if _is_present(value))
+        marks = count_marks([turn.content for turn in turns])
+        foreign = next((found[0] for turn in turns if (found := MEDIA.search(MARK.sub("", turn.content)))), "")
+        if self.verifier not in PROGRAMS and (marks > len(pictures) or (foreign and not pictures)):
+            what = f"pictures: the prompt shows {marks}, the row holds {len(pictures)}" if marks else ""
+            raise BadRow("needs_image", what or f"the prompt holds {shorten(foreign)}, and the row no picture")
+        return pictures
+
+    def _picture_values(self, row: Mapping[str, Any]) -> list[Any]:
+        if self.picture_fields:
+            return [read_field(row, name) for name in self.picture_fields]
+        names = [name for name in row if isinstance(name, str) and MEDIA_COLUMN.fullmatch(name)]
+        for name in names:
+            if not PICTURE_COLUMN.fullmatch(name) and _is_present(row[name]) and self.verifier not in PROGRAMS:
+                raise BadRow("needs_image", f"the row holds {name!r}; pictures are kept, films and sounds are not")
+        return [row[name] for name in names if PICTURE_COLUMN.fullmatch(name)]
 
     def _check_text(self, what: str, *texts: str) -> None:
         try:
@@ -312,10 +372,10 @@ class Fields:
             return
         is_gold = what == "answer"
         for text in texts:
-            if lost := find_lost_escape(text, gold=is_gold and self._is_single_line(text)):
+            if lost_escape := find_lost_escape(text, gold=is_gold and self._is_single_line(text)):
                 raise BadRow(
                     f"{'gold' if is_gold else 'prompt'}_control_character",
-                    f"the {what} holds {lost}: its backslashes were not escaped where it was written",
+                    f"the {what} holds {lost_escape}: its backslashes were not escaped where it was written",
                 )
 
     def _is_single_line(self, text: str) -> bool:
@@ -323,21 +383,21 @@ class Fields:
         return self.answer_form == "as_is" and not self.answer_marker and len(text) < 200
 
     def _read_kept_fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {}
+        metadata = {}
         for name in self.metadata_fields:
             try:
                 value = read_field(row, name)
                 canonical_json(value).encode()
             except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional per row; a file with a schema was checked before
-            kept[name] = value
-        return kept
+            metadata[name] = value
+        return metadata
 
 
 def _find_tools(row: Mapping[str, Any]) -> str:
     """Name the column in which a row offers the model tools; "" if none does."""
-    named = (name for name in row if isinstance(name, str) and name.lower() in TOOL_COLUMNS)
-    return next((name for name in named if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
+    tool_names = (name for name in row if isinstance(name, str) and name.lower() in TOOL_COLUMNS)
+    return next((name for name in tool_names if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
 
 
 def _is_present(value: Any) -> bool:

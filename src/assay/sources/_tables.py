@@ -1,7 +1,8 @@
 """Rows of JSONL, JSON, CSV and Parquet files, one at a time, each with the line where it begins.
 
 Memory holds one row, or one batch of Parquet, however long the file is; only a JSON list is read whole. A few bytes of
-a compressed file can unpack to gigabytes, so what is unpacked is bounded by `UnpackLimits`: what is larger becomes a bad row.
+a compressed file can unpack to gigabytes, so what is unpacked is bounded by `UnpackLimits`: what is larger becomes a
+bad row.
 """
 
 import csv
@@ -142,7 +143,7 @@ def _read_json(path: Path, _: list[str] | None, limits: UnpackLimits) -> PlacedR
 
 def _read_elements(text: str) -> PlacedRows:
     """Yield each element of a JSON list with the line where it begins; reading ends at the first broken element."""
-    position, line, counted, decode = _skip_blanks(text, 0), 1, 0, json.JSONDecoder().raw_decode
+    position, line, counted_to, decode = _skip_blanks(text, 0), 1, 0, json.JSONDecoder().raw_decode
     if text[position] == "{":
         yield from _read_objects(text)
         return
@@ -152,7 +153,7 @@ def _read_elements(text: str) -> PlacedRows:
         return
     position = _skip_blanks(text, position + 1)
     while text[position : position + 1] != "]":
-        line, counted = line + text.count("\n", counted, position), position
+        line, counted_to = line + text.count("\n", counted_to, position), position
         try:
             value, position = decode(text, position)
         except (ValueError, RecursionError) as error:
@@ -163,7 +164,7 @@ def _read_elements(text: str) -> PlacedRows:
         if text[position : position + 1] == ",":
             position = _skip_blanks(text, position + 1)
         elif text[position : position + 1] != "]":
-            line += text.count("\n", counted, position)
+            line += text.count("\n", counted_to, position)
             rest = shorten(text[position : position + 40])
             yield line, BadRow("broken_json", f"expected , or ] after an element, found {rest}; what follows is lost")
             return

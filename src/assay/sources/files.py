@@ -49,8 +49,8 @@ class Files(Fields):
     def notices(self) -> tuple[str, ...]:
         """Return a sentence per path that only the working directory holds, where the config lies elsewhere."""
         own = [pattern for pattern in self._patterns if not pattern.startswith(BUNDLED)]
-        found = [describe_old_place(path, self.folder, match_files(path, self.folder)) for path in own]
-        return tuple(sentence for sentence in found if sentence)
+        hints = [describe_old_place(path, self.folder, match_files(path, self.folder)) for path in own]
+        return tuple(sentence for sentence in hints if sentence)
 
     @property
     def _patterns(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class Files(Fields):
         for name, path, columns in places:
             source = self.name or path.name.split(".")[0]
             for line, value in read_rows(path, columns):
-                yield Row(value, file=name, line=line, source=source)
+                yield Row(value, file=name, line=line, source=source, folder=str(path.parent))
 
     def _columns(self, name: str, path: Path) -> list[str] | None:
         try:

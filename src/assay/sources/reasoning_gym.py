@@ -81,8 +81,8 @@ class ReasoningGym:
         source = self.name or f"reasoning_gym/{self.generator}"
         try:
             entry = dataset[index]
-            answer, stored = _check_entry(dataset, entry, self.generator)
-            problem = Problem.of(entry["question"], source=source, metadata={"reasoning_gym": stored})
+            answer, content = _check_entry(dataset, entry, self.generator)
+            problem = Problem.of(entry["question"], source=source, metadata={"reasoning_gym": content})
         except GeneratorRejected as error:
             reason, detail = error.reason, str(error)
         except FAILURES as error:
@@ -133,18 +133,18 @@ def _check_entry(dataset: Any, entry: dict[str, Any], generator: str) -> tuple[s
     """Return the gold answer and what the verifier needs, after scoring one against the other."""
     plain: dict[str, Any] = json.loads(json.dumps(entry, default=_to_plain))
     scorer = str(plain["metadata"].get("source_dataset", generator))  # an item of `composite` names its own generator
-    stored = {"dataset": scorer, "entry": plain}
+    content = {"dataset": scorer, "entry": plain}
     answer = plain["answer"]
     if answer is None:
-        return _find_example(dataset, plain), stored
+        return _find_example(dataset, plain), content
     if not isinstance(answer, str) or not answer.strip():
         raise GeneratorRejected("answer_empty", f"the oracle answers {shorten(answer)}")
     if "Integral(" in answer:  # the integral repeated, unsolved; the scorer accepts it
-        return OPEN, stored
+        return OPEN, content
     if _score_answer(dataset, answer, plain) >= 1:
-        return answer, stored
+        return answer, content
     if _score_answer(dataset, answer, {**plain, "metadata": lists_to_tuples(plain["metadata"])}) >= 1:
-        return answer, {**stored, "tuples": True}
+        return answer, {**content, "tuples": True}
     raise GeneratorRejected(
         "oracle_rejected",
         f"the scorer gives its own answer {shorten(answer)} {_score_answer(dataset, answer, plain)}, not 1",

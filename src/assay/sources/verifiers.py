@@ -21,8 +21,8 @@ class Verifiers:
     """Read each task as one problem. The policy sees the task's system prompt and its prompt.
 
     The label is the task's `answer` where its data have one, and judged by the taskset's own rewards; another verifier
-    reads that answer. The taskset's settings belong here and, for its rewards, into `[grade.settings."verifiers:NAME"]`.
-    A task with pictures, tools' turns or no prompt is a drop with its number.
+    reads that answer. The taskset's settings belong here and, for its rewards, into
+    `[grade.settings."verifiers:NAME"]`. A task with pictures, tools' turns or no prompt is a drop with its number.
 
     Raises (when reading starts, and in `check`):
         ConfigError: the library or the taskset is not installed, its settings are wrong, or it never ends.
@@ -59,8 +59,8 @@ class Verifiers:
         try:
             data: Mapping[str, Any] = task.data.model_dump(mode="json")
             turns = tuple(_read_turns(data))
-            kept = {name: data[name] for name in self.metadata_fields if data.get(name) is not None}
-            problem = Problem.of(turns, source=source, metadata=kept)
+            metadata = {name: data[name] for name in self.metadata_fields if data.get(name) is not None}
+            problem = Problem.of(turns, source=source, metadata=metadata)
             return problem, Label.of(
                 problem.id, _read_answer(data), verifier=self.verifier or f"verifiers:{self.taskset}"
             )

@@ -7,7 +7,6 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
@@ -23,9 +22,10 @@ from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import seal
 from assay.stores.commits.known_ids import FROM_ROWS, KnownIds
-from assay.stores.commits.sealing import Damaged, sealed, unsealed
+from assay.stores.commits.sealing import Damaged, read_sealed, seal_json
 from assay.stores.commits.snapshot import Snapshot, group_files
 from assay.stores.sql import intervals, landlock, views
+from assay.stores.sql.kept_answers import KeptAnswers
 from assay.stores.sql.select_guard import require_select
 from assay.stores.sql.session import Session
 from assay.stores.storage.backend import Place, Storage, at
@@ -81,6 +81,7 @@ class Lake:
         self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.FileGroup]] = {}
+        self._answers = KeptAnswers()
         self._known: dict[str, KnownIds | None] = {}  # by table; None = looked up once
         self._stale = True  # whether `_groups` are of an earlier snapshot
 
@@ -104,10 +105,10 @@ class Lake:
         checked = {name for name, table in fresh.items() if table.num_rows and name not in known}
         if checked or time.monotonic() - self._looked > LOOK_EVERY_S:
             self._refresh()
-        seen = None
+        last_seal = None
         # another writer's commit that came between the checks of two tables was seen by the second alone: check again
-        while seen != self._seal:
-            seen = self._seal
+        while last_seal != self._seal:
+            last_seal = self._seal
             foreign = self._foreign() if len(checked) < len(rows) else frozenset()
             fresh = {
                 name: self._unseen(name, table, None if name in checked else foreign)
@@ -130,11 +131,7 @@ class Lake:
         self._found()
         name = manifest.new_name()
         with self.storage.writing():
-            # a disk answers three waiting fsyncs about as fast as one
-            with ThreadPoolExecutor(len(tables)) as threads:
-                files = tuple(
-                    threads.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables)
-                )
+            files = manifest.write_tables(self.storage, tables, name)
             self.commit_entry(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def commit_entry(self, entry: manifest.Entry) -> None:
@@ -176,6 +173,21 @@ class Lake:
             return self._run(self._views(sql), sql, parameters, given)
         except views.Unnamed:
             return self._run(self._views(sql, whole=True), sql, parameters, given)
+
+    def query_again(self, sql: str, parameters: Any = None) -> pa.Table:
+        """Run a query that the caller repeats: its answer is kept until one of its tables has other files.
+
+        Args:
+            sql: one SELECT that writes out the names of its tables, and whose answer depends on their rows alone.
+            parameters: its parameters; short ones.
+
+        Raises:
+            ConfigError, LakeError: as `query`.
+        """
+        self._refresh()
+        groups = self._current_groups()
+        files = [groups.get(name, []) for name in sorted(views.find_tables(sql))]
+        return self._answers.get(sql, parameters, files, self.query)
 
     def _run(self, connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any, given: Tables) -> pa.Table:
         with _registered(connection, given):
@@ -257,10 +269,10 @@ class Lake:
         nothing = pa.chunked_array([], pa.string())
         if not self.files().get(table):
             return nothing
-        wanted = pa.table({"id": ids})
-        if among is None and (known := self._known_ids(table)) is not None:
-            wanted = known.filter(wanted, self._hash_ids)
-            if not len(wanted):
+        id_table = pa.table({"id": ids})
+        if among is None and (known_ids := self._known_ids(table)) is not None:
+            id_table = known_ids.filter(id_table, self._hash_ids)
+            if not len(id_table):
                 return nothing
         source = f'"{table}"'
         if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
@@ -270,7 +282,7 @@ class Lake:
             if not files:
                 return nothing
             source = f"({views.table_query(schema(table), group_files(self.root, files)[table])})"
-        return self._ask_of(wanted, f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)")["id"]
+        return self._ask_of(id_table, f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)")["id"]
 
     def _ask_of(self, ids: pa.Table, sql: str) -> pa.Table:
         """Run a query that reads the table `wanted_ids`."""
@@ -286,12 +298,12 @@ class Lake:
             if sum(file.rows for entry in live for file in entry.files if file.table == table) >= FROM_ROWS:
                 self._known[table] = None
             return None
-        known = self._known[table] = self._known[table] or KnownIds()
-        for files in known.uncovered(self._snapshot.live(), table):
+        known_ids = self._known[table] = self._known[table] or KnownIds()
+        for files in known_ids.uncovered(self._snapshot.live(), table):
             for group in group_files(self.root, files)[table]:
                 sql = f"SELECT hash(id) AS hash FROM ({views.group_query(group)})"
-                known.add(views.run(self._views(sql), sql)["hash"].to_numpy())
-        return known
+                known_ids.add(views.run(self._views(sql), sql)["hash"].to_numpy())
+        return known_ids
 
     def files(self) -> dict[str, list[str]]:
         """Return the absolute paths of every table's committed files, oldest first."""
@@ -374,13 +386,13 @@ class Lake:
 
     def _unseen(self, name: str, table: pa.Table, among: frozenset[str] | None) -> pa.Table:
         """Return the rows whose ids are not stored; of rows with one id the first."""
-        stored = self._stored_ids(name, table["id"], among)
-        if len(stored):
-            table = table.filter(pc.invert(pc.is_in(table["id"], value_set=stored.combine_chunks())))
+        stored_ids = self._stored_ids(name, table["id"], among)
+        if len(stored_ids):
+            table = table.filter(pc.invert(pc.is_in(table["id"], value_set=stored_ids.combine_chunks())))
         if pc.count_distinct(table["id"]).as_py() == table.num_rows:
             return table
-        numbered = pa.table({"id": table["id"], "row": np.arange(table.num_rows)})
-        first = numbered.group_by("id").aggregate([("row", "min")])["row_min"]
+        numbered_rows = pa.table({"id": table["id"], "row": np.arange(table.num_rows)})
+        first = numbered_rows.group_by("id").aggregate([("row", "min")])["row_min"]
         return table.take(first.take(pc.sort_indices(first)))
 
     def _locked(self, sql: str, spill: str, *, whole: bool) -> pa.Table:
@@ -405,25 +417,29 @@ class Lake:
 
     def _shown(self, session: Session, sql: str, whole: bool) -> duckdb.DuckDBPyConnection:
         fetched = self._fetch(sql)
-        wanted = views.list_names() if whole or views.CATALOGUE.search(sql) else views.find_names(sql)
-        if self._stale:
-            self._groups, self._stale = self._snapshot.groups(), False
-        session.show(wanted, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
+        names = views.list_names() if whole or views.CATALOGUE.search(sql) else views.find_names(sql)
+        groups = self._current_groups()
+        session.show(names, groups, withheld=set(groups) - fetched if self.storage.remote else ())
         # raised here: in a join, the view that would raise it may never be read
         for name in sorted(views.find_tables(LITERAL.sub("''", sql)) & session.faults.keys()):
             raise LakeError(f"{name}: {session.faults[name]}")
         return session.connection
 
+    def _current_groups(self) -> dict[str, list[views.FileGroup]]:
+        if self._stale:
+            self._groups, self._stale = self._snapshot.groups(), False
+        return self._groups
+
     def _fetch(self, sql: str) -> set[str]:
         """Fetch from a bucket the files that a query reads, by table name or by path; return the tables."""
         if not self.storage.remote:
             return set()
-        named, files, here = views.find_tables(sql), self._snapshot.files(), f"{self.root}/"
-        paths = [path for name in named for path in files.get(name, ())] + re.findall(
-            rf"'({re.escape(here)}tables/[^']+)'", sql
+        tables, files, prefix = views.find_tables(sql), self._snapshot.files(), f"{self.root}/"
+        paths = [path for name in tables for path in files.get(name, ())] + re.findall(
+            rf"'({re.escape(prefix)}tables/[^']+)'", sql
         )
-        self.storage.fetch(path.removeprefix(here) for path in paths)
-        return named
+        self.storage.fetch(path.removeprefix(prefix) for path in paths)
+        return tables
 
     def _refresh(self) -> bool:
         """List the manifest and read what is new; return whether anything was."""
@@ -470,7 +486,8 @@ class Lake:
         table = intervals.load_intervals(self.storage)
         lacking: list[dict[str, Any]] = []
         with suppress(LakeError):  # a file is damaged or missing: a query for its rows says so
-            lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
+            if (self.rows(intervals.MOST_ATTEMPTS)[0]["n"] or 0) > intervals.MOST:
+                lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables(
                 [table, intervals.compute_intervals((row["n_correct"], row["n_wrong"]) for row in lacking)]
@@ -491,11 +508,11 @@ class Lake:
         """
         if self.root.is_file():
             raise LakeError(f"{self.place} is a file, but a lake is a folder")
-        there = self.storage.names("") or ()
-        if "lake.json" in there:
+        names = self.storage.names("") or ()
+        if "lake.json" in names:
             self._check_format(self.storage.read("lake.json"))
         elif self.storage.names("manifest") or any(
-            name not in BEFORE and not name.startswith(".lake.") for name in there
+            name not in BEFORE and not name.startswith(".lake.") for name in names
         ):
             raise LakeError(f"{self.place} contains other files and no lake.json; name an empty or new folder")
 
@@ -530,7 +547,7 @@ def mark_of(form: int) -> bytes:
     From format 3 on they hold their own hash.
     """
     tree = {"format": form, "version": _version()}
-    return sealed(tree) if form >= 3 else json.dumps(tree).encode()
+    return seal_json(tree) if form >= 3 else json.dumps(tree).encode()
 
 
 def read_mark(text: bytes, place: str) -> dict[str, Any]:
@@ -540,12 +557,13 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
         LakeError: it is cut off or changed.
     """
     try:
-        tree, digest = unsealed(text)
+        tree, digest = read_sealed(text)
         if tree["format"] == 3 and not digest:
             raise Damaged("its SHA-256 is missing")
     except (ValueError, KeyError, TypeError) as error:
         raise LakeError(
-            f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the manifest"
+            f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the "
+            "manifest"
         ) from error
     return tree
 

@@ -39,8 +39,8 @@ class PoolTable:
     def __init__(self, table: pa.Table, *, limit_s: float = FILTER_S) -> None:
         self.columns, self.count, self.limit_s = tuple(table.column_names), table.num_rows, limit_s
         self._connection, self._turn = views.connect(), threading.Lock()
-        numbered = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
-        self._connection.register("given", numbered)
+        numbered_rows = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
+        self._connection.register("given", numbered_rows)
         self._connection.execute("CREATE TABLE pool AS SELECT * FROM given")
         self._connection.unregister("given")
         for statement in LOCKED:
@@ -68,8 +68,8 @@ class PoolTable:
         if column not in self.columns:
             raise ConfigError(f"no column {column!r}; known: {', '.join(self.columns)}")
         way = "DESC" if descending else "ASC"
-        ordered = self._run(f'SELECT row FROM pool ORDER BY "{column}" {way} NULLS LAST, row', limit_s=OWN_S)
-        return np.asarray(ordered["row"].to_numpy())
+        order = self._run(f'SELECT row FROM pool ORDER BY "{column}" {way} NULLS LAST, row', limit_s=OWN_S)
+        return np.asarray(order["row"].to_numpy())
 
     def take(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Return some columns of some rows, in the order of their numbers as given."""

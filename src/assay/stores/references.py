@@ -49,7 +49,7 @@ def restore_command(table: str) -> str:
     return " && ".join(command for command in commands if command)
 
 
-def traced() -> list[str]:
+def traced_tables() -> list[str]:
     """Return the tables whose rows `lineage` shows: all but bookkeeping."""
     return [table for table in schemas() if made_by(table) != RUNS]
 
@@ -59,7 +59,7 @@ def part_of(table: str) -> str:
     return next((target.partition(".")[0] for target in targets(schemas()[table].field("id"))), "")
 
 
-def redrawn() -> list[str]:
+def redrawn_tables() -> list[str]:
     """Return the tables whose rows get another content under the same id when they are made again."""
     return [table for table, schema in schemas().items() if _metadata(schema, "redrawn")]
 
@@ -69,19 +69,22 @@ def written_with(table: str) -> list[str]:
     return [name for name, _, _ in _needing(table) if made_by(name) == made_by(table)]
 
 
-def rows_that_need(table: str, left: str) -> dict[str, str]:
+def rows_that_need(table: str, ids_left: str) -> dict[str, str]:
     """Write which rows cannot stay once a table has lost rows.
 
     Args:
         table: the table that lost rows.
-        left: a SELECT of the ids that it still has.
+        ids_left: a SELECT of the ids that it still has.
 
     Returns:
         SQL conditions by table.
     """
     conditions: dict[str, list[str]] = {}
     for name, column, others in _needing(table):
-        absent = [f'"{column}" NOT IN ({left})', *(f'"{column}" NOT IN (SELECT id FROM {other})' for other in others)]
+        absent = [
+            f'"{column}" NOT IN ({ids_left})',
+            *(f'"{column}" NOT IN (SELECT id FROM {other})' for other in others),
+        ]
         conditions.setdefault(name, []).append(" AND ".join(absent))
     return {name: " OR ".join(f"({part})" for part in parts) for name, parts in conditions.items()}
 
@@ -99,7 +102,7 @@ def rows_of(by: str, value: str) -> dict[str, str]:
     identity = SUBJECTS[by][0]
     values = [f"SELECT {quoted(value)}"]
     values += [f'SELECT "{key}" FROM {table} WHERE "{alias}" = {quoted(value)}' for table, key, alias in _named(by)]
-    known = f"({' UNION '.join(values)})"
+    subjects = f"({' UNION '.join(values)})"
     conditions: dict[str, str] = {}
 
     def condition(table: str) -> str:
@@ -113,7 +116,7 @@ def rows_of(by: str, value: str) -> dict[str, str]:
             for target in targets(field):
                 other, _, column = target.partition(".")
                 if target == identity:
-                    yield f'"{field.name}" IN {known}'
+                    yield f'"{field.name}" IN {subjects}'
                 elif column == "id" and other != table and (inner := condition(other)):
                     yield f'"{field.name}" IN (SELECT id FROM {other} WHERE {inner})'
 
@@ -181,13 +184,13 @@ def _faults(name: str, schema: pa.Schema, tables: Mapping[str, pa.Schema]) -> It
 REFERRING = ("problem_id", "rollout_id", "label_id", "policy", "policy_name", "source", "training")
 
 
-def _reached(name: str, tables: Mapping[str, pa.Schema], seen: frozenset[str] = frozenset()) -> bool:
+def _reached(name: str, tables: Mapping[str, pa.Schema], path: frozenset[str] = frozenset()) -> bool:
     ends = {identity for identity, _ in SUBJECTS.values()}
     for target in (target for field in tables[name] for target in targets(field)):
         other, _, column = target.partition(".")
         if target in ends:
             return True
-        if column == "id" and other in tables and other not in {*seen, name} and _reached(other, tables, seen | {name}):
+        if column == "id" and other in tables and other not in {*path, name} and _reached(other, tables, path | {name}):
             return True
     return False
 

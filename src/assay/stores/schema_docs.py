@@ -47,7 +47,7 @@ def _views() -> list[str]:
     sections = []
     with duckdb.connect(":memory:") as connection:
         create_intervals(connection, usual_intervals())
-        create_views(connection, {})
+        create_views(connection)
         for name, view in definitions().items():
             if view.kind != "VIEW":
                 continue

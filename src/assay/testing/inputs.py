@@ -198,7 +198,8 @@ def scripted_problems() -> tuple[list[Problem], dict[str, list[Label]]]:
 
 
 def make_column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
-    """Return a column as the pipeline computes it from `correct` of n attempts; of one that it does not know, numbers from 1 on.
+    """Return a column as the pipeline computes it from `correct` of n attempts; of one that it does not know, numbers
+    from 1 on.
 
     The pipeline joins under its name what a source kept, what a stage knows or what a part's own query gives.
     """

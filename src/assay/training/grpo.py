@@ -49,7 +49,7 @@ from assay.training.trainer.libraries import load_trainer, silence_libraries
 from assay.training.trainer.loss import Objective
 from assay.training.trainer.rollout_recorder import RolloutRecorder, training_policy
 from assay.training.trainer.run import rank_and_world_size, resume_record, run_steps, save_result
-from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
+from assay.training.trainer.sampler import GroupSampler, OnlineSampler
 from assay.training.trainer.settings import TrainingSettings
 from assay.training.trainer.trackers import configure_trackers
 
@@ -281,7 +281,7 @@ def _check_teacher(settings: TrainingSettings, teacher: Teacher | None) -> None:
 
 def _sampler(
     order: Sequence[str], settings: TrainingSettings, online: OnlineCurriculum | None, reporter: Reporter
-) -> CurriculumSampler:
+) -> GroupSampler:
     world_size = rank_and_world_size()[1]
     repeats = settings.groups * settings.group_size // (settings.rows * world_size)
     shape = (settings.steps, settings.groups, settings.group_size, repeats)
@@ -294,7 +294,7 @@ def _sampler(
             f"{settings.steps} steps of {settings.groups} need {count} problems; "
             f"the curriculum has {len(order)} and starts over"
         )
-    return CurriculumSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order[:count]))}, *shape)
+    return GroupSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order[:count]))}, *shape)
 
 
 def _training_order(

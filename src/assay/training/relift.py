@@ -75,8 +75,10 @@ class Relift(TrainerCallback):  # type: ignore[misc]
 
     def _train_on(self, ids: Sequence[str]) -> None:
         recorder = self.recorder
-        accepted = {id_: recorder.find_accepted(recorder.empty_rollout(id_), self.demonstrations(id_)) for id_ in ids}
-        texts = {id_: text for id_, text in accepted.items() if text is not None}
+        accepted_rollouts = {
+            id_: recorder.find_accepted(recorder.empty_rollout(id_), self.demonstrations(id_)) for id_ in ids
+        }
+        texts = {id_: text for id_, text in accepted_rollouts.items() if text is not None}
         examples = [self._encode(id_, text) for id_, text in texts.items()]
         loss = train_on_examples(self.trainer, examples, self.learning_rate) if examples else 0.0
         recorder.metrics |= {

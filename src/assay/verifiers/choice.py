@@ -81,18 +81,18 @@ class Choice:
     def _extract_choice(self, case: GradingCase, options: dict[str, str]) -> tuple[OptionChoice, str, str]:
         """Return what was chosen, the words that say so, and why that is in doubt ("" where it is not)."""
         text, _ = strip_thinking(case.rollout.text)
-        finished = case.rollout.finish == "stop"
+        is_finished = case.rollout.finish == "stop"
         if (
-            finished
+            is_finished
             and len(text) <= SHORT_CHARS
             and "\n" not in text.strip()
             and _starts_with_option(text, self.letters)
         ):
             return read_letters(text, self.letters), text.strip(), ""  # A: the capital of France
-        answer = find_final_answer(case.rollout.text, finished=finished)
+        answer = find_final_answer(case.rollout.text, finished=is_finished)
         if answer:
             return self._read_marked(answer.text, options), answer.text, answer.doubt if answer.how != "last" else ""
-        return self._read_unmarked(text, options) if finished else (OptionChoice(), "", "")
+        return self._read_unmarked(text, options) if is_finished else (OptionChoice(), "", "")
 
     def _read_marked(self, answer: str, options: dict[str, str]) -> OptionChoice:
         """Return the choice in a marked answer: letters, an option's text, or the option that its words refer to."""

@@ -36,13 +36,13 @@ class Exact:
         return bool(self._normalize(label.answer))
 
     def _grade(self, case: GradingCase) -> Grade:
-        text, finished = strip_thinking(case.rollout.text)[0], case.rollout.finish == "stop"
+        text, is_finished = strip_thinking(case.rollout.text)[0], case.rollout.finish == "stop"
         gold, whole = self._normalize(case.label.answer), self._normalize(text)
         if not whole:
             return Grade(None, reason="empty text")
         if gold == whole:
             return Grade(True, whole, "exact")
-        answer = find_final_answer(case.rollout.text, finished=finished)
+        answer = find_final_answer(case.rollout.text, finished=is_finished)
         if answer is None:
             return Grade(False, whole, "exact", lenient=_normalize_loosely(gold) == _normalize_loosely(whole))
         strict = bool(gold) and gold in (

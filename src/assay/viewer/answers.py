@@ -103,7 +103,7 @@ def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
             f"a pool of {state.pool.count:,} problems is too large to compare on a page; run `curate analyze "
             "selectors CONFIG`"
         )
-    from assay.pipelines.analysis.compare_selectors import compare as compare_selectors
+    from assay.pipelines.analysis.compare_selectors import compare_selectors
 
     names = [name.strip() for name in query.get("names", "").split(",") if name.strip()][:MOST_SELECTORS]
     with state.context_turn:

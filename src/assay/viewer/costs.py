@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 from assay.core.errors import ConfigError, EngineError
-from assay.pipelines.analysis.cost_estimate import LEVEL, disk, total_interval
+from assay.pipelines.analysis.cost_estimate import LEVEL, estimate_disk, total_interval
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import survey_stages
 from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys
 
@@ -74,7 +74,7 @@ def forecast(context: RunContext, per_problem: list[int]) -> dict[str, Any]:
         attempts that are left, None where nothing is measured; level; disk}.
     """
     try:
-        following = survey(context).following
+        following = survey_stages(context).following
     except (ConfigError, EngineError) as error:
         return {"next": "", "left": {}, "tokens": None, "level": LEVEL, "problem": str(error)}
     if following is None:
@@ -83,7 +83,7 @@ def forecast(context: RunContext, per_problem: list[int]) -> dict[str, Any]:
             "left": {},
             "tokens": [0.0, 0.0],
             "level": LEVEL,
-            "disk": disk(context, "done", following_nothing()),
+            "disk": estimate_disk(context, "done", following_nothing()),
         }
     left = following.remaining()
     tokens = None
@@ -98,7 +98,7 @@ def forecast(context: RunContext, per_problem: list[int]) -> dict[str, Any]:
         "left": left.by_unit,
         "tokens": tokens,
         "level": LEVEL,
-        "disk": disk(context, state, left),
+        "disk": estimate_disk(context, state, left),
     }
 
 

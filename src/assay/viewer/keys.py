@@ -7,7 +7,7 @@ from typing import Any
 from assay.core.errors import ConfigError
 from assay.pipelines.context.results import StageKey
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import survey_stages
 from assay.stores.reader import LakeReader
 
 LEDGER = """
@@ -84,7 +84,7 @@ def config_keys(context: RunContext, reader: LakeReader) -> ViewKeys:
         context: the run, with an opening of the lake of its own.
         reader: the lake.
     """
-    surveyed = survey(context)
+    surveyed = survey_stages(context)
     results = surveyed.results
     rows = {result.stage: result.key.rows for result in results}
     scoring = rows.get("score", "")

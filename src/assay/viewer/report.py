@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.pipelines.analysis.report import NOTHING, collected
+from assay.pipelines.analysis.report import NOTHING, collect_values
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.stores.reader import LakeReader
@@ -18,7 +18,7 @@ from assay.viewer.keys import ViewKeys, config_keys
 from assay.viewer.overview import overview
 from assay.viewer.pool import PoolIndex, read_pool
 from assay.viewer.selections import stored_selections
-from assay.viewer.telling import shown_problem, telling_problems
+from assay.viewer.telling import shown_pictures, shown_problem, telling_problems
 from assay.viewer.training import curriculum, training
 
 READ_S = 600.0  # limit of one read: nobody waits in front of a page
@@ -43,12 +43,16 @@ def write_report(context: RunContext, out: Path | None = None, results: StageRes
     if out is None and context.lake.storage.remote:
         raise ConfigError(f"{context.lake.place} is a bucket, where no page can be written: name a file with --out")
     place = out or context.lake.root / "reports" / f"{context.config.name.replace('/', '-')}.html"
-    text = build_page(f"{context.config.name}: curation report", snapshot(context, results))
+    aside = place.with_name(f".{place.name}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.tmp")
-        aside.write_text(text, encoding="utf-8", errors="replace")
-        aside.replace(place)
+        aside.touch()  # a place that refuses it is found before the lake is read
+        try:
+            text = build_page(f"{context.config.name}: curation report", snapshot(context, results))
+            aside.write_text(text, encoding="utf-8", errors="replace")
+            aside.replace(place)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot write the page to {place}: {error.strerror}") from error
     return place
@@ -64,7 +68,7 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     Returns:
         By the name under which a view asks: `parts` names the views that have something to show.
     """
-    summary = collected(context, results)
+    summary = collect_values(context, results)
     reader = LakeReader(context.lake.place, limit_s=READ_S)
     try:
         keys = config_keys(context, reader)
@@ -97,11 +101,13 @@ def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[st
         pool: the problems.
     """
     chosen = telling_problems(pool)
+    problems = {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen}
     paid = costs(reader, keys)
     return {
         "overview": overview(reader, keys, pool),
         "telling": chosen,
-        "problems": {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen},
+        "problems": problems,
+        "pictures": shown_pictures(reader, [picture for page in problems.values() for picture in page["pictures"]]),
         "difficulty": difficulty(pool),
         "clusters": cluster_map(reader, keys, pool, points=POINTS),
         "selectors": {**stored_selections(reader, keys), "can_compare": False},

@@ -47,7 +47,7 @@ def test_what_a_source_is_owed_is_carried_over_to_the_next_step():
 
 
 @pytest.mark.parametrize("name", ONLINE)
-def test_every_online_curriculum_holds_the_quotas_in_every_step_and_goes_on_exactly_after_a_resume(name):
+def test_every_online_curriculum_holds_the_quotas_also_after_a_resume(name):
     part = build_part("curriculum", name)
     pool = pool_of(part)
     source = dict(zip(pool.ids, pool.column("source").tolist(), strict=True))

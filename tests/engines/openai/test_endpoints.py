@@ -68,7 +68,7 @@ def test_one_answer_forgives_all_failures_and_too_many_lose_the_server():
 
 
 @pytest.mark.parametrize(("used", "is_verified"), [(5.0, True), (50.0, False)])
-def test_who_dropped_a_connection_that_was_used_since_it_said_who_it_is_must_say_so_again(used, is_verified):
+def test_who_dropped_a_used_connection_must_say_again_who_it_is(used, is_verified):
     connection = Idle(dropped=True, used=used)
     server = endpoints.Endpoint(
         "a", 1, is_verified=True, last_answer=60.0, last_check=10.0, idle_connections=[connection]

@@ -188,7 +188,7 @@ def test_a_streaming_engine_that_fails_at_one_question_answers_the_others():
     batcher.close()
 
 
-def test_what_cannot_be_hashed_is_refused_where_it_is_submitted_and_the_batcher_works_on():
+def test_what_cannot_be_hashed_is_refused_where_it_is_submitted():
     batcher = RequestBatcher(Scripted())
     with pytest.raises(ValueError, match="surrogate"):
         batcher.submit(PendingRequest((Message("user", "\ud800"),), SamplingConfig()))

@@ -80,7 +80,7 @@ def test_difficulties_of_simulated_respondents_are_recovered(m):
     assert np.abs(fit.theta - theta).mean() < 0.3
 
 
-def test_with_a_full_matrix_the_order_is_that_of_the_pass_rates_and_with_holes_by_ability_it_is_better():
+def test_a_full_matrix_orders_as_pass_rates_do_and_one_with_holes_better():
     """Strong respondents met the hard problems, weak ones the easy: pass rates come out alike, difficulties do not."""
     right, theta, b = simulated(40, 300, seed=3, spread=1.0)
     full = fit_1pl(right, np.ones_like(right))

@@ -44,7 +44,7 @@ def test_a_higher_level_is_a_wider_interval():
 
 
 @pytest.mark.parametrize("n", [4, 8, 16, 64])
-def test_intervals_cover_about_95_percent_averaged_over_true_rates_and_always_at_the_ends(n):
+def test_intervals_cover_about_95_percent_averaged_over_true_rates(n):
     rates = (np.arange(2000) + 0.5) / 2000
     solved = np.arange(n + 1)
     low, high = interval(solved, n - solved)

@@ -92,7 +92,7 @@ def test_a_pool_of_two_rates_is_told_its_signal_and_scored_with_a_third_of_the_a
     def fit(seen, rows):
         return fit_rate_prior(seen.correct, seen.wrong)
 
-    seen, prior, _ = run_allocation(600, Allocation(), Goal(60, 8, error=0.04), sample, fit)
+    seen, prior, _ = run_allocation(600, Allocation(), Goal(60, 8, signal_error=0.04), sample, fit)
     signal = prior.posterior(seen.correct, seen.wrong).signal(8)
     chosen = np.argsort(-signal, kind="stable")[:60]
     assert signal[chosen].sum() == pytest.approx(group_signal(rate, 8)[chosen].sum(), rel=0.15)  # one Beta: 1.9 times

@@ -40,7 +40,7 @@ def test_mass_inside_a_band_and_quantiles_count_the_point_mass():
     assert half.quantile(0.75)[0] == pytest.approx(0.5)
 
 
-def test_ends_are_set_where_nothing_was_solved_or_nothing_failed_and_no_problem_is_written_off():
+def test_ends_are_set_where_nothing_was_solved_or_nothing_failed():
     prior = ZeroInflatedBeta.of(0.8, 0.4, 0.3)
     low, high = prior.posterior([0, 64, 0], [64, 0, 0]).interval([0, 64, 0], [64, 0, 0])
     assert low[0] == low[2] == 0

@@ -37,7 +37,7 @@ def test_both_are_unbiased_where_the_share_of_the_rate_is_not():
     assert float((chance * (1 - (1 - c / 8) ** 4)).sum()) < 1 - 0.7**4 - 0.02
 
 
-def test_attempts_stopped_at_the_first_success_bias_it_which_is_why_a_fixed_design_is_asked_for():
+def test_attempts_that_stop_at_the_first_success_bias_it():
     rng = np.random.default_rng(0)
     first = np.minimum(rng.geometric(0.3, 20_000), 8)  # stop at the first right attempt, at most 8
     right = (rng.random(20_000) < 1) & (first < 8)

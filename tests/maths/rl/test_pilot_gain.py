@@ -39,7 +39,7 @@ def test_drawn_pilots_cost_what_the_formula_says(fresh):
     assert cost_per_mixed(0.1, 0.15, 8, 2, fresh=fresh) == pytest.approx(rollouts / mixed.sum(), rel=0.03)
 
 
-def test_a_pilot_of_one_or_of_the_whole_group_is_refused_and_a_dead_pool_costs_without_end():
+def test_a_pilot_of_one_or_of_the_whole_group_is_refused():
     for pilot in (1, 8):
         with pytest.raises(ValueError, match=f"a pilot of {pilot} for a group of 8"):
             cost_per_mixed(0.5, 1.0, 8, pilot)

@@ -56,7 +56,7 @@ def test_the_chance_of_unequal_rewards_is_the_sum_over_all_groups(problem):
     assert float(chance_of_unequal(problem, 4)[0]) == pytest.approx(exact(problem, 4, lambda r: len(set(r)) > 1))
 
 
-def test_the_expected_deviation_of_graded_rewards_is_the_sum_over_all_groups_to_a_percent():
+def test_the_expected_deviation_of_graded_rewards_is_the_sum_over_all_groups():
     assert float(reward_signal(GRADED, 4, kind="sd")[0]) == pytest.approx(exact(GRADED, 4, np.std), abs=0.005)
 
 

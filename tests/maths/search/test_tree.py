@@ -96,7 +96,7 @@ def test_a_golden_tree_of_seven_iterations_is_breadth_first_while_nothing_is_rig
     assert tree.counts.wrong == 7
 
 
-def test_with_a_right_answer_behind_it_uct_returns_to_the_better_child_and_visits_does_not():
+def test_uct_returns_to_the_child_with_a_right_answer_and_visits_does_not():
     """After one visit each, a alone was right. uct: 1 + sqrt(ln 3) against sqrt(ln 3), so a again and again; visits: the least visited."""
     how = {"steps": 2, "iterations": 6, "exhaust": True, "exploration": 0.5}
     trees = {

@@ -56,7 +56,7 @@ def test_scoring_is_charged_for_what_is_not_stored_and_shared_by_its_uses():
     assert run.cost(5)[1] == pytest.approx((tokens + 400 * 100 / 5) / mixed)
 
 
-def test_scoring_that_stops_at_enough_pays_for_a_part_of_the_pool_and_trains_on_mixed_problems():
+def test_scoring_that_stops_at_enough_pays_for_a_part_of_the_pool():
     world = pool(np.random.default_rng(0), n=2000)
     enough = simulate_way(world, Way("enough", enough=True), SIZE, 0.0, (0,), budget=30)
     whole = simulate_way(world, Way("all", scored=4), SIZE, 0.0, (0,))

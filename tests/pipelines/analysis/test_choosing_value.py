@@ -7,7 +7,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis import choosing_value
 from assay.pipelines.analysis.choosing_value import estimate_value, read_attempts
-from assay.pipelines.analysis.report import collected
+from assay.pipelines.analysis.report import collect_values
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import done_stages, run_stages
 from assay.viewer.report import snapshot
@@ -57,7 +57,7 @@ def test_the_report_tells_whether_choosing_pays_where_enough_was_attempted(conte
     # once for each number of trainings that share its cost
     assert [row["way"] for row in report["value"]["rows"]].count("scoring until enough") >= 3
     monkeypatch.setattr(choosing_value, "REPORT_PROBLEMS", 31)
-    assert collected(run_context)["value"] == {}
+    assert collect_values(run_context)["value"] == {}
 
 
 def test_too_few_attempted_problems_or_no_split_is_an_error_that_says_what_to_do(context: MakeContext) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis.compare_policies import compare_policies
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 
 FIRST = {"temperature": 1.0, "revision": "first"}
@@ -13,7 +13,7 @@ SCORE = {"n": 16}
 
 def unable(context, count):
     """Answers under which a policy never solves the first so many problems of the train side, and their ids."""
-    problems = side(context, run_stages(context, "split"), "train")[0]
+    problems = read_side(context, run_stages(context, "split"), "train")[0]
     ids = sorted(problems)[:count]
     return {id_: ["The answer is -1"] for id_ in ids}, set(ids)
 

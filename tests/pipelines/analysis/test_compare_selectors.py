@@ -8,7 +8,7 @@ import pytest
 
 from assay.core.config import SelectConfig
 from assay.core.errors import ConfigError
-from assay.pipelines.analysis.compare_selectors import compare, jaccard, read
+from assay.pipelines.analysis.compare_selectors import compare_selectors, jaccard, read_selector
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
@@ -18,7 +18,7 @@ MakeContext = Callable[..., RunContext]
 def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(context: MakeContext) -> None:
     run_context = context()
     run_stages(run_context)
-    comparison = compare(context(), ["frontier cluster_quota=none budget=5", "k_center"])
+    comparison = compare_selectors(context(), ["frontier cluster_quota=none budget=5", "k_center"])
     names = [row["selection"] for row in comparison["selections"]]
     assert names == ["plan", "frontier cluster_quota=none budget=5", "k_center", "uniform", "informative"]
     by_name: dict[str, Any] = {row["selection"]: row for row in comparison["selections"]}
@@ -36,7 +36,7 @@ def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(context: Ma
     run_context = context()
     run_stages(run_context)
     before = run_context.lake.files()
-    comparison = compare(context())
+    comparison = compare_selectors(context())
     assert run_context.lake.files() == before
     stored = run_context.lake.rows("SELECT count(*) FILTER (kept) AS n FROM selections")[0]["n"]
     assert comparison["selections"][0]["kept"] == stored
@@ -44,24 +44,24 @@ def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(context: Ma
 
 def test_an_empty_selection_has_no_radius_and_no_signal(walked: MakeContext, context: MakeContext) -> None:
     walked()
-    row = compare(context(), ["uniform budget=0"])["selections"][1]
+    row = compare_selectors(context(), ["uniform budget=0"])["selections"][1]
     assert (row["kept"], row["radius"], row["signal"]["0"], row["tokens"]) == (0, None, None, 0)
 
 
 def test_what_is_wrong_is_named(context: MakeContext) -> None:
     with pytest.raises(ConfigError, match="compare needs ingest"):
-        compare(context())
+        compare_selectors(context())
     run_stages(context())
     with pytest.raises(ConfigError, match="unknown selector 'fronteir'; nearest: 'frontier'"):
-        compare(context(), ["fronteir"])
+        compare_selectors(context(), ["fronteir"])
     with pytest.raises(ConfigError, match="has no setting 'expected_improvment'; nearest: 'expected_improvement'"):
-        compare(context(), ["frontier expected_improvment=1"])
+        compare_selectors(context(), ["frontier expected_improvment=1"])
     with pytest.raises(ConfigError, match="'drift' is not of the form key=value"):
-        compare(context(), ["frontier drift"])
+        compare_selectors(context(), ["frontier drift"])
 
 
 def test_settings_are_read_as_in_a_plan() -> None:
-    run_context = read("dart rule=uniform most=7 seed=3", SelectConfig(budget=9))
+    run_context = read_selector("dart rule=uniform most=7 seed=3", SelectConfig(budget=9))
     assert (run_context.selector, run_context.budget, run_context.seed, run_context.settings) == (
         "dart",
         9,

@@ -138,10 +138,10 @@ def test_a_kept_field_that_no_row_holds_is_an_error(context: MakeContext, lab: P
 
 def test_a_budget_or_a_split_that_leaves_nothing_is_foretold(context: MakeContext) -> None:
     run_context = context(select={"budget": 0}, split={"held_out": 40})
-    warnings = config_check.forebodings(run_context.config, list(config_check.look_at_sources(run_context)))
+    warnings = config_check.list_forebodings(run_context.config, list(config_check.look_at_sources(run_context)))
     assert warnings == [
         "select.budget = 0 keeps no problems",
         "split.held_out = 40 leaves none of 40 problems to train on",
     ]
     run_context = context(select={"budget": 1}, split={"held_out": 39})
-    assert config_check.forebodings(run_context.config, list(config_check.look_at_sources(run_context))) == []
+    assert config_check.list_forebodings(run_context.config, list(config_check.look_at_sources(run_context))) == []

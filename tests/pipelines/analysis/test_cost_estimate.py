@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from assay.pipelines.analysis.cost_estimate import OVERHEAD, forecast
+from assay.pipelines.analysis.cost_estimate import OVERHEAD, estimate_cost
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
@@ -14,12 +14,12 @@ MakeContext = Callable[..., RunContext]
 
 
 def test_before_the_split_nobody_knows_how_much_disk_it_takes(context: MakeContext) -> None:
-    assert forecast(context(), 0)["disk"]["bytes"] is None
+    assert estimate_cost(context(), 0)["disk"]["bytes"] is None
 
 
 def test_without_attempts_the_disk_is_guessed_from_the_cap(context: MakeContext) -> None:
     run_stages(context(), "split")
-    disk = forecast(context(), 0)["disk"]
+    disk = estimate_cost(context(), 0)["disk"]
     assert (disk["bytes"], disk["attempts"], disk["short"]) == (32 * 4 * (OVERHEAD + 16 * 2), 0, False)
 
 
@@ -32,20 +32,20 @@ def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(co
         for file in entry.files
         if file.table in ("rollouts", "completions", "verdicts")
     )
-    assert forecast(context(), 0)["disk"]["bytes"] == 0
-    more = forecast(context(score={"n": 8}), 0)["disk"]
+    assert estimate_cost(context(), 0)["disk"]["bytes"] == 0
+    more = estimate_cost(context(score={"n": 8}), 0)["disk"]
     assert (more["bytes"], more["attempts"]) == (taken, 32 * 4), "as many again"
 
 
 def test_a_disk_that_is_too_small_is_said(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     run_stages(context(), "split")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
-    assert forecast(context(), 0)["disk"]["short"]
+    assert estimate_cost(context(), 0)["disk"]["short"]
 
 
 def test_an_adaptive_design_takes_between_its_fewest_and_its_most_attempts(context: MakeContext) -> None:
     score = {"allocation": "adaptive", "min_attempts": 2, "max_attempts": 8, "attempts_per_wave": 2}
     run_stages(context(score=score), "split")
-    disk = forecast(context(score=score), 0)["disk"]
+    disk = estimate_cost(context(score=score), 0)["disk"]
     assert disk["bytes"] == 32 * 8 * (OVERHEAD + 16 * 2)
     assert disk["bytes_min"] == 32 * 2 * (OVERHEAD + 16 * 2)

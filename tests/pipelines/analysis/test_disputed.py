@@ -7,13 +7,13 @@ import pytest
 
 from assay.core.types import GradingCase, Verdict
 from assay.pipelines.analysis import disputed
-from assay.pipelines.analysis.compare_selectors import compare
-from assay.pipelines.analysis.pass_at_k import passes
-from assay.pipelines.analysis.report import collected
-from assay.pipelines.analysis.show import explain
-from assay.pipelines.analysis.summary import summary
+from assay.pipelines.analysis.compare_selectors import compare_selectors
+from assay.pipelines.analysis.pass_at_k import estimate_pass_at_k
+from assay.pipelines.analysis.report import collect_values
+from assay.pipelines.analysis.show import collect_problem
+from assay.pipelines.analysis.summary import collect_summary
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.data.problems import read_side, side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts, commit
 
@@ -30,7 +30,7 @@ def judged(context: Callable[..., RunContext]) -> Callable[..., RunContext]:
 
     def make(**changes: Any) -> RunContext:
         run_context = context(**changes)
-        problems, labels = side(run_context, run_stages(run_context, "split"), "train")
+        problems, labels = read_side(run_context, run_stages(run_context, "split"), "train")
         attempts = StoredRollouts(run_context, problems, labels)
         for place, id_ in enumerate(sorted(problems)) if not attempts.stored else ():
             (rollouts,) = run_context.engine.generate([attempts.request(id_, (0, 1, 2, 3))])
@@ -64,7 +64,7 @@ def test_a_problem_that_is_right_only_leniently_is_flagged_and_dropped_as_disput
     assert dropped == {first: "disputed"}
     assert second not in dropped
     reason = {"stage": "select", "reason": "disputed", "rows": 1, "example": first}
-    assert reason in summary(run_context, results)["dropped"]
+    assert reason in collect_summary(run_context, results)["dropped"]
 
 
 @pytest.mark.parametrize("selector", ["hardest", "frontier", "informative"])
@@ -74,7 +74,8 @@ def test_no_selector_takes_a_disputed_problem_for_a_hard_one(judged, selector: s
     selected = {row["problem_id"] for row in run_context.lake.rows("SELECT problem_id FROM selections WHERE kept")}
     assert ids(run_context)[0] not in selected
     assert all(
-        ids(run_context)[0] not in row["dropped"].get("too_hard", ()) for row in compare(run_context)["selections"]
+        ids(run_context)[0] not in row["dropped"].get("too_hard", ())
+        for row in compare_selectors(run_context)["selections"]
     )
 
 
@@ -102,13 +103,13 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
 def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged) -> None:
     run_context = judged()
     results = run_stages(run_context)
-    summarized = summary(run_context, results)["disputed"]
+    summarized = collect_summary(run_context, results)["disputed"]
     assert summarized["problems"] == 1
     assert (summarized["examples"][0]["n_correct_lenient"], summarized["examples"][0]["n"]) == (3, 4)
-    assert collected(run_context)["disputed"] == summarized
-    (row,) = summary(run_context, results)["difficulty"]
+    assert collect_values(run_context)["disputed"] == summarized
+    (row,) = collect_summary(run_context, results)["difficulty"]
     assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
-    assert sum(collected(run_context)["histogram"]["problems"]) == 31
+    assert sum(collect_values(run_context)["histogram"]["problems"]) == 31
     assert disputed.disputed_sentence(summarized).startswith("1 problems are disputed")
     assert disputed.summarize_stored(judged())["problems"] == 1
 
@@ -126,7 +127,7 @@ def test_pass_rates_count_strictly_and_show_the_lenient_count_beside_it(judged) 
     assert run_context.lake.rows(
         "SELECT counted('wrong', 'correct', 'lenient') AS a, counted('wrong', NULL, 'lenient') AS b"
     ) == [{"a": "correct", "b": "wrong"}]
-    assert explain(run_context.lake, first)["attempts"][0]["lenient"] == "correct"
+    assert collect_problem(run_context.lake, first)["attempts"][0]["lenient"] == "correct"
 
 
 def test_pass_at_k_follows_the_mode(judged) -> None:
@@ -135,6 +136,6 @@ def test_pass_at_k_follows_the_mode(judged) -> None:
     lenient = judged(grade={"mode": "lenient"})
     first = ids(run_context)[0]
     assert [
-        {row["problem_id"]: row["pass@1"] for row in passes(graded, [1])["rows"]}[first]
+        {row["problem_id"]: row["pass@1"] for row in estimate_pass_at_k(graded, [1])["rows"]}[first]
         for graded in (run_context, lenient)
     ] == [0.0, 0.75]

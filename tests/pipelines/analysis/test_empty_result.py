@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.pipelines.analysis.empty_result import Shortfall, shortfall
+from assay.pipelines.analysis.empty_result import Shortfall, describe_shortfall
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
@@ -15,7 +15,7 @@ MakeContext = Callable[..., RunContext]
 
 
 def lacking(run_context: RunContext) -> Shortfall:
-    return shortfall(run_context, run_stages(run_context))
+    return describe_shortfall(run_context, run_stages(run_context))
 
 
 def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def test_a_finished_lake_tells_the_same_again(context: MakeContext, tmp_path: Pa
     assert lacking(context(source=source)) == lacking(context(source=source)) != Shortfall()
 
 
-def test_a_reward_that_raises_on_every_gold_answer_shows_its_traceback_once_and_its_words_at_the_end(
+def test_a_reward_that_raises_on_every_gold_shows_its_traceback_once(
     context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lab_raising.py").write_text(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from assay.pipelines.analysis.report import collected, difficulty_chart
+from assay.pipelines.analysis.report import collect_values, difficulty_chart
 from assay.pipelines.analysis.summary import BINS
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
@@ -13,7 +13,7 @@ MakeContext = Callable[..., RunContext]
 def test_a_finished_config_tells_its_counts(walked: MakeContext, context: MakeContext) -> None:
     walked()
     run_context = context()
-    values = collected(run_context)
+    values = collect_values(run_context)
     assert [(row["stage"], row["state"], row["out"]) for row in values["stages"]][3:] == [
         ("score", "done", 32),
         ("embed", "done", 32),
@@ -32,7 +32,7 @@ def test_a_finished_config_tells_its_counts(walked: MakeContext, context: MakeCo
 def test_a_plan_of_which_half_is_done_says_what_is_next_and_does_nothing(context: MakeContext) -> None:
     run_stages(context(), "split")
     run_context = context()
-    values = collected(run_context)
+    values = collect_values(run_context)
     states = {row["stage"]: row["state"] for row in values["stages"]}
     assert states["split"] == "done"
     assert states["score"].startswith("next: ")
@@ -43,7 +43,7 @@ def test_a_plan_of_which_half_is_done_says_what_is_next_and_does_nothing(context
 
 def test_the_difficulty_chart_holds_one_bar_a_bin_that_is_not_empty(walked: MakeContext, context: MakeContext) -> None:
     walked()
-    values = collected(context())
+    values = collect_values(context())
     filled = sum(n > 0 for n in values["histogram"]["kept"]) + sum(
         of > n for of, n in zip(values["histogram"]["problems"], values["histogram"]["kept"], strict=True)
     )

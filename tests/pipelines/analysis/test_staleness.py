@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from assay.pipelines.analysis.staleness import selections
+from assay.pipelines.analysis.staleness import list_selections
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages, survey
+from assay.pipelines.runner.stages import run_stages, survey_stages
 from assay.verifiers.math.verifier import Math
 
 MakeContext = Callable[..., RunContext]
@@ -20,15 +20,15 @@ def logged(context: RunContext) -> RunContext:
     return context
 
 
-def list_selections(context: RunContext) -> list[dict[str, Any]]:
-    return selections(context, survey(context).results)
+def selections_of(context: RunContext) -> list[dict[str, Any]]:
+    return list_selections(context, survey_stages(context).results)
 
 
 def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: MakeContext) -> None:
     run_context = logged(context())
-    (row,) = list_selections(run_context)
+    (row,) = selections_of(run_context)
     assert row == {
-        "selection": survey(run_context).results.rows_of("select"),
+        "selection": survey_stages(run_context).results.rows_of("select"),
         "kept": 10,
         "plan": True,
         "stale": False,
@@ -39,7 +39,7 @@ def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: MakeContext)
 def test_attempts_that_came_later_make_it_stale_and_are_counted(context: MakeContext) -> None:
     logged(context())
     more = logged(context(score={"n": 6}))
-    first, second = list_selections(more)
+    first, second = selections_of(more)
     assert (first["stale"], first["plan"], first["why"]) == (
         True,
         False,
@@ -50,7 +50,7 @@ def test_attempts_that_came_later_make_it_stale_and_are_counted(context: MakeCon
 
 def test_attempts_under_another_temperature_leave_it_fresh(context: MakeContext) -> None:
     logged(context())
-    first, _ = list_selections(logged(context(policy={"temperature": 0.5})))
+    first, _ = selections_of(logged(context(policy={"temperature": 0.5})))
     assert not first["stale"]
 
 
@@ -58,14 +58,14 @@ def test_a_changed_verifier_names_both_versions(context: MakeContext, monkeypatc
     run_context = logged(context())
     old = run_context.judge.version("math")
     monkeypatch.setattr(Math, "version", "next")
-    (row,) = list_selections(context())
+    (row,) = selections_of(context())
     assert (row["stale"], row["why"]) == (True, f"math@{old} is now math@next")
 
 
 def test_another_policy_in_the_plan_is_named(context: MakeContext) -> None:
     old = logged(context()).engine.policy.revision
     other = context(policy={"revision": "other"})
-    (row,) = list_selections(other)
+    (row,) = selections_of(other)
     assert row["why"] == f"made for policy {old}, and the config's is other"
 
 
@@ -75,11 +75,11 @@ def test_training_since_then_has_moved_the_policy(context: MakeContext) -> None:
     trained: dict[str, Any] = {**rollout, "id": "trained", "policy": "step-1", "step": 1}
     start: dict[str, Any] = {"id": "start", "event": "start", "time": time.time() + 1}
     run_context.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
-    (row,) = list_selections(run_context)
+    (row,) = selections_of(run_context)
     assert row["why"] == "training has moved on to step-1 (1 attempts)"
 
 
-def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(context: MakeContext) -> None:
+def test_a_selection_that_does_not_name_its_scores_is_neither_fresh_nor_stale(context: MakeContext) -> None:
     run_context = context()
     run_context.lake.append(
         {
@@ -96,5 +96,5 @@ def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_
             ]
         }
     )
-    (row,) = list_selections(run_context)
+    (row,) = selections_of(run_context)
     assert (row["selection"], row["kept"], row["stale"]) == ("old", 2, None)

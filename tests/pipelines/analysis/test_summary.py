@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from assay.pipelines.analysis.summary import dropped, suggest_queries
+from assay.pipelines.analysis.summary import list_drops, suggest_queries
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
@@ -24,13 +24,13 @@ def test_a_question_of_two_sources_is_told_where_the_count_falls(
     results = run_stages(run_context, "clean")
     ingest, clean = results
     assert (ingest.rows_out, clean.rows_in) == (44, 41)
-    drops: list[dict[str, Any]] = dropped(run_context, results)
+    drops: list[dict[str, Any]] = list_drops(run_context, results)
     assert [(row["stage"], row["reason"], row["rows"]) for row in drops] == [("ingest", "same_question", 3)]
 
 
 def test_a_pool_without_a_question_twice_tells_none(context: MakeContext) -> None:
     run_context = context()
-    assert dropped(run_context, run_stages(run_context, "clean")) == []
+    assert list_drops(run_context, run_stages(run_context, "clean")) == []
 
 
 def test_suggested_queries_count_neither_other_settings_nor_training(context: MakeContext) -> None:

@@ -9,8 +9,8 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import ScoreConfig
 from assay.core.errors import EvidenceError
-from assay.pipelines.analysis.cost_estimate import forecast
-from assay.pipelines.context.first_attempts import FirstAttempts, sentences, shares
+from assay.pipelines.analysis.cost_estimate import estimate_cost
+from assay.pipelines.context.first_attempts import FirstAttempts, format_shares, outcome_shares
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.score import scoring_key
@@ -136,7 +136,7 @@ def test_the_first_wave_is_shown_with_shares_examples_and_the_pass_rate(context:
     made.reporter = Heard()
     run_stages(made, "score")
     (line,) = [line for line in made.reporter.lines if line.startswith("the first wave")]
-    row = shares(made.first_attempts.counts, made.first_attempts.examples)
+    row = outcome_shares(made.first_attempts.counts, made.first_attempts.examples)
     assert row["attempts"] == 64
     assert line.startswith("the first wave: 16 attempts, correct ")
     assert "; pass rate " in line
@@ -144,20 +144,20 @@ def test_the_first_wave_is_shown_with_shares_examples_and_the_pass_rate(context:
 
 
 def test_shares_and_examples_of_a_hand_made_wave() -> None:
-    told = shares({"correct": 1, "wrong": 1, "cut": 2}, {"correct": "4", "cut": "...so we"})
-    assert sentences(told, "the pilot") == [
+    told = outcome_shares({"correct": 1, "wrong": 1, "cut": 2}, {"correct": "4", "cut": "...so we"})
+    assert format_shares(told, "the pilot") == [
         "the pilot: 4 attempts, correct 0.25, wrong 0.25, cut 0.50, error 0.00; pass rate 0.50",
         "  correct, such as: 4",
         "  cut, such as: ...so we",
     ]
-    assert shares({"cut": 2}, {})["pass_rate"] is None
+    assert outcome_shares({"cut": 2}, {})["pass_rate"] is None
 
 
 def test_a_pilot_tells_the_shares_of_its_attempts(context: Made) -> None:
-    told = forecast(cut_at_one_word(context), 3)["outcomes"]
+    told = estimate_cost(cut_at_one_word(context), 3)["outcomes"]
     assert (told["attempts"], told["shares"]["cut"], told["pass_rate"]) == (12, 1.0, None)
     assert told["examples"] == {"cut": "The"}
-    told = forecast(context(), 3)["outcomes"]
+    told = estimate_cost(context(), 3)["outcomes"]
     right = told["shares"]["correct"]
     assert told["pass_rate"] == pytest.approx(right)
     assert right + told["shares"]["wrong"] == 1

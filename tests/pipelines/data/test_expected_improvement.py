@@ -58,7 +58,7 @@ def test_a_planted_drift_comes_back_and_none_is_zero(context: Made) -> None:
     assert drift == pytest.approx(1.5, abs=0.3)
 
 
-def test_a_fitted_drift_chooses_as_its_number_does_and_is_another_selection_than_without(context: Made) -> None:
+def test_a_fitted_drift_chooses_as_its_number_does(context: Made) -> None:
     first = context(select={"expected_improvement": "fitted"})
     before = run_stages(first).rows_of("select")
     trained(first, 4.0)

@@ -8,7 +8,7 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.core.parts import build_part
-from assay.pipelines.analysis.compare_selectors import compare
+from assay.pipelines.analysis.compare_selectors import compare_selectors
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.testing import check_selector
@@ -68,7 +68,7 @@ def test_a_selector_brings_the_query_of_its_column(context: Made, cheapest: Call
     )
     assert kept(made, results.rows_of("select")) == sorted(row["problem_id"] for row in fewest)
     assert all(result.reused for result in run_stages(context(select={"selector": CHEAPEST, "budget": 10})))
-    (row,) = [row for row in compare(made)["selections"] if row["selection"] == "plan"]
+    (row,) = [row for row in compare_selectors(made)["selections"] if row["selection"] == "plan"]
     assert row["kept"] == 10
 
 

@@ -8,7 +8,7 @@ from assay.core.types import Message, Problem
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data import problem_batches
 from assay.pipelines.data.problem_batches import problem_table, stream_cleaned, stream_members, to_problems
-from assay.pipelines.data.problems import cleaned, members, to_row
+from assay.pipelines.data.problems import read_cleaned_problems, read_pool_members, to_row
 from assay.pipelines.runner.stages import run_stages
 
 CHAT = (Message("system", "Add."), Message("user", "1 + 1?"))
@@ -34,9 +34,9 @@ def test_what_is_streamed_is_what_is_read_at_once(
     results = run_stages(run, "clean")
     monkeypatch.setattr(problem_batches, "BATCH", 7)
     streamed = {problem.id: problem for batch in stream_cleaned(run, results) for problem in batch}
-    assert streamed == cleaned(run, results)[0]
+    assert streamed == read_cleaned_problems(run, results)[0]
     batches = list(stream_members(run, list(results.of("ingest").key.parts)))
-    problems, labels = members(run, results)
+    problems, labels = read_pool_members(run, results)
     assert {problem.id: problem for batch, _ in batches for problem in batch} == problems
     assert {id_: golds for _, batch in batches for id_, golds in batch.items()} == labels
     assert max(len(batch) for batch, _ in batches) == 7

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side, side_ids, side_verifiers, stream_texts
+from assay.pipelines.data.problems import read_side, side_ids, side_verifiers, stream_texts
 from assay.pipelines.runner.stages import run_stages
 
 Made = Callable[..., RunContext]
@@ -33,7 +33,7 @@ def test_ids_texts_and_verifiers_of_a_side_are_those_of_its_problems_and_labels(
     cut = {"filters": ("empty", "conflicting_labels", "exact", "clear")}
     made = context(clean=cut, policy={"rule": "cycle", "answers": {"Add 20 + 20?": ["The answer is 40"]}})
     inputs = run_stages(made, "split")
-    problems, labels = side(made, inputs, name)
+    problems, labels = read_side(made, inputs, name)
     assert side_ids(made, inputs, name) == list(problems)
     texts = pa.Table.from_batches(stream_texts(made, inputs, name)).to_pydict()
     by_text = sorted((problem.text, id_) for id_, problem in problems.items())
@@ -51,4 +51,4 @@ def test_a_corrected_label_s_verifier_counts_and_the_old_one_s_does_not(context:
     member = {"id": "m", "pool": inputs.rows_of("clean"), "problem_id": old["problem_id"], "label_id": "z"}
     made.lake.append({"labels": [label], "pool_members": [member]})
     assert side_verifiers(made, inputs, "train") == ["exact"]
-    assert [label.verifier for label in side(made, inputs, "train")[1].values()] == ["exact"]
+    assert [label.verifier for label in read_side(made, inputs, "train")[1].values()] == ["exact"]

@@ -12,7 +12,7 @@ from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data import problem_batches, sifting
-from assay.pipelines.data.problems import members
+from assay.pipelines.data.problems import read_pool_members
 from assay.pipelines.data.sifting import Sifted, StreamedPool, check_findings
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.filter_context import build_filters, filter_context
@@ -59,7 +59,7 @@ def found_in(context: RunContext) -> tuple[Any, ...]:
 
 def applied_whole(context: RunContext) -> list[tuple[str, str, str]]:
     """(Reason, problem, detail) of the drops where every filter gets the whole pool."""
-    problems, labels = members(context, run_stages(context, "ingest"))
+    problems, labels = read_pool_members(context, run_stages(context, "ingest"))
     drops: list[tuple[str, str, str]] = []
     for _, part in build_filters(context.config):
         golds: dict[str, list[Label]] = {id_: labels[id_] for id_ in problems}

@@ -9,11 +9,11 @@ from assay.core.errors import ConfigError
 from assay.maths.beta.audit import MarkedSample, rogan_gladen
 from assay.maths.beta.posterior import mass_between
 from assay.pipelines.analysis.audit import corrected_rates, read_sheet, write_sheet
-from assay.pipelines.analysis.compare_selectors import compare
-from assay.pipelines.analysis.pass_at_k import passes
+from assay.pipelines.analysis.compare_selectors import compare_selectors
+from assay.pipelines.analysis.pass_at_k import estimate_pass_at_k
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.data.verifier_errors import find_sample, load_samples
-from assay.pipelines.loop.evaluate import points
+from assay.pipelines.loop.evaluate import compute_points
 from assay.pipelines.runner.stages import run_stages
 
 CORRECTED = {"score": {"verifier_errors": "corrected"}, "policy": {"temperature": 1.0}}
@@ -95,7 +95,7 @@ def test_a_selection_by_corrected_rates_reads_them_and_one_without_them_is_refus
 
 
 def test_pass_at_k_is_told_with_and_without_the_verifiers_errors(audited):
-    told = passes(audited, [1, 4])
+    told = estimate_pass_at_k(audited, [1, 4])
     assert set(told["corrected"]) == {"pass@1", "pass^1", "pass@4", "pass^4"}
     assert told["corrected"]["pass@1"] < told["means"]["pass@1"]
     assert told["corrected"]["pass@4"] >= told["corrected"]["pass@1"]
@@ -108,19 +108,19 @@ def test_compared_selectors_see_the_corrected_rates_that_the_selection_reads(aud
         run_context = context(**CORRECTED, select={**band, "rates": rates})
         kept = run_stages(run_context).of("select").rows_out
         chosen[rates] = kept
-        assert compare(run_context)["selections"][0]["kept"] == kept
+        assert compare_selectors(run_context)["selections"][0]["kept"] == kept
     assert chosen["corrected"] < chosen["observed"]
 
 
 def test_held_out_rates_are_told_without_the_verifiers_errors():
     policies = [("before", {str(n): (n % 5, 8) for n in range(100)})]
-    (row,) = points(policies, MarkedSample((90, 10), (20, 80), 0.25))
+    (row,) = compute_points(policies, MarkedSample((90, 10), (20, 80), 0.25))
     soundness, completeness = MarkedSample((90, 10), (20, 80), 0.25).point()
     value, low, high = row["corrected"]
     assert value == pytest.approx(float(rogan_gladen(0.25, soundness, completeness)))
     assert high - low > row["pass_at_1"][2] - row["pass_at_1"][1]
     assert low < value < high
-    assert points(policies)[0]["corrected"] is None
+    assert compute_points(policies)[0]["corrected"] is None
 
 
 def test_a_verifier_of_two_sources_is_audited_for_each(context, tmp_path):

@@ -10,10 +10,16 @@ from assay.core.types import Counts
 from assay.maths.allocation.strata import SOLVED, UNSCORED, UNSOLVED
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.data.problems import read_side, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import refresh
-from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose_resamples, read_training_attempts, rescoring
+from assay.pipelines.loop.refresh import (
+    EarlierScore,
+    SeenAttempts,
+    choose_resamples,
+    plan_rescoring,
+    read_training_attempts,
+)
 from assay.pipelines.runner.stages import run_planned, run_stages
 from assay.stores.maintenance.compaction import forget
 
@@ -28,7 +34,7 @@ GROUP = SeenAttempts(4, 4, Counts(correct=4, wrong=4))  # one group of 8 at the 
 OLD = SeenAttempts(2, 2, Counts(correct=4, wrong=4))  # the same long ago
 
 
-def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is_attempted_in_full(
+def test_a_fresh_group_decides_and_an_old_one_is_topped_up(
     context: MakeContext,
 ) -> None:
     choice = choose_resamples(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, EARLIER)
@@ -37,7 +43,7 @@ def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is
     assert {choice.wanted[id_] for id_ in IDS[2:10]} == {8}
 
 
-def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: MakeContext) -> None:
+def test_of_the_dropped_those_never_solved_get_the_larger_share(context: MakeContext) -> None:
     choice = choose_resamples(
         context(loop={"resample_fraction": 0.1, "resample_unsolved_fraction": 0.4}), IDS, SELECTED, {}, EARLIER
     )
@@ -64,7 +70,7 @@ def test_both_ends_of_each_knob(context: MakeContext, knobs: dict[str, float], a
     assert len(choice.decided) + len(choice.wanted) + len(choice.carried) == 40
 
 
-def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_is_not_drawn(
+def test_a_problem_without_a_score_is_a_stratum(
     context: MakeContext,
 ) -> None:
     earlier = {id_: row for id_, row in EARLIER.items() if id_ not in IDS[30:]}
@@ -88,7 +94,7 @@ def test_cut_attempts_are_failures_where_the_scorer_says_so(context: MakeContext
 
 
 def refreshing(context: RunContext, before: EarlierScore) -> Stage:
-    return rescoring(context, run_stages(context, "split"), before)
+    return plan_rescoring(context, run_stages(context, "split"), before)
 
 
 @pytest.fixture
@@ -148,7 +154,7 @@ def trained(context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScor
 
 def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
     new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "recent_steps": 3})
-    seen = read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1])
+    seen = read_training_attempts(new, "training", read_side(new, run_stages(new, "split"), "train")[1])
     assert sorted((attempts.right, attempts.wrong, attempts.counts.correct) for attempts in seen.values()) == [
         (1.0, 0.0, 4),
         (4.0, 0.0, 4),
@@ -159,7 +165,7 @@ def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(traine
 def test_rollouts_under_another_sampler_tell_nothing_and_no_window_is_no_evidence(trained: Any) -> None:
     for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"recent_steps": 0}}):
         new, _ = trained([(9, 4)], **changes)
-        assert read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1]) == {}
+        assert read_training_attempts(new, "training", read_side(new, run_stages(new, "split"), "train")[1]) == {}
 
 
 def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(trained: Any) -> None:
@@ -186,7 +192,7 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
     assert refreshing(new, before).finished() is not None
 
 
-def test_a_refresh_that_a_limit_stops_tells_no_rate_and_the_next_one_draws_what_is_missing(trained: Any) -> None:
+def test_a_refresh_that_a_limit_stops_tells_no_rate(trained: Any) -> None:
     new, before = trained([(9, 2)], limit={"tokens": 10})
     with pytest.raises(Stopped, match=r"limit\.tokens = 10 reached.*no pass rates were updated"):
         run_planned(refreshing(new, before))

@@ -117,7 +117,7 @@ def test_failed_attempts_leave_their_chunk_to_the_next_run(
     assert same(rest, plain)
 
 
-def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_another_plans(
+def test_what_a_dead_planner_had_posted_is_answered_and_another_plans(
     context: Made, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.05)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.pipelines.runner.stages import run_stages, survey
+from assay.pipelines.runner.stages import run_stages, survey_stages
 
 ANSWERS = {"What is 7 + 1?": ["The answer is 3", "The answer is 8"], "What is 8 + 1?": ["The answer is 4"]}
 WEAK = {"revision": "weak", "rule": "spread", "answers": ANSWERS}
@@ -30,13 +30,13 @@ def tables(tmp_path) -> dict[str, Any]:
 
 
 def scores(context: Any, scorer: str) -> list[dict[str, Any]]:
-    key = survey(context, "score").results.rows_of("score")
+    key = survey_stages(context, "score").results.rows_of("score")
     return context.lake.rows(
         "SELECT * FROM scores WHERE scorer = ? AND scoring_id = ? ORDER BY problem_id", [scorer, key]
     )
 
 
-def test_difficulties_come_from_every_policy_of_the_lake_and_are_fitted_anew_when_another_has_answered(context):
+def test_difficulties_are_fitted_anew_when_another_policy_has_answered(context):
     run_stages(context(policy=WEAK), "score")
     made = context(score={"scorer": "irt"})
     run_stages(made)

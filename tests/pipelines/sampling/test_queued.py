@@ -9,7 +9,7 @@ import pytest
 from assay.core.types import Request, Rollout
 from assay.engines.scripted import Scripted
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.runner.synthesis import run_synthesis
 from assay.pipelines.sampling.queued import QueuedRollouts
@@ -56,11 +56,11 @@ def scored(made: Made, **changes: Any) -> RunContext:
 def test_an_engine_that_streams_draws_as_many_as_one_that_answers_in_batches(context: Made) -> None:
     plain = scored(context)
     (whole,) = run_synthesis(plain, "dart")
-    problems, labels = side(plain, run_stages(plain, "score"), "train")
+    problems, labels = read_side(plain, run_stages(plain, "score"), "train")
     streamed = context(lake=f"{plain.config.lake}-streamed")
     streamed.__dict__["engine"] = Streaming(rule="sum", model="scripted")
     results = run_stages(streamed, "score")
-    assert len(side(streamed, results, "train")[0]) == len(problems)
+    assert len(read_side(streamed, results, "train")[0]) == len(problems)
     attempts = QueuedRollouts(streamed, problems, labels)
     queue = attempts.draw_queue(dict.fromkeys(problems, 3), cap=24, batch=16, seen=None)
     assert queue.finished
@@ -72,7 +72,7 @@ def test_an_engine_that_streams_draws_as_many_as_one_that_answers_in_batches(con
 
 def test_a_problem_whose_attempts_fail_waits_for_the_next_run(context: Made) -> None:
     made = scored(context)
-    problems, labels = side(made, run_stages(made, "score"), "train")
+    problems, labels = read_side(made, run_stages(made, "score"), "train")
     gone = sorted(problems)[0]
     made.__dict__["engine"] = Streaming(rule="sum", model="scripted", fails=(gone,))
     attempts = QueuedRollouts(made, problems, labels)

@@ -5,7 +5,7 @@ from typing import Any
 
 from assay.core.types import Policy, SamplingConfig
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.refusals import count_refused, keep_refusals, known_refusals
@@ -30,7 +30,7 @@ def test_attempts_at_a_refused_problem_are_not_missing_unless_the_run_asks_again
     context: Callable[..., RunContext],
 ) -> None:
     made: Any = context()
-    problems, labels = side(made, run_stages(made, "split"), "train")
+    problems, labels = read_side(made, run_stages(made, "split"), "train")
     first, *rest = sorted(problems)
     keep_refusals(made, made.engine.policy, made.config.policy.sampler, {first: "status 400: too long"})
     attempts = StoredRollouts(made, problems, labels, keep_refused=True)

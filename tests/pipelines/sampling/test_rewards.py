@@ -9,15 +9,15 @@ import pytest
 from assay.cli.curate.summary import print_summary
 from assay.core.errors import ConfigError
 from assay.core.types import Counts, GradedAttempts
-from assay.pipelines.analysis.compare_selectors import compare
-from assay.pipelines.analysis.curriculum_simulation import forecast
-from assay.pipelines.analysis.selection_bias import recheck
-from assay.pipelines.analysis.summary import summary
+from assay.pipelines.analysis.compare_selectors import compare_selectors
+from assay.pipelines.analysis.curriculum_simulation import simulate_curricula
+from assay.pipelines.analysis.selection_bias import measure_selection_bias
+from assay.pipelines.analysis.summary import collect_summary
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop.graded_evidence import read_training_rewards
-from assay.pipelines.loop.refresh import EarlierScore, rescoring
+from assay.pipelines.loop.refresh import EarlierScore, plan_rescoring
 from assay.pipelines.runner.stages import run_planned, run_regrade, run_stages
 from assay.scorers.pass_rate import PassRate
 
@@ -194,7 +194,7 @@ def test_a_graded_pool_is_refreshed_from_the_rewards_that_training_stored(graded
     met, bare, *_ = [row["problem_id"] for row in old.lake.rows(query, [before.selection])]
     store_training(old, {met: [0.0, 0.25, 0.25, 0.75], bare: [0.0] * 4})
     new = graded(policy={"revision": "next"}, loop={"max_interval": 0.9}, select={"budget": 4})
-    stage = rescoring(new, run_stages(new, "split"), before)
+    stage = plan_rescoring(new, run_stages(new, "split"), before)
     assert stage.name == "refresh"
     rows = {row["problem_id"]: row for row in current_scores(new, run_planned(stage).key.rows)}
     assert rows[met]["rewards"] == [
@@ -218,7 +218,7 @@ def test_the_terms_of_the_reward_count_in_what_training_stored(context: Made) ->
     like = old.lake.rows("SELECT * FROM completions LIMIT 1")[0]
     texts = [{**like, "id": f"{met}-{n}", "text": text} for n, text in enumerate(("\\boxed{1}", "1"))]
     old.lake.append({"completions": texts})
-    pairs = read_training_rewards(old, "training", side(old, results, "train")[1])
+    pairs = read_training_rewards(old, "training", read_side(old, results, "train")[1])
     assert pairs == {met: ((0.25, "wrong"), (0.5, "wrong"))}
 
 
@@ -233,7 +233,7 @@ def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: M
 def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
     opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     run_stages(opened)
-    told = {row["selection"]: row["signal"]["0"] for row in compare(opened, [])["selections"]}
+    told = {row["selection"]: row["signal"]["0"] for row in compare_selectors(opened, [])["selections"]}
     assert told["plan"] > 1.2 * told["uniform"]
     results = run_stages(opened, only=True)
     kept = opened.lake.rows(
@@ -247,7 +247,7 @@ def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(gr
         train={"objective": "grpo", "steps": 4, "problems_per_step": 4}, select={"cluster_quota": "none", "budget": 8}
     )
     run_stages(opened, "select")
-    rows = {row["curriculum"]: row for row in forecast(opened, ["dynamic refills=1"], repeats=4)["curricula"]}
+    rows = {row["curriculum"]: row for row in simulate_curricula(opened, ["dynamic refills=1"], repeats=4)["curricula"]}
     assert rows["shuffled"]["signal"] > rows["shuffled"]["mixed"] + 0.2  # no answer of four is right; rewards differ
     assert rows["dynamic refills=1"]["trained"] < rows["dynamic refills=1"]["paid"]
     undivided = graded(
@@ -255,14 +255,14 @@ def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(gr
         select={"cluster_quota": "none", "budget": 8},
     )
     run_stages(undivided, "select")
-    spread = forecast(undivided, repeats=4)["curricula"][0]["signal"]
+    spread = simulate_curricula(undivided, repeats=4)["curricula"][0]["signal"]
     assert 0 < spread < 0.5  # a standard deviation of rewards up to .9
 
 
 def test_a_recheck_compares_the_signal_of_rewards(graded: Made) -> None:
     opened = graded(select={"cluster_quota": "none", "budget": 12}, score={"n": 16})
     run_stages(opened, "select")
-    by_rewards = recheck(opened, kept=12, dropped=0)["kept"]
+    by_rewards = measure_selection_bias(opened, kept=12, dropped=0)["kept"]
     assert by_rewards["problems"] == 12
     assert by_rewards["observed"] > 0.3  # by right answers alone it were near 0
     assert abs(by_rewards["difference"]) < 0.35
@@ -274,7 +274,7 @@ def test_tables_of_the_terminal_show_the_mean_reward_where_rewards_are_graded(
 ) -> None:
     for opened, expected in ((graded(), True), (context(lake=str(context().lake.root) + "3"), False)):
         results = run_stages(opened)
-        told = summary(opened, results)
+        told = collect_summary(opened, results)
         rewards = [row["reward"] for row in told["difficulty"]]
         assert (rewards[0] is not None) is expected
         scored = current_scores(opened, results.rows_of("score"))
@@ -283,5 +283,5 @@ def test_tables_of_the_terminal_show_the_mean_reward_where_rewards_are_graded(
         print_summary(opened, results, "plan.toml")
         shown = capsys.readouterr().out
         assert (shown.count(" reward") >= 2) is expected
-    chosen = compare(graded(), [])["selections"]
+    chosen = compare_selectors(graded(), [])["selections"]
     assert all(0 < row["reward"] < 0.9 for row in chosen)

@@ -17,10 +17,10 @@ from assay.engines.requests.order import take_ready
 from assay.engines.scripted import Scripted
 from assay.engines.server.app import ModelServer
 from assay.maths.search.tree import Complete, Expand, SearchStep
-from assay.pipelines.analysis.cost_estimate import BYTES_A_TOKEN, OVERHEAD, forecast
+from assay.pipelines.analysis.cost_estimate import BYTES_A_TOKEN, OVERHEAD, estimate_cost
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling import tree_search
-from assay.pipelines.sampling.tree_search import samplers, step_of
+from assay.pipelines.sampling.tree_search import search_samplers, step_of
 
 QUESTION = "What is {n} + 1?"
 ANSWERS = {
@@ -104,7 +104,7 @@ def test_the_work_left_is_told_before_it_starts(context):
     made = context()
     stage, _ = plan_stage(made, "score", run_stages(made, "split"))
     assert stage.remaining().by_unit == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
-    told = forecast(made, 0)["disk"]
+    told = estimate_cost(made, 0)["disk"]
     assert told["bytes"] == 36 * 4 * OVERHEAD + 36 * (3 * 16 + 16) * BYTES_A_TOKEN, "three children and one end each"
 
 
@@ -112,7 +112,7 @@ def test_a_pilot_searches_some_and_pays_for_none_of_them_twice(context, tmp_path
     whole = context(lake=str(tmp_path / "whole"))
     run_stages(whole)
     made = context()
-    told = forecast(made, 2)
+    told = estimate_cost(made, 2)
     assert len(searched(made)) == 2
     assert told["tokens"][0] <= whole.meter.tokens - made.meter.tokens <= told["tokens"][1]
     again = context()
@@ -272,10 +272,10 @@ def test_a_delimiter_among_the_plans_stop_strings_is_refused(context):
 
 def test_the_searchs_samplers_differ_from_the_plans_in_four_fields_only():
     base = SamplingConfig(temperature=1.0, max_tokens=100, stop=("Q:",), system="be brief", shots=(("a", "b"),))
-    step, rest = samplers(base, SearchConfig(delimiter="\n", step_tokens=20, steps=4))
+    step, rest = search_samplers(base, SearchConfig(delimiter="\n", step_tokens=20, steps=4))
     assert step == replace(base, temperature=0.5, top_p=0.9, max_tokens=20, stop=("\n", "Q:"))
     assert rest == replace(base, temperature=0.5, top_p=0.9, max_tokens=60)
-    assert samplers(base, SearchConfig(step_tokens=2048))[1].max_tokens == 100
+    assert search_samplers(base, SearchConfig(step_tokens=2048))[1].max_tokens == 100
 
 
 @dataclass

@@ -16,13 +16,13 @@ from assay.cli.curate import stages as stage_commands
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
 from assay.pipelines import stages
-from assay.pipelines.analysis.empty_result import shortfall
-from assay.pipelines.analysis.report import collected
-from assay.pipelines.analysis.summary import noticed
+from assay.pipelines.analysis.empty_result import describe_shortfall
+from assay.pipelines.analysis.report import collect_values
+from assay.pipelines.analysis.summary import list_notes
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.loop.rounds import curating_stages
 from assay.pipelines.runner.score_workers import score_shards
-from assay.pipelines.runner.stages import done_stages, run_stages, survey
+from assay.pipelines.runner.stages import done_stages, run_stages, survey_stages
 from assay.pipelines.sampling.shards import ShardConfig
 from assay.pipelines.stages import StageEntry, load_stage, pool_stages, stage_entries, stage_names
 from assay.stores.lake import Lake
@@ -37,7 +37,7 @@ from assay.core.notes import Note
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import note_row
-from assay.pipelines.data.problems import side_ids, side
+from assay.pipelines.data.problems import read_side, side_ids
 
 
 class Size(Stage):
@@ -55,7 +55,7 @@ class Size(Stage):
         return Remaining(problems=count, rows_in=count)
 
     def run(self):
-        problems, _ = side(self.context, self.inputs, "train")
+        problems, _ = read_side(self.context, self.inputs, "train")
         notes = [
             Note("size", "measured", problem.id, str(len(problem.text)), problem.source) for problem in problems.values()
         ]
@@ -135,10 +135,10 @@ def test_every_command_knows_it(plan: str) -> None:
 def test_reports_python_and_the_loop_follow_the_list(context: Made, tables: dict[str, Any]) -> None:
     made = context()
     results = run_stages(made)
-    row = next(row for row in collected(made)["stages"] if row["stage"] == "size")
+    row = next(row for row in collect_values(made)["stages"] if row["stage"] == "size")
     assert (row["state"], row["in"], row["out"], row["key"]) == ("done", 32, 32, results.of("size").key.ledger)
-    assert not shortfall(made, results)
-    assert "size" in [note["stage"] for note in noticed(made, results)]
+    assert not describe_shortfall(made, results)
+    assert "size" in [note["stage"] for note in list_notes(made, results)]
     assert done_stages(made, "size", "a test").of("size").reused
     assert api.__getattr__("size")(tables).num_rows == 32
     assert assay.size(tables)["reason"].to_pylist() == ["measured"] * 32
@@ -176,7 +176,7 @@ def test_what_is_forgotten_is_measured_again(context: Made, tables: dict[str, An
     assert removed["notes"] == 32
     again = context()
     run_stages(again, "split")
-    assert survey(again).following.name == "size"  # type: ignore[union-attr]
+    assert survey_stages(again).following.name == "size"  # type: ignore[union-attr]
     assert run_stages(again).of("size").rows_out == 32
 
 

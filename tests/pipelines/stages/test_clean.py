@@ -10,7 +10,7 @@ import pytest
 from assay.core.errors import ConfigError, Stopped
 from assay.core.types import Problem
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import preflight, run_stages
 from assay.pipelines.stages.clean import Clean
 
@@ -122,12 +122,12 @@ def test_a_correction_is_a_new_label_and_downstream_uses_it(context: Made, table
     )
     results = run_stages(made, "clean")
     assert results.of("clean").detail["corrected"] >= 1
-    label = cleaned(made, results)[1][id_]
+    label = read_cleaned_problems(made, results)[1][id_]
     assert (label.answer, label.origin) == ("40", "corrected")
     stored = made.lake.rows("SELECT answer, origin FROM labels WHERE problem_id = ? ORDER BY answer", [id_])
     assert stored == [{"answer": "40", "origin": "corrected"}, {"answer": "41", "origin": "gold"}]
     again = context()
-    assert cleaned(again, run_stages(again, "clean"))[1][id_].answer == "41", (
+    assert read_cleaned_problems(again, run_stages(again, "clean"))[1][id_].answer == "41", (
         "another cleaning does not see this correction"
     )
 
@@ -186,9 +186,9 @@ def test_odd_golds_are_counted_by_name_while_a_source_is_read(context: Made, tmp
         "gold_is_a_solution": 1,
     }
     assert made.lake.rows("SELECT count(*) AS n FROM notes")[0]["n"] == 4
-    from assay.pipelines.analysis.summary import noticed
+    from assay.pipelines.analysis.summary import list_notes
 
-    assert [(row["reason"], row["problems"]) for row in noticed(made, results)] == [
+    assert [(row["reason"], row["problems"]) for row in list_notes(made, results)] == [
         ("gold_has_unit", 2),
         ("gold_is_a_solution", 1),
         ("gold_is_ambiguous", 1),

@@ -266,9 +266,7 @@ def test_the_tiny_model_extended_answers_as_the_tiny_model_at_the_long_cap(
     assert stats.chi2_contingency([[each[text] for text in common] for each in said]).pvalue > 0.001
 
 
-def test_synthesis_and_exported_rollouts_see_the_attempts_that_count_under_the_longer_cap(
-    drawn: Made, tmp_path: Path
-) -> None:
+def test_synthesis_and_exports_see_the_attempts_that_count_under_the_longer_cap(drawn: Made, tmp_path: Path) -> None:
     run_stages(drawn(SHORT), "score")
     run_extension(drawn(SHORT), LONG)
     long = drawn(LONG, synthesize={"settings": {"s3ft": {"paraphrases": 0}}})

@@ -10,9 +10,9 @@ import pytest
 
 from assay.core.errors import ConfigError, EvidenceError
 from assay.core.types import Label, Problem
-from assay.pipelines.analysis.show import PARTS, explain
+from assay.pipelines.analysis.show import PARTS, collect_problem
 from assay.pipelines.data.problems import to_row
-from assay.pipelines.stages.import_rollouts import Columns, import_rollouts
+from assay.pipelines.stages.import_rollouts import RolloutColumns, import_rollouts
 from assay.pipelines.stages.import_scores import import_scores
 from assay.stores.lake import Lake
 
@@ -213,7 +213,7 @@ def test_a_missing_folder_and_a_broken_parquet_file_are_one_line(lake: Lake, tmp
 def test_one_problem_s_story_has_every_chapter(lake: Lake, tmp_path: Path) -> None:
     rows = [{"assay_id": SUM.id, "completion": "4", "reward": 1, "step": 0, "group": "g", "advantage": 0.5}]
     import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p")
-    story = explain(lake, SUM.id[:8])
+    story = collect_problem(lake, SUM.id[:8])
     assert list(story) == list(PARTS)
     assert story["labels"][0]["answer"] == "4"
     assert (story["attempts"][0]["text"], story["attempts"][0]["outcome"]) == ("4", "correct")
@@ -224,7 +224,7 @@ def test_one_problem_s_story_has_every_chapter(lake: Lake, tmp_path: Path) -> No
 
 def test_a_problem_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(ConfigError, match="no problems begin with 'zz': there are 1 problems"):
-        explain(lake, "zz")
+        collect_problem(lake, "zz")
 
 
 def test_any_columns_hold_question_answer_and_reward(lake: Lake, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_any_columns_hold_question_answer_and_reward(lake: Lake, tmp_path: Path)
         },
         {"q": SUM.id, "gen": {"text": "so long"}, "acc": 0, "format": 1, "why": "length"},
     ]
-    columns = Columns(problem="q", text="gen.text", reward="acc", finish="why")
+    columns = RolloutColumns(problem="q", text="gen.text", reward="acc", finish="why")
     done = import_rollouts(
         lake,
         "jsonl",
@@ -254,7 +254,7 @@ def test_any_columns_hold_question_answer_and_reward(lake: Lake, tmp_path: Path)
 
 def test_several_answers_in_one_row_are_as_many_attempts(lake: Lake, tmp_path: Path) -> None:
     rows = [{"problem": "What is 2 + 2?", "generations": ["4", "5", "4"], "right": [True, False, True], "n": 3}]
-    columns = Columns(text="generations", reward="right")
+    columns = RolloutColumns(text="generations", reward="right")
     done = import_rollouts(lake, "jsonl", write(tmp_path / "theirs" / "a.jsonl", rows), policy="p", columns=columns)
     assert (done.rows, done.added) == (3, 3)
     assert [rate(lake)[name] for name in ("n_correct", "n_wrong")] == [2, 1]

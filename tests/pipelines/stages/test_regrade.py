@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from assay.core.types import Rollout, Verdict
-from assay.pipelines.analysis.summary import summary
+from assay.pipelines.analysis.summary import collect_summary
 from assay.pipelines.runner.stages import run_regrade, run_stages
 from assay.pipelines.sampling.attempts import commit, judged_before, stored_rollouts
 
@@ -83,9 +83,9 @@ def test_a_run_regrades_what_another_version_judged_and_says_what_moved(context)
     moved = made.lake.rows(pairs + "AND b.outcome = 'correct'", [version, version])[0]["n"]
     assert made.moved.strict["wrong", "correct"] == moved > 1
     assert made.moved.lenient["wrong", "correct"] == moved - 1
-    assert {"reading": "strict", "before": "wrong", "now": "correct", "rollouts": moved} in summary(made, results)[
-        "regraded"
-    ]
+    assert {"reading": "strict", "before": "wrong", "now": "correct", "rollouts": moved} in collect_summary(
+        made, results
+    )["regraded"]
     again = risen_plan(context, 0.99)
     assert all(outcome.reused for outcome in run_stages(again))
     assert not again.moved.changes

@@ -12,15 +12,15 @@ from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
 from assay.core.types import Counts
-from assay.pipelines.analysis.cost_estimate import forecast
-from assay.pipelines.analysis.length_curve import lengths
-from assay.pipelines.analysis.pass_at_k import passes
+from assay.pipelines.analysis.cost_estimate import estimate_cost
+from assay.pipelines.analysis.length_curve import count_by_length
+from assay.pipelines.analysis.pass_at_k import estimate_pass_at_k
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.stages.score import settings
+from assay.pipelines.stages.score import scorer_settings
 from assay.stores.lake import Lake
 
 ADAPTIVE = {"allocation": "adaptive", "prior": "fitted", "wave_fraction": 0.25, "attempts_per_wave": 4}
@@ -129,11 +129,11 @@ def test_attempts_that_another_plan_stored_save_tokens_and_change_no_decision(po
     assert shared.meter.samples == 0
 
 
-def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_only_where_they_decide(pool):
-    assert settings(pool())["budget"] == 8
-    assert settings(pool(score={**ADAPTIVE, "budget": 0.1}))["budget"] == 0.1
-    assert "budget" not in settings(pool(score={"n": 8}))
-    assert "budget" not in settings(pool(score={**ADAPTIVE, "goal": "band"}))
+def test_budget_and_group_size_are_part_of_the_scoring_only_where_they_decide(pool):
+    assert scorer_settings(pool())["budget"] == 8
+    assert scorer_settings(pool(score={**ADAPTIVE, "budget": 0.1}))["budget"] == 0.1
+    assert "budget" not in scorer_settings(pool(score={"n": 8}))
+    assert "budget" not in scorer_settings(pool(score={**ADAPTIVE, "goal": "band"}))
 
 
 def test_what_is_left_is_said_at_least_and_at_most(pool):
@@ -171,7 +171,7 @@ def test_a_longer_cap_than_the_sampler_had_is_refused(pool):
 def test_lengths_shows_more_solved_the_longer_the_cap_and_ends_at_what_was_scored(pool):
     context = pool(score={"n": 16})
     rows = scored(context)
-    told = lengths(context, [2, 4, 8])
+    told = count_by_length(context, [2, 4, 8])
     assert [row["cap"] for row in told["caps"]] == [2, 4, 8]
     solved = [row["correct"] for row in told["caps"]]
     assert solved == sorted(solved)
@@ -184,13 +184,13 @@ def test_lengths_of_an_empty_lake_says_what_to_do(pool):
     context = pool()
     run_stages(context, "split")
     with pytest.raises(ConfigError, match="curate score"):
-        lengths(context)
+        count_by_length(context)
 
 
 def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
     context = pool(score={"n": 16})
     rows = scored(context)
-    told = passes(context, [1, 8, 16])
+    told = estimate_pass_at_k(context, [1, 8, 16])
     rate = sum(row["n_correct"] for row in rows) / (24 * 16)
     assert [told["means"][name] for name in ("pass@1", "pass^1")] == pytest.approx([rate, rate])
     assert told["means"]["pass@8"] > rate > told["means"]["pass^8"]
@@ -201,9 +201,9 @@ def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
 def test_pass_at_k_after_an_adaptive_design_is_the_posteriors_and_marked_so(pool):
     context = pool()
     with pytest.raises(ConfigError, match="needs ingest, which is not done"):
-        passes(context, [1])
+        estimate_pass_at_k(context, [1])
     rows = scored(context)
-    told = passes(context, [1, 8])
+    told = estimate_pass_at_k(context, [1, 8])
     assert (told["estimator"], told["n"], told["problems"], told["too_few"]) == ("posterior", None, 24, 0)
     assert told["means"]["pass@1"] == pytest.approx(sum(row["value"] for row in rows) / 24, abs=2e-4)
     assert told["means"]["pass@8"] > told["means"]["pass@1"] > told["means"]["pass^8"]
@@ -212,17 +212,17 @@ def test_pass_at_k_after_an_adaptive_design_is_the_posteriors_and_marked_so(pool
     assert low < told["means"]["pass@8"] < high
     fixed = pool("fixed", score={"n": 8})
     scored(fixed)
-    assert passes(fixed, [1])["estimator"] == "unbiased"
+    assert estimate_pass_at_k(fixed, [1])["estimator"] == "unbiased"
 
 
 def test_pass_at_k_of_a_fixed_design_is_refused_beyond_n(pool):
     with pytest.raises(ConfigError, match=r"pass@9 needs k from 1 to score.n = 8"):
-        passes(pool(score={"n": 8}), [9])
+        estimate_pass_at_k(pool(score={"n": 8}), [9])
 
 
 def test_the_first_attempts_are_the_same_however_many_are_stored(pool):
     context = pool(score={"n": 16})
-    problems, labels = side(context, run_stages(context, "score"), "train")
+    problems, labels = read_side(context, run_stages(context, "score"), "train")
     attempts = StoredRollouts(context, problems, labels)
     told = attempts.draw_first(dict.fromkeys(problems, 4))
     assert {tally.counts.total for tally in told.values()} == {4}
@@ -232,7 +232,7 @@ def test_the_first_attempts_are_the_same_however_many_are_stored(pool):
 
 def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
     context = pool(seed=5)
-    low, high = forecast(context, 12)["tokens"]
+    low, high = estimate_cost(context, 12)["tokens"]
     spent = context.meter.tokens
     run_stages(context, "score")
     assert low / 2 <= context.meter.tokens - spent <= high * 2
@@ -253,7 +253,7 @@ def test_scores_of_stored_attempts_are_the_same_rows_as_columns_and_as_objects(
     scored(pool(score={"n": 16}))
     shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     with monkeypatch.context() as without:
-        without.setattr("assay.pipelines.stages.score.measure", None)  # which makes an object of every attempt
+        without.setattr("assay.pipelines.stages.score.score_problems", None)  # which makes an object of every attempt
         as_columns = scored(pool(**changes))
     monkeypatch.setattr("assay.pipelines.stages.score.read_counts", lambda *_: None)
     as_objects = scored(pool("copy", **changes))

@@ -14,7 +14,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.types import Counts, Score
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages, survey
+from assay.pipelines.runner.stages import run_stages, survey_stages
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
@@ -42,7 +42,7 @@ def kept(context: RunContext) -> int:
     return int(
         context.lake.rows(
             "SELECT count(*) AS n FROM selections WHERE selection_id = ? AND kept",
-            [survey(context).results.rows_of("select")],
+            [survey_stages(context).results.rows_of("select")],
         )[0]["n"]
     )
 

@@ -12,7 +12,7 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages import split
 from assay.stores.lake import Lake
@@ -37,7 +37,7 @@ def draw(folder: Path, name: str, first: int, last: int) -> dict[str, str]:
     )
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter(), command="curate split") as context:
         inputs = run_stages(context, upto="split")
-        return dict.fromkeys(cleaned(context, inputs)[0], name)
+        return dict.fromkeys(read_cleaned_problems(context, inputs)[0], name)
 
 
 def held(lake: Lake, ids: dict[str, str]) -> int:
@@ -51,14 +51,14 @@ def held(lake: Lake, ids: dict[str, str]) -> int:
 def test_two_plans_that_draw_at_the_same_moment_both_hold_out_what_they_ask_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, together = split.grouped, threading.Barrier(2)
+    plain, together = split.hash_duplicates, threading.Barrier(2)
 
     def grouped(*pool: Any) -> Any:  # called when the stored sides have been read: both would go on from the same ones
         with suppress(threading.BrokenBarrierError):
             together.wait(timeout=1)
         return plain(*pool)
 
-    monkeypatch.setattr(split, "grouped", grouped)
+    monkeypatch.setattr(split, "hash_duplicates", grouped)
     monkeypatch.setattr("assay.pipelines.sampling.shards.LOOK_S", 0.05)
     with ThreadPoolExecutor(2) as plans:
         pools = [

@@ -15,8 +15,8 @@ from assay.engines.server.app import ModelServer
 from assay.engines.transformers import Transformers
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.demonstrations import Demonstrations
-from assay.pipelines.data.problems import cleaned
-from assay.pipelines.loop.evaluate import difference, evaluate, last_counts, points
+from assay.pipelines.data.problems import read_cleaned_problems
+from assay.pipelines.loop.evaluate import compare_counts, compute_points, evaluate, last_counts
 from assay.pipelines.runner.stages import preflight, run_stages, run_training
 from assay.pipelines.stages.order import stored_curriculum
 from assay.stores.lake import Lake
@@ -88,7 +88,7 @@ def test_the_average_is_attempted_beside_the_weights_as_they_were(tiny: Made) ->
     run_training(context)
     told = evaluate(context, samples=1)["points"]
     assert [point["policy"] for point in told] == ["step 0", "step 2", "average"]
-    (row,) = points([("average", last_counts(context, 1))])
+    (row,) = compute_points([("average", last_counts(context, 1))])
     assert row["pass_at_1"] == told[-1]["pass_at_1"]  # what is compared is the checkpoint that was left
 
 
@@ -96,7 +96,7 @@ def test_two_trainings_are_compared_by_the_pairs_of_their_held_out_problems(tiny
     jobs = {rate: tiny(steps=1, learning_rate=float(rate)) for rate in ("1e-6", "1e-2")}
     for context in jobs.values():
         run_training(context)
-    first, second = points([(name, last_counts(context, 2)) for name, context in jobs.items()])
+    first, second = compute_points([(name, last_counts(context, 2)) for name, context in jobs.items()])
     assert (first["policy"], second["policy"], first["difference"]) == ("1e-6", "1e-2", None)
     assert (first["problems"], second["problems"], second["k"]) == (4, 4, 2)
     assert second["difference"][0] == pytest.approx(second["pass_at_1"][0] - first["pass_at_1"][0])
@@ -115,7 +115,7 @@ def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Ma
 
 def test_demonstrations_are_stored_right_answers_and_then_the_gold_one(tiny: Made) -> None:
     context = tiny(gold_template="{how} make {answer}")
-    problems, labels = cleaned(context, run_stages(context, "clean"))
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean"))
     id_ = next(id_ for id_, problem in problems.items() if problem.text == "2+3=")
     assert Demonstrations(context, problems, labels)(id_)[-1] == "2 and 3 make 5"
 
@@ -132,8 +132,8 @@ def test_a_teacher_is_named_in_the_plan_and_its_feedback_is_counted(tiny: Made) 
 
 def test_trainings_without_a_common_problem_cannot_be_paired() -> None:
     with pytest.raises(ConfigError, match="none by both"):
-        difference({"a": (1, 2)}, {"b": (1, 2)})
-    (row,) = points([("x", {"a": (1, 2), "b": (2, 2)})])
+        compare_counts({"a": (1, 2)}, {"b": (1, 2)})
+    (row,) = compute_points([("x", {"a": (1, 2), "b": (2, 2)})])
     assert (row["pass_at_1"][0], row["pass_at_k"][0], row["k"], row["difference"]) == (0.75, 1.0, 2, None)
 
 

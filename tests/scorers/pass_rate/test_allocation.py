@@ -42,7 +42,7 @@ def allocate(pool, goal=None, **settings):
 
 def test_everybody_gets_the_first_attempts_and_nobody_more_than_the_most():
     pool = Pool(200, 0)
-    seen, _, rows = allocate(pool, most=16)
+    seen, _, rows = allocate(pool, max_attempts=16)
     assert rows.tolist() == list(range(200))
     assert 2 <= seen.attempts.min() < seen.attempts.max() == 16
     assert pool.waves[0] == (list(range(200)), [2] * 200)
@@ -52,7 +52,7 @@ def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_the
     ratios, shares = [], []
     for seed in range(4):
         pool = Pool(400, seed)
-        seen, prior, _ = allocate(pool, share=1 / 8)
+        seen, prior, _ = allocate(pool, wave_fraction=1 / 8)
         value, whole = group_signal(pool.rate, 8), pool.won.sum(axis=1)
         mine = np.argsort(-prior.posterior(seen.correct, seen.wrong).signal(8), kind="stable")[:40]
         full = np.argsort(
@@ -74,10 +74,10 @@ def test_decisions_are_a_function_of_complete_waves_so_a_second_run_decides_the_
 def test_a_problem_whose_wave_stays_incomplete_keeps_what_it_had_and_is_asked_no_more():
     pool = Pool(120, 4)
     waves = pool.waves
-    allocate(pool, first=4, step=4)
+    allocate(pool, min_attempts=4, attempts_per_wave=4)
     target = waves[1][0][0]
     broken = Pool(120, 4, broken=[target])
-    seen, _, rows = allocate(broken, first=4, step=4)
+    seen, _, rows = allocate(broken, min_attempts=4, attempts_per_wave=4)
     assert seen.attempts[rows == target].tolist() == [4]
     assert sum(target in wave for wave, _ in broken.waves) == 2
 
@@ -89,13 +89,13 @@ def test_where_nothing_comes_nothing_is_known():
 
 def test_two_stages_are_two_waves_the_second_to_the_most():
     pool = Pool(120, 5)
-    seen, _, _ = allocate(pool, kind="two_stage", first=4, near=0.1, most=32)
+    seen, _, _ = allocate(pool, kind="two_stage", min_attempts=4, top_up_fraction=0.1, max_attempts=32)
     assert len(pool.waves) == 2
     assert sorted(set(seen.attempts.tolist())) == [4, 32]
     assert (seen.attempts == 32).sum() <= 12
 
 
-def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_than_half():
+def test_a_band_is_decided_about_as_well_as_by_64_attempts_each():
     extra, shares = [], []
     for seed in range(4):
         pool = Pool(500, seed)
@@ -110,14 +110,14 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_problems_and_long_wrong_answers(
+def test_intervals_cover_95_percent_of_pools_that_were_attempted_fixed_or_stopped(
     stopped,
 ):
     covered = []
     for seed in range(4):
         pool = Pool(500, seed)
         if stopped:
-            seen, prior, _ = allocate(pool, share=1 / 6)
+            seen, prior, _ = allocate(pool, wave_fraction=1 / 6)
             right, wrong = seen.correct, seen.wrong
         else:
             right = pool.won[:, :8].sum(axis=1)
@@ -127,17 +127,17 @@ def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_
     assert 0.94 <= np.mean(covered) <= 0.98
 
 
-def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_where_its_c_over_n_is_not_evidence():
+def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_and_c_over_n_is_not():
     gap = []
     for seed in range(4):
         pool = Pool(500, seed)
-        seen, prior, _ = allocate(pool, share=1 / 6)
+        seen, prior, _ = allocate(pool, wave_fraction=1 / 6)
         gap.append(prior.posterior(seen.correct, seen.wrong).mean().mean() - pool.rate.mean())
     assert abs(np.mean(gap)) < 0.01
 
 
 def test_a_forecast_is_near_what_such_a_pool_takes():
     pool = Pool(300, 7)
-    seen, prior, _ = allocate(pool, Goal(30, 8), share=1 / 6)
-    expected = expected_attempts(300, Allocation(share=1 / 6), Goal(30, 8), prior)
+    seen, prior, _ = allocate(pool, Goal(30, 8), wave_fraction=1 / 6)
+    expected = expected_attempts(300, Allocation(wave_fraction=1 / 6), Goal(30, 8), prior)
     assert expected == pytest.approx(seen.attempts.mean(), rel=0.35)

@@ -11,7 +11,7 @@ import pytest
 
 from assay.core.errors import LakeError
 from assay.stores.commits import manifest
-from assay.stores.commits.sealing import sealed, unsealed
+from assay.stores.commits.sealing import read_sealed, seal_json
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget
 from assay.stores.maintenance.fsck import fsck
@@ -45,7 +45,7 @@ def test_a_lake_of_an_older_format_is_read_verified_and_grows(tmp_path: Path, at
         lake.append(attempted("c", "cc"))
         assert lake.rows(RATES) == [*OLD_RATES, {"problem_id": "c", "n_correct": 2, "n_wrong": 0, "n_truncated": 0}]
     (new,) = set((root / "manifest").glob("*.json")) - set(old)
-    tree, digest = unsealed(new.read_bytes())
+    tree, digest = read_sealed(new.read_bytes())
     assert (tree["format"], len(digest)) == (3, 64)
     assert [name for name, _ in tree["parents"]] == [path.stem for path in old]
     assert (root / "lake.json").read_bytes() == mark
@@ -129,9 +129,9 @@ def test_a_table_that_only_a_newer_version_knows_is_named_and_nothing_is_set_asi
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("a", "cwt"))
     (entry,) = (tmp_path / "lake" / "manifest").glob("*.json")
-    tree, _ = unsealed(entry.read_bytes())
+    tree, _ = read_sealed(entry.read_bytes())
     tree["files"][0] |= {"table": "dreams", "path": tree["files"][0]["path"].replace("rollouts", "dreams")}
-    entry.write_bytes(sealed(tree))
+    entry.write_bytes(seal_json(tree))
     with (
         Lake(tmp_path / "lake") as lake,
         pytest.raises(LakeError, match="table 'dreams', which this version does not know: upgrade"),

@@ -19,7 +19,7 @@ from assay.stores.commits import manifest
 from assay.stores.commits.lease import expired, give_back, lease, take
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget, must_know
-from assay.stores.maintenance.fsck import Finding, fsck
+from assay.stores.maintenance.fsck import LakeFault, fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 SOAK = os.environ.get("ASSAY_SOAK") == "1"
@@ -34,7 +34,7 @@ def fill(lake: Lake, attempted: Rows, problems: str = "abc") -> None:
         lake.append(attempted(problem, "cwt"), run=f"run-{problem}")
 
 
-def kinds(found: list[Finding]) -> list[tuple[str, str]]:
+def kinds(found: list[LakeFault]) -> list[tuple[str, str]]:
     return [(each.kind, each.table) for each in found]
 
 
@@ -145,9 +145,7 @@ def test_a_forgotten_policy_is_in_no_view_and_leaves_a_tombstone(tmp_path: Path,
     )
 
 
-def test_a_forgotten_policy_leaves_no_row_that_names_it_and_only_its_own_training_is_done_again(
-    tmp_path: Path, attempted: Rows
-) -> None:
+def test_a_forgotten_policy_leaves_no_row_that_names_it(tmp_path: Path, attempted: Rows) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("a", "c", policy="bad"))
         lake.append(
@@ -231,7 +229,7 @@ def test_what_a_forgotten_policy_finished_chose_or_searched_goes_too(tmp_path: P
         assert b"bad" not in file.read_bytes(), file
 
 
-def test_what_was_noticed_of_a_forgotten_source_goes_even_where_another_holds_the_problem(tmp_path: Path) -> None:
+def test_notes_of_a_forgotten_source_go_even_where_another_holds_the_problem(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"problems": [{"id": "a", "source": "ours"}]})
         lake.append({"notes": [{"id": "1", "source": "theirs", "problem_id": "a"}, {"id": "2", "source": "ours"}]})
@@ -255,9 +253,7 @@ def test_what_cannot_be_forgotten_is_named(tmp_path: Path) -> None:
         forget(lake, "colour", "red")
 
 
-def test_a_name_that_nothing_has_is_refused_with_its_neighbours_and_one_forgotten_before_is_not(
-    tmp_path: Path, attempted: Rows
-) -> None:
+def test_a_name_that_nothing_has_is_refused_with_its_neighbours(tmp_path: Path, attempted: Rows) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("p", "cw", policy="good"))
         with pytest.raises(LakeError, match=r"no policy in this lake is called 'goood'.*good"):
@@ -290,9 +286,7 @@ def test_a_sound_lake_has_no_findings(tmp_path: Path, attempted: Rows) -> None:
     assert fsck(tmp_path / "lake") == []
 
 
-def test_a_truncated_file_is_set_aside_with_what_hangs_on_it_and_the_stage_that_restores(
-    tmp_path: Path, attempted: Rows
-) -> None:
+def test_a_truncated_file_is_set_aside_with_what_hangs_on_it(tmp_path: Path, attempted: Rows) -> None:
     with Lake(tmp_path / "lake") as lake:
         fill(lake, attempted)
         lake.append({"stages": [{"id": "1", "stage": "score", "key": "k"}]})
@@ -482,7 +476,7 @@ def test_a_compaction_and_a_forgetting_that_fail_leave_nothing_behind(
     assert fsck(tmp_path / "lake") == []
 
 
-def test_forgetting_takes_the_rests_of_killed_writes_along_and_nothing_of_a_commit_under_way(
+def test_forgetting_takes_the_rests_of_killed_writes_along(
     tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "lake"

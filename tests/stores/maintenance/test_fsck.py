@@ -14,7 +14,7 @@ from assay.core.errors import LakeError
 from assay.stores.commits import manifest
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget
-from assay.stores.maintenance.fsck import FEW, Finding, fsck
+from assay.stores.maintenance.fsck import FEW, LakeFault, fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 ATTEMPTS = ("rollouts", "completions", "verdicts")
@@ -38,7 +38,7 @@ def entries(root: Path) -> list[Path]:
     return sorted((root / "manifest").glob("*.json"))
 
 
-def kinds(found: list[Finding]) -> list[str]:
+def kinds(found: list[LakeFault]) -> list[str]:
     return [finding.kind for finding in found]
 
 
@@ -81,9 +81,7 @@ def test_an_entry_that_is_gone_with_its_files_is_named_until_somebody_takes_note
     assert fsck(root) == []
 
 
-def test_what_was_forgotten_stays_forgotten_when_the_entry_that_forgot_it_is_damaged_or_gone(
-    root: Path, attempted: Rows
-) -> None:
+def test_what_was_forgotten_stays_so_when_the_entry_that_forgot_it_is_damaged(root: Path, attempted: Rows) -> None:
     with Lake(root) as lake:
         lake.append(attempted("a", "cc", policy="bad"))
         forget(lake, "policy", "bad")
@@ -195,7 +193,7 @@ def test_lake_json_is_written_again_from_the_manifest(root: Path, torn: bytes | 
     assert count(root) == [9, 9, 9]
 
 
-def fsck_or_line(root: Path, *, repair: bool) -> list[Finding]:
+def fsck_or_line(root: Path, *, repair: bool) -> list[LakeFault]:
     return [finding for finding in fsck(root, repair=repair) if finding.harm]
 
 

@@ -287,14 +287,13 @@ def test_present_verdicts_are_those_of_the_labels_and_versions_that_are_named(tm
     rows["verdicts"] += [
         {**row, "id": f"2{row['id']}", "version": "2", "lenient": "correct"} for row in rows["verdicts"]
     ]
-    query = "SELECT sample, counts FROM present_verdicts(?, ?, ?, ?, ?) ORDER BY sample"
+    query = "SELECT sample, counts, counted_reward FROM present_verdicts(?, ?, ?, ?, ?) ORDER BY sample"
     with Lake(tmp_path / "lake") as lake:
         lake.append(rows)
         first = lake.rows(query, ["lenient", "rev", "s", ["l-p"], ["math@1"]])
         assert [(row["sample"], row["counts"]) for row in first] == [(0, "correct"), (1, "wrong")]
-        assert [row["counts"] for row in lake.rows(query, ["lenient", "rev", "s", ["l-p"], ["math@2"]])] == [
-            "correct"
-        ] * 2
+        lenient = lake.rows(query, ["lenient", "rev", "s", ["l-p"], ["math@2"]])
+        assert [(row["counts"], row["counted_reward"]) for row in lenient] == [("correct", 1.0)] * 2
         assert lake.rows(query, ["strict", "rev", "s", ["another"], ["math@1"]]) == []
 
 

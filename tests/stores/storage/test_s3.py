@@ -477,9 +477,7 @@ def test_a_body_that_always_breaks_off_is_one_line_and_leaves_no_half_file(flaky
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_service_that_fails_before_the_first_write_has_failed_and_the_plan_is_not_wrong(
-    flaky: s3.Bucket, status: int
-) -> None:
+def test_a_service_that_fails_before_the_first_write_has_failed(flaky: s3.Bucket, status: int) -> None:
     Flaky.status = status
     with pytest.raises(LakeError) as caught:
         flaky.read("tables/a")

@@ -93,9 +93,7 @@ def log_error(ascending: bool, end: float, average: bool, seed: int) -> float:
     return float(np.log(((last - truth) ** 2).sum()))
 
 
-def test_a_rate_that_decays_to_nothing_wastes_an_ascending_order_and_an_average_makes_up_for_some_of_the_noise() -> (
-    None
-):
+def test_a_rate_that_decays_to_nothing_wastes_an_ascending_order() -> None:
     """Over 24 seeds ascending order gains more under a moderate decay, with an average and without."""
 
     def errors(*arm: Any) -> Any:

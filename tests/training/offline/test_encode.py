@@ -6,7 +6,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn
 from assay.core.training_rows import PairRow, TargetRow
-from assay.training.offline.encode import NO_LOSS, RowEncoder, fitting, trained_tokens
+from assay.training.offline.encode import NO_LOSS, RowEncoder, choose_fitting_rows, trained_tokens
 
 PROMPT = (ChatTurn(role="user", content="1+1=?"),)
 
@@ -62,17 +62,17 @@ def test_the_prompt_is_the_one_of_sampling(encoder: RowEncoder, tokenizer: Any) 
 def test_rows_beyond_the_window_are_left_out_and_told(encoder: RowEncoder) -> None:
     rows = [encoder.target(TargetRow("t", "p", PROMPT, text)) for text in ("2", "2" * 50, "22")]
     warnings: list[str] = []
-    assert fitting(rows, ["a", "b", "c"], window=40, warn=warnings.append) == [rows[0], rows[2]]
+    assert choose_fitting_rows(rows, ["a", "b", "c"], window=40, warn=warnings.append) == [rows[0], rows[2]]
     length = len(rows[1]["input_ids"])
     assert warnings == [f"1 of 3 rows exceed the window of 40 tokens and are left out; the longest, b, has {length}"]
     with pytest.raises(ConfigError, match="none of 3 rows fits the window of 5 tokens"):
-        fitting(rows, ["a", "b", "c"], window=5, warn=warnings.append)
-    assert fitting(rows, ["a", "b", "c"], window=None, warn=warnings.append) == rows
+        choose_fitting_rows(rows, ["a", "b", "c"], window=5, warn=warnings.append)
+    assert choose_fitting_rows(rows, ["a", "b", "c"], window=None, warn=warnings.append) == rows
 
 
 def test_rows_without_loss_are_left_out_and_told(encoder: RowEncoder) -> None:
     row = encoder.target(TargetRow("t", "p", PROMPT, "2"))
     mute = {**row, "labels": [NO_LOSS] * len(row["labels"])}
     warnings: list[str] = []
-    assert fitting([mute, row], ["a", "b"], window=None, warn=warnings.append) == [row]
+    assert choose_fitting_rows([mute, row], ["a", "b"], window=None, warn=warnings.append) == [row]
     assert warnings == ["1 of 2 rows carry no loss, since all of their answer is masked"]

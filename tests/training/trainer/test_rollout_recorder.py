@@ -5,7 +5,7 @@ import pytest
 
 from assay.core.types import GradingCase, Policy, Verdict
 from assay.training.trainer.rollout_recorder import RolloutRecorder, training_policy
-from assay.training.trainer.sampler import CurriculumSampler
+from assay.training.trainer.sampler import GroupSampler
 
 
 class LetterTokenizer:
@@ -29,7 +29,7 @@ def recorder_of(room: SimpleNamespace, **changes: object) -> RolloutRecorder:
         "base": room.base,
         "sampler": room.sampler,
         "run": "r",
-        "order": CurriculumSampler(ids, {}, steps=1, groups=1, group_size=4),
+        "order": GroupSampler(ids, {}, steps=1, groups=1, group_size=4),
         "tokenizer": LetterTokenizer(),
         "end_tokens": frozenset({0}),
     }

@@ -38,7 +38,7 @@ def test_an_expression_is_spelled_as_latex(text, latex):
     assert spell_as_latex(text) == latex
 
 
-def test_words_in_text_keep_their_letters_and_single_letters_of_another_face_are_letters():
+def test_words_in_text_keep_their_letters():
     assert spell_as_latex("5 \\text{ pi}") == f"5 {TEXT} pi{END}"
     assert spell_as_latex("\\mathrm{e}") == "e"
     assert spell_as_latex("\\text{m}") == f"{TEXT}m{END}"

@@ -264,7 +264,7 @@ def late(idle_s, computed_s=0.0, observed_s=20.0):
     return Ending("time limit 20 s", late=True, recent_usage=RecentUsage(idle_s, computed_s, observed_s))
 
 
-def test_a_wait_is_the_programs_own_where_it_was_idle_for_half_of_it_and_the_machines_otherwise():
+def test_a_wait_is_the_programs_own_where_it_was_idle_for_half_of_it():
     own, machines = UnitResult("late", "time limit 20 s"), UnitResult("late", "time limit 20 s on a busy machine")
     assert classify_timeout(LIMITS, 20, late(19.0)) == classify_timeout(LIMITS, 20, late(10.0, 1.9)) == own
     assert classify_timeout(LIMITS, 20, late(9.0)) == classify_timeout(LIMITS, 20, late(0.0)) == machines
@@ -299,7 +299,7 @@ def test_a_program_that_waits_for_its_tests_is_not_idle_by_choice():
     assert classify_timeout(LIMITS, 20, late(20.0), late(2.0)).reason == "time limit 20 s on a busy machine"
 
 
-def test_one_that_computed_for_longer_than_it_may_is_wrong_at_once_and_so_is_one_that_has_gone():
+def test_one_that_computed_for_longer_than_it_may_is_wrong_at_once():
     assert classify_timeout(LIMITS, 20, late(0.0, 2.0)) == UnitResult("failed", CPU_LIMIT_REASON)
     assert (
         classify_timeout(LIMITS, 7, late(7.0, 2.0)).status == "late"

@@ -17,7 +17,7 @@ def test_a_comparison_with_a_process_skips_the_refusal_behind_it():
     assert compare_process(7) == bytes.fromhex("1500 01 00 07000000".replace(" ", ""))
 
 
-def test_without_signals_the_process_belongs_between_the_parts_once_per_call_that_sends_one(machine):
+def test_without_signals_the_process_stands_between_the_parts_once_per_call(machine):
     assert len(make_filter(**dict.fromkeys(RIGHTS, True))) == 1
     assert len(make_filter(**{**dict.fromkeys(RIGHTS, True), "signals": False})) == 3  # kill and tgkill
 

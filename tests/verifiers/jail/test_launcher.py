@@ -135,7 +135,7 @@ def test_a_launcher_is_shared_with_forked_processes_and_outlives_them():
 
 
 @isolated
-def test_each_program_has_users_of_its_own_so_that_none_uses_up_the_processes_of_another():
+def test_each_program_has_users_of_its_own():
     """How many processes a user may have is counted for each user namespace: one that they share is one that a fork bomb fills for all."""
     jails = [start_program("import time\nprint(1, flush=True)\ntime.sleep(60)", LIMITS) for _ in range(2)]
     try:

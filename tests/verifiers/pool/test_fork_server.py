@@ -28,7 +28,7 @@ def test_a_part_is_warmed_where_it_can_be(monkeypatch):
     assert warmed == [1]
 
 
-def test_an_outside_part_judges_each_row_in_a_process_of_its_own_unless_it_says_that_it_need_not():
+def test_an_outside_part_judges_each_row_in_a_process_of_its_own_unless_told():
     careless, careful = (lambda: None), (lambda: None)
     careful.evaluates_text = False
     assert fork_server.may_evaluate_text("python:lab:f", careless)

@@ -155,9 +155,9 @@ def _format_rate(rate: dict[str, Any]) -> str:
 def _wrong_golds(context: Any, sample: int, seed: int, as_json: bool) -> int:
     from assay.pipelines.analysis.wrong_golds import judge_wrong_golds
 
-    found = judge_wrong_golds(context, sample, seed)
+    wrong_golds = judge_wrong_golds(context, sample, seed)
     if as_json:
-        print_json({"wrong_golds": found})
+        print_json({"wrong_golds": wrong_golds})
         return DONE
     rows = [
         (
@@ -166,11 +166,11 @@ def _wrong_golds(context: Any, sample: int, seed: int, as_json: bool) -> int:
             *(f"{row[f'{name}_accepted']} of {row[f'n_{name}']}" for name in ("right", "wrong")),
             "-" if row["rate"] is None else f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
         )
-        for row in found
+        for row in wrong_golds
     ]
     columns = ("source", "verifier", "correct answers accepted", "wrong answers accepted", "rate, 95% interval")
     open_console().print(build_table("attempts graded against other problems' gold answers", columns, rows))
-    for row in found:
+    for row in wrong_golds:
         for example in row["examples"]:
             open_console().print(
                 f"{row['source']}: {example['answer']!r} is accepted for {example['other_gold']!r}; "

@@ -119,13 +119,13 @@ def autopsy(
         columns = LogColumns(prompt, text, reward, correct, step, gold, tokens, finish, group)
         options = AutopsyOptions(columns, right, verifier, regrade, tuple(benchmark), pool, min_signal, group_size)
         result = dissect(places, options)
-        written = write_autopsy(result, page=page, table=table, problems=problems, out=out)
+        files = write_autopsy(result, page=page, table=table, problems=problems, out=out)
     if as_json:
-        print_json({**result.to_json(), "written": written})
+        print_json({**result.to_json(), "written": files})
         return
     _print(result)
-    for what, place in written.items():
-        reporter.say(f"{what}: {place}")
+    for kind, place in files.items():
+        reporter.say(f"{kind}: {place}")
 
 
 def _print(result: Any) -> None:
@@ -135,9 +135,9 @@ def _print(result: Any) -> None:
     console.print(headline(result.to_json()), style="bold", markup=False, soft_wrap=True)
     for topic in dict.fromkeys(finding.topic for finding in result.findings):
         rows = [finding for finding in result.findings if finding.topic == topic]
-        said = [row for row in rows if row.share is not None]
-        if said:
-            console.print(build_table(topic, *(_choices(said) if topic == "choosing" else _shares(said))))
+        shares = [row for row in rows if row.share is not None]
+        if shares:
+            console.print(build_table(topic, *(_choices(shares) if topic == "choosing" else _shares(shares))))
         for row in rows:
             if row.share is None:
                 console.print(f"{row.finding}: {row.note}", markup=False, soft_wrap=True)

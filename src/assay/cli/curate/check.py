@@ -23,8 +23,8 @@ def check(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens. Given a selection's
-    key, do what `analyze selection-bias` does.
+    """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens. Given a
+    selection's key, do what `analyze selection-bias` does.
 
     Reads some rows of every source, imports what the config names (which runs your own code) and grades one gold answer
     of each source. Calls no model.
@@ -89,7 +89,7 @@ def _list_warnings(context: Any, samples: list[Any], golds: list[Any]) -> list[s
                 f"{gold.source}: the verifier {gold.verifier!r} accepts the gold answer {gold.gold[:80]!r} "
                 "in none of the usual forms"
             )
-    return lines + config_check.forebodings(context.config, samples)
+    return lines + config_check.list_forebodings(context.config, samples)
 
 
 def _print_golds(golds: list[Any]) -> None:

@@ -51,7 +51,7 @@ def curricula(
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
-        from assay.pipelines.analysis.curriculum_simulation import forecast as simulate
+        from assay.pipelines.analysis.curriculum_simulation import simulate_curricula as simulate
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 

@@ -16,7 +16,7 @@ Pilot = Annotated[
 
 
 def estimate(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, pilot: Pilot = 0) -> None:
-    """Estimate what a run still has to do in each stage: problems, attempts and tokens. A pilot's attempts are kept, and the
-    run reuses them.
+    """Estimate what a run still has to do in each stage: problems, attempts and tokens. A pilot's attempts are kept,
+    and the run reuses them.
     """
     run(path, lake, sets, as_json, dry_run=True, pilot=pilot)

@@ -94,8 +94,8 @@ def export(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum with its reward, or a training set that synthesis stored, in the format of another trainer, and
-    show how to load it.
+    """Write the curriculum with its reward, or a training set that synthesis stored, in the format of another trainer,
+    and show how to load it.
 
     Settings of an export are keys of the config: --set export.settings.verl.data_source=math_dapo.
     """
@@ -127,19 +127,19 @@ def export(
                 result = export_training_set(context, to, folder, method=method)
             elif not only_check:
                 result = write(context, to, folder, filtered=filtered)
-            checked = check_export(context, to, folder) if check else None
-        if push and (checked is None or checked.equal):
+            checks = check_export(context, to, folder) if check else None
+        if push and (checks is None or checks.equal):
             result |= {"published": publish(folder, push, public=public)}
         if as_json:
-            print_json(result | ({"check": asdict(checked)} if checked else {}))
+            print_json(result | ({"check": asdict(checks)} if checks else {}))
         else:
             if not only_check:
                 reporter.say(f"{result['folder']}: {_describe_rows(to, result)}; read it with:\n{result['snippet']}")
-            if checked:
-                _show_check(reporter, checked)
+            if checks:
+                _show_check(reporter, checks)
             if push and "published" in result:
                 reporter.say(f"published {'for everybody' if public else 'privately'}: {result['published']}")
-        if checked and not checked.equal:
+        if checks and not checks.equal:
             raise typer.Exit(FAILED)
 
 
@@ -182,11 +182,11 @@ def rollouts(
         reporter.say(f"{result['folder']}: {result['rollouts']} rollouts as {form}: {counts}")
 
 
-def _show_check(reporter: ConsoleReporter, checked: Any) -> None:
+def _show_check(reporter: ConsoleReporter, checks: Any) -> None:
     """Print what was sent through the reward, and where it differs from the lake."""
-    for kind, count in checked.sent.items():
-        reporter.say(f"checked {count} {kind}: {count - checked.differing.get(kind, 0)} as in the lake")
-    for example in checked.examples:
+    for kind, count in checks.sent.items():
+        reporter.say(f"checked {count} {kind}: {count - checks.differing.get(kind, 0)} as in the lake")
+    for example in checks.examples:
         reporter.say(
             f"  {example['problem_id'][:12]} ({example['kind']}): the lake has {example['lake']}, the exported reward "
             f"{example['exported']}: ...{example['text'][-80:]!r}"

@@ -122,11 +122,11 @@ def rollouts(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is dropped
-    with its reason; if no row matches, that is an error.
+    """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is
+    dropped with its reason; if no row matches, that is an error.
 
-    With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them. Rewards
-    become verdicts; if the file has none, the problems' own verifiers grade the texts.
+    With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them.
+    Rewards become verdicts; if the file has none, the problems' own verifiers grade the texts.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -140,7 +140,7 @@ def rollouts(
             policy=policy or (config.policy.model if config else "imported"),
             policy_last=policy_last,
             right=right,
-            columns=module.Columns(problem, text, reward, tokens, finish),
+            columns=module.RolloutColumns(problem, text, reward, tokens, finish),
             labels=labels,
             tokenizer=tokenizer,
         )
@@ -150,12 +150,12 @@ def rollouts(
         return
 
     def body(context: Any) -> int:
-        from assay.pipelines.data.problems import cleaned
+        from assay.pipelines.data.problems import read_cleaned_problems
         from assay.pipelines.runner.stages import run_stages
         from assay.pipelines.stages import import_rollouts
 
         inputs = run_stages(context, pool_stages()[-1])
-        labels = {id_: label.id for id_, label in cleaned(context, inputs)[1].items()}
+        labels = {id_: label.id for id_, label in read_cleaned_problems(context, inputs)[1].items()}
         _print_counts(work(context.lake, import_rollouts, labels), as_json, reporter)
         evidence = policy if policy and policy != config.policy.model else "imported"
         reporter.say(f"next: curate run {path} --set score.evidence={evidence}, or write it into the config")
@@ -201,7 +201,7 @@ def _print_counts(result: Any, as_json: bool, reporter: ConsoleReporter) -> None
     if as_json:
         print_json(counts)
     else:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
-        reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {dropped or 'none'}")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
+        reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {reasons or 'none'}")
     if result.unrated:
         reporter.warn(f"{result.unrated} rows have no numeric reward; name its column with --reward")

@@ -1,5 +1,5 @@
-"""`curate lake fsck`, `compact`, `delete` and `merge`: verify a lake, merge its files, delete what people ask to delete,
-and take over another lake's rows.
+"""`curate lake fsck`, `compact`, `delete` and `merge`: verify a lake, merge its files, delete what people ask to
+delete, and take over another lake's rows.
 """
 
 from dataclasses import asdict
@@ -32,8 +32,8 @@ Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other lake's fo
 
 
 def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
-    """Verify every file against the manifest. Moves damaged files to quarantine/ and names the stage that restores their
-    rows. Exit code 1 if anything was damaged.
+    """Verify every file against the manifest. Moves damaged files to quarantine/ and names the stage that restores
+    their rows. Exit code 1 if anything was damaged.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -59,8 +59,8 @@ def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = F
 
 
 def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
-    """Merge small files, and rows that two writers added at the same time. Readers see the lake as before or as after, never
-    in between.
+    """Merge small files, and rows that two writers added at the same time. Readers see the lake as before or as after,
+    never in between.
     """
     _maintain(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
 
@@ -89,11 +89,11 @@ def delete(
 
 
 def merge(other: Other, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Add another lake's problems, attempts, verdicts and finished work to a lake, each row once. After a kill, the same
-    command resumes.
+    """Add another lake's problems, attempts, verdicts and finished work to a lake, each row once. After a kill, the
+    same command resumes.
 
-    Reports what is not copied: attempts that both lakes sampled with different texts, results that this lake already has,
-    and rows that were deleted from it.
+    Reports what is not copied: attempts that both lakes sampled with different texts, results that this lake already
+    has, and rows that were deleted from it.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -106,8 +106,8 @@ def merge(other: Other, lake: AnyLake = ".assay/lake", as_json: AsJson = False) 
     if as_json:
         print_json(asdict(result))
         return
-    added = ", ".join(f"{count} {name}" for name, count in result.added.items())
-    reporter.say(f"{lake}: {added or 'no rows'} added; {sum(result.present.values())} rows were here already")
+    added_text = ", ".join(f"{count} {name}" for name, count in result.added.items())
+    reporter.say(f"{lake}: {added_text or 'no rows'} added; {sum(result.present.values())} rows were here already")
     for reason, count in result.reasons.items():
         reporter.say(f"{count} {reason}")
     if result.withheld:
@@ -126,8 +126,8 @@ def _maintain(lake: str, as_json: bool, work: Any) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    removed = ", ".join(f"{count} {name}" for name, count in result.removed.items())
+    removed_text = ", ".join(f"{count} {name}" for name, count in result.removed.items())
     reporter.say(
-        f"{lake}: {result.before} files, now {result.after}; {removed or 'no rows'} removed; {result.swept} "
+        f"{lake}: {result.before} files, now {result.after}; {removed_text or 'no rows'} removed; {result.swept} "
         f"replaced files deleted" + (f"; {result.rests} leftovers of killed writes deleted" if result.rests else "")
     )

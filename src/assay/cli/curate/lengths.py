@@ -29,8 +29,8 @@ CUT_BY = {
 
 
 def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
-    """Show pass rate, truncated share and group signal under shorter token caps. Stored answers are cut and graded again;
-    nothing is generated.
+    """Show pass rate, truncated share and group signal under shorter token caps. Stored answers are cut and graded
+    again; nothing is generated.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -41,7 +41,7 @@ def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJs
 
 
 def _lengths(context: Any, as_json: bool, at: list[int]) -> int:
-    from assay.pipelines.analysis.length_curve import lengths as measure_lengths
+    from assay.pipelines.analysis.length_curve import count_by_length as measure_lengths
 
     curve = measure_lengths(context, at)
     if as_json:

@@ -22,8 +22,8 @@ Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="k of pass@k; m
 
 
 def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
-    """Estimate pass@k, pass^k and majority@k on the training problems: unbiased where every problem had the same number of
-    attempts, otherwise from the posterior.
+    """Estimate pass@k, pass^k and majority@k on the training problems: unbiased where every problem had the same number
+    of attempts, otherwise from the posterior.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -34,7 +34,7 @@ def pass_at_k(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: As
 
 
 def _passes(context: Any, as_json: bool, ks: list[int]) -> int:
-    from assay.pipelines.analysis.pass_at_k import passes as estimate_passes
+    from assay.pipelines.analysis.pass_at_k import estimate_pass_at_k as estimate_passes
 
     estimates = estimate_passes(context, ks or sorted({1, int(context.config.score.settings.get("n", 8))}))
     if as_json:

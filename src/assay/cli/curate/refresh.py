@@ -22,8 +22,8 @@ from assay.cli.tables import build_table
 
 
 def refresh(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Update stale scores: stored rollouts are graded again by a new verifier; a new checkpoint is scored from the rollouts
-    of its training and as few new ones as possible.
+    """Update stale scores: stored rollouts are graded again by a new verifier; a new checkpoint is scored from the
+    rollouts of its training and as few new ones as possible.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

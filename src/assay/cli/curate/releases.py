@@ -99,10 +99,10 @@ def _print(result: dict[str, Any]) -> None:
     console.print(build_table("", ("", result["a"], result["b"], "change"), rows))
     for label in labels["examples"]:
         console.print(f"label of {label['problem_id']}: {label['a']!r} -> {label['b']!r}", markup=False, soft_wrap=True)
-    moved = [row for row in rates["examples"] if abs(row["chance_up"] - 0.5) >= 0.45]
-    if moved:
+    moved_rows = [row for row in rates["examples"] if abs(row["chance_up"] - 0.5) >= 0.45]
+    if moved_rows:
         head = ("problem", result["a"], result["b"], "P(it rose)")
-        rows = [(row["problem_id"], row["a"], row["b"], row["chance_up"]) for row in moved]
+        rows = [(row["problem_id"], row["a"], row["b"], row["chance_up"]) for row in moved_rows]
         console.print(build_table("rates that moved most clearly", head, rows))
 
 

@@ -119,12 +119,12 @@ def _repeat_arguments(config: str, lake: str, sets: list[str]) -> str:
 def _run_stages(
     context: Any, flow: Callable[[Any], Any] | None, as_json: bool, reporter: ConsoleReporter, config: str
 ) -> int:
-    from assay.pipelines.analysis.empty_result import shortfall
+    from assay.pipelines.analysis.empty_result import describe_shortfall
     from assay.pipelines.runner.stages import run_stages
 
     outcomes = (flow or run_stages)(context)
     partly = any(outcome.partly for outcome in outcomes)
-    lacks = shortfall(context, outcomes)
+    lacks = describe_shortfall(context, outcomes)
     if as_json:
         print_json(summary.summarise(context, outcomes) | ({"lacks": lacks.sentence} if lacks else {}))
     else:

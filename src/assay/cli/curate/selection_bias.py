@@ -41,8 +41,8 @@ def selection_bias(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Attempt some selected and some dropped problems again, and compare predicted with observed group signal: by how much
-    the selection overrates what it chose (winner's curse).
+    """Attempt some selected and some dropped problems again, and compare predicted with observed group signal: by how
+    much the selection overrates what it chose (winner's curse).
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -71,7 +71,7 @@ def _config_of_selection(key: str, lake: str, sets: list[str]) -> "Config":
 
 
 def _compare(context: Any, as_json: bool, kept: int, dropped: int) -> int:
-    from assay.pipelines.analysis.selection_bias import recheck as measure_bias
+    from assay.pipelines.analysis.selection_bias import measure_selection_bias as measure_bias
 
     bias = measure_bias(context, kept=kept, dropped=dropped)
     if as_json:

@@ -19,7 +19,8 @@ Names = Annotated[
 ]
 
 LEGEND = (
-    "\nsignal: expected share of groups whose rewards differ (all right and all wrong ones do not), or standard deviation "
+    "\nsignal: expected share of groups whose rewards differ (all right and all wrong ones do not), or standard "
+    "deviation "
     "of their rewards where train.objective divides by none, averaged over a run that gains `drift` logits",
     "radius, distance: largest and mean distance from a problem to the nearest kept one, 0 to 2; tokens: one group "
     "of attempts for "
@@ -34,7 +35,7 @@ def selectors(
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
-        from assay.pipelines.analysis.compare_selectors import compare as compare_selectors
+        from assay.pipelines.analysis.compare_selectors import compare_selectors
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
@@ -69,7 +70,7 @@ def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
     bins = list(rows[0]["histogram"])
     shares = [(row["selection"], *(row["histogram"][name] for name in bins)) for row in rows]
     console.print(build_table("\nkept problems by share solved", ("selection", *bins), shares))
-    numbered = [
+    numbered_rows = [
         (f"{place} {row['selection']}", *(float(row["overlap"][other]) for other in names))
         for place, row in enumerate(rows, 1)
     ]
@@ -77,7 +78,7 @@ def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
         build_table(
             "\noverlap: shared / all of both",
             ("selection", *(str(place) for place in range(1, len(rows) + 1))),
-            numbered,
+            numbered_rows,
         )
     )
     for line in LEGEND:

@@ -15,12 +15,12 @@ CELL = 60  # characters shown of a text
 
 
 def show(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Show everything the lake holds on one problem: origin, labels, attempts with verdicts, scores, cluster, why it was
-    kept or dropped, its place in the curriculum, and its training rollouts.
+    """Show everything the lake holds on one problem: origin, labels, attempts with verdicts, scores, cluster, why it
+    was kept or dropped, its place in the curriculum, and its training rollouts.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        from assay.pipelines.analysis.show import explain as collect_story
+        from assay.pipelines.analysis.show import collect_problem as collect_story
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:

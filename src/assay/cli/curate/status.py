@@ -12,18 +12,19 @@ SHOWN = 10  # rows of selections, and of runs
 
 
 def status(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Show what is done and what is left in each stage, the tokens and seconds spent so far, and which selections are stale."""
+    """Show what is done and what is left in each stage, the tokens and seconds spent so far, and which selections are
+    stale."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
         from assay.pipelines.analysis import disputed
-        from assay.pipelines.analysis.cost_estimate import stage_states, stages
-        from assay.pipelines.analysis.staleness import selections
+        from assay.pipelines.analysis.cost_estimate import list_stages, stage_states
+        from assay.pipelines.analysis.staleness import list_selections
         from assay.pipelines.analysis.summary import PAID
         from assay.pipelines.context.edited_parts import edited_parts
         from assay.pipelines.context.empty_lake import explain_empty_lake
         from assay.pipelines.context.run import RunContext
-        from assay.pipelines.runner.stages import survey
+        from assay.pipelines.runner.stages import survey_stages
         from assay.stores.lake import Lake
 
         with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
@@ -31,8 +32,11 @@ def status(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJso
                 reporter.say(sentence)
             if empty := explain_empty_lake(opened, config):
                 reporter.say(empty)
-            stage_survey = survey(context)
-            rows, past_selections = stages(stage_states(stage_survey)), selections(context, stage_survey.results)
+            stage_survey = survey_stages(context)
+            rows, past_selections = (
+                list_stages(stage_states(stage_survey)),
+                list_selections(context, stage_survey.results),
+            )
             runs = opened.rows(
                 "SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time"
             )

@@ -22,8 +22,8 @@ def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
         context: the run.
         outcomes: the result of each stage.
     """
-    from assay.pipelines.analysis.summary import summary
-    from assay.pipelines.context.first_attempts import shares
+    from assay.pipelines.analysis.summary import collect_summary
+    from assay.pipelines.context.first_attempts import outcome_shares
 
     stages = {
         outcome.stage: {
@@ -36,12 +36,12 @@ def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
         for outcome in outcomes
     }
     first = context.first_attempts
-    attempts = {"first_attempts": shares(first.counts, first.examples)} if first.counts else {}
+    attempts = {"first_attempts": outcome_shares(first.counts, first.examples)} if first.counts else {}
     return {
         "nothing_to_do": all(outcome.reused for outcome in outcomes),
         "stages": stages,
         **attempts,
-        **summary(context, outcomes),
+        **collect_summary(context, outcomes),
     }
 
 
@@ -55,9 +55,9 @@ def print_summary(context: Any, outcomes: Any, config: str) -> None:
         outcomes: the result of each stage.
         config: the config's path with the command line's overrides, for the next command.
     """
-    from assay.pipelines.analysis.summary import BINS, summary
+    from assay.pipelines.analysis.summary import BINS, collect_summary
 
-    result, console = summary(context, outcomes), open_console()
+    result, console = collect_summary(context, outcomes), open_console()
     if all(row.reused for row in outcomes):
         console.print("nothing to do: every stage is in the lake", style="bold")
     stages = [
@@ -151,15 +151,15 @@ def _print_curriculum(console: Console, places: list[dict[str, Any]]) -> None:
 def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
     if place["mean"] is None:
         return "-", "-", "unscored"
-    answered = place["correct"] + place["wrong"] + place["truncated"]
-    return f"{place['correct']}/{answered}", f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
+    n_answers = place["correct"] + place["wrong"] + place["truncated"]
+    return f"{place['correct']}/{n_answers}", f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
 
 
 def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
-    spent, lake = result["spent"], short_path(result["lake"])
-    generated = "tokens of a recording replayed, none generated," if spent["replayed"] else "tokens generated"
+    costs, lake = result["spent"], short_path(result["lake"])
+    generated = "tokens of a recording replayed, none generated," if costs["replayed"] else "tokens generated"
     console.print(
-        f"\nspent now: {spent['tokens']} {generated} in {spent['samples']} attempts, {spent['seconds']} s",
+        f"\nspent now: {costs['tokens']} {generated} in {costs['samples']} attempts, {costs['seconds']} s",
         markup=False,
     )
     if result["queries"]:
@@ -185,8 +185,8 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         reporter: is warned of a full disk.
         as_json: whether the estimate is printed as JSON.
     """
-    from assay.pipelines.analysis.cost_estimate import forecast as estimate_cost
-    from assay.pipelines.context.first_attempts import sentences
+    from assay.pipelines.analysis.cost_estimate import estimate_cost
+    from assay.pipelines.context.first_attempts import format_shares
 
     estimate = estimate_cost(context, pilot)
     if as_json:
@@ -207,7 +207,7 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         )
         console.print(f"{name}: {interval}", markup=False)
     if estimate["outcomes"]:
-        console.print("\n".join(sentences(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
+        console.print("\n".join(format_shares(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
     console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
     if estimate["disk"]["short"]:
         reporter.warn(

@@ -31,8 +31,8 @@ def value(
     worlds: Worlds = 24,
     drift: Drift = 0.0,
 ) -> None:
-    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method, with
-    80% intervals, and the cheapest method. Generates and writes nothing.
+    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method,
+    with 80% intervals, and the cheapest method. Generates and writes nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -51,7 +51,8 @@ def value(
 
 def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
     title = (
-        f"{estimate['steps']} steps of {estimate['groups']} groups of {estimate['group_size']} over {estimate['problems']} "
+        f"{estimate['steps']} steps of {estimate['groups']} groups of {estimate['group_size']} over "
+        f"{estimate['problems']} "
         f"problems, of which {estimate['attempted']} were attempted"
     )
     rows = [

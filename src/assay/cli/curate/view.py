@@ -41,8 +41,8 @@ def view(
     lake: LakeDir = "",
     sets: Sets = [],
 ) -> None:
-    """Browse a lake: the pool, every problem with its attempts, difficulty, clusters, selections, curriculum, training, cost,
-    and an audit by keyboard. Read-only, local, runs until interrupted.
+    """Browse a lake: the pool, every problem with its attempts, difficulty, clusters, selections, curriculum, training,
+    cost, and an audit by keyboard. Read-only, local, runs until interrupted.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -61,7 +61,8 @@ def view(
 
 
 def _doorway(folder: Path, url: str) -> Path:
-    """Write a page of the user's own that leads to the address: in a browser's arguments, others could read its token."""
+    """Write a page of the user's own that leads to the address: in a browser's arguments, others could read its
+    token."""
     page = folder / "open.html"
     page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(url)}">', encoding="utf-8")
     return page

@@ -39,7 +39,8 @@ def evaluate(
     kind: Kind = "grpo",
     as_json: AsJson = False,
 ) -> None:
-    """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier moved."""
+    """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier
+    moved."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config, stage = load_config(path, lake, sets), _stage_of(kind)
@@ -114,9 +115,9 @@ def compare(
             upto=stage,
         )
     with report_errors(reporter):
-        from assay.pipelines.loop.evaluate import points
+        from assay.pipelines.loop.evaluate import compute_points
 
-        rows = points(counts)
+        rows = compute_points(counts)
         if as_json:
             print_json(replace_nan(rows))
             return

@@ -35,8 +35,8 @@ HEAD = (
 
 
 def loop(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Curate, train and refresh scores, `loop.rounds` times, each round from the last checkpoint. A stopped loop resumes
-    where it was.
+    """Curate, train and refresh scores, `loop.rounds` times, each round from the last checkpoint. A stopped loop
+    resumes where it was.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -52,8 +52,8 @@ def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int
     from assay.pipelines.loop.rounds import run_loop as run_rounds
 
     rounds = (flow or run_rounds)(context)
-    reports = [finished.outcomes[-1].detail for finished in rounds]
-    nothing = all(outcome.reused for finished in rounds for outcome in finished.outcomes)
+    reports = [round_.outcomes[-1].detail for round_ in rounds]
+    nothing = all(outcome.reused for round_ in rounds for outcome in round_.outcomes)
     if as_json:
         print_json({"nothing_to_do": nothing, "tokens": context.meter.tokens, "rounds": reports})
         return DONE
@@ -74,15 +74,15 @@ def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int
 
 def round_row(report: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return one round's report as a row of the table."""
-    held, band, spent = report["held_out"], report["band"], report["spent"]
-    rates = (f"{held['before'][0]:.3f}", f"{held['after'][0]:.3f}", format_difference(held["difference"]))
+    held_out, band, costs = report["held_out"], report["band"], report["spent"]
+    rates = (f"{held_out['before'][0]:.3f}", f"{held_out['after'][0]:.3f}", format_difference(held_out["difference"]))
     drift = (band["before"], band["above"] + band["below"], band["entered"])
     return (
         report["round"],
-        held["problems"],
+        held_out["problems"],
         *rates,
         *drift,
-        *(spent[name]["rollouts"] for name in ("sampling", "training", "held_out")),
+        *(costs[name]["rollouts"] for name in ("sampling", "training", "held_out")),
     )
 
 

@@ -31,15 +31,15 @@ SHOWN_METRICS = {
 
 
 def sft(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Fine-tune the policy (SFT) on the answers that `curate synthesize` stored. A stopped or killed training resumes at the
-    exact row.
+    """Fine-tune the policy (SFT) on the answers that `curate synthesize` stored. A stopped or killed training resumes
+    at the exact row.
     """
     _run("sft", path, lake, sets, as_json)
 
 
 def dpo(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Train the policy with DPO on the answer pairs that `curate synthesize` stored. A stopped or killed training resumes at
-    the exact row.
+    """Train the policy with DPO on the answer pairs that `curate synthesize` stored. A stopped or killed training
+    resumes at the exact row.
     """
     _run("dpo", path, lake, sets, as_json)
 

@@ -22,9 +22,8 @@ from assay.cli.tables import build_table, short_path
 
 SHOWN = 20  # steps
 METRICS = ("reward", "mixed", "kl", "entropy", "grad_norm", "loss", "seconds")
-SHOWN_METRICS = tuple(
-    name for name in METRICS if name != "loss"
-)  # which is 0 at a ratio of 1, whatever the gradient is
+# which is 0 at a ratio of 1, whatever the gradient is
+SHOWN_METRICS = tuple(name for name in METRICS if name != "loss")
 LOG = f"""
 SELECT step, {", ".join(f"max(value) FILTER (name = '{name}') AS {name}" for name in METRICS)}
 FROM (
@@ -74,10 +73,10 @@ def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None
     console = open_console()
     if outcome.reused:
         console.print("nothing to do: this training is in the lake", style="bold")
-    shown = [name for name in SHOWN_METRICS if any(row[name] is not None for row in log)]
-    rows = [(log[i]["step"] + 1, *(log[i][name] for name in shown)) for i in pick_steps(len(log), SHOWN)]
+    metric_names = [name for name in SHOWN_METRICS if any(row[name] is not None for row in log)]
+    rows = [(log[i]["step"] + 1, *(log[i][name] for name in metric_names)) for i in pick_steps(len(log), SHOWN)]
     more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
-    console.print(build_table(f"training{more}", ("step", *(name.replace("_", " ") for name in shown)), rows))
+    console.print(build_table(f"training{more}", ("step", *(name.replace("_", " ") for name in metric_names)), rows))
     console.print(f"checkpoint: {short_path(outcome.detail['checkpoint'])}", markup=False, soft_wrap=True)
     console.print(
         f"rollouts written: {outcome.detail['rollouts']}; spent now: {context.meter.tokens} tokens", markup=False

@@ -1,4 +1,5 @@
-"""Exact quotas per source in every step, for any online curriculum: one state per source, and counts that are carried over."""
+"""Exact quotas per source in every step, for any online curriculum: one state per source, and counts that are carried
+over."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,24 +16,25 @@ from assay.maths.allocation.quotas import quotas
 Ints = NDArray[np.int64]
 
 
-def step_quotas(shares: NDArray[np.float64], given: Ints, groups: int, capacities: Ints) -> Ints:
+def step_quotas(shares: NDArray[np.float64], past_groups: Ints, groups: int, capacities: Ints) -> Ints:
     """Return how many of a step's groups each source gets, so that all counts so far stay within one of their shares.
 
     Each source is owed its share of all groups so far and of these; whole parts first, then the largest remainders.
 
     Args:
         shares: of each source, (k,), in any unit.
-        given: groups that each has had, (k,).
+        past_groups: groups that each has had, (k,).
         groups: of this step.
         capacities: the most that each can give in this step, (k,).
     """
     weights = shares if shares.sum() else np.ones(len(shares))
-    owed = weights / weights.sum() * (given.sum() + groups) - given
+    owed = weights / weights.sum() * (past_groups.sum() + groups) - past_groups
     return quotas(np.maximum(owed, 0.0), groups, capacities)
 
 
 class QuotaCurriculum:
-    """An online curriculum (`core.ports.OnlineCurriculum`) that holds one state per source and fills every step by quotas.
+    """An online curriculum (`core.ports.OnlineCurriculum`) that holds one state per source and fills every step by
+    quotas.
 
     Within a source the curriculum chooses as it would alone; between sources the quotas decide, so over any number of
     steps each source has had its share of groups to within one. The counts and all states are saved, so a run that goes
@@ -50,11 +52,11 @@ class QuotaCurriculum:
 
     def __init__(self, part: AdaptiveCurriculum, pool: Pool, shares: Mapping[str, float], *, seed: int) -> None:
         source = pool.column("source").astype(str)
-        known = set(source.tolist())
-        if (missing := sorted(set(shares) - known)) and len(pool):
+        source_names = set(source.tolist())
+        if (missing := sorted(set(shares) - source_names)) and len(pool):
             raise ConfigError(
                 f"quotas name source {missing[0]!r}, which has no problems left; sources with problems: "
-                f"{', '.join(sorted(known))}"
+                f"{', '.join(sorted(source_names))}"
             )
         self.names = [name for name in sorted(shares) if shares[name] > 0]
         if not self.names:

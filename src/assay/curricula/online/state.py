@@ -106,10 +106,11 @@ class CurriculumState(ABC):
 
 
 def pass_share(group: GroupResult) -> float | None:
-    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None where there are none."""
+    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None where there are
+    none."""
     counts = group.counts
-    judged = counts.correct + counts.wrong + counts.truncated
-    return counts.correct / judged if judged else None
+    n_judged = counts.correct + counts.wrong + counts.truncated
+    return counts.correct / n_judged if n_judged else None
 
 
 def is_mixed(group: GroupResult) -> bool:
@@ -139,12 +140,12 @@ def _describe(settings: Any) -> str:
     later, was = getattr(settings, "later", ()), getattr(settings, "was", {})
     if not later and not was:
         return repr(settings)
-    shown = [
+    columns = [
         f"{was.get(setting.name, setting.name)}={getattr(settings, setting.name)!r}"
         for setting in fields(settings)
         if setting.name not in later or getattr(settings, setting.name) != setting.default
     ]
-    return f"{type(settings).__qualname__}({', '.join(shown)})"
+    return f"{type(settings).__qualname__}({', '.join(columns)})"
 
 
 def _digest(values: NDArray[Any]) -> str:

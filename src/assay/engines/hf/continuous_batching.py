@@ -76,10 +76,10 @@ class DecodingBatch:
             kv_cache.shift_columns(self.cache, missing)
         for i, row, chances in zip(indices, new.rows, new.chances, strict=True):
             self.rows[i], self.tokens[i], self.chances[i], self.logprobs[i] = row, [], chances, []
-        selected = torch.tensor(indices, device=self.mask.device)
-        kv_cache.replace_rows(self.cache, selected, new.cache)
-        self.mask[selected] = torch.nn.functional.pad(new.mask, (self.mask.shape[1] - new.mask.shape[1], 0))
-        self.logits[selected] = new.logits
+        selected_rows = torch.tensor(indices, device=self.mask.device)
+        kv_cache.replace_rows(self.cache, selected_rows, new.cache)
+        self.mask[selected_rows] = torch.nn.functional.pad(new.mask, (self.mask.shape[1] - new.mask.shape[1], 0))
+        self.logits[selected_rows] = new.logits
 
     def _grow(self, size: int) -> None:
         """Grow to `size` rows, of which the new ones are empty."""
@@ -97,13 +97,13 @@ class DecodingBatch:
         """Keep only these rows, in this order."""
         import torch
 
-        selected = torch.tensor(indices, device=self.mask.device)
+        selected_rows = torch.tensor(indices, device=self.mask.device)
         self.rows = [self.rows[i] for i in indices]
         self.tokens = [self.tokens[i] for i in indices]
         self.chances = [self.chances[i] for i in indices]
         self.logprobs = [self.logprobs[i] for i in indices]
-        self.logits, self.mask = self.logits[selected], self.mask[selected]
-        self.cache.batch_select_indices(selected)
+        self.logits, self.mask = self.logits[selected_rows], self.mask[selected_rows]
+        self.cache.batch_select_indices(selected_rows)
 
     def trim_columns(self) -> None:
         """Cut off the first columns, where no row needs them."""
@@ -184,10 +184,12 @@ class Decoder:
             if row is None:
                 continue
             batch.tokens[i].append(token)
-            closed = self.is_complete(batch.tokens[i], row.sampler)
-            if closed or len(batch.tokens[i]) == row.sampler.max_tokens:
+            is_closed = self.is_complete(batch.tokens[i], row.sampler)
+            if is_closed or len(batch.tokens[i]) == row.sampler.max_tokens:
                 logprobs = tuple(batch.logprobs[i]) if self.logprobs else None
-                completed.append((row, DecodedAnswer(tuple(batch.tokens[i]), "stop" if closed else "length", logprobs)))
+                completed.append(
+                    (row, DecodedAnswer(tuple(batch.tokens[i]), "stop" if is_closed else "length", logprobs))
+                )
                 batch.clear_row(i)
         if any(batch.rows):
             live = batch.mask.new_tensor([[row is not None] for row in batch.rows])
@@ -204,9 +206,8 @@ class Decoder:
         cache.batch_repeat_interleave(len(prompts))
         tails = [tuple(prompt[len(shared) :]) for prompt in prompts]
         width = max(map(len, tails))
-        ids = torch.tensor(
-            [(0,) * (width - len(tail)) + tail for tail in tails], device=self.model.device
-        )  # padded on the left
+        # padded on the left
+        ids = torch.tensor([(0,) * (width - len(tail)) + tail for tail in tails], device=self.model.device)
         real = torch.tensor([[0] * (width - len(tail)) + [1] * len(tail) for tail in tails], device=self.model.device)
         mask = torch.cat([real.new_ones(len(tails), len(shared)), real], dim=1)
         return self._forward(ids, mask, cache), mask, cache

@@ -42,10 +42,10 @@ def run_concurrently(
             n_in_flight += len(ready)
             if not n_in_flight and is_last:
                 return
-            finished = _collect_finished(queue, tick_s) if n_in_flight else []
-            n_in_flight -= len(finished)
-            failures = [future for future in finished if future.exception()]
-            yield tuple(future.result() for future in finished if not future.exception())
+            futures = _collect_finished(queue, tick_s) if n_in_flight else []
+            n_in_flight -= len(futures)
+            failures = [future for future in futures if future.exception()]
+            yield tuple(future.result() for future in futures if not future.exception())
             for future in failures:
                 future.result()
     finally:
@@ -54,9 +54,9 @@ def run_concurrently(
 
 def _collect_finished(queue: "SimpleQueue[Future[Result]]", tick_s: float) -> list[Future[Result]]:
     """Return all finished futures, after waiting for the first."""
-    finished: list[Future[Result]] = []
+    futures: list[Future[Result]] = []
     with suppress(Empty):
-        finished.append(queue.get(timeout=tick_s))
+        futures.append(queue.get(timeout=tick_s))
         while True:
-            finished.append(queue.get_nowait())
-    return finished
+            futures.append(queue.get_nowait())
+    return futures

@@ -59,7 +59,8 @@ class RequestRejected(Exception):
 
 
 class HttpConnection:
-    """An HTTP connection for one thread at a time: it opens at first use, is kept between calls, reopens after a failure.
+    """An HTTP connection for one thread at a time: it opens at first use, is kept between calls, reopens after a
+    failure.
 
     `silence_s` limits the time without a single byte, `timeout_s` the time for a whole answer.
     """

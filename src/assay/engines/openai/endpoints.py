@@ -74,10 +74,10 @@ class Endpoints:
     @property
     def causes(self) -> str:
         """Return why all servers are lost, with each one's address and last failure, in one line."""
-        failed = all(server.failures > self.patience for server in self.servers)
+        all_failed = all(server.failures > self.patience for server in self.servers)
         summary = (
             f"all {len(self.servers)} servers failed more than {self.patience} times in a row"
-            if failed
+            if all_failed
             else "no server responds any more"
         )
         return f"{summary}: " + "; ".join(
@@ -177,7 +177,7 @@ class Endpoints:
         """Record that a server serves what the others serve."""
         server.is_verified, server.last_answer, server.last_check = True, self._clock(), self._clock()
 
-    def record_failure(self, server: Endpoint, failure: RetryableError, started: float) -> None:
+    def record_failure(self, server: Endpoint, failure: RetryableError, started_s: float) -> None:
         """Record a failed call: the server rests, twice as long after each failure in a row, or as long as it asks for.
 
         Calls that were under way when a server failed count as one failure, not one each. A 429 is no failure: it is
@@ -186,14 +186,14 @@ class Endpoints:
         Args:
             server: that failed.
             failure: what happened.
-            started: when the call began, by the clock of this object.
+            started_s: when the call began, by the clock of this object.
         """
         with self._changed:
             server.is_verified = server.is_verified and not failure.dead
             now, server.cause = self._clock(), str(failure)
             if failure.limited and server.busy_since is None:
                 server.busy_since = now
-            if started >= server.rest_started or not server.rest_started:
+            if started_s >= server.rest_started or not server.rest_started:
                 server.failures, server.waits = server.failures + (not failure.limited), server.waits + failure.limited
                 server.busy_since = server.busy_since if failure.limited else None
                 server.rest_started = now

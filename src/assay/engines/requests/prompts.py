@@ -1,6 +1,7 @@
 """Encode a request as token ids with the model's own chat template, applied once."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,16 @@ def encode_prompt_or_empty(tokenizer: Any, request: Request) -> tuple[int, ...]:
         return encode_prompt(tokenizer, request)
     except ConfigError:
         return ()
+
+
+def decode_prompt(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Return a prompt exactly as the model reads it, with special tokens written out."""
+    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+def truncate_text(tokenizer: Any, text: str, tokens: int) -> str:
+    """Return the first `tokens` tokens of a text as text."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if len(ids) <= tokens:
+        return text
+    return str(tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -237,12 +237,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply_stream(self, head: Mapping[str, Any], pending: PendingRequest, fault: str) -> None:
         rollouts: list[Rollout] = []
-        started = False
+        has_started = False
         while len(rollouts) < pending.n:
             try:
                 rollouts.append(unwrap_answer(pending.answers.get(timeout=KEEPALIVE_S)))
             except (InvalidRequest, RequestFailed) as error:
-                if not started:
+                if not has_started:
                     raise
                 return self._send_chunk(
                     _encode_event(_error_body(400 if isinstance(error, InvalidRequest) else 500, str(error)))
@@ -250,9 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
                     last=True,
                 )
             except Empty:
-                started = started or self._begin_stream()
+                has_started = has_started or self._begin_stream()
                 self._send_chunk(b": the engine works\n\n")
-        if not started:
+        if not has_started:
             self._begin_stream()
         head = {**head, "object": "chat.completion.chunk"}
         frames = [frame for index, rollout in enumerate(rollouts) for frame in _stream_frames(head, index, rollout)]

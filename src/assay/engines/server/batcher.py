@@ -177,9 +177,9 @@ class RequestBatcher:
     def _run_batch(self, batch: list[PendingRequest]) -> None:
         time.sleep(min(WAIT_FRACTION * self._took_s, MAX_WAIT_S))
         batch += self._drain_queue()
-        groups, started = group_requests(batch), time.monotonic()
+        groups, started_s = group_requests(batch), time.monotonic()
         self._answer_groups(groups)
-        self._took_s = time.monotonic() - started
+        self._took_s = time.monotonic() - started_s
 
     def _answer_groups(self, groups: Sequence[Sequence[PendingRequest]]) -> None:
         """Answer all groups at once.

@@ -17,9 +17,8 @@ READ_S = 30.0  # from an open connection to its first whole request
 IDLE_S = 120.0  # from an answer to the end of the next request on its connection
 CONNECTIONS = 512  # at once, a thread each; above it the oldest that never sent a whole request is cut off
 HEAD_BYTES = 1 << 15  # of a request's head: the library would take 6 MiB of each connection before it asks for a key
-HEADER_LINE = re.compile(
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*\r?\n|\r?\n|"
-)  # as RFC 9112 has it, "" where the connection ends
+# as RFC 9112 has it, "" where the connection ends
+HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*\r?\n|\r?\n|")
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 

@@ -26,7 +26,7 @@ def training_set_card(
         summary: Where they come from.
         table: targets, pairs or step_labels.
     """
-    task, what = TASKS[table]
+    task, description = TASKS[table]
     front = [
         "---",
         f"license: {summary.licence or 'other'}",
@@ -40,7 +40,7 @@ def training_set_card(
     return "\n".join(
         [
             *front,
-            f"\n# {summary.name}: {what} by {summary.method}\n",
+            f"\n# {summary.name}: {description} by {summary.method}\n",
             f"{len(rows)} rows of {problems} problems, made from stored attempts by the method `{summary.method}` "
             f"(synthesis `{summary.synthesis}`).",
             f"Attempts of {summary.policy} (revision `{summary.revision}`), judged by "

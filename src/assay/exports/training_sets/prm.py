@@ -46,11 +46,11 @@ class Prm:
         return training_set_card(rows, left_out, summary, table=self.table)
 
     def _row(self, row: StepsRow) -> Row:
-        known = next((place for place, value in enumerate(row.values) if value is None), len(row.values))
-        values = [value for value in row.values[:known] if value is not None]
+        n_valued = next((place for place, value in enumerate(row.values) if value is None), len(row.values))
+        values = [value for value in row.values[:n_valued] if value is not None]
         return {
             "prompt": "\n\n".join(turn["content"] for turn in row.prompt),
-            "completions": list(row.steps[:known]),
+            "completions": list(row.steps[:n_valued]),
             "labels": [value > self.above for value in values],
             "values": values,
             "assay_id": row.problem_id,

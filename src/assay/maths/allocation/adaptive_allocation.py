@@ -126,12 +126,12 @@ def rows_to_confirm(
     chose nothing.
     """
     signal = prior.posterior(evidence.correct, evidence.wrong).signal(group_size)
-    chosen = np.argsort(-np.round(signal, 12), kind="stable")[:budget]
-    free = chosen[evidence.remaining(most)[chosen] > 0]
+    chosen_rows = np.argsort(-np.round(signal, 12), kind="stable")[:budget]
+    free = chosen_rows[evidence.remaining(most)[chosen_rows] > 0]
     if not len(free):
         return free
-    doubt = prior_error(prior, evidence.correct, evidence.wrong, lambda belief: belief.signal(group_size), chosen)
-    if doubt <= error * signal[chosen].sum():
+    doubt = prior_error(prior, evidence.correct, evidence.wrong, lambda belief: belief.signal(group_size), chosen_rows)
+    if doubt <= error * signal[chosen_rows].sum():
         return free[:0]
     fewest = np.argsort(evidence.attempts[free], kind="stable")[: max(1, round(len(signal) * share))]
     return np.sort(free[fewest])

@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from assay.maths.allocation.adaptive_allocation import ROUNDING, PoolEvidence, Wave
 from assay.maths.beta.beta_binomial import expected_top_sum, gain_over_bar
@@ -129,5 +128,7 @@ def _later_signal(posterior: RewardPosterior, more: int, group_size: int, kind: 
 @cache
 def _uniforms(attempts: int) -> Floats:
     """The points that all problems share, (FUTURES, attempts, 2)."""
-    sobol = stats.qmc.Sobol(2 * attempts, scramble=True, seed=20_241)
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(2 * attempts, scramble=True, seed=20_241)
     return np.asarray(sobol.random(FUTURES)).reshape(FUTURES, attempts, 2)

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 Rule = Literal["uniform", "prop2diff"]
 
@@ -48,6 +47,8 @@ def inclusion_probabilities(targets: ArrayLike, count: int) -> NDArray[np.float6
     >>> inclusion_probabilities([1, 1, 1, 1], 2).round(3).tolist()
     [0.5, 0.5, 0.5, 0.5]
     """
+    from scipy.optimize import brentq
+
     target = np.asarray(targets, dtype=np.float64)
     if not 0 <= count <= len(target) or (target <= 0).any():
         raise ValueError(f"{count} of {len(target)} targets, the least of them {target.min(initial=np.inf):g}")

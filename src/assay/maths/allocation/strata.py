@@ -33,8 +33,8 @@ def sample_strata(
     groups: dict[str, list[str]] = {}
     for id_, name in strata.items():
         groups.setdefault(name, []).append(id_)
-    drawn: list[str] = []
+    drawn_ids: list[str] = []
     for name, ids in groups.items():
         count = math.ceil(shares.get(name, share) * len(ids) - 1e-9)  # .1 x 30 is 3.0000000000000004
-        drawn += sorted(ids, key=lambda id_: content_id("again", *seed, id_))[:count]
-    return tuple(sorted(drawn))
+        drawn_ids += sorted(ids, key=lambda id_: content_id("again", *seed, id_))[:count]
+    return tuple(sorted(drawn_ids))

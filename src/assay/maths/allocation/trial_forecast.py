@@ -30,16 +30,16 @@ def trials_at_rate(rate: ArrayLike, target: ArrayLike, cap: ArrayLike) -> TrialF
     p, k, m = np.broadcast_arrays(*(np.asarray(values, dtype=np.float64) for values in (rate, target, cap)))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         below = np.where(k > m, 1.0, bdtr(np.minimum(k, m) - 1, m, p))  # P(Bin(m, p) < k)
-        reached = np.where(k > m, 0.0, bdtrc(np.minimum(k, m), m + 1, p))  # P(Bin(m + 1, p) > k)
+        p_reached = np.where(k > m, 0.0, bdtrc(np.minimum(k, m), m + 1, p))  # P(Bin(m + 1, p) > k)
         short = np.where(
             k - 1 > m - 1, 1.0, np.where(k < 2, 0.0, bdtr(np.minimum(k - 2, m - 1), np.maximum(m - 1, 0), p))
         )
-        trials = np.where((p > 0) & (reached > 0), k / p * reached, 0.0) + m * below
+        trials = np.where((p > 0) & (p_reached > 0), k / p * p_reached, 0.0) + m * below
         right = m * p * short + k * (1 - below)
-    wanted = (k > 0) & (m > 0)
-    sure = wanted & (p >= 1)
-    trials = np.where(sure, np.minimum(k, m), np.where(wanted, np.where(p > 0, trials, m), 0.0))
-    right = np.where(sure, np.minimum(k, m), np.where(wanted & (p > 0), right, 0.0))
+    is_open = (k > 0) & (m > 0)
+    sure = is_open & (p >= 1)
+    trials = np.where(sure, np.minimum(k, m), np.where(is_open, np.where(p > 0, trials, m), 0.0))
+    right = np.where(sure, np.minimum(k, m), np.where(is_open & (p > 0), right, 0.0))
     return TrialForecast(np.asarray(trials), np.asarray(right))
 
 

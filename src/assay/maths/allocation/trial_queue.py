@@ -16,8 +16,8 @@ class TrialQueue:
     queue empties, and nothing is spent on a problem whose target is met. A wave that cannot hold all of them is divided
     in proportion, so that hard problems do not remain alone at the end.
 
-    Shapes: n problems. `target` and `cap` are per problem or one number for all; `right` and `trials` are what is stored
-    already.
+    Shapes: n problems. `target` and `cap` are per problem or one number for all; `right` and `trials` are what is
+    stored already.
 
     Raises:
         ValueError: shapes differ, or a number is negative, or more right answers than trials.
@@ -60,8 +60,8 @@ class TrialQueue:
     @property
     def filled(self) -> float:
         """The share of all wanted right answers that are there, in [0, 1]; 1 where none is wanted."""
-        wanted = int(self.target.sum())
-        return int(np.minimum(self.right, self.target).sum()) / wanted if wanted else 1.0
+        total = int(self.target.sum())
+        return int(np.minimum(self.right, self.target).sum()) / total if total else 1.0
 
     @property
     def fullness(self) -> float:
@@ -82,7 +82,8 @@ class TrialQueue:
         return wave
 
     def observe(self, rows: ArrayLike, *, trials: ArrayLike, right: ArrayLike, lost: ArrayLike = 0) -> None:
-        """Take in results: trials that ended and right answers among them, per row; `lost` ones ended without a result."""
+        """Take in results: trials that ended and right answers among them, per row; `lost` ones ended without a
+        result."""
         index = np.asarray(rows, dtype=np.int64)
         counts = [np.broadcast_to(np.asarray(values, dtype=np.int64), index.shape) for values in (trials, right, lost)]
         np.add.at(self.trials, index, counts[0])

@@ -52,7 +52,8 @@ def betting_interval(
 
 
 def _unit_interval(x: Floats, inside: NDArray[np.bool_], error: float) -> Floats:
-    """The ends for rewards in [0, 1], (n, 2): the lowest and the highest candidate that is left, and half a step more."""
+    """The ends for rewards in [0, 1], (n, 2): the lowest and the highest candidate that is left, and half a step
+    more."""
     m = np.linspace(0, 1, GRID)
     log_above, log_below = np.zeros((2, len(x), GRID))
     total, squares = np.full(len(x), 0.5), np.full(len(x), 0.25)  # one imagined reward of 1/2 and variance 1/4
@@ -68,8 +69,8 @@ def _unit_interval(x: Floats, inside: NDArray[np.bool_], error: float) -> Floats
         total += x[:, place] * inside[:, place]
         centre = total / (place + 2)
         squares += (x[:, place] - centre) ** 2 * inside[:, place]
-    left = np.logaddexp(log_above, log_below) - np.log(2) < np.log(1 / error)
+    is_candidate = np.logaddexp(log_above, log_below) - np.log(2) < np.log(1 / error)
     step = 0.5 / (GRID - 1)
-    lowest, highest = m[left.argmax(1)], m[GRID - 1 - left[:, ::-1].argmax(1)]
+    lowest, highest = m[is_candidate.argmax(1)], m[GRID - 1 - is_candidate[:, ::-1].argmax(1)]
     ends = np.stack([np.maximum(lowest - step, 0.0), np.minimum(highest + step, 1.0)], axis=1)
-    return np.where(left.any(1)[:, None], ends, np.array([0.0, 1.0]))
+    return np.where(is_candidate.any(1)[:, None], ends, np.array([0.0, 1.0]))

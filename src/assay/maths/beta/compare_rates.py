@@ -12,8 +12,8 @@ CHUNK = 20_000  # problems at a time
 def chance_above(a: ArrayLike, b: ArrayLike, other_a: ArrayLike, other_b: ArrayLike) -> Floats:
     """The chance that p > q for independent p ~ Beta(a, b) and q ~ Beta(other_a, other_b).  # (0, 1), 1 = surely above
 
-    The mean over the midpoints of NODES equally likely slices of p of P(q < p), within 1/NODES. Equal parameters give .5.
-    Two posteriors that share attempts are alike, so as independent ones they differ less surely than they do.
+    The mean over the midpoints of NODES equally likely slices of p of P(q < p), within 1/NODES. Equal parameters give
+    .5. Two posteriors that share attempts are alike, so as independent ones they differ less surely than they do.
     Shapes: four of S -> S.
 
     >>> chance_above([1, 8], [1, 2], [1, 2], [1, 8]).round(2).tolist()

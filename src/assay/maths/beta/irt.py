@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from assay.maths.beta.lbfgs import minimize_lbfgs
 
@@ -128,6 +128,8 @@ def ability(right: ArrayLike, trials: ArrayLike, b: ArrayLike) -> tuple[float, f
     >>> round(theta, 6), round(error, 3)
     (0.0, 0.847)
     """
+    from scipy.optimize import brentq
+
     k, t, difficulty = (np.asarray(values, dtype=np.float64) for values in (right, trials, b))
     if not k.shape == t.shape == difficulty.shape:
         raise ValueError(f"shapes {k.shape} of right, {t.shape} of trials and {difficulty.shape} of b differ")
@@ -136,7 +138,7 @@ def ability(right: ArrayLike, trials: ArrayLike, b: ArrayLike) -> tuple[float, f
         return float((k - t * special.expit(theta - difficulty)).sum() - theta)
 
     reach = float(t.sum()) + 1.0  # beyond it the prior outweighs all attempts
-    theta = float(optimize.brentq(slope, -reach, reach))
+    theta = float(brentq(slope, -reach, reach))
     p = special.expit(theta - difficulty)
     return theta, float(1 / np.sqrt((t * p * (1 - p)).sum() + 1))
 

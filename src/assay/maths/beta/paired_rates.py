@@ -74,9 +74,9 @@ def prior_given(joint: Floats, before: ArrayLike) -> ZeroInflatedBeta:
     Shapes: before (n, 2), right and wrong attempts.
     """
     of_a = _likelihood(before) * joint.sum(axis=1)
-    given = of_a / of_a.sum(axis=1, keepdims=True) @ (joint / joint.sum(axis=1, keepdims=True))  # (n, m)
-    zero, one = given[:, 0], given[:, -1]
-    inner, points = given[:, 1:-1], GRID[1:-1]
+    rates_after = of_a / of_a.sum(axis=1, keepdims=True) @ (joint / joint.sum(axis=1, keepdims=True))  # (n, m)
+    zero, one = rates_after[:, 0], rates_after[:, -1]
+    inner, points = rates_after[:, 1:-1], GRID[1:-1]
     weight = np.maximum(inner.sum(axis=1), 1e-12)
     mean = np.clip(inner @ points / weight, 0.01, 0.99)
     variance = np.maximum(inner @ points**2 / weight - mean**2, 1e-9)
@@ -102,9 +102,9 @@ def _likelihood(counts: ArrayLike) -> Floats:
     """How likely each point makes the counts, (n, m), 1 at the likeliest."""
     right, wrong = np.asarray(counts, dtype=np.float64).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        solved = np.where(right[:, None] > 0, right[:, None] * np.log(GRID), 0.0)
-        failed = np.where(wrong[:, None] > 0, wrong[:, None] * np.log1p(-GRID), 0.0)
-    logs = solved + failed
+        log_successes = np.where(right[:, None] > 0, right[:, None] * np.log(GRID), 0.0)
+        log_failures = np.where(wrong[:, None] > 0, wrong[:, None] * np.log1p(-GRID), 0.0)
+    logs = log_successes + log_failures
     return np.asarray(np.exp(logs - logs.max(axis=1, keepdims=True)))
 
 

@@ -28,8 +28,8 @@ def prior_error(prior: RatePrior, correct: ArrayLike, wrong: ArrayLike, measure:
     Laplace's approximation of the fit's posterior and the delta method: sqrt(g' H^-1 g), where g is the slope of the
     sum by the prior's parameters and H the curvature of the fit's objective.
 
-    Args as columns: prior of shape (1,), as `fit_rate_prior` returns it; correct (n,), wrong (n,), that it was fitted to;
-    measure, of each posterior; rows, row numbers.
+    Args as columns: prior of shape (1,), as `fit_rate_prior` returns it; correct (n,), wrong (n,), that it was fitted
+    to; measure, of each posterior; rows, row numbers.
 
     Source: Kass and Steffey (1989), Approximate Bayesian Inference in Conditionally Independent Hierarchical Models.
     """
@@ -51,8 +51,8 @@ def prior_error(prior: RatePrior, correct: ArrayLike, wrong: ArrayLike, measure:
 def _parameters(prior: RatePrior, pairs: Floats, multiplicity: Floats) -> tuple[Floats, Gradient, Unpack]:
     """The fitted parameters, the gradient of the objective at any, and the prior of any."""
     if isinstance(prior, ZeroInflatedBeta):
-        one = BetaObjective(pairs[0], pairs[1], multiplicity)
-        return _pack_beta(prior), lambda x: one(x)[1], unpack_beta
+        objective = BetaObjective(pairs[0], pairs[1], multiplicity)
+        return _pack_beta(prior), lambda x: objective(x)[1], unpack_beta
     two = TwoBetasObjective(pairs[0], pairs[1], multiplicity)
     x = _pack_two_betas(prior)
     strengths = [float(np.log(part.a + part.b)[0]) for part in (prior.first, prior.second)]

@@ -1,9 +1,10 @@
 """Draws of a pool's pass rates from their joint posterior, with the prior's own doubt in them.
 
-From a few attempts a problem that is never solved looks like one that is rarely solved, and a prior that was fitted to its
-highest likelihood settles the question without a doubt. Here the classes never, sometimes and always solved, the shape of
-the Beta between and the lengths of answers in each class are drawn together, by Gibbs sampling: how long the answers to a
-problem are tells its class where the classes differ in length, and nothing where they do not. Shapes: n problems.
+From a few attempts a problem that is never solved looks like one that is rarely solved, and a prior that was fitted to
+its highest likelihood settles the question without a doubt. Here the classes never, sometimes and always solved, the
+shape of the Beta between and the lengths of answers in each class are drawn together, by Gibbs sampling: how long the
+answers to a problem are tells its class where the classes differ in length, and nothing where they do not. Shapes: n
+problems.
 """
 
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ class RateChain:
         length: mean length of a problem's answers, (n,), above 0.
         seed: of all draws.
 
-    Source: Diebolt and Robert (1994), Estimation of Finite Mixture Distributions through Bayesian Sampling; the Beta's shape
-    is drawn on a grid ("griddy Gibbs", Ritter and Tanner 1992).
+    Source: Diebolt and Robert (1994), Estimation of Finite Mixture Distributions through Bayesian Sampling; the Beta's
+    shape is drawn on a grid ("griddy Gibbs", Ritter and Tanner 1992).
     """
 
     def __init__(

@@ -55,18 +55,18 @@ def reward_posterior(
 
 def _source_weights(histograms: Sequence[Histogram], bins: int) -> tuple[Floats, Floats, Floats]:
     """The values of a source, (V,), which of them are correct, (V,), and the weights of its problems, (n, V)."""
-    merged = merge_values(histograms, bins)
-    levels = sorted(set(merged.values()))
+    centres = merge_values(histograms, bins)
+    levels = sorted(set(centres.values()))
     column = {level: place for place, level in enumerate(levels)}
     counts = np.zeros((len(histograms), len(levels)))
     for row, histogram in enumerate(histograms):
         for reward, is_correct, n in histogram:
-            counts[row, column[merged[reward, bool(is_correct)]]] += n
+            counts[row, column[centres[reward, bool(is_correct)]]] += n
     flags = np.array([is_correct for _, is_correct in levels], dtype=bool)
     weights = np.zeros_like(counts)
-    for kept in (flags, ~flags):
-        share = _mean_shares(counts[:, kept])
-        weights[:, kept] = fit_strength(counts[:, kept], share) * share + counts[:, kept]
+    for class_flags in (flags, ~flags):
+        share = _mean_shares(counts[:, class_flags])
+        weights[:, class_flags] = fit_strength(counts[:, class_flags], share) * share + counts[:, class_flags]
     return np.array([value for value, _ in levels]), flags.astype(np.float64), weights
 
 
@@ -83,18 +83,18 @@ def merge_values(
         for reward, is_correct, n in histogram:
             counts[float(reward), bool(is_correct)] += n
     rewards = [reward for reward, _ in counts]
-    merged: dict[tuple[float, bool], tuple[float, bool]] = {}
+    centres: dict[tuple[float, bool], tuple[float, bool]] = {}
     classes = {flag: sorted(reward for reward, own in counts if own is flag) for flag in (False, True)}
     room = _room(len(classes[False]), len(classes[True]), bins)
     for flag, own in classes.items():
         if not own:
             edge = max([1.0, *rewards]) if flag else min([0.0, *rewards])
-            merged[edge, flag] = (edge, flag)
+            centres[edge, flag] = (edge, flag)
             continue
         weights = [counts[reward, flag] for reward in own]
         for members, centre in _merge_nearest(own, weights, room[flag]):
-            merged |= {(reward, flag): (centre, flag) for reward in members}
-    return merged
+            centres |= {(reward, flag): (centre, flag) for reward in members}
+    return centres
 
 
 def _room(wrong: int, right: int, bins: int) -> dict[bool, int]:
@@ -127,8 +127,8 @@ def _merge_nearest(rewards: Sequence[float], weights: Sequence[int], most: int) 
 def _mean_shares(counts: Floats) -> Floats:
     """The mean over problems of each value's share, so that a problem of many attempts weighs as one of few."""
     totals = counts.sum(1, keepdims=True)
-    seen = counts[totals[:, 0] > 0] / totals[totals[:, 0] > 0]
-    return np.asarray(seen.mean(0)) if len(seen) else np.full(counts.shape[1], 1 / counts.shape[1])
+    histograms = counts[totals[:, 0] > 0] / totals[totals[:, 0] > 0]
+    return np.asarray(histograms.mean(0)) if len(histograms) else np.full(counts.shape[1], 1 / counts.shape[1])
 
 
 def fit_strength(counts: Floats, share: Floats) -> float:

@@ -153,16 +153,16 @@ def _fit_distinct_counts(distinct: bytes, problems: bytes) -> RatePrior:
     """The fit of m distinct counts, (2, m) float64, and of how many problems have each, (m,) int64."""
     multiplicity = np.frombuffer(problems, dtype=np.int64)
     pairs = np.frombuffer(distinct).reshape(2, -1)
-    one = fit_zero_inflated_beta(*np.repeat(pairs, multiplicity, axis=1))
+    single = fit_zero_inflated_beta(*np.repeat(pairs, multiplicity, axis=1))
     is_mixed = (pairs > 0).all(axis=0)
     if not pairs.sum(axis=0)[is_mixed].max(initial=0) > 2:
-        return one  # numbers of successes in two attempts have two degrees of freedom: one Beta tells everything
+        return single  # numbers of successes in two attempts have two degrees of freedom: one Beta tells everything
     objective = TwoBetasObjective(pairs[0], pairs[1], multiplicity.astype(np.float64))
     worth = np.log(multiplicity.sum()) / 2
     wide = min((objective.minimize(start) for start in STARTS), key=lambda x: objective(x)[0])
     fit = objective.misfit(unpack_two_betas(wide))
-    if objective.misfit(one) - fit <= 3 * worth:
-        return one
+    if objective.misfit(single) - fit <= 3 * worth:
+        return single
     narrow = objective.minimize_narrow(wide)
     return unpack_two_betas(narrow if objective.misfit(unpack_two_betas(narrow)) - fit <= 2 * worth else wide)
 

@@ -144,8 +144,8 @@ def resampling(points: Floats, weights: Floats, soundness: float, completeness: 
     """More samples reach harder problems, where more of what is accepted is wrong: so there is a ceiling and a best K.
 
     Of a problem with rate r an accepted answer is right with chance c r / (c r + (1 - s)(1 - r)), whatever the number
-    of samples. Over many problems, weights of sum 1, K is best where right answers less `cost` x wrong ones are most. An
-    error-free verifier has ceiling 1 and no best K.
+    of samples. Over many problems, weights of sum 1, K is best where right answers less `cost` x wrong ones are most.
+    An error-free verifier has ceiling 1 and no best K.
 
     Source: Inference Scaling fLaws, arXiv:2411.17501.
 
@@ -153,19 +153,22 @@ def resampling(points: Floats, weights: Floats, soundness: float, completeness: 
     0.9
     """
     right, wrong = completeness * points, (1 - soundness) * (1 - points)  # per sample, accepted
-    accepted = right + wrong
-    share = np.divide(right, accepted, out=np.zeros_like(accepted), where=accepted > 0)
-    reached = 1 - (1 - accepted[None, :]) ** np.arange(MOST_SAMPLES + 1)[:, None]  # (K, m): accepted within K samples
-    rights, falses = (reached * weights * share).sum(axis=1), (reached * weights * (1 - share)).sum(axis=1)
+    p_accepted = right + wrong
+    share = np.divide(right, p_accepted, out=np.zeros_like(p_accepted), where=p_accepted > 0)
+    p_reached = (
+        1 - (1 - p_accepted[None, :]) ** np.arange(MOST_SAMPLES + 1)[:, None]
+    )  # (K, m): accepted within K samples
+    rights, falses = (p_reached * weights * share).sum(axis=1), (p_reached * weights * (1 - share)).sum(axis=1)
     worth = rights - cost * falses
     best = int(np.argmax(worth > worth.max() - 1e-12))
-    ever = float(weights[accepted > 0].sum())
+    ever = float(weights[p_accepted > 0].sum())
     ceiling = float((weights * share).sum()) / ever if ever > 0 else float("nan")
     return Resampling(round(ceiling, 12), best, float(rights[best]), float(falses[best]))
 
 
 def _point_weights(prior: RatePrior, edges: Floats) -> Floats:
-    """How much of the prior each point stands for, (1 or n, m): all up to the first edge, the bins, all from the last."""
+    """How much of the prior each point stands for, (1 or n, m): all up to the first edge, the bins, all from the
+    last."""
     below = np.stack([prior.inside(0.0, float(edge)) for edge in edges], axis=1)  # (., BINS + 1)
     last = prior.inside(float(edges[-1]), 1.0)[:, None] if edges[-1] < 1 else prior.inside(1.0, 1.0)[:, None]
     until = np.minimum(below, 1 - last)
@@ -177,8 +180,8 @@ def _point_posterior(
 ) -> Floats:
     logs = np.full((len(correct), len(points)), -np.inf)
     for soundness, completeness in zip(*grid, strict=True):
-        accepted = np.clip((1 - soundness) + (soundness + completeness - 1) * points, 1e-12, 1 - 1e-12)
-        logs = np.logaddexp(logs, np.outer(correct, np.log(accepted)) + np.outer(wrong, np.log1p(-accepted)))
+        p_accepted = np.clip((1 - soundness) + (soundness + completeness - 1) * points, 1e-12, 1 - 1e-12)
+        logs = np.logaddexp(logs, np.outer(correct, np.log(p_accepted)) + np.outer(wrong, np.log1p(-p_accepted)))
     weights = np.exp(logs - logs.max(axis=1, keepdims=True)) * before
     total = weights.sum(axis=1, keepdims=True)
     return np.asarray(np.where(total > 0, weights / np.maximum(total, 1e-300), 1 / len(points)))

@@ -29,22 +29,21 @@ def update_cluster_weights(weights: ArrayLike, gains: ArrayLike, *, form: Form =
     before, gain = np.asarray(weights, dtype=np.float64), np.asarray(gains, dtype=np.float64)
     if before.shape != gain.shape or before.ndim != 1:
         raise ValueError(f"weights of shape {before.shape} for gains of shape {gain.shape}")
-    measured = np.isfinite(gain)
-    if not measured.any():
+    is_measured = np.isfinite(gain)
+    if not is_measured.any():
         return before.copy()
-    base = before[measured] if memory else np.full(int(measured.sum()), 1.0)
-    raised = base * _factor(gain[measured], form)
+    base = before[is_measured] if memory else np.full(int(is_measured.sum()), 1.0)
+    raised = base * _factor(gain[is_measured], form)
     after = before.copy()
     if raised.sum() > 0:
-        after[measured] = before[measured].sum() * raised / raised.sum()
+        after[is_measured] = before[is_measured].sum() * raised / raised.sum()
     return after
 
 
 def _factor(gain: Floats, form: Form) -> Floats:
     if form == "exp":
-        return np.asarray(
-            np.exp(gain - gain.max())
-        )  # the largest is 1, so nothing overflows; scaling cancels the shift
+        # the largest is 1, so nothing overflows; scaling cancels the shift
+        return np.asarray(np.exp(gain - gain.max()))
     if (negative := gain[gain < 0]).size:
         raise ValueError(
             f"a gain of {negative[0]:g} would be a negative weight in the plain form; form = 'exp' takes it"

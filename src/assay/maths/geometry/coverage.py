@@ -15,7 +15,7 @@ class Coverage(NamedTuple):
     mean: float
 
 
-def coverage(rows: NDArray[np.float32], chosen: NDArray[np.int64], *, block_size: int = BLOCK) -> Coverage:
+def coverage(rows: NDArray[np.float32], chosen_rows: NDArray[np.int64], *, block_size: int = BLOCK) -> Coverage:
     """The largest and the mean distance to the nearest chosen row; NaN if there is no row or no chosen row.
 
     Shapes: rows (n, d) unit, chosen (m,) row numbers. Time O(n m d), memory O(m block_size).
@@ -23,11 +23,11 @@ def coverage(rows: NDArray[np.float32], chosen: NDArray[np.int64], *, block_size
     >>> coverage(np.array([[1, 0], [0, 1]], dtype=np.float32), np.array([0])).radius == 2**0.5
     True
     """
-    if not len(chosen) or not len(rows):
+    if not len(chosen_rows) or not len(rows):
         return Coverage(float("nan"), float("nan"))
-    centres = rows[chosen].T
+    centres = rows[chosen_rows].T
     blocks = (rows[start : start + block_size] for start in range(0, len(rows), block_size))
     cosine = np.concatenate([(block @ centres).max(axis=1) for block in blocks])
     distance = np.sqrt(np.maximum(2 - 2 * cosine.astype(np.float64), 0))
-    distance[chosen] = 0  # exactly, not the root of a rounding error
+    distance[chosen_rows] = 0  # exactly, not the root of a rounding error
     return Coverage(float(distance.max()), float(distance.mean()))

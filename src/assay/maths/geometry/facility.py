@@ -29,11 +29,11 @@ def greedy_cover(
 
     Shapes: rows (n, d) unit, weight (n,) >= 0, own (n,), sample (s,) -> (min(budget, n),).
     """
-    covered = rows if sample is None else rows[sample]  # (s, d)
+    sample_rows = rows if sample is None else rows[sample]  # (s, d)
     covered_weight = weight if sample is None else weight[sample] * (len(rows) / max(1, len(sample)))  # (s,)
-    if len(rows) * len(covered) <= max_dense_rows**2:
-        return _greedy((rows @ covered.T).__getitem__, len(rows), budget, covered_weight, own)
-    return _greedy(lambda block: rows[block] @ covered.T, len(rows), budget, covered_weight, own)
+    if len(rows) * len(sample_rows) <= max_dense_rows**2:
+        return _greedy((rows @ sample_rows.T).__getitem__, len(rows), budget, covered_weight, own)
+    return _greedy(lambda block: rows[block] @ sample_rows.T, len(rows), budget, covered_weight, own)
 
 
 def cover_by_similarity(
@@ -62,13 +62,13 @@ def _greedy(similarity: Callable[[Ints], Vectors], n: int, budget: int, weight: 
 
     starts = range(0, n, INITIAL_BATCH)
     bound = np.concatenate([np.empty(0), *(gains(np.arange(start, min(n, start + INITIAL_BATCH))) for start in starts)])
-    chosen = np.empty(min(budget, n), dtype=np.int64)
-    for step in range(len(chosen)):
+    chosen_rows = np.empty(min(budget, n), dtype=np.int64)
+    for step in range(len(chosen_rows)):
         outdated = np.full(n, step > 0)
         while outdated[top := int(np.argmax(bound))]:
             block = np.argpartition(-bound, BATCH)[:BATCH] if n > BATCH else np.arange(n)
             block = block[outdated[block] & np.isfinite(bound[block])]
             bound[block], outdated[block] = gains(block), False
-        chosen[step], bound[top] = top, -np.inf
-        np.maximum(best, similarity(chosen[step : step + 1])[0], out=best)
-    return chosen
+        chosen_rows[step], bound[top] = top, -np.inf
+        np.maximum(best, similarity(chosen_rows[step : step + 1])[0], out=best)
+    return chosen_rows

@@ -8,7 +8,7 @@ STEPS = 100
 
 
 def ability(
-    right: ArrayLike, tried: ArrayLike, difficulty: ArrayLike, *, mean: float = 0.0, deviation: float = 1.0
+    right: ArrayLike, attempts: ArrayLike, difficulty: ArrayLike, *, mean: float = 0.0, deviation: float = 1.0
 ) -> tuple[float, float]:
     """The most probable theta under p = sigma(theta - b) and theta ~ N(mean, deviation^2), and its standard error.
 
@@ -23,7 +23,7 @@ def ability(
     >>> ability([1], [2], [0.0])[0]
     0.0
     """
-    k, n, b = (np.asarray(values, dtype=np.float64) for values in (right, tried, difficulty))
+    k, n, b = (np.asarray(values, dtype=np.float64) for values in (right, attempts, difficulty))
     if not (k.shape == n.shape == b.shape) or not np.isfinite(b).all():
         raise ValueError(
             f"{k.size} successes, {n.size} attempts and {b.size} difficulties, "

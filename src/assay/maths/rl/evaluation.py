@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float, float]  # mean, low, high
@@ -60,7 +60,7 @@ def mean_interval(
     mean = float(x.mean())
     if len(x) == 1:
         return mean, float("nan"), float("nan")
-    quantile = float(stats.t.ppf((1 + level) / 2, len(x) - 1))
+    quantile = float(special.stdtrit(len(x) - 1, (1 + level) / 2))
     if bounds is None:
         half = quantile * float(x.std(ddof=1)) / len(x) ** 0.5
         return mean, mean - half, mean + half
@@ -89,7 +89,7 @@ def lower_bound(values: ArrayLike, *, error: float) -> float:
     if len(x) < 2:
         return 0.0
     centre, deviation = _padded(x, (0.0, 1.0), 0.5)
-    return float(max(0.0, centre - stats.t.ppf(1 - error, len(x) - 1) * deviation / len(x) ** 0.5))
+    return float(max(0.0, centre - special.stdtrit(len(x) - 1, 1 - error) * deviation / len(x) ** 0.5))
 
 
 def paired_difference(before: ArrayLike, after: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -123,7 +123,7 @@ def detectable_difference(differences: ArrayLike, *, level: float = 0.95, power:
     n = len(x)
     if n < 2 or np.ptp(x) == 0:
         return float("nan")
-    return float((stats.t.ppf((1 + level) / 2, n - 1) + stats.t.ppf(power, n - 1)) * x.std(ddof=1) / np.sqrt(n))
+    return float((special.stdtrit(n - 1, (1 + level) / 2) + special.stdtrit(n - 1, power)) * x.std(ddof=1) / np.sqrt(n))
 
 
 def count_moves(before: ArrayLike, after: ArrayLike, low: float, high: float) -> dict[str, int]:
@@ -134,8 +134,8 @@ def count_moves(before: ArrayLike, after: ArrayLike, low: float, high: float) ->
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     inside = (first >= low) & (first <= high)
-    moved = second[inside]
-    above, below = int((moved > high).sum()), int((moved < low).sum())
+    rates_after = second[inside]
+    above, below = int((rates_after > high).sum()), int((rates_after < low).sum())
     entered = int((~inside & (second >= low) & (second <= high)).sum())
     return {
         "before": int(inside.sum()),

@@ -19,7 +19,8 @@ def run_signal(
     """The signal expected under p ~ Beta(a, b), averaged over a run in which logit p rises evenly by `drift`.  # [0, 1]
 
     drift = 0 is `binary_signal`, in closed form; a large one favours what is hard now; a negative one is a policy
-    that gets worse. Of kind "sd" the signal is E[sd] (`reward_signal`). Shapes: a S, b S -> S. Equal posteriors are computed once.
+    that gets worse. Of kind "sd" the signal is E[sd] (`reward_signal`). Shapes: a S, b S -> S. Equal posteriors are
+    computed once.
 
     Raises:
         ValueError: G is below 1, or the drift is not finite.

@@ -1,8 +1,8 @@
 """Chances over several attempts at a problem, unbiased from a fixed number of them: pass@k, pass^k and majority@k.
 
-These hold for a fixed design only. If outcomes decided the number of attempts (a problem stopped early because it looked
-easy), c / n and everything built on it is biased; `posterior_pass_at_k` holds there too. Shapes: `correct` and `attempts` any one
-shape S -> S.
+These hold for a fixed design only. If outcomes decided the number of attempts (a problem stopped early because it
+looked easy), c / n and everything built on it is biased; `posterior_pass_at_k` holds there too. Shapes: `correct` and
+`attempts` any one shape S -> S.
 """
 
 from collections.abc import Callable, Sequence
@@ -119,7 +119,8 @@ def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:
 
 
 def _votes(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """How often each of the kinds is among k, over all groups of k, or over `MAX_GROUPS` drawn ones, (groups, kinds)."""
+    """How often each of the kinds is among k, over all groups of k, or over `MAX_GROUPS` drawn ones, (groups,
+    kinds)."""
     n = int(counts.sum())
     if comb(n, k) > MAX_GROUPS:
         rng = np.random.default_rng(n * 1_000_003 + k)

@@ -6,9 +6,11 @@ from assay.maths.rl.group_signal import group_signal
 
 
 def cost_per_mixed(rate: float, alive: float, group_size: int, pilot: int = 0, *, fresh: bool = False) -> float:
-    """The expected rollouts per mixed group where a share `alive` of problems has the pass rate and the others have 0 or 1.
+    """The expected rollouts per mixed group where a share `alive` of problems has the pass rate and the others have 0
+    or 1.
 
-    Whole groups: G / (a P_G), with P_n = 1 - p^n - (1 - p)^n. With a pilot of m that is completed where it is mixed, the
+    Whole groups: G / (a P_G), with P_n = 1 - p^n - (1 - p)^n. With a pilot of m that is completed where it is mixed,
+    the
     group is then mixed for sure: (m + a P_m (G - m)) / (a P_m). A fresh group behind the gate: (m + a P_m G) / (a P_m
     P_G). Infinite where no group can be mixed. Shapes: scalars.
 
@@ -23,13 +25,13 @@ def cost_per_mixed(rate: float, alive: float, group_size: int, pilot: int = 0, *
     if pilot and not 2 <= pilot < group_size:
         raise ValueError(f"a pilot of {pilot} for a group of {group_size}: at least 2 and below the group are needed")
     whole = float(group_signal(rate, group_size))
-    found = alive * float(group_signal(rate, pilot)) if pilot else alive * whole
-    if not found:
+    mixed_share = alive * float(group_signal(rate, pilot)) if pilot else alive * whole
+    if not mixed_share:
         return math.inf
     if not pilot:
-        return group_size / found
+        return group_size / mixed_share
     rest = group_size if fresh else group_size - pilot
-    return (pilot + found * rest) / found / (whole if fresh else 1.0)
+    return (pilot + mixed_share * rest) / mixed_share / (whole if fresh else 1.0)
 
 
 def pilot_gain(rate: float, alive: float, group_size: int, pilot: int, *, fresh: bool = False) -> float:

@@ -20,16 +20,17 @@ class PilotEffect(NamedTuple):
 def pilot_effect(attempts: ArrayLike, correct: ArrayLike, pilot: int) -> PilotEffect:
     """Of a group of n answers with c right, the first k agree with chance (C(c, k) + C(n - c, k)) / C(n, k).
 
-    Exact over all orders of the group. A given right answer is spared if the pilot holds k of the other c - 1 right ones,
-    or k wrong ones; a given wrong answer likewise. Groups of at most k answers are never stopped, since nothing is left.
+    Exact over all orders of the group. A given right answer is spared if the pilot holds k of the other c - 1 right
+    ones, or k wrong ones; a given wrong answer likewise. Groups of at most k answers are never stopped, since nothing
+    is left.
 
     Shapes: attempts (m,), correct (m,) -> three of (m,).
 
     Raises:
         ValueError: the pilot is below 1, or more answers are right than there are.
 
-    Source: the screening of SPEED-RL (arXiv:2506.09016) and of dynamic sampling (DAPO, arXiv:2503.14476, sec. 3.2), where
-    a group without signal is found before it is whole.
+    Source: the screening of SPEED-RL (arXiv:2506.09016) and of dynamic sampling (DAPO, arXiv:2503.14476, sec. 3.2),
+    where a group without signal is found before it is whole.
 
     >>> effect = pilot_effect([4, 4], [4, 1], 2)
     >>> [round(float(chance), 3) for chance in effect.stopped]

@@ -4,9 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-BLOCKS = (
-    20_000  # more problems are summed in so many blocks at random: the variance of a sum stays, the cost is bounded
-)
+# more problems are summed in so many blocks at random: the variance of a sum stays, the cost is bounded
+BLOCKS = 20_000
 REPLICATES = 400
 
 
@@ -15,8 +14,9 @@ def ratio_intervals(
 ) -> Floats:
     """Each ratio sum(part) / sum(whole) with the ends of its percentile interval: (point, low, high) per column.
 
-    A replicate draws n of the n problems with replacement, so attempts at one problem stay together: they are alike, and
-    an interval from single attempts would be too narrow. A whole of 0 gives NaN three times. Where no problem has a part,
+    A replicate draws n of the n problems with replacement, so attempts at one problem stay together: they are alike,
+    and an interval from single attempts would be too narrow. A whole of 0 gives NaN three times. Where no problem has a
+    part,
     or all are whole, resampling cannot show doubt: the other end is then that of m of m problems without a single one,
     1 - ((1 - level) / 2)^(1 / m).
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 from assay.maths.rl.group_signal import expected_signal, log_rising
 from assay.maths.rl.group_signal import reward_signal as share_of_unequal
@@ -94,8 +94,8 @@ class RewardPosterior:
         right, wrong = self.a / total, self.b / total
         spread = a * b / (total**2 * (total + 1))  # of the chance of a correct attempt
         moments = []
-        for kept in (self.correct, ~self.correct):
-            weights = self.weights * kept
+        for class_flags in (self.correct, ~self.correct):
+            weights = self.weights * class_flags
             strength = weights.sum(1)
             share = weights / strength[:, None]
             mean = (share * self.values).sum(1)
@@ -195,9 +195,11 @@ def deviation(rate: ArrayLike, group_size: int) -> Floats:
     >>> deviation([0.0, 0.1, 0.5], 8).round(3).tolist()
     [0.0, 0.209, 0.464]
     """
+    from scipy.stats import binom  # importing it takes half a second, and most runs need nothing of it
+
     p = np.asarray(rate, dtype=np.float64)[..., None]
     k = np.arange(group_size + 1)
-    return np.asarray((stats.binom.pmf(k, group_size, p) * _sd_of_counts(group_size)).sum(-1))
+    return np.asarray((binom.pmf(k, group_size, p) * _sd_of_counts(group_size)).sum(-1))
 
 
 def expected_deviation(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
@@ -240,14 +242,15 @@ def count_chances(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
 
 
 def _merge_equal(posterior: RewardPosterior, equal: Floats, group_size: int) -> Floats:
-    """The chance that all rewards are equal, (n,): a value of both classes can also be drawn now and then from either."""
+    """The chance that all rewards are equal, (n,): a value of both classes can also be drawn now and then from
+    either."""
     total = equal.sum(1)
     right, wrong = posterior.weights * posterior.correct, posterior.weights * ~posterior.correct
     for value in np.unique(posterior.values):
         at = posterior.values == value
-        both = np.flatnonzero(((right * at).sum(1) > 0) & ((wrong * at).sum(1) > 0))
-        if len(both):
-            total[both] += _chance_from_both(posterior.select(both), at[both], group_size)
+        mixed_rows = np.flatnonzero(((right * at).sum(1) > 0) & ((wrong * at).sum(1) > 0))
+        if len(mixed_rows):
+            total[mixed_rows] += _chance_from_both(posterior.select(mixed_rows), at[mixed_rows], group_size)
     return np.asarray(total)
 
 
@@ -286,7 +289,9 @@ def _two_valued_signal(posterior: RewardPosterior, group_size: int, kind: Signal
 @cache
 def _uniforms(group_size: int) -> Floats:
     """The points that all posteriors share, (DRAWS, G, 2)."""
-    sobol = stats.qmc.Sobol(2 * group_size, scramble=True, seed=20_240)
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(2 * group_size, scramble=True, seed=20_240)
     return np.asarray(sobol.random(DRAWS)).reshape(DRAWS, group_size, 2)
 
 
@@ -308,12 +313,12 @@ def draw_attempts(posterior: RewardPosterior, uniforms: Floats) -> Ints:
     strengths, quantiles = _class_tables(posterior)
     row, draw = np.arange(n)[:, None], np.arange(draws)[None, :]
     urns = np.zeros((n, draws, 2, attempts), dtype=np.int64)  # columns of the attempts so far, by class
-    filled = np.zeros((n, draws, 2), dtype=np.int64)
+    counts = np.zeros((n, draws, 2), dtype=np.int64)
     columns = np.zeros((n, draws, attempts), dtype=np.int64)
     total = (posterior.a + posterior.b)[:, None]
     for place in range(attempts):
-        of_class = (uniforms[:, place, 0] < (posterior.a[:, None] + filled[:, :, 1]) / (total + place)).astype(np.int64)
-        count, strength = filled[row, draw, of_class], strengths[row, of_class]
+        of_class = (uniforms[:, place, 0] < (posterior.a[:, None] + counts[:, :, 1]) / (total + place)).astype(np.int64)
+        count, strength = counts[row, draw, of_class], strengths[row, of_class]
         ball = uniforms[:, place, 1] * (strength + count)
         is_new = ball < strength
         table = 2 * row + of_class
@@ -321,14 +326,15 @@ def draw_attempts(posterior: RewardPosterior, uniforms: Floats) -> Ints:
         earlier = urns[row, draw, of_class, np.where(is_new, 0, ball - strength).astype(np.int64)]
         columns[:, :, place] = np.where(is_new, np.minimum(fresh, size - 1), earlier)
         urns[row, draw, of_class, count] = columns[:, :, place]
-        filled[row, draw, of_class] += 1
+        counts[row, draw, of_class] += 1
     return columns
 
 
 def _class_tables(posterior: RewardPosterior) -> tuple[Floats, Floats]:
     """The strength of each class's Dirichlet, (n, 2), incorrect first, and the cumulative shares of its values.
 
-    The shares of class c of problem i lie at (2 i + c) V and after, each with 2 i + c added, so that all of them ascend.
+    The shares of class c of problem i lie at (2 i + c) V and after, each with 2 i + c added, so that all of them
+    ascend.
     """
     weights = np.stack([posterior.weights * ~posterior.correct, posterior.weights * posterior.correct], axis=1)
     ends = np.cumsum(weights, axis=2)  # (n, 2, V)

@@ -10,9 +10,8 @@ from assay.maths.text.language import UNKNOWN, detect_language
 def soft_overlong(tokens: int, token_cap: int, buffer: float) -> float:
     """The penalty is 0 up to cap - buffer x cap tokens, falls linearly to -1 at the cap, and is -1 beyond.  # [-1, 0]
 
-    A buffer of 0 is the plain penalty of -1 for a rollout that used up its cap; a cap of 0 is none that is known, and no
-    penalty. Source: DAPO, arXiv:2503.14476, eq. 13,
-    whose cap is L_max = 20480 and whose buffer L_cache = 4096.
+    A buffer of 0 is the plain penalty of -1 for a rollout that used up its cap; a cap of 0 is none that is known, and
+    no penalty. Source: DAPO, arXiv:2503.14476, eq. 13, whose cap is L_max = 20480 and whose buffer L_cache = 4096.
 
     >>> soft_overlong(80, 100, 0.2), soft_overlong(90, 100, 0.2), soft_overlong(100, 100, 0.2), soft_overlong(100, 100, 0)
     (0.0, -0.5, -1.0, -1.0)

@@ -49,14 +49,12 @@ _TYPESET = re.compile(  # 8\text{ cm}, 2400 \mbox{ cm}^2
     rf"({_NUMBER}|-?\\[dt]?frac\{{\d+\}}\{{\d+\}})(?:\\[ ,;!]|[\s~])*"
     rf"\\(?:text[a-z]*|mbox|mathrm)\s*\{{\s*{_NO_UNIT}(?:[A-Za-z][A-Za-z. ]*)\}}(?:\^\{{?[23]\}}?)?\.?"
 )
-_LETTER = re.compile(
-    rf"({_NUMBER})\s?([mgLlsthdKCFNJWVA])"
-)  # of units; other letters are variables, and i is the imaginary unit
+# of units; other letters are variables, and i is the imaginary unit
+_LETTER = re.compile(rf"({_NUMBER})\s?([mgLlsthdKCFNJWVA])")
 MAX_SEARCHED = 100_000  # characters at the end of a gold answer in which a box is searched
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_A_LINE = re.compile(
-    r"^\s*\**A\**:\**[ \t]*(?=\S)", re.MULTILINE
-)  # "A: 18" ends a solution where a line begins with it
+# "A: 18" ends a solution where a line begins with it
+_A_LINE = re.compile(r"^\s*\**A\**:\**[ \t]*(?=\S)", re.MULTILINE)
 _MARK = re.compile(r"####\s*|(?:final answer|answer|ответ|答案)\**\s*(?:is|are|:|=|：|是)\s*:?\s*", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?。]\s+(?=[A-Z\\$\d])|\n")
 _WORD = re.compile(r"[A-Za-z]{2,}|[\u4e00-\u9fff]")
@@ -247,15 +245,15 @@ def find_oddity(answer: str) -> tuple[str, str] | None:
     """
     if len(answer) < 3 and not _LETTER.fullmatch(answer):
         return None
-    shown = repr(answer if len(answer) <= 80 else answer[:40] + " ... " + answer[-35:])
+    answer_text = repr(answer if len(answer) <= 80 else answer[:40] + " ... " + answer[-35:])
     if is_solution(answer):
-        return "gold_is_a_solution", f'{shown}; answer_form = "solution" keeps its final answer alone'
+        return "gold_is_a_solution", f'{answer_text}; answer_form = "solution" keeps its final answer alone'
     if answer[:1] in "[{" and json_answers(answer) is not None:
-        return "gold_is_json", f"{shown} is read as it stands"
+        return "gold_is_json", f"{answer_text} is read as it stands"
     if _LETTER.fullmatch(answer):
-        return "gold_is_ambiguous", f"{shown} may be an amount with a unit, or a product"
+        return "gold_is_ambiguous", f"{answer_text} may be an amount with a unit, or a product"
     if _amount(answer):
-        return "gold_has_unit", f'{shown}; answer_form = "number" keeps the number alone'
+        return "gold_has_unit", f'{answer_text}; answer_form = "number" keeps the number alone'
     return None
 
 

@@ -45,8 +45,8 @@ def question_options(text: str, metadata: Any, letters: str = LETTERS) -> dict[s
     >>> question_options("How many? (A) 1 (B) 2", {})
     {'A': '1', 'B': '2'}
     """
-    stored = listed_options(metadata, letters) if isinstance(metadata, Mapping) else {}
-    return {letter: plain_option(option) for letter, option in (stored or labelled_options(text, letters)).items()}
+    options = listed_options(metadata, letters) if isinstance(metadata, Mapping) else {}
+    return {letter: plain_option(option) for letter, option in (options or labelled_options(text, letters)).items()}
 
 
 def listed_options(row: Mapping[str, Any], letters: str = LETTERS) -> dict[str, str]:
@@ -111,9 +111,9 @@ def options_are_shown(text: str, options: Mapping[str, str]) -> bool:
     >>> options_are_shown("Pick: x or y?", {"A": "x", "B": "y"}), options_are_shown("Pick one.", {"A": "x", "B": "y"})
     (True, False)
     """
-    shown, position = plain_option(text), 0
+    option_text, position = plain_option(text), 0
     for option in map(plain_option, options.values()):
-        position = shown.find(option, position) + len(option)
+        position = option_text.find(option, position) + len(option)
         if position < len(option):
             return False
     return True

@@ -43,9 +43,8 @@ _DIGIT = re.compile(r"\d")
 _ALPHA = re.compile("[A-Za-z]{3,}")
 _SPLIT = re.compile(r"(\W+)")
 _MONEY = re.compile(r"(?:\\?([$€£¥₹])|\\dollar) ?(\d+(?:\.\d+)?)")
-_BARE_MONEY = re.compile(
-    r"([$€£¥₹]) ?(\d+(?:\.\d+)?)"
-)  # the same without a backslash: it begins with one set of signs, which is fast
+# the same without a backslash: it begins with one set of signs, which is fast
+_BARE_MONEY = re.compile(r"([$€£¥₹]) ?(\d+(?:\.\d+)?)")
 _CODES = re.compile(r"(\d) ?(USD|EUR|GBP|¢|\\?%|°(?: ?[CF]\b)?|per ?cent)")
 _COINS = {
     "$": "dollars",
@@ -61,9 +60,8 @@ _COINS = {
 _MARKS = frozenset("$€£¥₹")
 _GLUED = re.compile(r"(?<![\w.,/:])(\d+(?:\.\d+)?)(?=[A-Za-z]{1,7}\b)(?!(?:st|nd|rd|th|D|d)\b)")
 _TOUCHING = re.compile(r"\d[A-Za-z]")
-_BESIDE = re.compile(
-    r"\d(?:[A-Za-z¢%°]| ?(?:USD|EUR|GBP|[¢%°\\]|per ?cent)| [mglLsh]\b)"
-)  # what the next three patterns change
+# what the next three patterns change
+_BESIDE = re.compile(r"\d(?:[A-Za-z¢%°]| ?(?:USD|EUR|GBP|[¢%°\\]|per ?cent)| [mglLsh]\b)")
 _METRE = re.compile(r"(\d) (m|g|l|L|s|h)\b(?! ?[=<>+*/^])")
 _LETTERS = {"m": "meters", "g": "grams", "l": "liters", "L": "liters", "s": "seconds", "h": "hours"}
 

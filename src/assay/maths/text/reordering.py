@@ -42,8 +42,8 @@ def is_reordering(text: str, other: str) -> bool:
     False
     """
     mine, theirs = bonds(text), bonds(other)
-    moved = {word for _, word in mine - theirs} & {word for _, word in theirs - mine}
-    return not moved and jaccard(mine, theirs) >= MIN_SHARED
+    moved_words = {word for _, word in mine - theirs} & {word for _, word in theirs - mine}
+    return not moved_words and jaccard(mine, theirs) >= MIN_SHARED
 
 
 def bonds(text: str) -> frozenset[tuple[str, str]]:
@@ -80,14 +80,16 @@ def _distinguish(places: list[AmountPlace]) -> set[tuple[str, str]]:
             if len({word for word, _ in owners}) == len(owners):
                 return {(amount, f"{key} {word}") for word, amount in owners}
             break
-    left = rivals = list(dict.fromkeys(place.amount for place in places))
+    amounts_left = rivals = list(dict.fromkeys(place.amount for place in places))
     for level in ("clause", "sentence"):
         words = {amount: _words_of(amount, places, level) - set(rivals) for amount in rivals}
-        held = Counter(word for set_of_words in words.values() for word in set_of_words)
-        bonds |= {(amount, f"~{key} {word}") for amount in left for word in words[amount] if held[word] == 1}
-        bound = {amount for amount, _ in bonds}
-        left = [amount for amount in left if amount not in bound]
-    return bonds | {(amount, f"#{rank} {key}") for rank, amount in enumerate(left) if len(left) > 1}
+        word_counts = Counter(word for set_of_words in words.values() for word in set_of_words)
+        bonds |= {
+            (amount, f"~{key} {word}") for amount in amounts_left for word in words[amount] if word_counts[word] == 1
+        }
+        bound_amounts = {amount for amount, _ in bonds}
+        amounts_left = [amount for amount in amounts_left if amount not in bound_amounts]
+    return bonds | {(amount, f"#{rank} {key}") for rank, amount in enumerate(amounts_left) if len(amounts_left) > 1}
 
 
 def _words_of(amount: str, places: list[AmountPlace], level: str) -> set[str]:

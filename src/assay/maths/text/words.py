@@ -7,9 +7,8 @@ from itertools import groupby
 
 from assay.core.types import Problem
 
-INVISIBLE = dict.fromkeys(
-    (0x00AD, 0x200B, 0x2060, 0xFEFF)
-)  # soft hyphen, zero-width space, word joiner, byte-order mark
+# soft hyphen, zero-width space, word joiner, byte-order mark
+INVISIBLE = dict.fromkeys((0x00AD, 0x200B, 0x2060, 0xFEFF))
 _RAISED = ("<super>", "<sub>", "<fraction>")
 _NUMBER = re.compile(r"([+-]?)\$?((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:/(\d+))?", re.ASCII)
 _FRACTION = re.compile(r"([+-]?)\\[dt]?frac\{(\d+)\}\{(\d+)\}", re.ASCII)

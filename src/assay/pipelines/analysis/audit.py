@@ -17,21 +17,21 @@ from assay.maths.beta.audit import MarkedSample, audit, corrected_rate
 from assay.maths.beta.two_betas import fit_rate_prior
 from assay.maths.beta.verifier_error import MOST_SAMPLES, corrected_posterior, resampling
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.data.verifier_errors import to_sample
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.stages.regrade import PRESENT, present
+from assay.pipelines.stages.regrade import PRESENT, present_parameters
 
 SHEET = ("verdict", "right", "gold", "extracted", "question", "answer")
 TAIL = 2_000  # characters of an answer that a person reads
 YES, NO = ("y", "yes", "1", "true", "right"), ("n", "no", "0", "false", "wrong")
 UNSURE = "unsure"  # takes back an earlier mark of the same answer; it counts as none
 JUDGED = f"""
-SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted,
-       r.problem_id, r.policy, r.sampler
-FROM (SELECT *, counted(outcome, lenient, ?) AS counts FROM verdicts) v JOIN rollouts r ON r.id = v.rollout_id
+SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted, v.problem_id
+FROM judged_attempts(?) v
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
-WHERE v.counts IN ('correct', 'wrong', 'unparsable') AND NOT r.guided ORDER BY v.id
+WHERE v.counts IN ('correct', 'wrong', 'unparsable')
+QUALIFY row_number() OVER (PARTITION BY v.id) = 1 ORDER BY v.id
 """
 
 
@@ -53,24 +53,27 @@ def write_sheet(context: RunContext, path: Path, size: int, seed: int = 0) -> di
     if path.exists():
         raise ConfigError(f"{path} already exists; choose another file, or read this sheet with --marked {path}")
     verdicts, problems, labels = _read_verdicts(context)
-    chosen = [
+    sheet_rows = [
         row
         for accepted in (True, False)
         for row in _draw_rows([verdict for verdict in verdicts if verdict["accepted"] is accepted], size, seed)
     ]
-    chosen.sort(key=lambda row: content_id("audit-order", seed, row["id"]))
-    texts = {row["id"]: row["text"] for row in _read_texts(context, [row["rollout_id"] for row in chosen])}
+    sheet_rows.sort(key=lambda row: content_id("audit-order", seed, row["id"]))
+    texts = {row["id"]: row["text"] for row in _read_texts(context, [row["rollout_id"] for row in sheet_rows])}
     with path.open("w", encoding="utf-8", newline="") as file:
         sheet = csv.DictWriter(file, SHEET)
         sheet.writeheader()
-        for row in chosen:
+        for row in sheet_rows:
             columns = {
                 "gold": labels[row["problem_id"]].answer,
                 "extracted": row["extracted"],
                 "question": problems[row["problem_id"]].text,
             }
             sheet.writerow({"verdict": row["id"], "right": "", **columns, "answer": texts[row["rollout_id"]][-TAIL:]})
-    return {"accepted": sum(row["accepted"] for row in chosen), "rejected": sum(not row["accepted"] for row in chosen)}
+    return {
+        "accepted": sum(row["accepted"] for row in sheet_rows),
+        "rejected": sum(not row["accepted"] for row in sheet_rows),
+    }
 
 
 def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
@@ -91,16 +94,16 @@ def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
         ConfigError: no such sheet, an unknown verdict, a mark that is neither yes nor no, nothing marked.
     """
     marks = _read_marks(path)
-    judged, problems, _ = _read_verdicts(context)
-    verdicts = {row["id"]: row for row in judged}
+    verdict_rows, problems, _ = _read_verdicts(context)
+    verdicts = {row["id"]: row for row in verdict_rows}
     if strange := [id_ for id_ in marks if id_ not in verdicts]:
         raise ConfigError(
             f"{path}: verdict {strange[0]!r} is not among the {len(verdicts)} current ones "
             "(graded again since, or from another config)"
         )
     kinds = sorted({(verdicts[id_]["verifier"], verdicts[id_]["version"]) for id_ in marks})
-    rows = [_audit_row(judged, marks, *kind, context.read_otherwise) for kind in kinds]
-    rows += _rows_by_source(judged, problems, marks, kinds, context.read_otherwise)
+    rows = [_audit_row(verdict_rows, marks, *kind, context.read_otherwise) for kind in kinds]
+    rows += _rows_by_source(verdict_rows, problems, marks, kinds, context.read_otherwise)
     context.lake.append({"verifier_audits": rows}, run=context.run)
     return rows
 
@@ -125,20 +128,20 @@ def corrected_rates(
     verdicts, problems, _ = _read_verdicts(context)
     rows = []
     for verifier_audit in (row for row in audits if not row.get("source")):
-        judged = [row for row in verdicts if _is_kind(row, verifier_audit)]
-        for source in sorted({problems[row["problem_id"]].source for row in judged}):
+        own_verdicts = [row for row in verdicts if _is_kind(row, verifier_audit)]
+        for source in sorted({problems[row["problem_id"]].source for row in own_verdicts}):
             own = [row for row in audits if row.get("source") == source and _is_kind(row, verifier_audit)]
             sample = to_sample((own or [verifier_audit])[0])
-            answers = [row for row in judged if problems[row["problem_id"]].source == source]
-            accepted = [row["accepted"] for row in answers]
-            seen = {
+            answers = [row for row in own_verdicts if problems[row["problem_id"]].source == source]
+            is_accepted = [row["accepted"] for row in answers]
+            observation = {
                 "source": source,
                 "verifier": verifier_audit["verifier"],
-                "n": len(accepted),
-                "observed": sum(accepted) / len(accepted),
+                "n": len(is_accepted),
+                "observed": sum(is_accepted) / len(is_accepted),
             }
-            rates = _correct_rate(sum(accepted), len(accepted), sample)
-            rows.append({**seen, **rates, **_resample(answers, sample, cost)})
+            rates = _correct_rate(sum(is_accepted), len(is_accepted), sample)
+            rows.append({**observation, **rates, **_resample(answers, sample, cost)})
     return rows
 
 
@@ -156,9 +159,9 @@ def _resample(answers: Sequence[dict[str, Any]], sample: MarkedSample, cost: flo
     counts = np.zeros((2, len(ids)), dtype=np.int64)
     for row in answers:
         counts[0 if row["accepted"] else 1, place[row["problem_id"]]] += 1
-    accepted, rejected = counts
-    prior = fit_rate_prior(accepted, rejected)
-    posterior = corrected_posterior(accepted, rejected, prior, sample, of_verdicts=True)
+    n_accepted, n_rejected = counts
+    prior = fit_rate_prior(n_accepted, n_rejected)
+    posterior = corrected_posterior(n_accepted, n_rejected, prior, sample, of_verdicts=True)
     return {
         **resampling(posterior.points, posterior.weights.mean(axis=0), soundness, completeness, cost)._asdict(),
         "most_k": MOST_SAMPLES,
@@ -179,9 +182,9 @@ def _rows_by_source(
         for row in verdicts:
             if (row["verifier"], row["version"]) == kind:
                 by_source.setdefault(problems[row["problem_id"]].source, []).append(row)
-        for source, judged in sorted(by_source.items()) if len(by_source) > 1 else ():
-            if {row["accepted"] for row in judged if row["id"] in marks} == {True, False}:
-                rows.append(_audit_row(judged, marks, *kind, mode, source=source))
+        for source, own_verdicts in sorted(by_source.items()) if len(by_source) > 1 else ():
+            if {row["accepted"] for row in own_verdicts if row["id"] in marks} == {True, False}:
+                rows.append(_audit_row(own_verdicts, marks, *kind, mode, source=source))
     return rows
 
 
@@ -194,8 +197,8 @@ def _correct_rate(correct: int, n: int, sample: MarkedSample) -> dict[str, float
 
 
 def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
-    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
-    verdicts = context.lake.rows(JUDGED, [context.mode, *present(context, labels.values())])
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
+    verdicts = context.lake.rows(JUDGED, [context.mode, *present_parameters(context, labels.values())])
     if not verdicts:
         raise ConfigError(
             "there are no verdicts by the current labels and verifiers: run `curate score CONFIG` or `curate regrade "
@@ -206,11 +209,11 @@ def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str,
 
 def _draw_rows(rows: list[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
     """Draw at most `size` rows of each verifier, the same ones for the same seed."""
-    drawn = []
+    drawn_rows = []
     for kind in sorted({(row["verifier"], row["version"]) for row in rows}):
-        judged = [row for row in rows if (row["verifier"], row["version"]) == kind]
-        drawn += sorted(judged, key=lambda row: content_id("audit", seed, row["id"]))[:size]
-    return drawn
+        own_verdicts = [row for row in rows if (row["verifier"], row["version"]) == kind]
+        drawn_rows += sorted(own_verdicts, key=lambda row: content_id("audit", seed, row["id"]))[:size]
+    return drawn_rows
 
 
 def _read_texts(context: RunContext, ids: list[str]) -> list[dict[str, Any]]:
@@ -244,24 +247,24 @@ def _audit_row(
     *,
     source: str = "",
 ) -> dict[str, Any]:
-    judged = [row for row in verdicts if (row["verifier"], row["version"]) == (verifier, version)]
-    accepted = sum(row["accepted"] for row in judged)
+    own_verdicts = [row for row in verdicts if (row["verifier"], row["version"]) == (verifier, version)]
+    n_accepted = sum(row["accepted"] for row in own_verdicts)
     sides = {
-        side: [marks[row["id"]] for row in judged if row["id"] in marks and row["accepted"] is side]
+        side: [marks[row["id"]] for row in own_verdicts if row["id"] in marks and row["accepted"] is side]
         for side in (True, False)
     }
     counts = {side: (sum(rights), len(rights) - sum(rights)) for side, rights in sides.items()}
-    if not 0 < accepted < len(judged) or not sides[True] or not sides[False]:
+    if not 0 < n_accepted < len(own_verdicts) or not sides[True] or not sides[False]:
         raise ConfigError(
             f"verifier {verifier!r}: {len(sides[True])} accepted and {len(sides[False])} rejected answers are marked, "
-            f"of {accepted} and {len(judged) - accepted}; both sides are needed"
+            f"of {n_accepted} and {len(own_verdicts) - n_accepted}; both sides are needed"
         )
-    estimates = audit(counts[True], counts[False], accepted / len(judged))
+    estimates = audit(counts[True], counts[False], n_accepted / len(own_verdicts))
     row: dict[str, Any] = {
         "verifier": verifier,
         "version": version,
-        "accepted": accepted,
-        "rejected": len(judged) - accepted,
+        "accepted": n_accepted,
+        "rejected": len(own_verdicts) - n_accepted,
     }
     row |= {"mode": mode[0]} if mode else {}  # null = strict
     row |= {"source": source} if source else {}  # null = all

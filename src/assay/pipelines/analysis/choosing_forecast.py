@@ -1,7 +1,7 @@
 """What a mixed group will cost under each way of choosing, forecast from some attempts at a pool.
 
-In each of the worlds of `choosing_worlds` each way trains once, on binomial outcomes. The ends of an interval are quantiles
-over worlds.
+In each of the worlds of `choosing_worlds` each way trains once, on binomial outcomes. The ends of an interval are
+quantiles over worlds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,17 +92,18 @@ def forecast_ways(
         max_steps: that are simulated; a longer run is simulated in small, with as much less of the pool.
 
     Returns:
-        {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed group,
-        gain: (low, median, high) of how many times cheaper than uniform over the whole run}, best: the cheapest way for one
-        use, pays: whether its gain is at least 1.1 at the low end}. A number is infinite where no group is mixed.
+        {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed
+        group, gain: (low, median, high) of how many times cheaper than uniform over the whole run}, best: the cheapest
+        way for one use, pays: whether its gain is at least 1.1 at the low end}. A number is infinite where no group is
+        mixed.
     """
     shrink = min(1.0, max_steps / size.steps)
     small = TrainingSize(min(size.steps, max_steps), size.groups, size.group_size)
-    wanted = max(1, round((budget or len(attempts.correct) / 4) * shrink))
+    sample_budget = max(1, round((budget or len(attempts.correct) / 4) * shrink))
     costs: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for number, world in enumerate(islice(draw_worlds(attempts, seed, shrink=shrink), worlds)):
         for place, way in enumerate(ways):
-            run = simulate_way(world, way, small, drift, (seed, number, place), budget=wanted)
+            run = simulate_way(world, way, small, drift, (seed, number, place), budget=sample_budget)
             for uses in USES if way.pays_before else (1,):
                 costs.setdefault((way.name, uses), []).append(run.cost(uses))
     base = np.array(costs["uniform", 1])  # (worlds, 2)
@@ -115,25 +116,26 @@ def forecast_ways(
 def score_all(world: World, n: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Bring every problem to n attempts; return the mixed rows, and the attempts of each, (n,)."""
     right = world.right + rng.binomial(np.maximum(n - world.stored, 0), world.rate)
-    tried = np.maximum(world.stored, n)
-    return np.flatnonzero((right > 0) & (right < tried)), tried
+    attempts = np.maximum(world.stored, n)
+    return np.flatnonzero((right > 0) & (right < attempts)), attempts
 
 
 def score_until_enough(world: World, budget: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Attempt problems until `budget` are mixed; return the mixed rows, and the attempts of each, (n,)."""
-    right, tried = np.zeros((2, len(world.rate)), dtype=np.int64)
+    right, attempts = np.zeros((2, len(world.rate)), dtype=np.int64)
 
-    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
-        stored = np.where(tried[rows] == 0, world.stored[rows], 0)  # all of a problem's are known once it is read
-        before = tried[rows] + stored
-        reached = np.maximum(wanted, before)
-        right[rows] += np.where(stored > 0, world.right[rows], 0)
-        right[rows] += rng.binomial(reached - before, world.rate[rows])
-        tried[rows] = reached
-        return rows, right[rows].copy(), (tried - right)[rows], tried[rows].copy(), tried[rows].copy()
+    def sample(rows: Ints, targets: Ints) -> WaveCounts:
+        # all of a problem's are known once it is read
+        first_attempts = np.where(attempts[rows] == 0, world.stored[rows], 0)
+        before = attempts[rows] + first_attempts
+        new_attempts = np.maximum(targets, before)
+        right[rows] += np.where(first_attempts > 0, world.right[rows], 0)
+        right[rows] += rng.binomial(new_attempts - before, world.rate[rows])
+        attempts[rows] = new_attempts
+        return rows, right[rows].copy(), (attempts - right)[rows], attempts[rows].copy(), attempts[rows].copy()
 
     run_enough(len(right), EnoughRule(budget), sample, lambda evidence, rows: world.prior)
-    return np.flatnonzero((right > 0) & (right < tried)), tried
+    return np.flatnonzero((right > 0) & (right < attempts)), attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class SimulatedRun:
     mixed: Floats  # (steps,) groups with right and wrong answers among those trained on
 
     def cost(self, uses: int) -> tuple[float, float]:
-        """Tokens per mixed group over the first tenth of the steps and over all, a share of what came before included."""
+        """Tokens per mixed group over the first tenth of the steps and over all, a share of what came before
+        included."""
         tenth = max(1, len(self.tokens) // 10)
         return self._per_mixed(tenth, uses), self._per_mixed(len(self.tokens), uses)
 
@@ -157,15 +160,18 @@ class SimulatedRun:
 def simulate_way(
     world: World, way: Way, size: TrainingSize, drift: float, seed: tuple[int, ...], *, budget: int = 1
 ) -> SimulatedRun:
-    """Train once in a world under a way of choosing, with binomial outcomes; scoring has enough with `budget` problems."""
+    """Train once in a world under a way of choosing, with binomial outcomes; scoring has enough with `budget`
+    problems."""
     rng = np.random.default_rng(seed)
     ids = np.array([f"p{row:08}" for row in range(len(world.rate))])
     rows = np.arange(len(ids))
     before = 0.0
     if way.pays_before:
-        kept, tried = score_until_enough(world, budget, rng) if way.enough else score_all(world, way.scored, rng)
-        before = float((np.maximum(tried - world.stored, 0) * world.tokens).sum())
-        rows = kept if len(kept) else rows
+        mixed_rows, attempts = (
+            score_until_enough(world, budget, rng) if way.enough else score_all(world, way.scored, rng)
+        )
+        before = float((np.maximum(attempts - world.stored, 0) * world.tokens).sum())
+        rows = mixed_rows if len(mixed_rows) else rows
     pool = Pool(tuple(ids[rows].tolist()), {"source": world.source[rows]})
     part, chance = build_part("curriculum", way.curriculum, dict(way.settings)), int(rng.integers(2**31))
     course = (
@@ -179,12 +185,12 @@ def simulate_way(
     tokens, mixed = np.zeros(size.steps), np.zeros(size.steps)
     for step in range(size.steps):
         if drift:
-            moved = special.logit(np.clip(world.rate, 1e-9, 1 - 1e-9)) + drift * step / size.steps
-            current[0] = np.where((world.rate > 0) & (world.rate < 1), special.expit(moved), world.rate)
-        paid, _ = simulate_step(course, size.groups, size.group_size, attempt)
-        tokens[step] = sum(result.counts.total * world.tokens[place_of[result.problem_id]] for result in paid)
+            logits = special.logit(np.clip(world.rate, 1e-9, 1 - 1e-9)) + drift * step / size.steps
+            current[0] = np.where((world.rate > 0) & (world.rate < 1), special.expit(logits), world.rate)
+        groups, _ = simulate_step(course, size.groups, size.group_size, attempt)
+        tokens[step] = sum(result.counts.total * world.tokens[place_of[result.problem_id]] for result in groups)
         whole = sum(
-            result.counts.total == size.group_size and 0 < result.counts.correct < size.group_size for result in paid
+            result.counts.total == size.group_size and 0 < result.counts.correct < size.group_size for result in groups
         )
         mixed[step] = min(whole, size.groups)  # what a refilled step has beyond its groups is not trained on
     return SimulatedRun(before, tokens, mixed)

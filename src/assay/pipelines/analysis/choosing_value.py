@@ -76,16 +76,17 @@ def describe_value(estimate: Mapping[str, Any]) -> str:
     """
     row = next(row for row in estimate["rows"] if row["way"] == estimate["best"] and row["uses"] == 1)
     low, middle, high = row["gain"]
+    times = f"{middle:.2f} [{low:.2f}, {high:.2f}] times cheaper"
     if not estimate["pays"]:
-        return f"Choosing will not pay on this pool for one training: the best way is {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper."
-    return f"Cheapest for one training: {estimate['best']}, {middle:.2f} [{low:.2f}, {high:.2f}] times cheaper than uniform."
+        return f"Choosing will not pay on this pool for one training: the best way is {times}."
+    return f"Cheapest for one training: {estimate['best']}, {times} than uniform."
 
 
 def _forecast(
     context: RunContext, attempts: PoolAttempts, *, worlds: int, drift: float = 0.0, max_steps: int = MAX_STEPS
 ) -> dict[str, Any]:
     train = context.config.train
-    found = forecast_ways(
+    ways = forecast_ways(
         attempts,
         TrainingSize(train.steps, train.problems_per_step, train.group_size),
         budget=context.config.select.budget,
@@ -101,7 +102,7 @@ def _forecast(
         "groups": train.problems_per_step,
         "group_size": train.group_size,
         "drift": drift,
-        **found,
+        **ways,
     }
 
 

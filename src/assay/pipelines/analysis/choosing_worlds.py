@@ -60,18 +60,20 @@ class _Part:
 def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> Iterator[World]:
     """Draw states of the pool that the attempts leave possible, without end.
 
-    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A problem
-    that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class
-    whose rate has the same rank, out of a bootstrap of these.
+    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A
+    problem that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same
+    class whose rate has the same rank, out of a bootstrap of these.
 
     Args:
         attempts: at the pool; at least some problems must have any.
         seed: of all draws.
         shrink: the part of the problems that is kept.
     """
-    known = np.flatnonzero(attempts.tried > 0)
-    everyone = RateChain(attempts.correct[known], attempts.wrong[known], attempts.tokens[known], (seed, 0))
-    parts = _parts(attempts, known, everyone, seed)
+    attempted_rows = np.flatnonzero(attempts.tried > 0)
+    everyone = RateChain(
+        attempts.correct[attempted_rows], attempts.wrong[attempted_rows], attempts.tokens[attempted_rows], (seed, 0)
+    )
+    parts = _parts(attempts, attempted_rows, everyone, seed)
     chains = list(dict.fromkeys([everyone, *(part.chain for part in parts)]))
     rng = np.random.default_rng((seed, 1))
     n, sweeps = len(attempts.correct), BURN_IN
@@ -90,24 +92,32 @@ def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> It
         )
 
 
-def _parts(attempts: PoolAttempts, known: Ints, everyone: RateChain, seed: int) -> list[_Part]:
+def _parts(attempts: PoolAttempts, attempted_rows: Ints, everyone: RateChain, seed: int) -> list[_Part]:
     """The sources with enough attempted problems, each by itself, and all others together."""
     parts, rest = [], np.ones(len(attempts.correct), dtype=bool)
     names = np.unique(attempts.source)
     for place, name in enumerate(names if len(names) > 1 else ()):
         is_own = attempts.source == name
-        own = known[is_own[known]]
+        own = attempted_rows[is_own[attempted_rows]]
         if len(own) >= OWN_PRIOR:
             chain = RateChain(attempts.correct[own], attempts.wrong[own], attempts.tokens[own], (seed, 2, place))
             parts.append(_Part(own, own, np.flatnonzero(is_own & (attempts.tried == 0)), chain))
             rest &= ~is_own
     if rest.any():
-        parts.append(_Part(known, known[rest[known]], np.flatnonzero(rest & (attempts.tried == 0)), everyone))
+        parts.append(
+            _Part(
+                attempted_rows,
+                attempted_rows[rest[attempted_rows]],
+                np.flatnonzero(rest & (attempts.tried == 0)),
+                everyone,
+            )
+        )
     return parts
 
 
 def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng: np.random.Generator) -> Floats:
-    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class, (m,).
+    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class,
+    (m,).
 
     Args:
         kind: classes of the new problems, (m,).
@@ -116,12 +126,12 @@ def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng
         tokens: mean tokens of these.
         rng: draws the bootstrap, without which the mean of the tokens would have no doubt.
     """
-    found = np.zeros(len(kind))
+    drawn_tokens = np.zeros(len(kind))
     for name in np.unique(kind):
         own, donors = np.flatnonzero(kind == name), np.flatnonzero(draw.kind == name)
         donors = donors if len(donors) else np.arange(len(tokens))
         donors = rng.choice(donors, len(donors))
         donors = donors[np.argsort(draw.rate[donors], kind="stable")]
         ranks = np.argsort(np.argsort(rate[own], kind="stable"), kind="stable")
-        found[own] = tokens[donors[ranks * len(donors) // len(own)]]
-    return found
+        drawn_tokens[own] = tokens[donors[ranks * len(donors) // len(own)]]
+    return drawn_tokens

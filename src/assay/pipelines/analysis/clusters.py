@@ -5,7 +5,7 @@ from typing import Any
 from assay.maths.text.keywords import keywords
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.data.scores import current_scores
 
 TYPICAL = 2  # problems shown per cluster
@@ -26,7 +26,7 @@ def describe_clusters(context: RunContext, inputs: StageResults, typical: int = 
     Raises:
         ConfigError: the pool is not scored or not embedded.
     """
-    problems, _ = side(context, inputs, "train")
+    problems, _ = read_side(context, inputs, "train")
     means = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = context.lake.rows(
         "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering_id = ? "

@@ -9,7 +9,7 @@ from assay.core.types import Counts
 from assay.maths.beta.paired_rates import compare_rates
 from assay.maths.rl.evaluation import count_moves, paired_difference
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.respondents import count_stored, find_respondent
 
@@ -38,7 +38,7 @@ def compare_policies(
     Raises:
         ConfigError: the lake has no attempt of a policy, or no problem that both attempted.
     """
-    labels = side(context, run_stages(context, "split", only=True), "train")[1]
+    labels = read_side(context, run_stages(context, "split", only=True), "train")[1]
     after = after or context.policy.revision
     of_a, of_b = (count_stored(context, labels, policy) for policy in (before, after))
     counts = [{id_: _graded(context, row) for id_, row in table.items()} for table in (of_a, of_b)]
@@ -84,9 +84,9 @@ def _graded(context: RunContext, counts: Counts) -> tuple[int, int]:
 
 def _overlap(before: Any, after: Any, band: tuple[float, float]) -> dict[str, float | int]:
     first, second = ((rates >= band[0]) & (rates <= band[1]) for rates in (before, after))
-    both, either = int((first & second).sum()), int((first | second).sum())
-    sizes = {"before": int(first.sum()), "after": int(second.sum()), "both": both}
-    return {**sizes, "overlap": both / either if either else 1.0}
+    n_both, n_either = int((first & second).sum()), int((first | second).sum())
+    sizes = {"before": int(first.sum()), "after": int(second.sum()), "both": n_both}
+    return {**sizes, "overlap": n_both / n_either if n_either else 1.0}
 
 
 def _surest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from assay.core.types import Pool
 from assay.maths.geometry.coverage import coverage
 from assay.maths.rl.expected_improvement import run_signal
 from assay.maths.rl.reward_signal import RewardPosterior, reward_signal
-from assay.pipelines.analysis.summary import histogram
+from assay.pipelines.analysis.summary import count_by_share
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.expected_improvement import build_selector
@@ -40,12 +40,13 @@ TOKENS = (
 )
 
 
-def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any]:
+def compare_selectors(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any]:
     """Let several selectors choose from the same pool, the problems that have everything any of them needs.
 
     Args:
         context: the run.
-        selectors: names with settings after them, such as "frontier expected_improvement=2 budget=50"; "plan" is `[select]` itself.
+        selectors: names with settings after them, such as "frontier expected_improvement=2 budget=50"; "plan" is
+            `[select]` itself.
 
     Returns:
         {pool, unscored, group_size, selections: one row per selector}, the config's own selection first, the baselines
@@ -89,13 +90,13 @@ def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any
 
 
 def _parse_selections(own: SelectConfig, selectors: Sequence[str]) -> dict[str, SelectConfig]:
-    configs = {"plan": own, **{text: read(text, own) for text in selectors if text != "plan"}}
+    configs = {"plan": own, **{text: read_selector(text, own) for text in selectors if text != "plan"}}
     for name in ALWAYS:
-        configs.setdefault(name, read(name, own))
+        configs.setdefault(name, read_selector(name, own))
     return configs
 
 
-def read(text: str, own: SelectConfig) -> SelectConfig:
+def read_selector(text: str, own: SelectConfig) -> SelectConfig:
     """Read a selector from words.
 
     Args:
@@ -105,10 +106,10 @@ def read(text: str, own: SelectConfig) -> SelectConfig:
     Raises:
         ConfigError: a word after the name is no key=value pair, or a value does not fit.
     """
-    return worded(text, SelectConfig, "selector", {"budget": own.budget, "seed": own.seed})
+    return read_table(text, SelectConfig, "selector", {"budget": own.budget, "seed": own.seed})
 
 
-def worded(text: str, table: type[Table], key: str, defaults: Mapping[str, Any]) -> Table:
+def read_table(text: str, table: type[Table], key: str, defaults: Mapping[str, Any]) -> Table:
     """Read a table of the config from words.
 
     Args:
@@ -142,8 +143,8 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
     >>> jaccard(np.array([1, 2]), np.array([2, 3])) == 1 / 3
     True
     """
-    both = len(np.intersect1d(first, second))
-    return both / (len(first) + len(second) - both) if len(first) or len(second) else 1.0
+    n_both = len(np.intersect1d(first, second))
+    return n_both / (len(first) + len(second) - n_both) if len(first) or len(second) else 1.0
 
 
 def _read_pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) -> tuple[Pool, tuple[str, ...]]:
@@ -196,7 +197,7 @@ def _mean_reward(pool: Pool, rows: np.ndarray) -> float | None:
 def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: np.ndarray) -> dict[str, Any]:
     assert pool.vectors is not None  # both are among MEASURED
     assert pool.cluster is not None
-    lost = pool.column("wrong")[rows] + pool.column("truncated")[rows]
+    failures = pool.column("wrong")[rows] + pool.column("truncated")[rows]
     gap = coverage(pool.vectors, rows)
     return {
         "kept": len(rows),
@@ -207,5 +208,7 @@ def _measure_selection(context: RunContext, pool: Pool, rows: np.ndarray, cost: 
         "radius": None if math.isnan(gap.radius) else gap.radius,
         "distance": None if math.isnan(gap.mean) else gap.mean,
         "tokens": round(float(cost[rows].sum()) * context.config.train.group_size),  # one group per kept problem
-        "histogram": histogram([(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], lost, strict=True)]),
+        "histogram": count_by_share(
+            [(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], failures, strict=True)]
+        ),
     }

@@ -150,7 +150,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     )
 
 
-def forebodings(config: Config, looks: list[SourceLook]) -> list[str]:
+def list_forebodings(config: Config, looks: list[SourceLook]) -> list[str]:
     """Warn, a sentence per cause, of a config that would end with nothing to train on."""
     many = len({problem.id for look in looks for problem, _ in look.problems})
     warnings = ["select.budget = 0 keeps no problems"] if config.select.budget == 0 else []

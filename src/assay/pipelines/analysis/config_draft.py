@@ -122,17 +122,18 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
     verifier, name = str(draft.guess.settings.get("verifier", "math")), config.name.removesuffix(".toml")
     place = os.path.relpath(data.absolute(), config.absolute().parent)
     reads = f"{len(draft.problems)} of the first {draft.rows} rows are problems"
-    dropped = ", ".join(f"{count} {reason}" for reason, count in draft.dropped.most_common())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in draft.reasons.most_common())
     count = min(len(draft.problems), TRIAL_ROWS)
     template, reasoning = TEMPLATES.get(verifier, TEMPLATE)
     lines = [
-        f"# A first config for {data.name}, written by `curate init`. All keys, with defaults and sources: configs/reference.toml.",
+        f"# A first config for {data.name}, written by `curate init`. All keys, with defaults and sources: "
+        "configs/reference.toml.",
         f"# Next: `curate check {config.name}`, then `curate run {config.name} --dry-run --pilot 5`.",
         "",
         f"name = {_toml(name)}",
         f"lake = {_toml(f'.assay/{name}')} # holds all that is paid for; relative to the working directory",
         "",
-        f"# {reads}{f'; dropped: {dropped}' if dropped else ''}.",
+        f"# {reads}{f'; dropped: {reasons}' if reasons else ''}.",
         *(f"# {note}." for note in draft.guess.notes),
         "[[source]]",
         'type = "files"',
@@ -151,7 +152,8 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         "[split]",
         f"held_out = {max(1, round(HELD_OUT_SHARE * count))} # problems kept for evaluation, never trained on",
         "",
-        "# The model whose difficulty is measured, and how it is asked. A server (vLLM, SGLang, llama.cpp, a hosted one):",
+        "# The model whose difficulty is measured, and how it is asked. A server (vLLM, SGLang, llama.cpp, a hosted "
+        "one):",
         '#   engine = "openai"',
         '#   model = "NAME"                        # as the server calls it',
         '#   urls = ["http://127.0.0.1:8000/v1"]',

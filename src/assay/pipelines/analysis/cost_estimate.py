@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from assay.core.identity import content_id
 from assay.core.types import Policy
-from assay.pipelines.context.first_attempts import KIND_OF, example_of, shares
+from assay.pipelines.context.first_attempts import KIND_OF, example_of, outcome_shares
 from assay.pipelines.context.results import Remaining, StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side, side_verifiers
-from assay.pipelines.runner.stages import Survey, plan_stage, run_stages, survey
+from assay.pipelines.data.problems import read_side, side_verifiers
+from assay.pipelines.runner.stages import Survey, plan_stage, run_stages, survey_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.stages import pool_stages, stage_names
-from assay.pipelines.stages.score import scorer
+from assay.pipelines.stages.score import build_scorer
 from assay.stores.references import written_with
 
 LEVEL = 0.8  # coverage of the prediction interval
@@ -34,15 +34,15 @@ OVERHEAD, BYTES_A_TOKEN = 200, 2
 OUTCOMES = """
 SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted,
        min_by(reason, id) AS reason
-FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
-      FROM attempts r JOIN completions t USING (id) JOIN verdicts v ON v.rollout_id = r.id
-      WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-        AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.id) = 1)
+FROM (SELECT r.rollout_id AS id, r.counts AS outcome, t.text, r.extracted, r.reason
+      FROM judged_attempts(?) r JOIN completions t ON t.id = r.rollout_id
+      WHERE r.policy = ? AND r.sampler = ? AND r.judge IN (SELECT unnest(?::VARCHAR[]))
+        AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1)
 GROUP BY outcome ORDER BY n DESC, outcome
 """
 
 
-def stages(states: Mapping[str, tuple[str, Remaining]]) -> list[dict[str, Any]]:
+def list_stages(states: Mapping[str, tuple[str, Remaining]]) -> list[dict[str, Any]]:
     """List the stages, one row each: name, state, and what is left of it by unit."""
     return [{"stage": name, "state": state, "left": remaining.by_unit} for name, (state, remaining) in states.items()]
 
@@ -58,7 +58,7 @@ def stage_states(surveyed: Survey) -> dict[str, tuple[str, Remaining]]:
     return states
 
 
-def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
+def estimate_cost(context: RunContext, pilot: int) -> dict[str, Any]:
     """Say what is left of a config, and estimate from a pilot what the rest will cost.
 
     The pilot's attempts are made at the config's real cap and stay in the lake, so they are not paid for again.
@@ -68,25 +68,25 @@ def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
         pilot: problems that are attempted now; 0 = none, and no estimate.
 
     Returns:
-        {stages: as of `stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares of
-        the pilot's attempts with an example each; disk: as of `disk`}. Without a pilot, tokens, seconds and outcomes
-        are None.
+        {stages: as of `list_stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares
+        of the pilot's attempts with an example each; disk: as of `estimate_disk`}. Without a pilot, tokens, seconds and
+        outcomes are None.
     """
     tokens = seconds = outcomes = None
     if pilot:
         tokens, seconds, outcomes = _run_pilot(context, run_stages(context, pool_stages()[-1]), pilot)
-    states = stage_states(survey(context))
+    states = stage_states(survey_stages(context))
     return {
-        "stages": stages(states),
+        "stages": list_stages(states),
         "pilot": pilot,
         "tokens": tokens,
         "seconds": seconds,
         "outcomes": outcomes,
-        "disk": disk(context, *states["score"]),
+        "disk": estimate_disk(context, *states["score"]),
     }
 
 
-def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any]:
+def estimate_disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any]:
     """Estimate the bytes that the attempts which are left will take, by what this lake's own take.
 
     Args:
@@ -101,13 +101,13 @@ def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any
     """
     tables = SEARCH_TABLES if remaining.iterations_max is not None else ATTEMPT_TABLES
     files = [file for entry in context.lake.entries() for file in entry.files if file.table in tables]
-    stored = sum(file.rows for file in files if file.table == tables[0])
+    n_stored = sum(file.rows for file in files if file.table == tables[0])
     most = {"done": 0, "later": None}.get(state, remaining.attempts_max or 0)
     free = shutil.disk_usage(_existing_folder(context.lake.root)).free
     if most is None:
-        return {"bytes": None, "bytes_min": None, "free": free, "attempts": stored, "short": False}
-    if stored:
-        expected = math.ceil(most * sum(file.bytes for file in files) / stored)
+        return {"bytes": None, "bytes_min": None, "free": free, "attempts": n_stored, "short": False}
+    if n_stored:
+        expected = math.ceil(most * sum(file.bytes for file in files) / n_stored)
     else:
         expected = most * OVERHEAD + (remaining.tokens_max or 0) * BYTES_A_TOKEN
     least = remaining.attempts_min or 0
@@ -115,7 +115,7 @@ def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any
         "bytes": expected,
         "bytes_min": math.ceil(expected * least / most) if most else 0,
         "free": free,
-        "attempts": stored,
+        "attempts": n_stored,
         "short": expected > free,
     }
 
@@ -125,8 +125,8 @@ def _existing_folder(path: Path) -> Path:
 
 
 def _run_pilot(context: RunContext, inputs: StageResults, pilot: int) -> Measured:
-    problems, labels = side(context, inputs, "train")
-    if "search" in getattr(part := scorer(context), "needs", ()):
+    problems, labels = read_side(context, inputs, "train")
+    if "search" in getattr(part := build_scorer(context), "needs", ()):
         return _pilot_searches(
             context,
             Searches(context, problems, labels, part.rules, scoring=plan_stage(context, "score", inputs)[0].key.rows),
@@ -134,15 +134,15 @@ def _run_pilot(context: RunContext, inputs: StageResults, pilot: int) -> Measure
         )
     attempts = StoredRollouts(context, problems, labels)
     n, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 8),) * 2
-    chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
-    counts = attempts.draw(dict.fromkeys(chosen, n))
+    pilot_ids = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
+    counts = attempts.draw(dict.fromkeys(pilot_ids, n))
     # how many problems' full share of samples is missing
     scale = sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n
     if most > n:  # an adaptive design adds attempts; how many is expected from the pilot's outcomes
         scale += len(problems) * (part.expected(list(counts.values()), len(problems)) - n) / n
-    low, high = total_interval(_tokens_per_problem(context, attempts.policy, chosen), scale)
+    low, high = total_interval(_tokens_per_problem(context, attempts.policy, pilot_ids), scale)
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace), _count_outcomes(context, inputs, chosen)
+    return (low, high), (low * pace, high * pace), _count_outcomes(context, inputs, pilot_ids)
 
 
 def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Measured:
@@ -150,11 +150,11 @@ def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Meas
 
     A search that a limit cut off counts as left, not as measured.
     """
-    left = sorted(
+    ids_left = sorted(
         searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", context.config.seed, id_)
     )
-    searched = searches.run(left[:pilot])
-    low, high = total_interval([search.tokens for search in searched.values()], len(left) - len(searched))
+    searches_done = searches.run(ids_left[:pilot])
+    low, high = total_interval([search.tokens for search in searches_done.values()], len(ids_left) - len(searches_done))
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
     return (low, high), (low * pace, high * pace), None
 
@@ -169,14 +169,14 @@ def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -
         kind = KIND_OF[row["outcome"]]
         counts[kind] += row["n"]
         examples.setdefault(kind, example_of(kind, row["text"], row["extracted"] or "", row["reason"] or ""))
-    return shares(counts, examples)
+    return outcome_shares(counts, examples)
 
 
-def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
+def total_interval(costs: list[int], rest: float) -> tuple[float, float]:
     """Predict a sum over further problems from what some have cost (Student t).
 
     Args:
-        spent: the cost of each problem so far.
+        costs: the cost of each problem so far.
         rest: how many problems are left.
 
     Returns:
@@ -189,10 +189,10 @@ def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
     """
     if rest <= 0:
         return 0.0, 0.0
-    if len(spent) < 2:
+    if len(costs) < 2:
         return 0.0, math.inf
-    n, mean, spread = len(spent), float(np.mean(spent)), float(np.std(spent, ddof=1))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * spread * math.sqrt(rest + rest * rest / n)
+    n, mean, spread = len(costs), float(np.mean(costs)), float(np.std(costs, ddof=1))
+    half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * spread * math.sqrt(rest + rest * rest / n)
     return max(0.0, rest * mean - half), rest * mean + half
 
 

@@ -1,8 +1,8 @@
 """What training would meet under each curriculum: the share of groups that carry signal, and the cost of a step.
 
 The policy does not learn here: each repeat draws a pass rate per problem from the lake's posteriors, and where rewards
-are graded how they are spread, and every group's rewards from these. An online curriculum observes the groups as it would
-in training. Nothing is written.
+are graded how they are spread, and every group's rewards from these. An online curriculum observes the groups as it
+would in training. Nothing is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import GroupResult, Pool
 from assay.curricula.online.quotas import begin_curriculum
 from assay.curricula.online.state import FixedOrder
-from assay.pipelines.analysis.compare_selectors import mean_tokens, worded
+from assay.pipelines.analysis.compare_selectors import mean_tokens, read_table
 from assay.pipelines.analysis.simulated_policy import SimulatedPolicy
 from assay.pipelines.analysis.simulated_steps import simulate_step
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.objective_signal import objective_signal
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
-from assay.pipelines.stages.order import curriculum_needs, selected
+from assay.pipelines.stages.order import curriculum_needs, read_selected_ids
 
 ALWAYS = ("shuffled",)  # the baseline
 RATES = ("beta_a", "beta_b")
@@ -34,7 +34,7 @@ NO_QUOTAS: Mapping[str, float] = {}
 MEASURED = ("signal", "first", "last", "mixed", "trained", "paid", "tokens")
 
 
-def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
+def simulate_curricula(context: RunContext, curricula: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
     """Simulate a training under several curricula on the selected problems.
 
     Args:
@@ -43,9 +43,9 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         repeats: simulated trainings per curriculum.
 
     Returns:
-        {problems, unscored, steps, groups, group_size, curricula: one row each}, the config's own first, `shuffled` last.
-        A row holds means over the repeats: signal (of the groups whose rollouts are paid for, as the objective learns:
-        the share with unequal rewards, or the mean standard deviation of rewards where it divides by none), its
+        {problems, unscored, steps, groups, group_size, curricula: one row each}, the config's own first, `shuffled`
+        last. A row holds means over the repeats: signal (of the groups whose rollouts are paid for, as the objective
+        learns: the share with unequal rewards, or the mean standard deviation of rewards where it divides by none), its
         standard deviation, first and last (the signal of the first and the last quarter), mixed (the share of groups
         neither all right nor all wrong), and per step trained (groups that training learns from), paid (groups whose
         rollouts are made, more where a step is refilled) and tokens (of the paid groups).
@@ -62,7 +62,7 @@ def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int
         )
     )
     pool, unscored = scored_pool(
-        context, inputs, needs, selected(context, inputs.rows_of("select")), queries_of(*parts.values())
+        context, inputs, needs, read_selected_ids(context, inputs.rows_of("select")), queries_of(*parts.values())
     )
     if not len(pool):
         raise ConfigError(
@@ -89,10 +89,10 @@ def _parse_curricula(own: OrderConfig, curricula: Sequence[str]) -> dict[str, Or
     defaults = {"seed": own.seed}
     configs = {
         "plan": own,
-        **{text: worded(text, OrderConfig, "curriculum", defaults) for text in curricula if text != "plan"},
+        **{text: read_table(text, OrderConfig, "curriculum", defaults) for text in curricula if text != "plan"},
     }
     for name in ALWAYS:
-        configs.setdefault(name, worded(name, OrderConfig, "curriculum", defaults))
+        configs.setdefault(name, read_table(name, OrderConfig, "curriculum", defaults))
     return configs
 
 
@@ -133,18 +133,18 @@ def _simulate_training(
     )
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
     course = course_of(part, visible, seed if repeat == 0 else derive_seed("course", seed, repeat), order.quotas)
-    paid: list[GroupResult] = []
+    paid_groups: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
         groups, admitted = simulate_step(course, config.problems_per_step, config.group_size, policy.attempt)
-        paid, trained = paid + groups, trained + admitted
-    tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid)
-    size = np.array([group.counts.total for group in paid])  # rollouts; a pilot that did not go on has fewer
-    mixed = np.array([0 < group.counts.correct < group.counts.total == config.group_size for group in paid])
+        paid_groups, trained = paid_groups + groups, trained + admitted
+    tokens = sum(float(cost[rows[group.problem_id]]) * group.counts.total for group in paid_groups)
+    size = np.array([group.counts.total for group in paid_groups])  # rollouts; a pilot that did not go on has fewer
+    mixed = np.array([0 < group.counts.correct < group.counts.total == config.group_size for group in paid_groups])
     whole = float(size.sum()) / config.group_size  # groups' worth of rollouts
-    parts = bool(len(paid)) and int(size.min()) < config.group_size
+    parts = bool(len(paid_groups)) and int(size.min()) < config.group_size
     means = _quarters((mixed * size / size.mean()).tolist() if parts else policy.signals)
-    share = float((mixed * size).sum() / size.sum()) if len(paid) else 0.0
+    share = float((mixed * size).sum() / size.sum()) if len(paid_groups) else 0.0
     return *means, share, trained / config.steps, whole / config.steps, tokens / config.steps
 
 

@@ -8,19 +8,17 @@ from typing import Any
 
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.stores.sql.views import LENIENT
 
 SHOWN = 5  # examples
 NONE: dict[str, Any] = {"problems": 0, "examples": []}
 FLAGGED = "SELECT DISTINCT problem_id FROM scores WHERE scoring_id = ? AND disputed ORDER BY problem_id"
-EXAMPLES = f"""
-SELECT r.problem_id, any_value(l.answer) AS gold, min(v.extracted) FILTER ({LENIENT} = 'correct') AS answer,
-       min(v.reason) FILTER ({LENIENT} = 'correct') AS reason,
-       count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient, count(*) AS n
-FROM attempts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
-WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? AND NOT r.guided
-AND v.verifier || '@' || v.version =
-    (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
+EXAMPLES = """
+SELECT r.problem_id, any_value(l.answer) AS gold, min(r.extracted) FILTER (r.counts = 'correct') AS answer,
+       min(r.reason) FILTER (r.counts = 'correct') AS reason,
+       count(*) FILTER (r.counts = 'correct') AS n_correct_lenient, count(*) AS n
+FROM judged_attempts('lenient') r JOIN labels l ON l.id = r.label_id
+WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ?
+  AND r.judge = (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
 GROUP BY r.problem_id ORDER BY r.problem_id
 """
 
@@ -48,9 +46,9 @@ def summarize_stored(context: RunContext) -> dict[str, Any]:
 
     Nothing is disputed before it is scored.
     """
-    from assay.pipelines.runner.stages import survey
+    from assay.pipelines.runner.stages import survey_stages
 
-    results = survey(context, "score").results
+    results = survey_stages(context, "score").results
     return summarize_disputed(context, results) if "score" in results else NONE
 
 
@@ -59,8 +57,8 @@ def disputed_sentence(disputed: Mapping[str, Any]) -> str:
     if not disputed["problems"]:
         return ""
     example = next(iter(disputed["examples"]), None)
-    shown = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
+    example_text = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
     return (
-        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{shown}. "
+        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{example_text}. "
         'They are not hard: check their gold answers, or set grade.mode = "lenient"'
     )

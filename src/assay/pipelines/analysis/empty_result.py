@@ -49,7 +49,7 @@ class Shortfall:
         return "; ".join([self.empty, *self.sources] if self.empty else self.sources)
 
 
-def shortfall(context: RunContext, results: StageResults) -> Shortfall:
+def describe_shortfall(context: RunContext, results: StageResults) -> Shortfall:
     """Say what a run that went through all stages lacks.
 
     Args:
@@ -81,12 +81,14 @@ def _count_left(result: StageResult) -> int:
 def _explain_attempts(context: RunContext, results: StageResults) -> str:
     """Say what came of the attempts where hardly any is evidence, with the remedy for the commonest cause."""
     row = context.lake.rows(ATTEMPTED, [results.rows_of("score")])[0]
-    total, refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
-    causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": refused})
+    total, n_refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
+    causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": n_refused})
     (worst, count), *_ = causes.most_common(1)
-    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_fraction) * (total + refused):
+    if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_fraction) * (
+        total + n_refused
+    ):
         return ""
-    refusals = f", and the requests of {refused} problems were refused" if refused else ""
+    refusals = f", and the requests of {n_refused} problems were refused" if n_refused else ""
     return (
         f"; of {total} attempts {row['truncated']} were truncated at the cap and {row['error']} could not be "
         f"judged{refusals}: "
@@ -113,8 +115,8 @@ def _explain_stage(outcome: StageResult) -> str:
             return f"the stage {outcome.stage!r} leaves none of {many} problems"
 
 
-def _format_reasons(dropped: Mapping[str, int]) -> str:
-    most = Counter({reason: count for reason, count in dropped.items() if count}).most_common(REASONS_SHOWN)
+def _format_reasons(drop_counts: Mapping[str, int]) -> str:
+    most = Counter({reason: count for reason, count in drop_counts.items() if count}).most_common(REASONS_SHOWN)
     return f" ({', '.join(f'{reason} {count}' for reason, count in most)})" if most else ""
 
 
@@ -128,14 +130,14 @@ def _find_lost_sources(context: RunContext, results: StageResults) -> list[str]:
         read = context.finished("ingest", StageKey.of(key))
         if read is None:
             continue
-        dropped = Counter(read.detail.get("dropped", {})) + Counter(
+        drop_counts = Counter(read.detail.get("dropped", {})) + Counter(
             {reason: n for reason, n in cleaned.get(key, {}).items() if reason}
         )
-        left = cleaned.get(key, {}).get("", 0) if cleaned else read.rows_out
-        same = sum(dropped[reason] for reason in DUPLICATES)
-        if not left and (not read.rows_in or dropped.total() - same > same):
+        n_left = cleaned.get(key, {}).get("", 0) if cleaned else read.rows_out
+        same = sum(drop_counts[reason] for reason in DUPLICATES)
+        if not n_left and (not read.rows_in or drop_counts.total() - same > same):
             name = source.settings.get("name") or source.settings.get("paths") or source.type
-            sentences.append(f"of source {name!r} no row is left of {read.rows_in}{_format_reasons(dropped)}")
+            sentences.append(f"of source {name!r} no row is left of {read.rows_in}{_format_reasons(drop_counts)}")
     return sentences
 
 

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,16 @@ from assay.pipelines.analysis.export_files import (
     write_curriculum,
     write_reward_files,
 )
-from assay.pipelines.analysis.export_reading import CHOSEN, LEFT_OUT, StoredRows
-from assay.pipelines.analysis.summary import difficulty, dropped
+from assay.pipelines.analysis.export_reading import CHOSEN, LEFT_OUT, ExportRows
+from assay.pipelines.analysis.summary import list_drops, summarize_difficulty
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
+from assay.pipelines.data.pictures import read_pictures
 from assay.pipelines.runner.stages import run_stages
 from assay.stores import query_results
 
 ROWS = 10_000  # that are objects at a time
+PICTURED_ROWS = 64  # the same, of rows with pictures
 
 
 def export(
@@ -44,41 +47,45 @@ def export(
         filtered: whether the problems that the selection dropped are written too, as a file of their own.
 
     Returns:
-        {to, folder, rows, filtered: rows of that second file, files: all that was written, snippet: the code by which the
-        trainer reads the data}.
+        {to, folder, rows, filtered: rows of that second file, files: all that was written, snippet: the code by which
+        the trainer reads the data}.
 
     Raises:
-        ConfigError: an unknown export, one whose trainer cannot express a verifier, a stage that is not done, or a folder
-            that holds other files.
+        ConfigError: an unknown export, one whose trainer cannot express a verifier, a stage that is not done, or a
+            folder that holds other files.
     """
     part = build_export(context, to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} already exists and is not empty; name a new folder with --out")
     results = run_stages(context, "order", only=True)
-    chosen, gone = _read_rows(context, results)
-    verifiers = chosen.verifiers
+    curriculum_rows, dropped_rows = _read_rows(context, results)
+    verifiers = curriculum_rows.verifiers
     if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
         raise ConfigError(f"export {to!r}: {refusal}")
     check_outside_files(context, part, verifiers)
+    shows_pictures = _shows_pictures(part, to, [curriculum_rows, dropped_rows] if filtered else [curriculum_rows])
+    illustrate = partial(_with_pictures, context) if shows_pictures else None
     inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
     suffix = getattr(part, "suffix", "parquet")
     columns = context.config.export.columns
-    written = filtered and bool(len(gone))
-    write_rows(inner / f"train.{suffix}", part, chosen, columns)
-    if written:
-        write_rows(inner / f"filtered.{suffix}", part, gone, columns)
+    has_filtered = filtered and bool(len(dropped_rows))
+    write_rows(inner / f"train.{suffix}", part, curriculum_rows, columns, illustrate)
+    if has_filtered:
+        write_rows(inner / f"filtered.{suffix}", part, dropped_rows, columns, illustrate)
     write_reward_files(context, part, inner, verifiers)
     write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
-            part.card(chosen, gone if written else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
+            part.card(curriculum_rows, dropped_rows if has_filtered else [], _summarize_export(context, results))
+            + "\n",
+            encoding="utf-8",
         )
     return {
         "to": to,
         "folder": str(folder),
-        "rows": len(chosen),
-        "filtered": len(gone) if written else 0,
+        "rows": len(curriculum_rows),
+        "filtered": len(dropped_rows) if has_filtered else 0,
         "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
         "snippet": part.snippet(str(inner / f"train.{suffix}")),
     }
@@ -95,7 +102,7 @@ def data_folder(part: Any, folder: Path) -> Path:
     return folder / getattr(part, "inner_folder", "")
 
 
-def _read_rows(context: RunContext, results: StageResults) -> tuple[StoredRows, StoredRows]:
+def _read_rows(context: RunContext, results: StageResults) -> tuple[ExportRows, ExportRows]:
     """Return the curriculum's rows in order, and those of the problems that the selection dropped, ids ascending."""
 
     def row_of(
@@ -104,7 +111,7 @@ def _read_rows(context: RunContext, results: StageResults) -> tuple[StoredRows, 
         row = _export_row(context, problem, label, score, place, lesson, weight, reason)
         return replace(row, verifier_version=context.judge.version(label.verifier))
 
-    return StoredRows(context, results, CHOSEN, row_of), StoredRows(context, results, LEFT_OUT, row_of)
+    return ExportRows(context, results, CHOSEN, row_of), ExportRows(context, results, LEFT_OUT, row_of)
 
 
 def _export_row(
@@ -120,7 +127,7 @@ def _export_row(
     turns = context.config.policy.sampler.render(problem)
     counts = {name: score[f"n_{name}"] for name in ("correct", "wrong", "truncated", "error")}
     sampler, policy = context.config.policy.sampler, context.policy
-    kept = parse_json(problem.metadata)
+    metadata = parse_json(problem.metadata)
     return ExportRow(
         problem.id,
         tuple(ChatTurn(role=turn.role, content=turn.content) for turn in turns),
@@ -135,7 +142,7 @@ def _export_row(
         mean=score["value"],
         policy=policy.name,
         reason=reason,
-        row_id=_row_id(kept, context.config.export.row_id),
+        row_id=_row_id(metadata, context.config.export.row_id),
         messages=tuple(ChatTurn(role=turn.role, content=turn.content) for turn in problem.messages),
         metadata=problem.metadata,
         gold=label.answer,
@@ -146,17 +153,18 @@ def _export_row(
         temperature=sampler.temperature,
         max_tokens=sampler.max_tokens,
         template=sampler.template,
+        media=problem.media,
     )
 
 
-def _row_id(kept: Any, name: str) -> str:
-    value = kept.get(name) if isinstance(kept, dict) else None
+def _row_id(metadata: Any, name: str) -> str:
+    value = metadata.get(name) if isinstance(metadata, dict) else None
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _summarize_export(context: RunContext, results: StageResults) -> DatasetSummary:
     histogram: dict[str, int] = {}
-    for source in difficulty(context, results):
+    for source in summarize_difficulty(context, results):
         for share, count in source["histogram"].items():
             histogram[share] = histogram.get(share, 0) + count
     sources = context.lake.rows(
@@ -173,7 +181,7 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
         context.policy.revision,
         tuple(row["verifier"] for row in judges),
         histogram,
-        [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],
+        [(row["stage"], row["reason"], row["rows"]) for row in list_drops(context, results)],
         {row["source"]: row["licence"] or "" for row in sources},
         licence=context.config.export.licence,
         sampling=_sampling(context),
@@ -206,28 +214,60 @@ def _spent(context: RunContext) -> dict[str, int]:
     )[0]
 
 
-def write_rows(path: Path, part: Any, rows: Sequence[ExportRow], columns: Sequence[str]) -> None:
+def _shows_pictures(part: Any, to: str, rows: Sequence[ExportRows]) -> bool:
+    """Return whether an export's problems show pictures.
+
+    Raises:
+        ConfigError: they do, and the export writes texts only.
+    """
+    shown = sum(some.pictured for some in rows)
+    if shown and not getattr(part, "takes_pictures", False):
+        raise ConfigError(
+            f"{shown} problems show pictures, and the export {to!r} writes texts only; verl and trl carry pictures"
+        )
+    return bool(shown)
+
+
+def _with_pictures(context: RunContext, row: ExportRow) -> ExportRow:
+    return replace(row, pictures=read_pictures(context.lake, row.assay_id, row.media))
+
+
+def write_rows(
+    path: Path,
+    part: Any,
+    rows: Sequence[ExportRow],
+    columns: Sequence[str],
+    with_pictures: Callable[[ExportRow], ExportRow] | None = None,
+) -> None:
     """Write the rows of an export in the form that the name's ending says: in parts, where no row depends on another.
+
+    Args:
+        path: of the file.
+        part: the export.
+        rows: the rows, which may be walked more than once.
+        columns: kept fields that become columns.
+        with_pictures: adds the pictures of a row, as it is written; None = no row shows any.
 
     Raises:
         ConfigError: an ending that no export has, or a column that no source keeps.
     """
     plan = plan_columns(rows, columns)
-    size = ROWS if getattr(part, "row_wise", False) else sys.maxsize
+    most = PICTURED_ROWS if with_pictures else ROWS
+    size = most if getattr(part, "row_wise", False) else sys.maxsize
 
     def parts() -> Iterator[list[dict[str, Any]]]:
-        left = iter(rows)
-        while some := list(islice(left, size)):
-            yield add_columns(part.rows(some), some, plan)
+        rows_left = map(with_pictures, rows) if with_pictures else iter(rows)
+        while chunk := list(islice(rows_left, size)):
+            yield add_columns(part.rows(chunk), chunk, plan)
 
     if path.suffix == ".jsonl":
         with path.open("w", encoding="utf-8") as file:
-            for some in parts():
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in some)
+            for chunk in parts():
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in chunk)
     elif path.suffix == ".csv":
-        tables = [pa.Table.from_pylist(some) for some in parts()] or [pa.table({})]
+        tables = [pa.Table.from_pylist(chunk) for chunk in parts()] or [pa.table({})]
         path.write_bytes(query_results.encode_csv(pa.concat_tables(tables, promote_options="permissive")))
     elif path.suffix == ".parquet":
-        query_results.write_parquet(path, (pa.Table.from_pylist(some) for some in parts()))
+        query_results.write_parquet(path, (pa.Table.from_pylist(chunk) for chunk in parts()))
     else:
         raise ConfigError(f"an export is written as parquet, jsonl or csv, not {path.suffix!r}")

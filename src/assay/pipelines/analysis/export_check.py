@@ -14,7 +14,7 @@ from assay.core.types import GradingCase, Label, Problem, Rollout
 from assay.filters.unverifiable import gold_rollouts
 from assay.pipelines.analysis.export import build_export, data_folder
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 
 GOLDS = 200  # gold answers that are sent
@@ -71,7 +71,7 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
         raise ConfigError(f"export {to!r} carries only data, so there is no reward to check")
     inner = data_folder(part, folder)
     rows = _read_rows(inner / f"train.{getattr(part, 'suffix', 'parquet')}")
-    problems, labels = side(context, run_stages(context, "order", only=True), "train")
+    problems, labels = read_side(context, run_stages(context, "order", only=True), "train")
     exported = {id_: row for id_, row in rows.items() if id_ in labels}
     if not exported:
         raise ConfigError(f"none of the {len(rows)} problems in {inner} belongs to the pool of this config")
@@ -79,10 +79,10 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
         *_gold_trials(context, {id_: (problems[id_], labels[id_]) for id_ in exported}),
         *_attempt_trials(context, [labels[id_] for id_ in exported]),
     ]
-    given = part.call_reward(
+    rewards = part.call_reward(
         inner, [exported[trial.problem_id] for trial in trials], [trial.attempt for trial in trials]
     )
-    return _compare(trials, given)
+    return _compare(trials, rewards)
 
 
 def _read_rows(path: Path) -> dict[str, Row]:
@@ -93,10 +93,10 @@ def _read_rows(path: Path) -> dict[str, Row]:
         rows: Iterable[Row] = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     else:
         rows = pq.read_table(path).to_pylist()
-    found: dict[str, Row] = {}
+    first_rows: dict[str, Row] = {}
     for row in rows:
-        found.setdefault(_problem_id(row), row)
-    return found
+        first_rows.setdefault(_problem_id(row), row)
+    return first_rows
 
 
 def _problem_id(row: Mapping[str, Any]) -> str:
@@ -140,9 +140,9 @@ def _reward(outcome: str, reward: float) -> float | None:
     return None if outcome == "verifier_error" else float(reward)
 
 
-def _compare(trials: Sequence[_Trial], given: Sequence[float | None]) -> RewardCheck:
+def _compare(trials: Sequence[_Trial], rewards: Sequence[float | None]) -> RewardCheck:
     check = RewardCheck()
-    for trial, reward in zip(trials, given, strict=True):
+    for trial, reward in zip(trials, rewards, strict=True):
         check.sent[trial.kind] = check.sent.get(trial.kind, 0) + 1
         if _same(trial.reward, reward):
             continue
@@ -160,7 +160,7 @@ def _compare(trials: Sequence[_Trial], given: Sequence[float | None]) -> RewardC
     return check
 
 
-def _same(stored: float | None, given: float | None) -> bool:
-    if stored is None or given is None:
-        return stored is given
-    return abs(stored - given) <= TOLERANCE
+def _same(stored_reward: float | None, reward: float | None) -> bool:
+    if stored_reward is None or reward is None:
+        return stored_reward is reward
+    return abs(stored_reward - reward) <= TOLERANCE

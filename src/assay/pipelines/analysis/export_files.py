@@ -14,7 +14,7 @@ from assay.core.secrets import find_secrets
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.data.pool import queries_of, scored_pool
-from assay.pipelines.stages.order import curriculum_needs, selected
+from assay.pipelines.stages.order import curriculum_needs, read_selected_ids
 
 FREE_FORM = ("extra_info", "info")  # of the exports whose rows have a place for what is not the trainer's own
 
@@ -32,19 +32,19 @@ def plan_columns(sources: Iterable[ExportRow], columns: Sequence[str]) -> dict[s
     if not columns:
         return {}
     kinds: dict[str, set[type]] = {name: set() for name in columns}
-    known, first, count = set[str](), dict[str, Any](), 0
+    field_names, first, count = set[str](), dict[str, Any](), 0
     for count, source in enumerate(sources, 1):
         fields = parse_json(source.metadata)
         first = first if count > 1 else fields
-        known.update(fields)
+        field_names.update(fields)
         for name in columns:
             if (value := fields.get(name)) is not None:
                 kinds[name].add(type(value))
     for name in columns:
         if count and not kinds[name]:
-            kept = ", ".join(sorted(known)) or "none"
+            names_text = ", ".join(sorted(field_names)) or "none"
             raise ConfigError(
-                f"export.columns names {name!r}, which no source keeps (metadata_fields); kept fields: {kept}"
+                f"export.columns names {name!r}, which no source keeps (metadata_fields); kept fields: {names_text}"
             )
     return {name: len(kinds[name]) == 1 and not isinstance(first.get(name), dict) for name in columns}
 
@@ -52,7 +52,8 @@ def plan_columns(sources: Iterable[ExportRow], columns: Sequence[str]) -> dict[s
 def add_columns(rows: Sequence[Row], sources: Sequence[ExportRow], plan: Mapping[str, bool]) -> list[Row]:
     """Return the rows with kept fields as columns.
 
-    They go where a trainer passes them on: into `extra_info` or `info` where there is one, else beside the other columns.
+    They go where a trainer passes them on: into `extra_info` or `info` where there is one, else beside the other
+    columns.
 
     Args:
         rows: of the export.
@@ -64,24 +65,24 @@ def add_columns(rows: Sequence[Row], sources: Sequence[ExportRow], plan: Mapping
     """
     if not plan:
         return list(rows)
-    added: list[Row] = []
+    column_rows: list[Row] = []
     for source in sources:
         fields = parse_json(source.metadata)
         values = {name: fields.get(name) for name in plan}
-        added.append(
+        column_rows.append(
             {
                 name: value if plan[name] or value is None else json.dumps(value, ensure_ascii=False)
                 for name, value in values.items()
             }
         )
-    return [_merge(row, extra) for row, extra in zip(rows, added, strict=True)]
+    return [_merge(row, extra) for row, extra in zip(rows, column_rows, strict=True)]
 
 
 def _merge(row: Row, extra: Row) -> Row:
     place = next((name for name in FREE_FORM if isinstance(row.get(name), dict)), None)
     target = row[place] if place else row
-    if taken := sorted(set(target) & set(extra)):
-        raise ConfigError(f"export.columns names {taken[0]!r}, which the export already has")
+    if duplicates := sorted(set(target) & set(extra)):
+        raise ConfigError(f"export.columns names {duplicates[0]!r}, which the export already has")
     return {**row, place: {**target, **extra}} if place else {**row, **extra}
 
 
@@ -137,7 +138,7 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
         return
     if "vectors" in curriculum.needs:
         raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which exports do not contain")
-    kept = selected(context, results.rows_of("select"))
+    kept = read_selected_ids(context, results.rows_of("select"))
     pool, _ = scored_pool(context, results, curriculum_needs(curriculum, config), kept, queries_of(curriculum))
     content = {
         "curriculum": config.curriculum,

@@ -46,6 +46,13 @@ COUNT = {
     CHOSEN: "SELECT coalesce(sum(passes), 0)::BIGINT AS n FROM curriculum WHERE curriculum_id = ?",
     LEFT_OUT: "SELECT count(*) AS n FROM selections WHERE selection_id = ? AND NOT kept",
 }
+PICTURED = {
+    query: f"SELECT count(*) AS n FROM problems WHERE len(media) > 0 AND id IN (SELECT problem_id FROM {rows})"
+    for query, rows in (
+        (CHOSEN, "curriculum WHERE curriculum_id = ?"),
+        (LEFT_OUT, "selections WHERE selection_id = ? AND NOT kept"),
+    )
+}
 VERIFIERS = {
     query: SIDE
     + "SELECT DISTINCT l.verifier FROM side s JOIN labels l ON l.id = s.label_id "
@@ -59,7 +66,7 @@ MakeRow = Callable[[Problem, Label, dict[str, Any], int, int, float, str], Expor
 
 
 @dataclass(frozen=True)
-class StoredRows(Sequence[ExportRow]):
+class ExportRows(Sequence[ExportRow]):
     """Rows of an export, read from the lake each time that they are walked.
 
     Args:
@@ -83,19 +90,24 @@ class StoredRows(Sequence[ExportRow]):
             return
         places = count()
         for number, (_, lesson) in enumerate(groupby(self._rows(), key=lambda row: row[1].lesson)):
-            passes, kept = 1, list[ExportRow]()
-            for passes, stored in lesson:
-                row = replace(stored, lesson=number)
+            passes, phase_rows = 1, list[ExportRow]()
+            for passes, stored_row in lesson:
+                row = replace(stored_row, lesson=number)
                 if passes > 1:
-                    kept.append(row)
+                    phase_rows.append(row)
                 yield replace(row, place=next(places))
-            yield from (replace(row, place=next(places)) for _ in range(passes - 1) for row in kept)
+            yield from (replace(row, place=next(places)) for _ in range(passes - 1) for row in phase_rows)
 
     @property
     def verifiers(self) -> list[str]:
         """The verifiers that judge these rows, ascending."""
         rows = self.context.lake.rows(VERIFIERS[self.query], [*side_parameters(self.inputs, "train"), *self._keys[:1]])
         return [str(row["verifier"]) for row in rows]
+
+    @property
+    def pictured(self) -> int:
+        """How many of the problems show pictures."""
+        return int(self.context.lake.rows(PICTURED[self.query], self._keys[:1])[0]["n"])
 
     @overload
     def __getitem__(self, index: int) -> ExportRow: ...
@@ -111,11 +123,11 @@ class StoredRows(Sequence[ExportRow]):
 
     def _rows(self) -> Iterator[tuple[int, ExportRow]]:
         """Yield each row once, with the epochs over its phase."""
-        asked = [*side_parameters(self.inputs, "train"), *self._keys, self.inputs.rows_of("score")]
-        for batch in self.context.lake.stream(self.query, asked):
+        parameters = [*side_parameters(self.inputs, "train"), *self._keys, self.inputs.rows_of("score")]
+        for batch in self.context.lake.stream(self.query, parameters):
             values = batch.drop_columns(["messages", "media", "metadata"]).to_pylist()
             for problem, row in zip(to_problems(batch), values, strict=True):
                 label = Label(row["label_id"], problem.id, row["answer"], row["verifier"], row["origin"])
                 score = row | {name: row[name] or 0 for name in COUNTED}
-                made = self.make_row(problem, label, score, -1, row["lesson"], row["weight"], row["reason"])
-                yield row["passes"], made
+                export_row = self.make_row(problem, label, score, -1, row["lesson"], row["weight"], row["reason"])
+                yield row["passes"], export_row

@@ -1,4 +1,5 @@
-"""The rollouts of a config's pool with their verdicts, as JSON lines, Parquet, or session traces for the hub's viewer."""
+"""The rollouts of a config's pool with their verdicts, as JSON lines, Parquet, or session traces for the hub's
+viewer."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ import pyarrow as pa
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Label, Problem
 from assay.pipelines.context.run import RunContext, parse_json
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import run_stages
 from assay.stores import query_results
 
@@ -50,29 +51,29 @@ def export_rollouts(
         raise ConfigError(f"unknown form {form!r}; {suggest_names(form, FORMS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} already exists and is not empty; name a new folder with --out")
-    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
     rows = _read_rollouts(context, problems, labels, every_policy)
     folder.mkdir(parents=True, exist_ok=True)
     outcomes: dict[str, int] = {}
-    written = judged = 0
+    n_written = n_judged = 0
     for number, chunk in enumerate(_chunks(rows, limit)):
         _write_chunk(form, folder, number, chunk)
-        written += len(chunk)
+        n_written += len(chunk)
         for row in chunk:
-            judged += row["outcome"] is not None
+            n_judged += row["outcome"] is not None
             outcomes[row["outcome"] or "not judged"] = outcomes.get(row["outcome"] or "not judged", 0) + 1
-    if not written:
+    if not n_written:
         raise ConfigError(f"the lake holds no rollouts of {context.policy.name!r} for this config's problems")
-    return {"folder": str(folder), "form": form, "rollouts": written, "judged": judged, "outcomes": outcomes}
+    return {"folder": str(folder), "form": form, "rollouts": n_written, "judged": n_judged, "outcomes": outcomes}
 
 
 def _read_rollouts(
     context: RunContext, problems: dict[str, Problem], labels: dict[str, Label], every_policy: bool
 ) -> Iterator[dict[str, Any]]:
     ids, sampler = list(problems), context.sampler
-    counted, versions = context.counted_verdicts(labels)
+    label_ids, versions = context.counted_verdicts(labels)
     parameters = {
-        "labels": counted,
+        "labels": label_ids,
         "versions": versions,
         "every": every_policy,
         "policy": context.policy.revision,
@@ -130,7 +131,7 @@ def _write_chunk(form: str, folder: Path, number: int, rows: Sequence[dict[str, 
 def _trace(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a rollout as a session: a header with the verdict, and a line per turn."""
     verdict = {name: row[name] for name in ("outcome", "reward", "extracted", "verifier", "verifier_version", "gold")}
-    kept = {name: row[name] for name in ("assay_id", "policy", "revision", "sampler", "sample", "finish", "tokens")}
+    columns = {name: row[name] for name in ("assay_id", "policy", "revision", "sampler", "sample", "finish", "tokens")}
     header = {
         "type": "session",
         "harness": "assay",
@@ -138,4 +139,4 @@ def _trace(row: dict[str, Any]) -> list[dict[str, Any]]:
         "name": f"{row['source']} {row['outcome']}",
     }
     turns = [*row["prompt"], {"role": "assistant", "content": row["completion"]}]
-    return [{**header, **kept, "verdict": verdict}, *({"type": "message", "message": turn} for turn in turns)]
+    return [{**header, **columns, "verdict": verdict}, *({"type": "message", "message": turn} for turn in turns)]

@@ -14,7 +14,7 @@ from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.training_rows import Synthesis, read_rows
 from assay.pipelines.runner.stages import done_stages
-from assay.pipelines.stages.stored_synthesis import find_synthesis, learnt
+from assay.pipelines.stages.stored_synthesis import choose_learnt_rows, find_synthesis
 from assay.stores import query_results
 
 SOURCES = """
@@ -49,26 +49,26 @@ def export_training_set(
     inputs = done_stages(context, "score", f"curate export --to {to}")
     config = {"targets": context.config.sft, "pairs": context.config.dpo}.get(part.table, OfflineConfig())
     synthesis = find_synthesis(context, inputs, part.table, method or config.method)
-    stored: list[Any] = read_rows(context, inputs, synthesis)
-    chosen = stored if part.table == "step_labels" else learnt(stored, config)
-    refusals = [part.left_out(row) for row in chosen]
+    stored_rows: list[Any] = read_rows(context, inputs, synthesis)
+    learnt_rows = stored_rows if part.table == "step_labels" else choose_learnt_rows(stored_rows, config)
+    refusals = [part.left_out(row) for row in learnt_rows]
     left_out = Counter(reason for reason in refusals if reason)
-    if len(chosen) < len(stored):
-        left_out["not verified, or below min_confidence"] = len(stored) - len(chosen)
-    written = [row for row, reason in zip(chosen, refusals, strict=True) if not reason]
-    if not written:
+    if len(learnt_rows) < len(stored_rows):
+        left_out["not verified, or below min_confidence"] = len(stored_rows) - len(learnt_rows)
+    rows = [row for row, reason in zip(learnt_rows, refusals, strict=True) if not reason]
+    if not rows:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise ConfigError(f"none of {len(stored)} {part.table} of {synthesis.method} can be written: {reasons}")
+        raise ConfigError(f"none of {len(stored_rows)} {part.table} of {synthesis.method} can be written: {reasons}")
     data = folder / "data" / "train.parquet"
     data.parent.mkdir(parents=True, exist_ok=True)
-    data.write_bytes(query_results.encode_parquet(pa.Table.from_pylist(part.rows(written))))
-    summary = _summary(context, inputs, synthesis, written)
-    (folder / "README.md").write_text(part.card(written, left_out, summary) + "\n", encoding="utf-8")
+    data.write_bytes(query_results.encode_parquet(pa.Table.from_pylist(part.rows(rows))))
+    summary = _summary(context, inputs, synthesis, rows)
+    (folder / "README.md").write_text(part.card(rows, left_out, summary) + "\n", encoding="utf-8")
     return {
         "to": to,
         "folder": str(folder),
         "method": synthesis.method,
-        "rows": len(written),
+        "rows": len(rows),
         "left_out": dict(left_out),
         "snippet": part.snippet(str(data)),
     }

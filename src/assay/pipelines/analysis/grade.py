@@ -70,8 +70,8 @@ def grade_all(
     Raises:
         ConfigError: as `grade`.
     """
-    chosen = {name: dict(options) for name, options in (settings or {}).items() if options}
-    return _shared_grader(canonical_json(chosen), allow_code, os.getpid()).judge(cases)
+    given_settings = {name: dict(options) for name, options in (settings or {}).items() if options}
+    return _shared_grader(canonical_json(given_settings), allow_code, os.getpid()).judge(cases)
 
 
 def case_of(

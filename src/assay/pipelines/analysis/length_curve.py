@@ -10,14 +10,14 @@ from assay.core.types import Counts
 from assay.maths.beta.posterior import mean, posterior
 from assay.maths.rl.group_signal import expected_signal
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)  # of the cap
 
 
-def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
+def count_by_length(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     """Count what the stored attempts would have come to under shorter caps.
 
     Args:
@@ -32,13 +32,13 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: no stored attempt, or a cap above the config's.
     """
-    problems, labels = side(context, run_stages(context, "split", only=True), "train")
+    problems, labels = read_side(context, run_stages(context, "split", only=True), "train")
     attempts = StoredRollouts(context, problems, labels)
     if not attempts.stored:
         raise ConfigError("no attempts of this policy and sampling config are stored: run `curate score CONFIG` first")
     whole = context.config.policy.max_tokens
-    chosen = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})
-    counts_at = {cap: attempts.draw_truncated(dict.fromkeys(problems, 0), cap) for cap in chosen}
+    chosen_caps = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})
+    counts_at = {cap: attempts.draw_truncated(dict.fromkeys(problems, 0), cap) for cap in chosen_caps}
     rows = [_cap_row(cap, list(counts.values()), context.config.train.group_size) for cap, counts in counts_at.items()]
     return {
         "by": attempts.cut_by,
@@ -50,17 +50,17 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
 
 
 def _cap_row(cap: int, counts: list[Counts], group_size: int) -> dict[str, Any]:
-    tried = [tally for tally in counts if tally.total]
-    right, wrong, cut = (
-        np.array([getattr(tally, name) for tally in tried], dtype=np.float64)
+    attempted_counts = [tally for tally in counts if tally.total]
+    right, wrong, n_cut = (
+        np.array([getattr(tally, name) for tally in attempted_counts], dtype=np.float64)
         for name in ("correct", "wrong", "truncated")
     )
-    as_wrong, masked = posterior(right, wrong + cut), posterior(right, wrong)
+    as_wrong, masked = posterior(right, wrong + n_cut), posterior(right, wrong)
     return {
         "cap": cap,
         "correct": int(right.sum()),
         "wrong": int(wrong.sum()),
-        "truncated": int(cut.sum()),
+        "truncated": int(n_cut.sum()),
         "rate, cut = wrong": float(mean(*as_wrong).mean()),
         "rate, cut left out": float(mean(*masked).mean()),
         "signal, cut = wrong": float(expected_signal(*as_wrong, group_size).mean()),

@@ -1,4 +1,5 @@
-"""pass@k and pass^k of the config's problems: unbiased from a fixed design, from the posterior after an adaptive one."""
+"""pass@k and pass^k of the config's problems: unbiased from a fixed design, from the posterior after an adaptive
+one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from assay.maths.rl.pass_at_k import (
 )
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import problems_by_id, side, side_ids
+from assay.pipelines.data.problems import problems_by_id, read_side, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.data.verifier_errors import correct_group, find_sample, load_samples
 from assay.pipelines.runner.stages import done_stages, run_stages
@@ -29,15 +30,16 @@ QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER B
 """
 
 
-def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
+def estimate_pass_at_k(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     """Estimate pass@k, pass^k and majority@k of the config's problems.
 
-    Where outcomes decided the attempts (`score.allocation` is not fixed) the estimates are those of the posterior, and marked
-    so: they hold if the prior does. They have intervals, and majority@k is not among them. k may be any number then.
+    Where outcomes decided the attempts (`score.allocation` is not fixed) the estimates are those of the posterior, and
+    marked so: they hold if the prior does. They have intervals, and majority@k is not among them. k may be any number
+    then.
 
-    Of a fixed design, a cut or unreadable attempt counts as a failure; one whose verifier failed does not count, and its problem has fewer
-    than n. Only the first n attempts by sample index count, so that attempts which an adaptive design added for their
-    outcomes change nothing.
+    Of a fixed design, a cut or unreadable attempt counts as a failure; one whose verifier failed does not count, and
+    its problem has fewer than n. Only the first n attempts by sample index count, so that attempts which an adaptive
+    design added for their outcomes change nothing.
 
     Args:
         context: the run.
@@ -63,7 +65,8 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     if lacking := len(outcomes) - len(rows):
         context.reporter.warn(
             f"{lacking} of {len(outcomes)} problems have fewer than {n} attempts and are left out; "
-            "if an adaptive run chose who got more, the others are a biased choice: `curate score CONFIG` brings the rest"
+            "if an adaptive run chose who got more, the others are a biased choice: `curate score CONFIG` brings the "
+            "rest"
         )
     names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
     means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
@@ -132,7 +135,7 @@ def _correct(
     if not samples or not ids:
         return {}
     sources = {id_: problem.source for id_, problem in problems_by_id(context, ids).items()}
-    labels = side(context, run_stages(context, "split", only=True), "train")[1]
+    labels = read_side(context, run_stages(context, "split", only=True), "train")[1]
     groups: dict[Any, list[int]] = {}
     for row, id_ in enumerate(ids):
         verifier = labels[id_].verifier
@@ -151,7 +154,7 @@ def _correct(
 
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     ids, versions = context.counted_verdicts(labels)
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     for row in context.lake.rows(

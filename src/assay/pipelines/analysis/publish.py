@@ -1,4 +1,5 @@
-"""Publish an exported folder on the Hugging Face hub: only where it is asked for, and privately unless said otherwise."""
+"""Publish an exported folder on the Hugging Face hub: only where it is asked for, and privately unless said
+otherwise."""
 
 import os
 from collections.abc import Iterator
@@ -81,5 +82,5 @@ def _reason(error: Exception) -> str:
     """Return an error in one line; the hub's own message where it sent one."""
     response = getattr(error, "response", None)
     message = getattr(error, "server_message", None) or " ".join(str(error).split()) or type(error).__name__
-    refused = response is not None and response.status_code in (401, 403)
-    return f"{message}{' (`hf auth login`, or HF_TOKEN with write access)' if refused else ''}"
+    is_refused = response is not None and response.status_code in (401, 403)
+    return f"{message}{' (`hf auth login`, or HF_TOKEN with write access)' if is_refused else ''}"

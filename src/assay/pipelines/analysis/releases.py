@@ -1,7 +1,7 @@
 """Releases: what a config's pool, labels, rates and selection are now, kept under a name; and what changed between two.
 
-A release is a row of `tags` and a row of `tag_rows` per problem. Nothing edits them: a second tag of the name is refused
-unless it says the same, compaction carries them, and `curate lake delete` refuses rows that one holds.
+A release is a row of `tags` and a row of `tag_rows` per problem. Nothing edits them: a second tag of the name is
+refused unless it says the same, compaction carries them, and `curate lake delete` refuses rows that one holds.
 """
 
 import time
@@ -15,7 +15,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json, content_id
 from assay.maths.beta.compare_rates import chance_above
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned, side_ids
+from assay.pipelines.data.problems import read_cleaned_problems, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
 from assay.stores.commits.lease import lease
@@ -92,20 +92,20 @@ def present_release(context: RunContext, name: str) -> Release:
         ConfigError: a stage up to `select` is not done.
     """
     results = done_stages(context, "select", "a release")
-    problems, labels = cleaned(context, results)
+    problems, labels = read_cleaned_problems(context, results)
     train, held_out = (set(side_ids(context, results, side)) for side in ("train", "held_out"))
     scoring, selection = results.rows_of("score"), results.rows_of("select")
     scores = {row["problem_id"]: row for row in current_scores(context, scoring)}
-    chosen = {row["problem_id"]: row for row in context.lake.rows(SELECTED, [selection])}
+    selection_rows = {row["problem_id"]: row for row in context.lake.rows(SELECTED, [selection])}
     rows = {
         id_: {
             "problem_id": id_,
             "label_id": labels[id_].id,
             "side": "train" if id_ in train else "held_out" if id_ in held_out else "",
             **{column: scores[id_][column] if id_ in scores else None for column in MEASURED},
-            "kept": bool(chosen[id_]["kept"]) if id_ in chosen else False,
-            "weight": chosen[id_]["weight"] if id_ in chosen else 0.0,
-            "reason": chosen[id_]["reason"] if id_ in chosen else "",
+            "kept": bool(selection_rows[id_]["kept"]) if id_ in selection_rows else False,
+            "weight": selection_rows[id_]["weight"] if id_ in selection_rows else 0.0,
+            "reason": selection_rows[id_]["reason"] if id_ in selection_rows else "",
         }
         for id_ in sorted(problems)
     }
@@ -132,8 +132,8 @@ def stored_release(lake: Lake, name: str) -> Release:
     """
     headers = lake.rows("SELECT * FROM tags WHERE tag = ?", [name])
     if not headers:
-        known = [row["tag"] for row in lake.rows("SELECT tag FROM tags ORDER BY time")]
-        raise ConfigError(f"no release here is called {name!r}; {suggest_names(name, known)}")
+        tags = [row["tag"] for row in lake.rows("SELECT tag FROM tags ORDER BY time")]
+        raise ConfigError(f"no release here is called {name!r}; {suggest_names(name, tags)}")
     rows = lake.rows("SELECT * EXCLUDE (id, tag, run) FROM tag_rows WHERE tag = ? ORDER BY problem_id", [name])
     answers = lake.rows(
         "SELECT id, answer FROM labels WHERE id IN (SELECT label_id FROM tag_rows WHERE tag = ?)", [name]
@@ -145,12 +145,15 @@ def compare_releases(before: Release, after: Release) -> dict[str, Any]:
     """Return what changed from one release to another.
 
     Returns:
-        {a, b, policy: [before, after]; problems, labels, verifiers, rates, selection: counts and examples}. A rate has moved
-        where the posteriors leave less than 5% for the opposite; releases that share attempts are alike, which makes this
-        careful.
+        {a, b, policy: [before, after]; problems, labels, verifiers, rates, selection: counts and examples}. A rate has
+        moved where the posteriors leave less than 5% for the opposite; releases that share attempts are alike, which
+        makes this careful.
     """
     common = sorted(before.rows.keys() & after.rows.keys())
-    added, removed = sorted(after.rows.keys() - before.rows.keys()), sorted(before.rows.keys() - after.rows.keys())
+    added_ids, removed_ids = (
+        sorted(after.rows.keys() - before.rows.keys()),
+        sorted(before.rows.keys() - after.rows.keys()),
+    )
     relabelled = [id_ for id_ in common if before.rows[id_]["label_id"] != after.rows[id_]["label_id"]]
     verifiers: dict[tuple[str, str], int] = {}
     for id_ in common:
@@ -164,9 +167,9 @@ def compare_releases(before: Release, after: Release) -> dict[str, Any]:
         "problems": {
             "a": len(before.rows),
             "b": len(after.rows),
-            "added": len(added),
-            "removed": len(removed),
-            "examples": {"added": added[:SHOWN], "removed": removed[:SHOWN]},
+            "added": len(added_ids),
+            "removed": len(removed_ids),
+            "examples": {"added": added_ids[:SHOWN], "removed": removed_ids[:SHOWN]},
         },
         "labels": {
             "changed": len(relabelled),
@@ -187,28 +190,28 @@ def compare_releases(before: Release, after: Release) -> dict[str, Any]:
 
 def _compare_rates(before: Release, after: Release, common: Sequence[str]) -> dict[str, Any]:
     """Return how many rates moved, which most surely, and the mean change."""
-    both = [id_ for id_ in common if _has_posterior(before.rows[id_]) and _has_posterior(after.rows[id_])]
-    if not both:
+    scored_ids = [id_ for id_ in common if _has_posterior(before.rows[id_]) and _has_posterior(after.rows[id_])]
+    if not scored_ids:
         return {"compared": 0, "changed": 0, "up": 0, "down": 0, "mean_change": None, "examples": []}
     a, b, new_a, new_b = (
-        np.array([release.rows[id_][column] for id_ in both], dtype=float)
+        np.array([release.rows[id_][column] for id_ in scored_ids], dtype=float)
         for release in (before, after)
         for column in ("beta_a", "beta_b")
     )
-    changed = (a != new_a) | (b != new_b)
-    chance = np.where(changed, chance_above(new_a, new_b, a, b), 0.5)
+    is_changed = (a != new_a) | (b != new_b)
+    chance = np.where(is_changed, chance_above(new_a, new_b, a, b), 0.5)
     old, new = a / (a + b), new_a / (new_a + new_b)
     order = np.argsort(-np.abs(chance - 0.5), kind="stable")[:SHOWN]
     return {
-        "compared": len(both),
-        "changed": int(changed.sum()),
+        "compared": len(scored_ids),
+        "changed": int(is_changed.sum()),
         "up": int((chance >= SURE).sum()),
         "down": int((chance <= 1 - SURE).sum()),
         "mean_change": float((new - old).mean()),
         "examples": [
-            {"problem_id": both[row], "a": float(old[row]), "b": float(new[row]), "chance_up": float(chance[row])}
+            {"problem_id": scored_ids[row], "a": float(old[row]), "b": float(new[row]), "chance_up": float(chance[row])}
             for row in order
-            if changed[row]
+            if is_changed[row]
         ],
     }
 
@@ -220,16 +223,16 @@ def _has_posterior(row: Row) -> bool:
 def _compare_selections(before: Release, after: Release) -> dict[str, Any]:
     """Return what entered and left the selection, and why what left is out."""
     old, new = ({id_ for id_, row in release.rows.items() if row["kept"]} for release in (before, after))
-    entered, left, reasons = sorted(new - old), sorted(old - new), dict[str, int]()
-    for id_ in left:
+    entered_ids, left_ids, reasons = sorted(new - old), sorted(old - new), dict[str, int]()
+    for id_ in left_ids:
         reason = after.rows[id_]["reason"] if id_ in after.rows else "not in the pool"
         reasons[reason] = reasons.get(reason, 0) + 1
     return {
         "a": len(old),
         "b": len(new),
-        "entered": len(entered),
-        "left": len(left),
+        "entered": len(entered_ids),
+        "left": len(left_ids),
         "reasons": reasons,
         "reweighted": sum(before.rows[id_]["weight"] != after.rows[id_]["weight"] for id_ in old & new),
-        "examples": {"entered": entered[:SHOWN], "left": left[:SHOWN]},
+        "examples": {"entered": entered_ids[:SHOWN], "left": left_ids[:SHOWN]},
     }

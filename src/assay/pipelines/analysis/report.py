@@ -7,12 +7,12 @@ from typing import Any
 
 from assay.pipelines.analysis import disputed
 from assay.pipelines.analysis.choosing_value import describe_value, summarize_value
-from assay.pipelines.analysis.summary import BINS, dropped, histogram
+from assay.pipelines.analysis.summary import BINS, count_by_share, list_drops
 from assay.pipelines.context.results import StageResult, StageResults
-from assay.pipelines.context.run import RunContext, versions
+from assay.pipelines.context.run import RunContext, list_versions
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side_verifiers
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import survey_stages
 from assay.pipelines.stages import load_stage, stage_names
 from assay.reports import plots
 from assay.stores.references import made_by
@@ -40,24 +40,24 @@ def difficulty_chart(report: Mapping[str, Any]) -> str:
     """Draw the difficulty histogram as SVG; `reports.plots.encode_data_uri` makes an address of it.
 
     Args:
-        report: the values of `collected`.
+        report: the values of `collect_values`.
     """
     return plots.draw_difficulty(
         report["bins"], report["histogram"]["problems"], report["histogram"]["kept"], report["policy"]
     )
 
 
-def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
+def collect_values(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
     """Collect these values; the lake is read, and no stage is run.
 
     Args:
         context: the run.
         results: what the run's stages have come to, those included that a limit left partly done.
     """
-    surveyed = survey(context)
+    surveyed = survey_stages(context)
     results = results.plus(*surveyed.results)
     stages = [_stage_row(name, surveyed.results.get(name), surveyed.following) for name in stage_names()]
-    scored = (
+    scorings = (
         [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
         if "score" in results
         else []
@@ -75,10 +75,10 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         },
         "stages": stages,
         "bins": BINS,
-        "histogram": _count_bins(context, scored) if scored else {},
-        "dropped": dropped(context, results),
+        "histogram": _count_bins(context, scorings) if scorings else {},
+        "dropped": list_drops(context, results),
         "grading": context.mode,
-        "disputed": disputed.summarize_disputed(context, results) if scored else disputed.NONE,
+        "disputed": disputed.summarize_disputed(context, results) if scorings else disputed.NONE,
         "value": _describe_value(context, results),
         "tables": _table_rows(context),
         "verifiers": [
@@ -87,31 +87,32 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         ]
         if "split" in results
         else [],
-        "versions": versions(),
+        "versions": list_versions(),
         "runs": context.lake.rows(RUNS, [[*results.ledger_lines, *_training_lines(context, results)]]),
     }
     return report
 
 
-def _stage_row(name: str, done: StageResult | None, following: Stage | None) -> dict[str, Any]:
+def _stage_row(name: str, result: StageResult | None, following: Stage | None) -> dict[str, Any]:
     """Describe a stage: done, next (with what is left), or later."""
     row: dict[str, Any] = {"stage": name, "state": "later", "in": None, "out": None, "seconds": None, "key": ""}
-    if done is not None:
-        counts = {"in": done.rows_in, "out": done.rows_out, "seconds": done.seconds}
-        return row | {"state": "done", **counts, "key": done.key.ledger}
+    if result is not None:
+        counts = {"in": result.rows_in, "out": result.rows_out, "seconds": result.seconds}
+        return row | {"state": "done", **counts, "key": result.key.ledger}
     if following is None or following.name != name:
         return row
-    left = following.remaining()
-    state = "next: " + ", ".join(f"{count} {unit}" for unit, count in left.by_unit.items())
-    return row | {"state": state, "in": left.rows_in, "key": following.key.ledger}
+    remaining = following.remaining()
+    state = "next: " + ", ".join(f"{count} {unit}" for unit, count in remaining.by_unit.items())
+    return row | {"state": state, "in": remaining.rows_in, "key": following.key.ledger}
 
 
-def _count_bins(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
-    rows = context.lake.rows(COUNTS, scored)
-    counted = {
-        name: histogram([(row["solved"], row["unsolved"], row[name]) for row in rows]) for name in ("problems", "kept")
+def _count_bins(context: RunContext, scorings: list[str]) -> dict[str, list[int]]:
+    rows = context.lake.rows(COUNTS, scorings)
+    counts = {
+        name: count_by_share([(row["solved"], row["unsolved"], row[name]) for row in rows])
+        for name in ("problems", "kept")
     }
-    return {name: [bins[share] for share in BINS] for name, bins in counted.items()}
+    return {name: [bins[share] for share in BINS] for name, bins in counts.items()}
 
 
 def _describe_value(context: RunContext, results: StageResults) -> dict[str, Any]:

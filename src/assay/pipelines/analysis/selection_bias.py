@@ -18,7 +18,7 @@ from assay.maths.rl.reward_signal import RewardPosterior, observed_reward_signal
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.objective_signal import objective_signal
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.data.rewards import reward_columns
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
@@ -34,14 +34,14 @@ WHERE s.stage = 'select' AND starts_with(s.key, ?) GROUP BY s.key ORDER BY s.key
 COUNTED = ("n_correct", "n_wrong", "n_truncated", "n_error")
 
 
-def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
+def measure_selection_bias(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
     """Measure how much a selection's expected signal exceeds what fresh attempts show.
 
     Some kept and some dropped problems, drawn by the config's seed, are attempted group_size more times each. The
-    prediction comes from the scores that the selection read, the observation only from attempts beyond those; both are of
-    the signal by which `train.objective` learns, and of the rewards where these are graded. A problem
-    that is kept for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in
-    groups with a gradient. The attempts stay in the lake, and a second call pays for none of them again.
+    prediction comes from the scores that the selection read, the observation only from attempts beyond those; both are
+    of the signal by which `train.objective` learns, and of the rewards where these are graded. A problem that is kept
+    for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in groups with a
+    gradient. The attempts stay in the lake, and a second call pays for none of them again.
 
     Args:
         context: the run.
@@ -66,19 +66,21 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     rng = np.random.default_rng(derive_seed("recheck", context.config.seed))
     sides = {"kept": _draw_ids(rows, scores, True, kept, rng), "dropped": _draw_ids(rows, scores, False, dropped, rng)}
     group = _group_size(context)
-    seen = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
-    attempts = _attempts_of(context, inputs, seen)
-    counts_now = attempts.draw({id_: counts.total + group for id_, counts in seen.items()})
-    chosen = sorted(seen)
-    rewards = reward_columns(context, inputs, ("beta_a",), chosen)
+    counts_before = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
+    attempts = _attempts_of(context, inputs, counts_before)
+    counts_now = attempts.draw({id_: counts.total + group for id_, counts in counts_before.items()})
+    chosen_ids = sorted(counts_before)
+    rewards = reward_columns(context, inputs, ("beta_a",), chosen_ids)
     if rewards:
-        a, b = ([scores[id_][name] for id_ in chosen] for name in ("beta_a", "beta_b"))
+        a, b = ([scores[id_][name] for id_ in chosen_ids] for name in ("beta_a", "beta_b"))
         posterior = RewardPosterior.from_table(a, b, rewards["rewards"])
-        gaps = _graded_signals(context, attempts, chosen, posterior, seen, counts_now, group)
-        compared = {name: _summarize(*_rows_of(ids, chosen, *gaps)) for name, ids in sides.items()}
+        gaps = _graded_signals(context, attempts, chosen_ids, posterior, counts_before, counts_now, group)
+        comparison = {name: _summarize(*_rows_of(ids, chosen_ids, *gaps)) for name, ids in sides.items()}
     else:
-        compared = {name: _compare_signal(context, ids, scores, seen, counts_now, group) for name, ids in sides.items()}
-    return {"group_size": group, **compared, "tokens": context.meter.tokens, "samples": context.meter.samples}
+        comparison = {
+            name: _compare_signal(context, ids, scores, counts_before, counts_now, group) for name, ids in sides.items()
+        }
+    return {"group_size": group, **comparison, "tokens": context.meter.tokens, "samples": context.meter.samples}
 
 
 def plan_of(lake: Lake, key: str) -> Config:
@@ -102,9 +104,9 @@ def plan_of(lake: Lake, key: str) -> Config:
 
 
 def _draw_ids(
-    rows: list[dict[str, Any]], scores: Mapping[str, Any], kept: bool, most: int, rng: np.random.Generator
+    rows: list[dict[str, Any]], scores: Mapping[str, Any], of_kept: bool, most: int, rng: np.random.Generator
 ) -> list[str]:
-    ids = [row["problem_id"] for row in rows if row["kept"] is kept and row["problem_id"] in scores]
+    ids = [row["problem_id"] for row in rows if row["kept"] is of_kept and row["problem_id"] in scores]
     return sorted(rng.permutation(ids)[:most].tolist())
 
 
@@ -114,7 +116,7 @@ def _group_size(context: RunContext) -> int:
 
 
 def _attempts_of(context: RunContext, inputs: StageResults, ids: Iterable[str]) -> StoredRollouts:
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     return StoredRollouts(context, {id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids})
 
 
@@ -131,12 +133,12 @@ def _graded_signals(
     kind, tau = objective_signal(context.config), context.config.grade.repeatability
     predicted = reward_signal(posterior, group_size, kind=kind, tau=tau)
     earlier = attempts.attempt_rewards({id_: before[id_].total for id_ in ids})
-    now = attempts.attempt_rewards({id_: counts_now[id_].total for id_ in ids})
-    counted = {"correct", "wrong", "unparsable"} | ({"truncated"} if _cut_is_wrong(context) else set())
+    rewards_now = attempts.attempt_rewards({id_: counts_now[id_].total for id_ in ids})
+    outcomes = {"correct", "wrong", "unparsable"} | ({"truncated"} if _cut_is_wrong(context) else set())
     observed = np.full(len(ids), np.nan)
     for row, id_ in enumerate(ids):
-        fresh = now[id_].rewards[len(earlier[id_].rewards) :] if now else ()
-        pairs = [(reward, outcome == "correct") for reward, outcome in fresh if outcome in counted]
+        fresh = rewards_now[id_].rewards[len(earlier[id_].rewards) :] if rewards_now else ()
+        pairs = [(reward, outcome == "correct") for reward, outcome in fresh if outcome in outcomes]
         observed[row] = observed_reward_signal(_binned(posterior, row, pairs), group_size, kind=kind, tau=tau)
     return predicted, observed
 
@@ -144,12 +146,14 @@ def _graded_signals(
 def _binned(posterior: RewardPosterior, row: int, pairs: Sequence[tuple[float, bool]]) -> list[float]:
     """Return rewards as the values of the posterior that are nearest to them, whose differences alone it knows."""
     values, weights, correct = posterior.values[row], posterior.weights[row], posterior.correct[row]
-    known = {flag: values[(weights > 0) & (correct == flag)] for flag in (False, True)}
-    return [float(known[flag][np.abs(known[flag] - reward).argmin()]) for reward, flag in pairs]
+    rewards_by_right = {flag: values[(weights > 0) & (correct == flag)] for flag in (False, True)}
+    return [float(rewards_by_right[flag][np.abs(rewards_by_right[flag] - reward).argmin()]) for reward, flag in pairs]
 
 
-def _rows_of(ids: Sequence[str], chosen: Sequence[str], predicted: Floats, observed: Floats) -> tuple[Floats, Floats]:
-    rows = np.array([chosen.index(id_) for id_ in ids], dtype=np.int64)
+def _rows_of(
+    ids: Sequence[str], chosen_ids: Sequence[str], predicted: Floats, observed: Floats
+) -> tuple[Floats, Floats]:
+    rows = np.array([chosen_ids.index(id_) for id_ in ids], dtype=np.int64)
     return predicted[rows], observed[rows]
 
 
@@ -164,14 +168,14 @@ def _compare_signal(
     """Compare prediction and observation over the problems whose fresh attempts make up a group."""
     as_wrong = _cut_is_wrong(context)
     right = np.array([counts_now[id_].correct - before[id_].correct for id_ in ids], dtype=np.float64)
-    failed = np.array(
+    failures = np.array(
         [_count_failed(counts_now[id_], as_wrong) - _count_failed(before[id_], as_wrong) for id_ in ids],
         dtype=np.float64,
     )
-    observed = observed_signal(right, right + failed, group_size)
+    observed = observed_signal(right, right + failures, group_size)
     kind = objective_signal(context.config)
     if kind == "sd":  # rewards of 0 and 1 as graded ones, which have no closed form for more attempts than a group
-        groups = zip(right.astype(int), failed.astype(int), strict=True)
+        groups = zip(right.astype(int), failures.astype(int), strict=True)
         observed = np.array([observed_reward_signal([1.0] * k + [0.0] * n, group_size, kind=kind) for k, n in groups])
     a, b = ([scores[id_][name] for id_ in ids] for name in ("beta_a", "beta_b"))
     return _summarize(run_signal(a, b, group_size, kind=kind), observed)

@@ -51,7 +51,7 @@ PARTS = {  # chapter -> query of its rows
 }
 
 
-def explain(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
+def collect_problem(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
     """Collect all that the lake holds of one problem.
 
     Args:
@@ -66,9 +66,9 @@ def explain(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
     """
     matches = lake.rows("SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 3", [problem])
     if len(matches) != 1:
-        named = (
+        candidates = (
             ", ".join(row["id"] for row in matches)
             or f"there are {lake.rows('SELECT count(*) AS n FROM problems')[0]['n']} problems"
         )
-        raise ConfigError(f"{len(matches) or 'no'} problems begin with {problem!r}: {named}")
+        raise ConfigError(f"{len(matches) or 'no'} problems begin with {problem!r}: {candidates}")
     return {name: lake.rows(query, [matches[0]["id"]]) for name, query in PARTS.items()}

@@ -51,16 +51,16 @@ def simulate_step(
     """
     if isinstance(course, PilotCurriculum) and course.pilot:
         return _step_with_pilots(course, groups, group_size, attempt)
-    paid: list[GroupResult] = []
-    admitted = 0
+    paid_groups: list[GroupResult] = []
+    n_admitted = 0
     for _ in range(1 + course.max_resamples):
         results = attempt(course.sample(groups), group_size)  # a refill is a whole batch, as in the trainer
         course.observe(results)
-        paid += results
-        admitted += sum(map(course.admits, results))
-        if admitted >= groups or not results:
+        paid_groups += results
+        n_admitted += sum(map(course.admits, results))
+        if n_admitted >= groups or not results:
             break
-    return paid, min(admitted, groups)
+    return paid_groups, min(n_admitted, groups)
 
 
 def _step_with_pilots(
@@ -75,9 +75,9 @@ def _step_with_pilots(
 
     results: list[GroupResult] = []
     for id_ in course.screen(groups, group_size, attempt_part):
-        begun = None if course.fresh else pilots.pop(id_, None)
-        first = begun.counts.correct if begun else 0
-        rest = attempt([id_], group_size - course.pilot if begun else group_size)[0].counts.correct
+        pilot_group = None if course.fresh else pilots.pop(id_, None)
+        first = pilot_group.counts.correct if pilot_group else 0
+        rest = attempt([id_], group_size - course.pilot if pilot_group else group_size)[0].counts.correct
         results.append(group_result(id_, first + rest, group_size))
     course.observe(results)
     return [*pilots.values(), *results], sum(map(course.admits, results))

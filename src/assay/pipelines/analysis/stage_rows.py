@@ -71,12 +71,12 @@ def read_stage_rows(lake: Lake, results: StageResults, stage: str) -> pa.Table:
     """
     if stage not in STAGES:
         return load_stage(stage).read_rows(lake, results.of(stage).key)
-    columns, joins, named, order = STAGES[stage]
+    columns, joins, stage_names, order = STAGES[stage]
     clean = results.rows_of("clean") if "clean" in results else ""
     parameters: list[Any] = [list(results.of("ingest").key.parts), clean, clean]
-    parameters += [results.rows_of(name) for name in named]
-    selected = ", ".join(part for part in (FIRST, columns, "p.metadata") if part)
-    return lake.query(f"{MEMBERS}SELECT {selected} {TABLES} {joins} ORDER BY {order}", parameters)
+    parameters += [results.rows_of(name) for name in stage_names]
+    selected_columns = ", ".join(part for part in (FIRST, columns, "p.metadata") if part)
+    return lake.query(f"{MEMBERS}SELECT {selected_columns} {TABLES} {joins} ORDER BY {order}", parameters)
 
 
 def read_dropped(lake: Lake, results: StageResults) -> pa.Table:

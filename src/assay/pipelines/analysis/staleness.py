@@ -45,7 +45,7 @@ WHERE stage = 'refresh' AND json_extract_string(detail, '$.selection') = ?
 """
 
 
-def selections(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
+def list_selections(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """List every selection of the lake, oldest first.
 
     Args:
@@ -79,17 +79,18 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
         return ["its scores are missing, or it was made before selections recorded them"]
     reasons = [f"{row['newer']} newer attempts of its policy and sampler"] if row["newer"] else []
     reasons += [
-        f"{verifier} is now {now}"
+        f"{verifier} is now {version}"
         for verifier in row["verifiers"]
-        if (now := _present_version(context, verifier)) != verifier
+        if (version := _present_version(context, verifier)) != verifier
     ]
     policy = context.policy
     if policy.revision != row["policy"]:
         reasons.append(f"made for policy {row['policy']}, and the config's is {policy.revision}")
-    moved = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
-    if moved:
+    moved_rows = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
+    if moved_rows:
         reasons.append(
-            f"training has moved on to {moved[0]['policy']} ({sum(moved_row['n'] for moved_row in moved)} attempts)"
+            f"training has moved on to {moved_rows[0]['policy']} ({sum(moved_row['n'] for moved_row in moved_rows)} "
+            "attempts)"
         )
     reasons += [
         f"training on it made policy {moved_row['policy']}, whose pass rates are known"

@@ -41,7 +41,7 @@ WHERE selection_id = ? AND NOT kept GROUP BY reason ORDER BY rows DESC, reason
 BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
 
-def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
+def collect_summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     """Collect everything that the end of a run prints; `--json` prints it as it is.
 
     Args:
@@ -56,15 +56,15 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
         "has_weights": has_weights(context),
     }
     if "score" in results:
-        values["difficulty"] = difficulty(context, results)
+        values["difficulty"] = summarize_difficulty(context, results)
         values["grading"] = context.mode
         values["disputed"] = disputed.summarize_disputed(context, results)
-    values["dropped"] = dropped(context, results)
+    values["dropped"] = list_drops(context, results)
     if context.moved.changes:
         values["regraded"] = context.moved.changes
-    values["noticed"] = noticed(context, results)
+    values["noticed"] = list_notes(context, results)
     if "order" in results:
-        values["curriculum"] = lessons(context, results)
+        values["curriculum"] = list_curriculum(context, results)
     values["queries"] = suggest_queries(context, results)
     values["spent"] = {
         "tokens": context.meter.tokens,
@@ -92,13 +92,13 @@ def suggest_queries(context: RunContext, results: StageResults) -> list[str]:
     return [
         "SELECT source, count(*) AS problems, avg(value) AS solved FROM current_scores "
         f"JOIN problems p ON p.id = problem_id WHERE scoring_id = {quoted(results.rows_of('score'))} GROUP BY source",
-        "SELECT extracted, outcome, left(text, 60) AS said FROM attempts r JOIN verdicts v ON v.rollout_id = r.id "
-        f"JOIN completions t ON t.id = r.id WHERE r.policy = {policy} AND r.sampler = {sampler} AND step IS NULL "
+        "SELECT extracted, outcome, left(text, 60) AS said FROM judged_attempts('strict') r "
+        f"JOIN completions t ON t.id = r.rollout_id WHERE policy = {policy} AND sampler = {sampler} AND step IS NULL "
         "AND outcome <> 'correct' LIMIT 5",
     ]
 
 
-def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
+def summarize_difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """Summarize the scores by source.
 
     Args:
@@ -126,12 +126,12 @@ def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any
         {"source": source, "scored": totals["scored"], "kept": totals["kept"], **{name: totals[name] for name in SUMS}}
         | {"mean": round(totals["value"] / totals["scored"], 12)}
         | {"reward": round(totals["reward"] / totals["scored"], 12) if totals["graded"] else None}
-        | {"histogram": histogram(totals["counts"])}
+        | {"histogram": count_by_share(totals["counts"])}
         for source, totals in sorted(sources.items())
     ]
 
 
-def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
+def count_by_share(counts: list[tuple[int, int, int]]) -> dict[str, int]:
     """Count problems by the share of attempts that are solved, all and none in bins of their own.
 
     Args:
@@ -149,7 +149,7 @@ def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
     return bins
 
 
-def dropped(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
+def list_drops(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """List every reason for which rows were dropped, stage by stage, with one example each."""
     drops = context.lake.rows(DROPS, [_ledger_keys(results)])
     rows = []
@@ -175,7 +175,7 @@ def _ledger_keys(results: StageResults) -> list[str]:
     return [part for result in results for part in result.key.parts]
 
 
-def noticed(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
+def list_notes(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """List what was noticed of problems that stay, by stage and reason, with one example each."""
     rows = context.lake.rows(NOTES, [_ledger_keys(results)])
     return [row for result in results for row in rows if row["stage"] == result.stage]
@@ -198,7 +198,7 @@ def _count_repeats(results: StageResults) -> list[dict[str, Any]]:
     return [repeats] if read > clean.rows_in else []
 
 
-def lessons(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
+def list_curriculum(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """List the curriculum, first to last, with what was measured of each problem."""
     return context.lake.rows(
         "SELECT l.lesson, l.position, l.problem_id, p.source, s.n_correct AS correct, s.n_wrong AS wrong, "

@@ -1,4 +1,5 @@
-"""Log a finished run of curation to experiment trackers: stages, counts, pass rates, costs and a table of completions."""
+"""Log a finished run of curation to experiment trackers: stages, counts, pass rates, costs and a table of
+completions."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,9 @@ LEFT JOIN verdicts v ON v.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? QUALIFY row_number() OVER (PARTITION BY r.id ORDER BY v.version DESC) = 1
 ORDER BY md5(r.id) LIMIT ?
 """
-SCORES = "SELECT value, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id"
+SCORES = """
+SELECT value, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id
+"""
 SPENT = (
     "SELECT count(*)::BIGINT AS attempts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM attempts "
     "WHERE policy = ? AND sampler = ? AND step IS NULL"
@@ -62,8 +65,8 @@ def collect_run(context: RunContext) -> TrackedRun:
     scores = context.lake.rows(SCORES, [results.rows_of("score")]) if "score" in results else []
     for name in ("correct", "wrong", "truncated", "error"):
         numbers[f"attempts/{name}"] = float(sum(row[f"n_{name}"] for row in scores))
-    spent = context.lake.rows(SPENT, [context.policy.revision, context.sampler.id])[0]
-    numbers |= {f"cost/{name}": float(value) for name, value in spent.items()}
+    costs = context.lake.rows(SPENT, [context.policy.revision, context.sampler.id])[0]
+    numbers |= {f"cost/{name}": float(value) for name, value in costs.items()}
     rates = [float(row["value"]) for row in scores]
     if rates:
         numbers["pass_rate/mean"] = sum(rates) / len(rates)

@@ -15,18 +15,17 @@ from assay.filters.conflicting_labels import golds_key
 from assay.filters.unverifiable import gold_rollouts
 from assay.maths.beta.posterior import interval
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import stored_rollouts
-from assay.pipelines.stages.regrade import PRESENT, present
+from assay.pipelines.stages.regrade import PRESENT, present_parameters
 
 CANDIDATES = 4  # other gold answers per attempt that are tried before it is left out
 EXAMPLES = 3  # accepted ones that are shown per source
 JUDGED = f"""
-SELECT r.id AS rollout_id, r.problem_id, any_value(counted(v.outcome, v.lenient, ?)) = 'correct' AS accepted
-FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
+SELECT v.rollout_id, v.problem_id, any_value(v.counts) = 'correct' AS accepted FROM judged_attempts(?) v
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
-WHERE counted(v.outcome, v.lenient, ?) IN ('correct', 'wrong') AND NOT r.guided GROUP BY ALL ORDER BY r.id
+WHERE v.counts IN ('correct', 'wrong') GROUP BY ALL ORDER BY v.rollout_id
 """
 Pair = tuple[Label, Label]  # an attempt's own gold answer, and another problem's
 
@@ -47,9 +46,8 @@ def judge_wrong_golds(context: RunContext, size: int, seed: int = 0) -> list[dic
     Raises:
         ConfigError: nothing is judged yet.
     """
-    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
-    mode = context.mode
-    rows = context.lake.rows(JUDGED, [mode, *present(context, labels.values()), mode])
+    problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
+    rows = context.lake.rows(JUDGED, [context.mode, *present_parameters(context, labels.values())])
     if not rows:
         raise ConfigError("there are no verdicts by the current labels and verifiers: run `curate score CONFIG` first")
     return [
@@ -78,7 +76,7 @@ def _judge_group(
     size: int,
     seed: int,
 ) -> dict[str, Any]:
-    drawn = [
+    drawn_rows = [
         row
         for accepted in (True, False)
         for row in sorted(
@@ -89,16 +87,18 @@ def _judge_group(
     golds = [
         labels[id_] for id_ in sorted(labels) if problems[id_].source == source and labels[id_].verifier == verifier
     ]
-    others = _choose_golds(context, [labels[row["problem_id"]] for row in drawn], golds, problems, seed)
-    texts = {rollout.id: rollout for rollout in stored_rollouts(context, sorted({row["rollout_id"] for row in drawn}))}
+    others = _choose_golds(context, [labels[row["problem_id"]] for row in drawn_rows], golds, problems, seed)
+    texts = {
+        rollout.id: rollout for rollout in stored_rollouts(context, sorted({row["rollout_id"] for row in drawn_rows}))
+    }
     cases, kinds = [], []
-    for row, other in zip(drawn, others, strict=True):
+    for row, other in zip(drawn_rows, others, strict=True):
         if other is not None:
             wrong_gold = Label.of(row["problem_id"], other.answer, verifier=verifier, origin="wrong")
             cases.append(GradingCase(problems[row["problem_id"]], wrong_gold, texts[row["rollout_id"]]))
             kinds.append(row["accepted"])
-    accepted = [verdict.in_mode(context.mode).outcome == "correct" for verdict in context.judge.judge(cases)]
-    return {"source": source, "verifier": verifier, **_count(cases, kinds, accepted, labels)}
+    is_accepted = [verdict.in_mode(context.mode).outcome == "correct" for verdict in context.judge.judge(cases)]
+    return {"source": source, "verifier": verifier, **_count(cases, kinds, is_accepted, labels)}
 
 
 def _count(
@@ -145,14 +145,14 @@ def _choose_golds(
 def _candidates(label: Label, golds: Sequence[Label], keys: Mapping[str, object], place: int, seed: int) -> list[Label]:
     """Return a few other gold answers of another key, from a place in the list that chance decides."""
     start = int(content_id("wrong-gold", seed, label.id, place), 16) % max(len(golds), 1)
-    found: list[Label] = []
+    candidates: list[Label] = []
     for step in range(len(golds)):
         other = golds[(start + step) % len(golds)]
         if keys[other.id] != keys[label.id]:
-            found.append(other)
-        if len(found) == CANDIDATES:
+            candidates.append(other)
+        if len(candidates) == CANDIDATES:
             break
-    return found
+    return candidates
 
 
 def _equal_pairs(context: RunContext, pairs: Sequence[Pair], problems: Mapping[str, Problem]) -> set[Pair]:

@@ -17,8 +17,8 @@ def explain_empty_lake(lake: Lake, config: Config) -> str:
     if place.is_absolute():
         return f"nothing is stored in {place}"
     beside = Path(config.folder or ".") / place
-    there = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
-    other = f"; there is one beside the config: `--lake {there}`" if there else "; name another one with --lake"
+    lake_path = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
+    other = f"; there is one beside the config: `--lake {lake_path}`" if lake_path else "; name another one with --lake"
     return (
         f"nothing is stored in {place.absolute()}: `lake` is relative to the working directory, not to the config's "
         f"folder{other}"

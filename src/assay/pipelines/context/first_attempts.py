@@ -60,8 +60,8 @@ class FirstAttempts:
         total, good = self.counts.total(), sum(self.counts[kind] for kind in EVIDENCE)
         if not self.config.stop_early or total < self.config.stop_early_attempts:
             return
-        allowed = (1 - self.config.stop_early_fraction) * total
-        if good > allowed or self.trusted > allowed:
+        most_failures = (1 - self.config.stop_early_fraction) * total
+        if good > most_failures or self.trusted > most_failures:
             return
         kinds = [kind for kind in ("refused", "error", "cut") if self.counts[kind]]
         counts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
@@ -77,11 +77,11 @@ class FirstAttempts:
 
 def describe_refusals(texts: Sequence[str]) -> str:
     """Return the sentence with which a run ends whose requests a server all refused."""
-    shown = "; ".join(
+    examples = "; ".join(
         f"{count} x {' '.join(text.split())[:300]}" for text, count in Counter(texts).most_common(TEXTS_SHOWN)
     )
     return (
-        f"all {len(texts)} requests were refused and none was answered: {shown}; {REMEDIES['refused']}; "
+        f"all {len(texts)} requests were refused and none was answered: {examples}; {REMEDIES['refused']}; "
         "no tokens were generated; set score.stop_early = false to continue anyway"
     )
 
@@ -95,7 +95,7 @@ def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
     return "..." + " ".join(text[-SHOWN:].split()) if len(text) > SHOWN else " ".join(text.split())
 
 
-def shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, Any]:
+def outcome_shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, Any]:
     """Return the number of attempts, the share and an example per kind, and the pass rate over those with evidence.
 
     >>> shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
@@ -110,8 +110,8 @@ def shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, 
     }
 
 
-def sentences(summary: Mapping[str, Any], what: str) -> list[str]:
-    """Return a summary of `shares` as lines: the numbers, then an example of each kind that occurs."""
+def format_shares(summary: Mapping[str, Any], what: str) -> list[str]:
+    """Return a summary of `outcome_shares` as lines: the numbers, then an example of each kind that occurs."""
     parts = ", ".join(f"{kind} {share:.2f}" for kind, share in summary["shares"].items() if kind != "refused" or share)
     rate = "unknown" if summary["pass_rate"] is None else f"{summary['pass_rate']:.2f}"
     lines = [f"{what}: {summary['attempts']} attempts, {parts}; pass rate {rate}"]
@@ -125,7 +125,7 @@ def show_first(context: Any, rollouts: Sequence[Rollout], verdicts: Sequence[Ver
     if first.reported:
         return
     first.reported = True
-    context.reporter.say("\n".join(sentences(shares(first.counts, first.examples), "the first wave")))
+    context.reporter.say("\n".join(format_shares(outcome_shares(first.counts, first.examples), "the first wave")))
 
 
 def show_tracebacks(context: Any) -> None:

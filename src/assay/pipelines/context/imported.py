@@ -1,4 +1,5 @@
-"""Imported rollouts as the evidence of a config (`score.evidence`): whose they are, and which verdicts of them count."""
+"""Imported rollouts as the evidence of a config (`score.evidence`): whose they are, and which verdicts of them
+count."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +18,12 @@ WHERE json_extract_string(s.settings, '$.tool') IS NOT NULL AND NOT r.guided
 GROUP BY r.policy, r.sampler ORDER BY n DESC, r.policy, r.sampler
 """
 JUDGED = """
-SELECT DISTINCT v.verifier || '@' || v.version AS verifier FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
-WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY verifier
+SELECT DISTINCT judge AS verifier FROM judged_attempts('strict')
+WHERE policy = ? AND sampler = ? AND starts_with(judge, 'imported:') ORDER BY verifier
 """
 GRADED_BY = """
-SELECT DISTINCT l.id, l.problem_id, l.answer FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-JOIN labels l ON l.id = v.label_id
-WHERE r.policy = ? AND r.sampler = ? AND starts_with(v.verifier, 'imported:') ORDER BY l.id
+SELECT DISTINCT l.id, l.problem_id, l.answer FROM judged_attempts('strict') r JOIN labels l ON l.id = r.label_id
+WHERE r.policy = ? AND r.sampler = ? AND starts_with(r.judge, 'imported:') ORDER BY l.id
 """
 CONTENT = "SELECT id FROM rollouts WHERE policy = ? AND sampler = ? ORDER BY id"
 
@@ -81,10 +81,10 @@ def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
     rows = lake.rows(FOREIGN)
     own = [row for row in rows if name in (row["policy"], row["name"])]
     if not own:
-        known = sorted({row["policy"] for row in rows})
+        names = sorted({row["policy"] for row in rows})
         raise ConfigError(
             f"score.evidence = {config.score.evidence!r}: no attempts of a policy {name!r} are imported; "
-            + (suggest_names(name, known) if known else "import some with `curate import rollouts FILE CONFIG`")
+            + (suggest_names(name, names) if names else "import some with `curate import rollouts FILE CONFIG`")
         )
     first = own[0]
     key = [first["policy"], first["sampler"]]

@@ -6,7 +6,8 @@ from assay.core.types import Policy
 from assay.stores.lake import Lake
 
 BY_NAME = "SELECT DISTINCT policy, name FROM policies WHERE name = ?"
-# The server's only model, whose name the config leaves out: what earlier runs of the same [policy] table attempted with.
+# The server's only model, whose name the config leaves out: what earlier runs of the same [policy] table attempted
+# with.
 BY_RUNS = """
 SELECT DISTINCT p.policy, p.name FROM policies p JOIN runs r ON r.policy = p.policy
 WHERE json_extract_string(r.plan, '$.policy.engine') = ? AND json_extract_string(r.plan, '$.policy.model') = ''

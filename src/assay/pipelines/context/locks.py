@@ -44,7 +44,7 @@ def schedule_lock(
         token = _take_if_dead(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is running")
     else:
         token = take(root, mine, limit_s=dead_after_s) or _wait_in_queue(root, deployment, dead_after_s, say)
-    with renewing(root, mine, token, dead_after_s, say):
+    with keep_renewed(root, mine, token, dead_after_s, say):
         yield
 
 
@@ -53,7 +53,7 @@ def _wait_in_queue(root: Place, deployment: str, dead_after_s: float, say: Calla
     place = _take_if_dead(
         root, queue, dead_after_s, f"a scheduled run of {deployment!r} is running and another one is waiting"
     )
-    with renewing(root, queue, place, dead_after_s, say):
+    with keep_renewed(root, queue, place, dead_after_s, say):
         say(
             f"another scheduled run of {deployment!r} is running{holder_text(root, mine)}: this one waits until it ends"
         )
@@ -64,12 +64,12 @@ def _wait_in_queue(root: Place, deployment: str, dead_after_s: float, say: Calla
 
 def _take_if_dead(root: Place, name: str, dead_after_s: float, why: str) -> str:
     """Take a lease and return its token; a holder that renews it meanwhile is alive, and the lock is refused."""
-    seen = holder(root, name).get("until")
+    last_until = holder(root, name).get("until")
     while (token := take(root, name, limit_s=dead_after_s)) is None:
         until = holder(root, name).get("until")
-        if seen is not None and until is not None and until != seen:
+        if last_until is not None and until is not None and until != last_until:
             raise LockRefused(f"{why}{holder_text(root, name)}")
-        seen = until or seen
+        last_until = until or last_until
         time.sleep(dead_after_s / LOOKS)
     return token
 
@@ -81,7 +81,7 @@ def holder_text(root: Place, name: str) -> str:
 
 
 @contextmanager
-def renewing(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
+def keep_renewed(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
     """Renew a lease of one's own while the body runs, and give it back at the end."""
     ended = threading.Event()
 

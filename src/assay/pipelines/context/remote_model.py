@@ -40,18 +40,18 @@ def require_stored_policy(context: RunContext) -> None:
     if (identity := served_identity(context)) is None:
         return
     policy = context.engine.policy
-    stored = {
+    identities = {
         row["policy"]: parse_json(row["identity"])
         for row in context.lake.rows("SELECT * FROM policies WHERE name = ? ORDER BY id", [policy.name])
     }
-    if not stored or policy.revision in stored:
+    if not identities or policy.revision in identities:
         if policy.revision != context.policy.revision:  # a server came up, or was changed, after this run had begun
             raise EngineError(
                 f"{policy.name!r} has the revision {policy.revision!r}, and this run began with "
                 f"{context.policy.revision!r}; run the same command again to start over"
             )
         return
-    revision, before = next(reversed(stored.items()))
+    revision, before = next(reversed(identities.items()))
     differing = [name for name, value in identity.items() if before.get(name) != value]
     first = differing[0]
     raise ConfigError(

@@ -55,9 +55,9 @@ class VerdictChanges:
     def changes(self) -> list[dict[str, Any]]:
         """One row per reading and pair of outcomes, equal pairs included."""
         return [
-            {"reading": name, "before": before, "now": now, "rollouts": many}
+            {"reading": name, "before": before, "now": after, "rollouts": many}
             for name, pairs in (("strict", self.strict), ("lenient", self.lenient))
-            for (before, now), many in sorted(pairs.items())
+            for (before, after), many in sorted(pairs.items())
         ]
 
 
@@ -222,7 +222,8 @@ class RunContext:
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """Look a stage's result up in the ledger; None where it was never finished for this key."""
         names = [stage, FIRST_STAGE_NAMES.get(stage, stage)]
-        rows = self.lake.rows("SELECT * FROM stages WHERE stage IN (?, ?) AND key = ? LIMIT 1", [*names, str(key)])
+        query = "SELECT * FROM stages WHERE stage IN (?, ?) AND key = ? LIMIT 1"
+        rows = self.lake.query_again(query, [*names, str(key)]).to_pylist()
         if not rows:
             return None
         row = rows[0]
@@ -238,7 +239,8 @@ class RunContext:
         Args:
             outcome: the stage's result.
             rows: by table.
-            first: further rows of large results, each of which is a commit before; killed between two, a run adds the rest.
+            first: further rows of large results, each of which is a commit before; killed between two, a run adds the
+                rest.
         """
         for part in first:
             self.append(part)
@@ -266,7 +268,7 @@ class RunContext:
             "event": event,
             "command": self.command,
             "plan": canonical_json(redact_secrets(self.config.model_dump(mode="json"))),
-            "versions": canonical_json({**versions(), **outside_versions(self.config)}),
+            "versions": canonical_json({**list_versions(), **outside_versions(self.config)}),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,
@@ -315,7 +317,7 @@ def build_grader(grade: GradeConfig) -> Grader:
     )
 
 
-def versions() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),

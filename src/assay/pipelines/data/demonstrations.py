@@ -7,9 +7,8 @@ from assay.core.types import Label, Problem
 from assay.pipelines.context.run import RunContext
 
 STORED = """
-SELECT t.text FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN completions t ON t.id = r.id
-WHERE r.problem_id = ? AND v.label_id = ? AND counted(v.outcome, v.lenient, ?) = 'correct'
-  AND r.finish = 'stop' AND NOT r.guided
+SELECT t.text FROM judged_attempts(?) r JOIN completions t ON t.id = r.rollout_id
+WHERE r.problem_id = ? AND r.label_id = ? AND r.counts = 'correct' AND r.finish = 'stop'
 GROUP BY t.text ORDER BY length(t.text), t.text LIMIT 4
 """
 
@@ -25,13 +24,13 @@ class Demonstrations:
 
     def __call__(self, problem_id: str) -> Sequence[str]:
         kinds = self.context.config.train.demonstrations
-        stored = self._stored(problem_id) if "stored" in kinds else []
-        return [*stored, *([self._gold(problem_id)] if "gold" in kinds else [])]
+        stored_answers = self._stored(problem_id) if "stored" in kinds else []
+        return [*stored_answers, *([self._gold(problem_id)] if "gold" in kinds else [])]
 
     def _stored(self, problem_id: str) -> list[str]:
         return [
             row["text"]
-            for row in self.context.lake.rows(STORED, [problem_id, self.labels[problem_id].id, self.context.mode])
+            for row in self.context.lake.rows(STORED, [self.context.mode, problem_id, self.labels[problem_id].id])
         ]
 
     def _gold(self, problem_id: str) -> str:

@@ -41,11 +41,11 @@ class StoredDerivations:
         """
         if rows := self.lake.rows(NEWEST, [method]):
             return str(rows[0]["id"])
-        known = self.lake.rows("SELECT DISTINCT method FROM derivations WHERE problem_id <> parent_id")
+        methods = self.lake.rows("SELECT DISTINCT method FROM derivations WHERE problem_id <> parent_id")
         raise ConfigError(
             f"the lake holds no problems of a finished synthesis {method!r}; make them with `curate synthesize "
             f"CONFIG {method}`; "
-            f"{suggest_names(method, [row['method'] for row in known])}"
+            f"{suggest_names(method, [row['method'] for row in methods])}"
         )
 
     def read(self, method: str) -> Iterator[tuple[Problem, Label, str, bool]]:

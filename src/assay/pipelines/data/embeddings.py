@@ -11,6 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError
+from assay.core.hooks import EncoderHooks
 from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.core.types import Problem
@@ -19,7 +20,7 @@ from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
 
-WAVE = 2048  # texts encoded between commits, where the encoder does not say
+WAVE = EncoderHooks.texts_per_commit
 MAPPED = 1 << 28  # bytes of vectors from which on they lie in a file
 
 
@@ -57,9 +58,8 @@ class CachedEncoder:
         self, context: RunContext, encoder: Encoder, problems: Mapping[str, Problem] = MappingProxyType({})
     ) -> None:
         self.context, self.coder = context, encoder
-        self.owners = {
-            problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)
-        }  # of equal texts, the smallest id
+        # of equal texts, the smallest id
+        self.owners = {problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)}
 
     @property
     def revision(self) -> str:
@@ -109,17 +109,17 @@ def store_vectors(
         ValueError: the encoder's vectors have another dimension than the stored ones of the same revision.
     """
     ids = dict(zip(texts, vector_ids(texts, encoder.revision), strict=True))
-    known = context.lake.ids("vectors", list(ids.values()))
-    held = {text: id_ for id_, text in texts.items() if ids[id_] in known}
+    stored_ids = context.lake.ids("vectors", list(ids.values()))
+    stored_texts = {text: id_ for id_, text in texts.items() if ids[id_] in stored_ids}
     fresh: dict[str, list[str]] = {}  # text -> problems that lack its vector
     for id_, text in texts.items():
-        if ids[id_] not in known:
+        if ids[id_] not in stored_ids:
             fresh.setdefault(text, []).append(id_)
-    shared = [text for text in fresh if text in held]
+    shared = [text for text in fresh if text in stored_texts]
     if shared:
-        having, vectors = stored_vectors(context, sorted(held[text] for text in shared), encoder.revision)
+        having, vectors = stored_vectors(context, sorted(stored_texts[text] for text in shared), encoder.revision)
         row_of = {id_: row for row, id_ in enumerate(having)}
-        owners = [(id_, row_of[held[text]]) for text in shared for id_ in fresh.pop(text)]
+        owners = [(id_, row_of[stored_texts[text]]) for text in shared for id_ in fresh.pop(text)]
         _commit(context, encoder.revision, [id_ for id_, _ in owners], vectors[[row for _, row in owners]])
     return _encode(context, encoder, fresh, advance)
 
@@ -215,15 +215,15 @@ def stored_vectors(context: RunContext, ids: Sequence[str], revision: str) -> tu
 
     More than MAPPED bytes of vectors lie in a file that is mapped into memory, and go with the array.
     """
-    asked = "vectors SEMI JOIN wanted USING (problem_id) WHERE encoder = ?"
+    pool_vectors = "vectors SEMI JOIN wanted USING (problem_id) WHERE encoder = ?"
     lake, wanted = context.lake, {"wanted": pa.table({"problem_id": pa.array(ids, pa.string())})}
-    having = lake.query(f"SELECT DISTINCT problem_id FROM {asked} ORDER BY problem_id", [revision], wanted)[0]
+    having = lake.query(f"SELECT DISTINCT problem_id FROM {pool_vectors} ORDER BY problem_id", [revision], wanted)[0]
     if not len(having):
         return [], np.zeros((0, 0), np.float32)
     dim = lake.rows("SELECT dim FROM vectors WHERE encoder = ? LIMIT 1", [revision])[0]["dim"]
     vectors = _room(len(having), dim)
     places = having.combine_chunks()
-    for batch in lake.stream(f"SELECT problem_id, vector FROM {asked}", [revision], given=wanted):
+    for batch in lake.stream(f"SELECT problem_id, vector FROM {pool_vectors}", [revision], given=wanted):
         own = pa.compute.index_in(batch["problem_id"], value_set=places).to_numpy()
         vectors[own] = np.asarray(pa.compute.list_flatten(batch["vector"])).reshape(len(own), dim)
     return having.to_pylist(), vectors

@@ -1,4 +1,5 @@
-"""Fit the expected improvement of a selector such as `frontier`: how fast this lake's training runs made problems easier."""
+"""Fit the expected improvement of a selector such as `frontier`: how fast this lake's training runs made problems
+easier."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +28,8 @@ WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FRO
 def build_selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
     """Build the config's selector with what other tables and the lake decide.
 
-    Its signal is that of the training's objective, and an expected improvement of "fitted" the one fitted to stored training rollouts.
+    Its signal is that of the training's objective, and an expected improvement of "fitted" the one fitted to stored
+    training rollouts.
 
     Raises:
         ConfigError: an unknown selector or setting.

@@ -20,26 +20,23 @@ SLICE = 20_000  # problems in memory at once
 WANTED = """
 SELECT unnest(?::VARCHAR[]) AS problem_id, unnest(?::VARCHAR[]) AS label_id, unnest(?::VARCHAR[]) AS version
 """
+JUDGED = f"""
+FROM judged_attempts(?) r JOIN ({WANTED}) w
+  ON w.problem_id = r.problem_id AND w.label_id = r.label_id AND w.version = r.judge
+"""
 GRADED = f"""
-SELECT r.problem_id, r.id AS rollout_id, r.sample, counted(v.outcome, v.lenient, ?) AS outcome, coalesce(v.extracted, '') AS answer,
-       r.tokens, {{text}} AS text, md5(trim(t.text)) AS digest, r.policy{{reason}}
-FROM ({WANTED}) w JOIN attempts r ON r.problem_id = w.problem_id
-JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
-JOIN completions t ON t.id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
+SELECT r.problem_id, r.rollout_id, r.sample, r.counts AS outcome, coalesce(r.extracted, '') AS answer, r.tokens,
+       {{text}} AS text, md5(trim(t.text)) AS digest, r.policy{{reason}}
+{JUDGED} JOIN completions t ON t.id = r.rollout_id WHERE r.policy = ? AND r.sampler = ?
 ORDER BY r.problem_id, r.sample
 """
 TALLIES = f"""
-SELECT r.problem_id, count({{what}}) FILTER (counted(v.outcome, v.lenient, ?) = 'correct') AS n_correct, count(*) AS n
-FROM ({WANTED}) w JOIN attempts r ON r.problem_id = w.problem_id
-JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
-{{texts}} WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided GROUP BY ALL
+SELECT r.problem_id, count({{what}}) FILTER (r.counts = 'correct') AS n_correct, count(*) AS n
+{JUDGED} {{texts}} WHERE r.policy = ? AND r.sampler = ? GROUP BY ALL
 """
 FINGERPRINT = f"""
-SELECT count(*) AS n, bit_xor(md5_number_lower(v.id || counted(v.outcome, v.lenient, ?)))::VARCHAR AS hash
-FROM ({WANTED}) w JOIN attempts r ON r.problem_id = w.problem_id
-JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
+SELECT count(*) AS n, bit_xor(md5_number_lower(r.id || r.counts))::VARCHAR AS hash
+{JUDGED} WHERE r.policy = ? AND r.sampler = ?
 """
 
 
@@ -76,7 +73,7 @@ def read_attempted(
         respondent: policy revision and sampler id of the attempts.
         texts: whether completions are read.
     """
-    query = GRADED.format(text="t.text", reason=", v.reason") if texts else GRADED.format(text="''", reason="")
+    query = GRADED.format(text="t.text", reason=", r.reason") if texts else GRADED.format(text="''", reason="")
     table = context.lake.query(query, [context.mode, *wanted_verdicts(context, labels, respondent), *respondent])
     columns = [_values(table[name]) for name in GradedAttempt._fields if name in table.column_names]
     if not texts:
@@ -121,7 +118,7 @@ def tally_attempts(
         distinct: whether equal right answers count once.
     """
     tallies: dict[str, tuple[int, int]] = {}
-    query = TALLIES.format(what="DISTINCT md5(trim(t.text))", texts="JOIN completions t ON t.id = r.id")
+    query = TALLIES.format(what="DISTINCT md5(trim(t.text))", texts="JOIN completions t ON t.id = r.rollout_id")
     if not distinct:
         query = TALLIES.format(what="*", texts="")  # texts are read where equal ones count once
     for start in range(0, len(ids), SLICE):

@@ -28,9 +28,9 @@ def with_signal(part: Any, config: Config) -> Any:
         part: whose fields `signal` and `tau`, where it has them, are None unless the config sets them.
         config: with `[train]` and `[grade]`.
     """
-    known = {"signal": objective_signal(config), "tau": config.grade.repeatability}
-    filled = {name: value for name, value in known.items() if hasattr(part, name) and getattr(part, name) is None}
-    return replace(part, **filled) if filled else part
+    values = {"signal": objective_signal(config), "tau": config.grade.repeatability}
+    changes = {name: value for name, value in values.items() if hasattr(part, name) and getattr(part, name) is None}
+    return replace(part, **changes) if changes else part
 
 
 def signal_key(part: Any) -> list[object]:

@@ -38,9 +38,8 @@ JOIN (SELECT run, dense_rank() OVER (ORDER BY time, run) AS place FROM runs WHER
 GROUP BY t.problem_id ORDER BY t.problem_id
 """
 NO_QUERIES: Mapping[str, str] = {}
-Values: TypeAlias = (
-    Any  # an Arrow column or a list: one value per id that was asked for, in their order; null = the problem lacks it
-)
+# an Arrow column or a list: one value per id that was asked for, in their order; null = the problem lacks it
+Values: TypeAlias = Any
 
 
 def scored_pool(
@@ -75,12 +74,12 @@ def scored_pool(
         rows = np.array([row for row in rows.tolist() if ids[row] in encoded], dtype=np.int64)
     columns = {name: _take(column, rows) for name, column in values.items() if name != "cluster"}
     cluster = _take(values["cluster"], rows).astype(np.int64) if "cluster" in needs else None
-    kept = tuple(map(ids.__getitem__, rows.tolist()))
+    pool_ids = tuple(map(ids.__getitem__, rows.tolist()))
     columns |= {
-        name: column for name, column in reward_columns(context, inputs, needs, kept).items() if name not in columns
+        name: column for name, column in reward_columns(context, inputs, needs, pool_ids).items() if name not in columns
     }
     lacking = np.setdiff1d(np.arange(len(ids)), rows)
-    return Pool(kept, columns, vectors, cluster), tuple(map(ids.__getitem__, lacking.tolist()))
+    return Pool(pool_ids, columns, vectors, cluster), tuple(map(ids.__getitem__, lacking.tolist()))
 
 
 def list_version(part: Any) -> list[str]:
@@ -101,9 +100,9 @@ def queries_of(*parts: Any) -> dict[str, str]:
 def further_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
     """List what a selector reads besides scoring and clusters: searches, training rounds, further columns."""
     needs = part.needs
-    searched = [row["id"] for row in _read_searches(context)] if set(needs) & set(SEARCH_COLUMNS) else []
+    search_ids = [row["id"] for row in _read_searches(context)] if set(needs) & set(SEARCH_COLUMNS) else []
     trained = [f"{row['problem_id']} {row['round']}" for row in context.lake.rows(TRAINED)] if "round" in needs else []
-    return [*searched, *trained, *column_evidence(context, inputs, part)]
+    return [*search_ids, *trained, *column_evidence(context, inputs, part)]
 
 
 def column_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
@@ -154,8 +153,8 @@ def _read_columns(
     context: RunContext, expressions: Mapping[str, str], source: str, parameters: list[Any], ids: Sequence[str]
 ) -> dict[str, Values]:
     """Read columns with one query, in the order of the ids."""
-    chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in expressions.items())
-    return _align(context.lake.query(f"SELECT problem_id, {chosen} {source}", parameters), ids)
+    columns = ", ".join(f'{sql} AS "{name}"' for name, sql in expressions.items())
+    return _align(context.lake.query(f"SELECT problem_id, {columns} {source}", parameters), ids)
 
 
 def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.Table:
@@ -164,12 +163,12 @@ def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.T
     Raises:
         ConfigError: it has two rows for a problem, or other columns.
     """
-    known = {
+    values = {
         "policy": context.policy.revision,
         "sampler": context.sampler.id,
         "scoring": inputs.rows_of("score") if "score" in inputs else "",
     }
-    table = context.lake.query(query, {name: value for name, value in known.items() if f"${name}" in query} or None)
+    table = context.lake.query(query, {name: value for name, value in values.items() if f"${name}" in query} or None)
     if set(table.column_names) != {"problem_id", "value"}:
         raise ConfigError(f"a pool column must have problem_id and value, found {table.column_names}: {query}")
     if pc.count_distinct(table["problem_id"]).as_py() != table.num_rows:
@@ -203,8 +202,8 @@ def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: 
     values = {id_: metadata[name] for id_, metadata in fields.items() if _plain(metadata.get(name))}
     if ids and not values:
         by_stages = [column for result in inputs for column in result.columns.expressions]
-        known = {key for metadata in fields.values() for key, value in metadata.items() if _plain(value)}
-        names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(known)]
+        field_names = {key for metadata in fields.values() for key, value in metadata.items() if _plain(value)}
+        names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(field_names)]
         problem = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
         raise ConfigError(f"{problem} (`metadata_fields` of a source); {suggest_names(name, names)}")
     numeric = all(isinstance(value, int | float) for value in values.values())
@@ -222,10 +221,10 @@ def _take(values: Values, rows: NDArray[np.int64]) -> NDArray[Any]:
     """Return the values of some rows, none of them null, as an array: 64 bits a number, and texts as they are."""
     if isinstance(values, list):
         return np.array([values[row] for row in rows])
-    taken = values.take(pa.array(rows))
-    if pa.types.is_integer(taken.type) or pa.types.is_floating(taken.type):
-        return np.asarray(taken.to_numpy(), dtype=np.int64 if pa.types.is_integer(taken.type) else np.float64)
-    return np.array(taken.to_pylist())
+    column = values.take(pa.array(rows))
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return np.asarray(column.to_numpy(), dtype=np.int64 if pa.types.is_integer(column.type) else np.float64)
+    return np.array(column.to_pylist())
 
 
 def _plain(value: object) -> bool:

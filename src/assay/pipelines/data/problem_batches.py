@@ -69,8 +69,8 @@ def stream_members(
     several: dict[str, list[Label]] = {}
     for row in context.lake.iterate_rows(SEVERAL_LABELS, [pools, pools]):
         several.setdefault(row["problem_id"], []).append(to_label(row))
-    asked = [pools] if ids is None else [pools, ids.to_pylist()]
-    for batch in context.lake.stream(f"{WITH_LABEL} {only}", asked, rows=BATCH):
+    parameters = [pools] if ids is None else [pools, ids.to_pylist()]
+    for batch in context.lake.stream(f"{WITH_LABEL} {only}", parameters, rows=BATCH):
         problems = to_problems(batch)
         columns = (batch[name].to_pylist() for name in ("label_id", "id", "answer", "verifier", "origin"))
         labels = {row[1]: [Label(*row)] if row[0] is not None else [] for row in zip(*columns, strict=True)}
@@ -111,8 +111,8 @@ def problem_table(problems: Sequence[Problem], run: str) -> pa.Table:
 
 def _turns(messages: pa.ListArray) -> list[tuple[Message, ...]]:
     flat = messages.flatten()
-    made = list(map(Message, flat.field("role").to_pylist(), flat.field("content").to_pylist()))
+    turns = list(map(Message, flat.field("role").to_pylist(), flat.field("content").to_pylist()))
     ends = np.cumsum(messages.value_lengths().to_numpy(zero_copy_only=False))
-    if len(made) == len(messages) and (ends == np.arange(1, len(messages) + 1)).all():
-        return [(turn,) for turn in made]
-    return [tuple(made[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    if len(turns) == len(messages) and (ends == np.arange(1, len(messages) + 1)).all():
+        return [(turn,) for turn in turns]
+    return [tuple(turns[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]

@@ -41,8 +41,8 @@ RIVALS = (
 )
 FIRST_JUDGED = """
 SELECT r.problem_id, arg_min(l.answer, coalesce(t.time, 0)) AS answer
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
-LEFT JOIN runs t ON t.run = v.run AND t.event = 'start'
+FROM judged_attempts('strict') r JOIN labels l ON l.id = r.label_id
+LEFT JOIN runs t ON t.run = r.judged_by AND t.event = 'start'
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? GROUP BY r.problem_id
 """
 TEXTS = SIDE + (
@@ -53,7 +53,7 @@ SOURCES = SIDE + "SELECT p.id, p.source FROM side s JOIN problems p ON p.id = s.
 DISTINCT_TEXTS = f"SELECT DISTINCT text FROM ({TEXTS}) ORDER BY text"
 
 
-def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
+def read_pool_members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     """Read every problem that ingest read for this config, ids ascending, and the labels of each."""
     pools = list(inputs.of("ingest").key.parts)
     rows = context.lake.iterate_rows(
@@ -72,12 +72,12 @@ def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
     return problems, labels
 
 
-def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, Label]]:
+def read_cleaned_problems(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, Label]]:
     """Read the problems that clean kept, ids ascending, and the label of each: the corrected one where there is one."""
-    problems, labels = members(context, inputs)
+    problems, labels = read_pool_members(context, inputs)
     key = inputs.rows_of("clean")
-    gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
-    remaining = {id_: problem for id_, problem in problems.items() if id_ not in gone}
+    dropped_ids = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
+    remaining = {id_: problem for id_, problem in problems.items() if id_ not in dropped_ids}
     corrected = context.lake.rows(
         "SELECT l.* FROM labels l SEMI JOIN pool_members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key]
     )
@@ -86,35 +86,35 @@ def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
     }
 
 
-def side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
+def read_side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
     """Read the cleaned problems on one side of the split, "train" or "held_out", and their labels."""
-    problems, labels = cleaned(context, inputs)
+    problems, labels = read_cleaned_problems(context, inputs)
     split = inputs.rows_of("split")
     on_side = {
         row["problem_id"]
         for row in context.lake.rows("SELECT problem_id FROM splits WHERE split = ? AND side = ?", [split, name])
     }
-    chosen = {id_: problem for id_, problem in problems.items() if id_ in on_side}
-    return chosen, {id_: labels[id_] for id_ in chosen}
+    own_problems = {id_: problem for id_, problem in problems.items() if id_ in on_side}
+    return own_problems, {id_: labels[id_] for id_ in own_problems}
 
 
 def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """Read the ids of `side`, ascending, and no question: they are enough to look up a finished stage."""
+    """Read the ids of `read_side`, ascending, and no question: they are enough to look up a finished stage."""
     return _read_side(context, inputs, IDS, name)
 
 
 def side_sources(context: RunContext, inputs: StageResults, name: str) -> dict[str, str]:
-    """Read the source of each problem of `side` by problem id, ids ascending."""
+    """Read the source of each problem of `read_side` by problem id, ids ascending."""
     return {row["id"]: row["source"] for row in context.lake.rows(SOURCES, side_parameters(inputs, name))}
 
 
 def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """Read the verifiers of the labels of `side`, ascending."""
+    """Read the verifiers of the labels of `read_side`, ascending."""
     return _read_side(context, inputs, VERIFIERS, name)
 
 
 def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> list[list[str]]:
-    """Read the golds of `side` under which scores must be counted anew, ids ascending.
+    """Read the golds of `read_side` under which scores must be counted anew, ids ascending.
 
     These are golds that differ from the one against which the policy's attempts at the problem were judged first: the
     gold was corrected after the attempts were scored. Where none was, what depends on this stays as it is.
@@ -122,34 +122,35 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     Returns:
         [problem id, answer, verifier] each.
     """
-    rivals = context.lake.rows(RIVALS, side_parameters(inputs, name))
+    rivals = context.lake.query_again(RIVALS, side_parameters(inputs, name)).to_pylist()
     if not rivals:
         return []
     parameters = [[row["problem_id"] for row in rivals], context.policy.revision, context.sampler.id]
     first = {row["problem_id"]: row["answer"] for row in context.lake.rows(FIRST_JUDGED, parameters)}
-    moved = [row for row in rivals if first.get(row["problem_id"], row["answer"]) != row["answer"]]
-    return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved]
+    moved_rows = [row for row in rivals if first.get(row["problem_id"], row["answer"]) != row["answer"]]
+    return [[row["problem_id"], row["answer"], row["verifier"]] for row in moved_rows]
 
 
 def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield `problem_id` and `text` of the problems of `side` in batches, texts ascending; equal ones by their id."""
+    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending; equal ones by their
+    id."""
     yield from context.lake.stream(f"{TEXTS} ORDER BY text, problem_id", side_parameters(inputs, name))
 
 
 def stream_distinct_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[str]:
-    """Yield the different texts of the problems of `side`, ascending, while memory holds a batch of them."""
+    """Yield the different texts of the problems of `read_side`, ascending, while memory holds a batch of them."""
     for batch in context.lake.stream(DISTINCT_TEXTS, side_parameters(inputs, name)):
         yield from batch.column(0).to_pylist()
 
 
 def side_labels(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> dict[str, Label]:
-    """Read the labels of some problems of `side` by problem id, ids ascending, and no question."""
+    """Read the labels of some problems of `read_side` by problem id, ids ascending, and no question."""
     rows = context.lake.rows(LABELS, [*side_parameters(inputs, name), list(ids)])
     return {row["problem_id"]: to_label(row) for row in sorted(rows, key=lambda row: str(row["problem_id"]))}
 
 
 class SideLabels:
-    """The labels of `side` in one table, of which a few are labels at a time: a pool of a million holds 150 MB.
+    """The labels of `read_side` in one table, of which a few are labels at a time: a pool of a million holds 150 MB.
 
     Args:
         context: the run.
@@ -170,15 +171,15 @@ class SideLabels:
 def some_of_side(
     context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]
 ) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """Read some problems of `side` and their labels, ids ascending, for a worker that needs no other ones."""
+    """Read some problems of `read_side` and their labels, ids ascending, for a worker that needs no other ones."""
     problems = problems_by_id(context, ids)
     labels = side_labels(context, inputs, name, ids)
-    known = sorted(problems.keys() & labels.keys())
-    return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
+    both_ids = sorted(problems.keys() & labels.keys())
+    return {id_: problems[id_] for id_ in both_ids}, {id_: labels[id_] for id_ in both_ids}
 
 
 def _read_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:
-    return list(context.lake.query(query, side_parameters(inputs, name)).column(0).to_pylist())
+    return list(context.lake.query_again(query, side_parameters(inputs, name)).column(0).to_pylist())
 
 
 def side_parameters(inputs: StageResults, name: str) -> list[Any]:

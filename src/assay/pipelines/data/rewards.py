@@ -35,7 +35,8 @@ def reward_columns(
 
     Returns:
         `rewards`, (n, V, 3): reward, Dirichlet weight, and 1 where an attempt of that reward is correct; `reward_sd`,
-        (n,), NaN without a graded attempt. {} where no score has graded rewards, and for a part that reads no posterior.
+        (n,), NaN without a graded attempt. {} where no score has graded rewards, and for a part that reads no
+        posterior.
     """
     if "score" not in inputs or set(needs).isdisjoint(POSTERIOR):
         return {}
@@ -50,16 +51,16 @@ def reward_columns(
     sources = [row["source"] for row in rows]
     posterior = reward_posterior(histograms, sources, *([row[name] for row in rows] for name in ("beta_a", "beta_b")))
     place = {row["problem_id"]: number for number, row in enumerate(rows)}
-    known = np.array([place[id_] for id_ in ids if id_ in place], dtype=np.int64)
-    if len(known) < len(ids):
+    rows_of_ids = np.array([place[id_] for id_ in ids if id_ in place], dtype=np.int64)
+    if len(rows_of_ids) < len(ids):
         return {}
     deviations = np.array([np.nan if row["reward_sd"] is None else row["reward_sd"] for row in rows])
-    return {"rewards": posterior.table[known], "reward_sd": deviations[known]}
+    return {"rewards": posterior.table[rows_of_ids], "reward_sd": deviations[rows_of_ids]}
 
 
 def _histogram(row: dict[str, Any], cut_is_wrong: bool) -> tuple[tuple[float, bool, int], ...]:
     """Return a problem's attempts by reward; where its score holds none they are 1 for correct and 0 for all else."""
     if row["rewards"] is not None:
-        return tuple((one["reward"], one["correct"], one["n"]) for one in row["rewards"])
+        return tuple((entry["reward"], entry["correct"], entry["n"]) for entry in row["rewards"])
     wrong = row["n_wrong"] + (row["n_truncated"] if cut_is_wrong else 0)
-    return tuple(one for one in ((0.0, False, wrong), (1.0, True, row["n_correct"])) if one[2])
+    return tuple(entry for entry in ((0.0, False, wrong), (1.0, True, row["n_correct"])) if entry[2])

@@ -2,9 +2,9 @@
 
 A filter of single rows gets batches. A joint filter with `joint_keys` (`core.hooks.FilterHooks`) gets the problems that
 share a key with another one, or have several labels: each batch is hashed to 64 bits a problem, and only problems with
-an equal hash are read again. Equal hashes of unequal keys cost time and change nothing, since the filter itself compares.
-Filters that follow one another and read nothing but problems and labels share one pass over the pool. A joint filter
-without keys, and one that asks a policy or an encoder, gets the pool as a whole.
+an equal hash are read again. Equal hashes of unequal keys cost time and change nothing, since the filter itself
+compares. Filters that follow one another and read nothing but problems and labels share one pass over the pool. A joint
+filter without keys, and one that asks a policy or an encoder, gets the pool as a whole.
 """
 
 from collections import Counter
@@ -81,72 +81,72 @@ class StreamedPool:
 
     def sift(self, filters: Sequence[Named]) -> None:
         """Apply filters one after the other; each sees what the one before kept."""
-        for way, some in groupby(filters, key=lambda named: _way_of(named[1])):
+        for way, group in groupby(filters, key=lambda name_and_part: _way_of(name_and_part[1])):
             if way == "one pass":
-                self._sift_in_one_pass(list(some))
+                self._sift_in_one_pass(list(group))
                 continue
-            for name, part in some:
+            for name, part in group:
                 self.context.heed()
                 self._sift_batches(name, part) if way == "batches" else self._sift_whole(name, part)
 
     def _sift_in_one_pass(self, filters: list[Named]) -> None:
         """Apply filters that read only problems and labels, after one pass that finds what each has to look at."""
-        found: list[list[Drop | Label | Note]] = [[] for _ in filters]
+        findings: list[list[Drop | Label | Note]] = [[] for _ in filters]
         keys: list[list[pa.RecordBatch]] = [[] for _ in filters]
         for problems, golds in self._batches():
-            left, own_golds = problems, golds
+            problems_left, own_golds = problems, golds
             for place, (name, part) in enumerate(filters):
                 if part.joint:
-                    keys[place].append(_hashed_keys(part, left, own_golds))
+                    keys[place].append(_hashed_keys(part, problems_left, own_golds))
                     continue
-                own = list(part.sift(left, own_golds, FilterContext()))
+                own = list(part.sift(problems_left, own_golds, FilterContext()))
                 check_findings(name, own, own_golds)
-                found[place] += own
-                if dropped := {finding.problem_id for finding in own if isinstance(finding, Drop)}:
-                    left = [problem for problem in left if problem.id not in dropped]
-                    own_golds = {problem.id: golds[problem.id] for problem in left}
+                findings[place] += own
+                if dropped_ids := {finding.problem_id for finding in own if isinstance(finding, Drop)}:
+                    problems_left = [problem for problem in problems_left if problem.id not in dropped_ids]
+                    own_golds = {problem.id: golds[problem.id] for problem in problems_left}
         for place, (name, part) in enumerate(filters):
             self.context.heed()
             if part.joint:
                 self._sift_alike(name, part, pa.Table.from_batches(keys[place], KEYS))
             else:
-                gone = self.sifted.gone
-                self._take([finding for finding in found[place] if finding.problem_id not in gone])
+                dropped_ids = self.sifted.gone
+                self._take([finding for finding in findings[place] if finding.problem_id not in dropped_ids])
 
     def _sift_alike(self, name: str, part: Filter, keys: pa.Table) -> None:
         """Give a joint filter the problems whose keys are equal, in sets of whole keys."""
-        gone = pc.is_in(keys["id"], value_set=pa.array(list(self.sifted.gone), pa.string()))
-        keys = keys.filter(pc.invert(gone))
+        is_dropped = pc.is_in(keys["id"], value_set=pa.array(list(self.sifted.gone), pa.string()))
+        keys = keys.filter(pc.invert(is_dropped))
         hashes = keys["hash"].to_numpy()
         _, place, many = np.unique(hashes, return_inverse=True, return_counts=True)
         rows = np.flatnonzero((many[place] > 1) | keys["several"].to_numpy())
         rows = rows[np.argsort(hashes[rows], kind="stable")]
-        found: list[Drop | Label | Note] = []
+        findings: list[Drop | Label | Note] = []
         while len(rows):
             last = hashes[rows[min(READ_AGAIN, len(rows)) - 1]]
             end = int(np.searchsorted(hashes[rows], last, side="right"))
             problems, golds = self._read(keys["id"].take(pa.array(rows[:end])))
             own = list(part.sift(problems, golds, self.borrow(part)))
             check_findings(name, own, golds)
-            found, rows = found + own, rows[end:]
-        self._take(found)
+            findings, rows = findings + own, rows[end:]
+        self._take(findings)
 
     def _sift_batches(self, name: str, part: Filter) -> None:
-        found: list[Drop | Label | Note] = []
+        findings: list[Drop | Label | Note] = []
         for problems, golds in self._batches():
             own = list(part.sift(problems, golds, self.borrow(part)))
             check_findings(name, own, golds)
-            found += own
-        self._take(found)
+            findings += own
+        self._take(findings)
 
     def _sift_whole(self, name: str, part: Filter) -> None:
         problems, golds = _joined(self._batches())
-        found = list(part.sift(problems, golds, self.borrow(part)))
-        check_findings(name, found, golds)
-        self.sifted.take(found)
+        findings = list(part.sift(problems, golds, self.borrow(part)))
+        check_findings(name, findings, golds)
+        self.sifted.take(findings)
 
-    def _take(self, found: list[Drop | Label | Note]) -> None:
-        self.sifted.take(sorted(found, key=lambda finding: finding.problem_id))
+    def _take(self, findings: list[Drop | Label | Note]) -> None:
+        self.sifted.take(sorted(findings, key=lambda finding: finding.problem_id))
 
     def _batches(self) -> Iterator[Batch]:
         return map(self.sifted.left_of, stream_members(self.context, self.pools))
@@ -174,21 +174,21 @@ def _hashed_keys(part: Any, problems: list[Problem], golds: Golds) -> pa.RecordB
 def _joined(batches: Iterator[Batch]) -> Batch:
     problems: list[Problem] = []
     golds: Golds = {}
-    for some, labels in batches:
-        problems += some
+    for batch, labels in batches:
+        problems += batch
         golds |= labels
     return sorted(problems, key=lambda problem: problem.id), golds
 
 
-def check_findings(name: str, findings: Sequence[Drop | Label | Note], given: Mapping[str, object]) -> None:
+def check_findings(name: str, findings: Sequence[Drop | Label | Note], golds: Mapping[str, object]) -> None:
     """Refuse findings about problems that a filter was not given.
 
     Raises:
         ConfigError: there is one.
     """
     for finding in findings:
-        if finding.problem_id not in given:
+        if finding.problem_id not in golds:
             did = {Drop: "dropped", Note: "noted"}.get(type(finding), "relabelled")
             raise ConfigError(
-                f"filter {name!r} {did} {finding.problem_id!r}, which is not among its {len(given)} problems"
+                f"filter {name!r} {did} {finding.problem_id!r}, which is not among its {len(golds)} problems"
             )

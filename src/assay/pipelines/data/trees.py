@@ -26,8 +26,8 @@ def iterate_searched(
 ) -> Iterator[SearchedProblem]:
     """Yield the problems that have a stored search of the policy, in the order of the ids."""
     for start in range(0, len(ids), SLICE):
-        chosen = list(ids[start : start + SLICE])
-        rows = context.lake.rows(TREES, [policy, chosen])
+        slice_ids = list(ids[start : start + SLICE])
+        rows = context.lake.rows(TREES, [policy, slice_ids])
         labels = side_labels(context, inputs, "train", sorted({row["problem_id"] for row in rows}))
         for id_, group in groupby(rows, key=itemgetter("problem_id")):
             nodes = list(group)

@@ -61,8 +61,8 @@ def policy_on_checkpoint(policy: PolicyConfig, model: str, engine: str) -> Polic
         model: a name or folder.
         engine: the name of an engine.
     """
-    known = {setting.name for setting in fields(load_part("engine", engine))}
-    extras = {name: value for name, value in policy.settings.items() if name in known}
+    engine_settings = {setting.name for setting in fields(load_part("engine", engine))}
+    extras = {name: value for name, value in policy.settings.items() if name in engine_settings}
     sampling = policy.model_dump(include=set(PolicyConfig.model_fields))
     revision = policy.revision if model == policy.model else ""
     return PolicyConfig.model_validate({**sampling, **extras, "model": model, "engine": engine, "revision": revision})

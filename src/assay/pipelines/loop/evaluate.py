@@ -14,7 +14,7 @@ from assay.maths.rl.evaluation import count_moves, mean_interval, paired_differe
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.data.verifier_errors import find_sample, load_samples
 from assay.pipelines.loop.checkpoints import find_checkpoint, policy_on_checkpoint
@@ -27,12 +27,14 @@ EVALUATED = """
 SELECT DISTINCT step, policy FROM train_metrics
 WHERE training = ? AND name = 'eval_pass_at_1' AND policy NOT IN (SELECT policy FROM superseded) ORDER BY step
 """
+# one verdict per attempt: that of the present verifier, else the last
 OUTCOMES = """
-SELECT r.problem_id, count(*) FILTER (v.outcome = 'correct') AS correct,
-       count(*) FILTER (v.outcome <> 'verifier_error') AS attempts
-FROM rollouts r
-JOIN (SELECT rollout_id, label_id, counted(outcome, lenient, ?) AS outcome FROM verdicts) v ON v.rollout_id = r.id
-WHERE r.policy = ? AND v.label_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY r.problem_id ORDER BY r.problem_id
+SELECT problem_id, count(*) FILTER (counts = 'correct') AS correct,
+       count(*) FILTER (counts <> 'verifier_error') AS attempts
+FROM (SELECT * FROM judged_attempts(?) WHERE policy = ? AND label_id IN (SELECT unnest(?::VARCHAR[]))
+      QUALIFY row_number() OVER (
+          PARTITION BY rollout_id ORDER BY list_contains(?::VARCHAR[], judge) DESC, version DESC) = 1)
+GROUP BY problem_id ORDER BY problem_id
 """
 
 
@@ -51,8 +53,8 @@ def evaluate(
         kind: of the training: grpo, sft or dpo.
 
     Returns:
-        {training: its key, points: as of `points`, frontier: as of `frontier`, tokens: spent by this call}. Trainings
-        on stored rows sample no training problems, so their frontier has no problems.
+        {training: its key, points: as of `compute_points`, frontier: as of `count_frontier_moves`, tokens: spent by
+        this call}. Trainings on stored rows sample no training problems, so their frontier has no problems.
 
     Raises:
         ConfigError: nothing is held out, or the training is not done.
@@ -62,13 +64,15 @@ def evaluate(
     key = stage.key.rows
     return {
         "training": key,
-        "points": points(counted(context, stage, samples), find_held_out_sample(context, stage.inputs)),
-        "frontier": frontier(context, stage.inputs, key, band) if kind == "grpo" else count_moves((), (), *band),
+        "points": compute_points(count_held_out(context, stage, samples), find_held_out_sample(context, stage.inputs)),
+        "frontier": count_frontier_moves(context, stage.inputs, key, band)
+        if kind == "grpo"
+        else count_moves((), (), *band),
         "tokens": context.meter.tokens,
     }
 
 
-def counted(context: RunContext, training: Stage, samples: int) -> list[tuple[str, Counted]]:
+def count_held_out(context: RunContext, training: Stage, samples: int) -> list[tuple[str, Counted]]:
     """Count the held-out outcomes of one training, policy by policy.
 
     They are those that `train.eval_every` stored, and where there are none, those of the base policy and the last
@@ -85,11 +89,11 @@ def counted(context: RunContext, training: Stage, samples: int) -> list[tuple[st
     Raises:
         ConfigError, Stopped: as `evaluate`.
     """
-    stored = _stored_outcomes(context, training.inputs, training.key.rows)
-    if stored and context.config.train.ema_alpha:
+    stored_points = _stored_outcomes(context, training.inputs, training.key.rows)
+    if stored_points and context.config.train.ema_alpha:
         # during training the weights of the step were attempted, and not their average
-        return [*stored, ("average", _attempt_now(context, training, samples)[-1][1])]
-    return stored or _attempt_now(context, training, samples)
+        return [*stored_points, ("average", _attempt_now(context, training, samples)[-1][1])]
+    return stored_points or _attempt_now(context, training, samples)
 
 
 def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSample | None:
@@ -97,7 +101,7 @@ def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSam
 
     Where all held-out problems are of one source that was audited by itself, its marks count.
     """
-    problems, labels = side(context, inputs, "held_out")
+    problems, labels = read_side(context, inputs, "held_out")
     verifiers, sources = (
         {getattr(row, name) for row in table.values()} for table, name in ((labels, "verifier"), (problems, "source"))
     )
@@ -108,11 +112,11 @@ def find_held_out_sample(context: RunContext, inputs: StageResults) -> MarkedSam
     return find_sample(load_samples(context), context.verifier_version(verifier), source)
 
 
-def points(policies: Sequence[tuple[str, Counted]], sample: MarkedSample | None = None) -> list[dict[str, Any]]:
+def compute_points(policies: Sequence[tuple[str, Counted]], sample: MarkedSample | None = None) -> list[dict[str, Any]]:
     """Compute the rates of each policy.
 
     Args:
-        policies: as of `counted`.
+        policies: as of `count_held_out`.
         sample: what people marked of the verifier's answers; None = its errors are unknown.
 
     Returns:
@@ -127,12 +131,12 @@ def points(policies: Sequence[tuple[str, Counted]], sample: MarkedSample | None 
         row["pass_at_1"] = mean_interval(_pass_rates(counts, 1))
         row["corrected"] = _correct_interval(row["pass_at_1"], sample)
         row["pass_at_k"] = mean_interval(_pass_rates(counts, k)) if k else (float("nan"),) * 3
-        row["difference"] = difference(policies[0][1], counts) if counts is not policies[0][1] else None
+        row["difference"] = compare_counts(policies[0][1], counts) if counts is not policies[0][1] else None
         rows.append(row)
     return rows
 
 
-def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
+def compare_counts(before: Counted, after: Counted) -> tuple[float, float, float]:
     """Compute pass@1 after - before on the problems of both, with its 95% interval.
 
     Raises:
@@ -147,7 +151,9 @@ def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
     return paired_difference(_pass_rates(first, 1), _pass_rates(second, 1))
 
 
-def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[float, float]) -> dict[str, int]:
+def count_frontier_moves(
+    context: RunContext, inputs: StageResults, key: str, band: tuple[float, float]
+) -> dict[str, int]:
     """Count how the trained problems moved into the band of pass rates and out of it.
 
     Args:
@@ -160,8 +166,8 @@ def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[fl
     rows = context.lake.rows(
         "SELECT problem_id, mean FROM recent_pass_rates WHERE training = ? ORDER BY problem_id", [key]
     )
-    both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
-    before, after = np.array([pair[0] for pair in both]), np.array([pair[1] for pair in both])
+    rates = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
+    before, after = np.array([pair[0] for pair in rates]), np.array([pair[1] for pair in rates])
     return count_moves(before, after, *band)
 
 
@@ -176,7 +182,7 @@ def last_counts(context: RunContext, samples: int, kind: str = "grpo") -> Counte
     Raises:
         ConfigError: as `evaluate`.
     """
-    return counted(context, plan_training(context, kind), samples)[-1][1]
+    return count_held_out(context, plan_training(context, kind), samples)[-1][1]
 
 
 def _correct_interval(
@@ -196,11 +202,12 @@ def _pass_rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
 
 
 def _stored_outcomes(context: RunContext, inputs: StageResults, key: str) -> list[tuple[str, Counted]]:
-    labels = sorted(label.id for label in side(context, inputs, "held_out")[1].values())
-    evaluated = context.lake.rows(EVALUATED, [key])
+    labels = list(read_side(context, inputs, "held_out")[1].values())
+    present = sorted({f"{name}@{context.judge.version(name)}" for name in {label.verifier for label in labels}})
+    verdicts = [sorted(label.id for label in labels), present]
     return [
-        (f"step {row['step']}", _usable_counts(context.lake.rows(OUTCOMES, [context.mode, row["policy"], labels])))
-        for row in evaluated
+        (f"step {row['step']}", _usable_counts(context.lake.rows(OUTCOMES, [context.mode, row["policy"], *verdicts])))
+        for row in context.lake.rows(EVALUATED, [key])
     ]
 
 
@@ -209,11 +216,11 @@ def _usable_counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
 
 
 def _attempt_now(context: RunContext, training: Stage, samples: int) -> list[tuple[str, Counted]]:
-    done = training.finished()
-    if done is None:
+    result = training.finished()
+    if result is None:
         command = "run" if training.name == "train" else training.name
         raise ConfigError(f"train eval needs a finished training: run `train {command} CONFIG` first")
-    last = find_checkpoint(context, done)
+    last = find_checkpoint(context, result)
     return [
         (name, _attempt_held_out(context, training.inputs, model, samples))
         for name, model in (("before", context.config.train.model or context.config.policy.model), ("after", str(last)))
@@ -224,7 +231,7 @@ def _attempt_held_out(context: RunContext, inputs: StageResults, model: str, sam
     """Count the outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
     policy = policy_on_checkpoint(context.config.policy, model, "transformers")
     with closing(context.beside(context.config.model_copy(update={"policy": policy}))) as other:
-        problems, labels = side(other, inputs, "held_out")
+        problems, labels = read_side(other, inputs, "held_out")
         ids = sorted(problems)[: context.config.train.eval_problems]
         if not ids:
             raise ConfigError("there are no held-out problems to evaluate on: set split.held_out above 0")

@@ -14,16 +14,16 @@ WITH ages AS (
     SELECT DISTINCT policy, max(step) OVER () - step AS age FROM train_metrics
     WHERE name = 'reward' AND training = $training AND policy NOT IN (SELECT policy FROM superseded)
 )
-SELECT r.problem_id, r.id, counted(v.outcome, v.lenient, $mode) AS outcome,
-       CASE WHEN $mode = 'lenient' AND v.lenient IS NOT NULL THEN (v.lenient = 'correct')::DOUBLE ELSE v.reward END AS reward
-FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND a.age < $last AND r.sampler = $sampler AND v.label_id IN (SELECT unnest($labels::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest($versions::VARCHAR[]))
-ORDER BY r.problem_id, a.age DESC, r.id
+SELECT r.problem_id, r.rollout_id AS id, r.counts AS outcome, r.counted_reward AS reward
+FROM ages a JOIN judged_attempts($mode) r ON r.policy = a.policy
+WHERE a.age < $last AND r.sampler = $sampler AND r.label_id IN (SELECT unnest($labels::VARCHAR[]))
+  AND r.judge IN (SELECT unnest($versions::VARCHAR[]))
+ORDER BY r.problem_id, a.age DESC, r.rollout_id
 """
 TERMS = """
 SELECT rollout_id, term, any_value(value) AS value FROM reward_terms
-WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])) AND term || ' ' || version IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL
+WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])) AND term || ' ' || version IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY ALL
 """
 Rewards = tuple[tuple[float, Outcome], ...]
 
@@ -65,8 +65,8 @@ def _read_terms(context: RunContext, rows: list[dict[str, Any]], sampler: str) -
         return values
     cap = token_caps(context).get(sampler, 0)
     store_missing_terms(context, sorted({row["problem_id"] for row in rows}), {sampler: cap})
-    wanted = [f"{name} {terms.version(name, cap)}" for name in terms.extra]
-    for row in context.lake.rows(TERMS, [[row["id"] for row in rows], wanted]):
+    term_names = [f"{name} {terms.version(name, cap)}" for name in terms.extra]
+    for row in context.lake.rows(TERMS, [[row["id"] for row in rows], term_names]):
         values.setdefault(row["rollout_id"], {})[row["term"]] = row["value"]
     return values
 
@@ -93,15 +93,15 @@ def describe_rewards(
     Returns:
         {problem id: columns}; a problem whose rewards are 1 for correct and 0 for all else has none.
     """
-    drawn = attempts.attempt_rewards({id_: stats.counts.total for id_, stats in fresh.items()})
+    drawn_rewards = attempts.attempt_rewards({id_: stats.counts.total for id_, stats in fresh.items()})
     pairs = {
-        id_: (*trained.get(id_, ()), *(drawn[id_].rewards if id_ in drawn else _plain(fresh, id_)))
+        id_: (*trained.get(id_, ()), *(drawn_rewards[id_].rewards if id_ in drawn_rewards else _plain(fresh, id_)))
         for id_ in {*trained, *fresh}
     }
-    kept = {id_: tuple(pair for pair in own if counted(pair[1])) for id_, own in pairs.items()}
-    pool = PoolRewards(kept, {id_: problems[id_].source for id_ in kept}, attempts.reward_bounds)
-    described = pool.describe([Score(id_, "pass_rate", 0.0, 0.0, 0.0) for id_ in sorted(kept)], level=level)
-    return {score.problem_id: _columns(score) for score in described if score.rewards is not None}
+    counted_pairs = {id_: tuple(pair for pair in own if counted(pair[1])) for id_, own in pairs.items()}
+    pool = PoolRewards(counted_pairs, {id_: problems[id_].source for id_ in counted_pairs}, attempts.reward_bounds)
+    scores = pool.describe([Score(id_, "pass_rate", 0.0, 0.0, 0.0) for id_ in sorted(counted_pairs)], level=level)
+    return {score.problem_id: _columns(score) for score in scores if score.rewards is not None}
 
 
 def _plain(fresh: Mapping[str, AttemptStats], id_: str) -> Rewards:
@@ -113,6 +113,6 @@ def _plain(fresh: Mapping[str, AttemptStats], id_: str) -> Rewards:
 
 def _columns(score: Score) -> dict[str, Any]:
     numbers = ("reward_mean", "reward_sd", "reward_low", "reward_high")
-    known = {name: getattr(score, name) for name in numbers if getattr(score, name) is not None}
+    statistics = {name: getattr(score, name) for name in numbers if getattr(score, name) is not None}
     rewards = [{"reward": reward, "correct": right, "n": n} for reward, right, n in score.rewards or ()]
-    return {**known, "rewards": rewards}
+    return {**statistics, "rewards": rewards}

@@ -22,7 +22,7 @@ from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.problems import corrected_golds, side, side_ids, side_verifiers
+from assay.pipelines.data.problems import corrected_golds, read_side, side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores, find_disputed, score_id
 from assay.pipelines.loop.graded_evidence import describe_rewards, read_training_rewards
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -84,7 +84,7 @@ class Refresh(Stage):
     @cached_property
     def train_side(self) -> tuple[dict[str, Problem], dict[str, Label]]:
         """These problems and their labels, read once."""
-        return side(self.context, self.inputs, "train")
+        return read_side(self.context, self.inputs, "train")
 
     @cached_property
     def seen(self) -> dict[str, SeenAttempts]:
@@ -99,8 +99,8 @@ class Refresh(Stage):
     @cached_property
     def choice(self) -> ResampleChoice:
         """Where each problem's score comes from."""
-        selected = selected_before(self.context, self.before.selection)
-        return choose_resamples(self.context, sorted(self.train_side[1]), selected, self.seen, self.earlier)
+        selected_ids = selected_before(self.context, self.before.selection)
+        return choose_resamples(self.context, sorted(self.train_side[1]), selected_ids, self.seen, self.earlier)
 
     def compute_key(self) -> StageKey:
         """Hash the pool with the scoring, and the scoring alone, as `score` does."""
@@ -128,13 +128,13 @@ class Refresh(Stage):
         return _refresh(self)
 
 
-def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -> Stage:
+def plan_rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -> Stage:
     """Return the stage that scores a checkpoint's pool.
 
     It is `refresh`, and `score` itself where scores are no pass rates, since what training stores says nothing on a
     search's iterations.
     """
-    if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
+    if context.config.score.scorer != "pass_rate" or score.build_scorer(context).at_length is not None:
         return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
 
@@ -150,7 +150,7 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
     Returns:
         {problem id: its attempts}, for the problems that these steps met.
     """
-    loop, part = context.config.loop, score.scorer(context)
+    loop, part = context.config.loop, score.build_scorer(context)
     if context.config.train_sampler.id != context.config.policy.sampler.id:
         context.reporter.warn(
             "training sampled with other settings than scoring, so its rollouts give no pass rates: "
@@ -169,9 +169,9 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
     attempts = {}
     for row in context.lake.rows(FRESH, arguments):
         counts = Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
-        cut = row["cut"] if part.truncated == "wrong" else 0.0
+        cut_weight = row["cut"] if part.truncated == "wrong" else 0.0
         attempts[row["problem_id"]] = SeenAttempts(
-            row["beta_a"] - 0.5, row["beta_b"] - 0.5 + cut, counts, row["disputed"]
+            row["beta_a"] - 0.5, row["beta_b"] - 0.5 + cut_weight, counts, row["disputed"]
         )
     return attempts
 
@@ -189,48 +189,52 @@ def selected_before(context: RunContext, selection: str) -> set[str]:
 def choose_resamples(
     context: RunContext,
     ids: Sequence[str],
-    selected: set[str],
-    seen: Mapping[str, SeenAttempts],
+    selected_ids: set[str],
+    attempts_by_id: Mapping[str, SeenAttempts],
     earlier: Mapping[str, Mapping[str, Any]],
 ) -> ResampleChoice:
     """Choose which problems stored rollouts decide, which are attempted and how often, and which keep their score.
 
-    A problem is decided when its interval is at most `loop.max_interval` wide. An undecided one gets the attempts that it
-    lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
+    A problem is decided when its interval is at most `loop.max_interval` wide. An undecided one gets the attempts that
+    it lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
 
     Args:
         context: the run.
         ids: the problems of the pool.
-        selected: those that the round before selected.
-        seen: training's attempts, by problem.
+        selected_ids: those that the round before selected.
+        attempts_by_id: training's attempts, by problem.
         earlier: the scores of the round before, by problem.
     """
-    loop, part = context.config.loop, score.scorer(context)
+    loop, part = context.config.loop, score.build_scorer(context)
     decided = {
         id_
-        for id_, attempts in seen.items()
+        for id_, attempts in attempts_by_id.items()
         if _interval_width(part, attempts) <= loop.max_interval and attempts.right + attempts.wrong > 0
     }
-    wanted = {
+    n_attempts = {
         id_: max(1, math.ceil(part.n - attempts.right - attempts.wrong))
-        for id_, attempts in seen.items()
+        for id_, attempts in attempts_by_id.items()
         if id_ not in decided
     }
-    wanted |= dict.fromkeys(selected - seen.keys(), part.n)
-    dropped = {id_: _find_stratum(part, earlier.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
-    drawn = sample_strata(
-        dropped,
+    n_attempts |= dict.fromkeys(selected_ids - attempts_by_id.keys(), part.n)
+    strata = {
+        id_: _find_stratum(part, earlier.get(id_))
+        for id_ in ids
+        if id_ not in selected_ids and id_ not in attempts_by_id
+    }
+    drawn_ids = sample_strata(
+        strata,
         {UNSOLVED: loop.resample_unsolved_fraction},
         loop.resample_fraction,
         context.config.seed,
         context.policy.revision,
     )
-    wanted |= dict.fromkeys(drawn, part.n)
-    rest = [id_ for id_ in dropped if id_ not in wanted]
-    sizes, many = Counter(dropped.values()), Counter(dropped[id_] for id_ in drawn)
+    n_attempts |= dict.fromkeys(drawn_ids, part.n)
+    rest = [id_ for id_ in strata if id_ not in n_attempts]
+    sizes, many = Counter(strata.values()), Counter(strata[id_] for id_ in drawn_ids)
     return ResampleChoice(
         decided=tuple(sorted(decided)),
-        wanted={id_: wanted[id_] for id_ in sorted(wanted)},
+        wanted={id_: n_attempts[id_] for id_ in sorted(n_attempts)},
         carried=tuple(id_ for id_ in rest if id_ in earlier),
         unscored=tuple(id_ for id_ in rest if id_ not in earlier),
         again={name: (sizes[name], many[name]) for name in sorted(sizes)},
@@ -245,8 +249,8 @@ def _find_stratum(part: Any, row: Mapping[str, Any] | None) -> str:
     )
 
 
-def _interval_width(part: Any, seen: SeenAttempts) -> float:
-    low, high = interval(seen.right, seen.wrong, prior=_usable_prior(part), level=part.level)
+def _interval_width(part: Any, attempts: SeenAttempts) -> float:
+    low, high = interval(attempts.right, attempts.wrong, prior=_usable_prior(part), level=part.level)
     return float(high - low)
 
 
@@ -258,7 +262,7 @@ def _usable_prior(part: Any) -> str:
 def _refresh(stage: Refresh) -> StageResult:
     context, key, before, choice = stage.context, stage.key, stage.before, stage.choice
     seen, earlier = stage.seen, stage.earlier
-    began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
+    began, scoring, part = time.monotonic(), key.rows, score.build_scorer(context)
     problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
     fresh = attempts.draw_first(choice.wanted)
@@ -312,39 +316,39 @@ def _refresh(stage: Refresh) -> StageResult:
     )
 
 
-def _add_attempts(part: Any, seen: SeenAttempts, counts: Counts) -> SeenAttempts:
+def _add_attempts(part: Any, attempts: SeenAttempts, counts: Counts) -> SeenAttempts:
     """Add new attempts, which weigh 1 each, to stored evidence."""
-    was = seen.counts
+    was = attempts.counts
     whole = Counts(
         was.correct + counts.correct,
         was.wrong + counts.wrong,
         was.truncated + counts.truncated,
         was.error + counts.error,
     )
-    failed = counts.wrong + (counts.truncated if part.truncated == "wrong" else 0)
-    return SeenAttempts(seen.right + counts.correct, seen.wrong + failed, whole)
+    failures = counts.wrong + (counts.truncated if part.truncated == "wrong" else 0)
+    return SeenAttempts(attempts.right + counts.correct, attempts.wrong + failures, whole)
 
 
 def _mark_disputed(
-    context: RunContext, both: SeenAttempts, trained: SeenAttempts | None, attempted: bool
+    context: RunContext, attempts: SeenAttempts, trained: SeenAttempts | None, attempted: bool
 ) -> SeenAttempts:
     """Mark as disputed where stored or new evidence is, and neither holds a strictly right attempt."""
     unsure = attempted or (trained is not None and trained.disputed)
-    return replace(both, disputed=unsure and (context.mode == "lenient" or not both.counts.correct))
+    return replace(attempts, disputed=unsure and (context.mode == "lenient" or not attempts.counts.correct))
 
 
 def _score_row(
     context: RunContext,
     part: Any,
     id_: str,
-    seen: SeenAttempts,
+    attempts: SeenAttempts,
     label: Label,
     scoring: str,
     rewards: Mapping[str, Any],
 ) -> dict[str, Any]:
     prior = _usable_prior(part)
-    a, b = posterior(seen.right, seen.wrong, prior=prior)
-    low, high = interval(seen.right, seen.wrong, prior=prior, level=part.level)
+    a, b = posterior(attempts.right, attempts.wrong, prior=prior)
+    low, high = interval(attempts.right, attempts.wrong, prior=prior, level=part.level)
     content = {
         "problem_id": id_,
         "scorer": "pass_rate",
@@ -354,16 +358,16 @@ def _score_row(
         "value": float(mean(a, b)),
         "low": float(low),
         "high": float(high),
-        "n_correct": seen.counts.correct,
-        "n_wrong": seen.counts.wrong,
-        "n_truncated": seen.counts.truncated,
-        "n_error": seen.counts.error,
+        "n_correct": attempts.counts.correct,
+        "n_wrong": attempts.counts.wrong,
+        "n_truncated": attempts.counts.truncated,
+        "n_error": attempts.counts.error,
         "scoring_id": scoring,
         "policy": context.policy.revision,
         "sampler": context.config.policy.sampler.id,
         "verifier": f"{label.verifier}@{context.judge.version(label.verifier)}",
         "censored": False,
-        **({"disputed": True} if seen.disputed else {}),  # null = no
+        **({"disputed": True} if attempts.disputed else {}),  # null = no
         **rewards,
     }
     return {"id": score_id(content), **content}

@@ -27,7 +27,7 @@ from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint, policy_on_checkpoint
-from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
+from assay.pipelines.runner.stages import restore_result, run_next_stage, run_planned, run_regrade, run_stages
 from assay.pipelines.stages import KINDS, pool_stages, stage_names
 from assay.pipelines.stages import train as training
 from assay.pipelines.stages.score import first_truncated
@@ -77,7 +77,7 @@ class Round:
     def key(self, what: str) -> StageKey:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
-        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
+        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.default_fields(config.train)}
         excluded |= {"score": DECIDE_NOTHING["score"] | ({"evidence"} if context.imported is None else set())}
         tables: dict[str, Any] = {
             first_table_name(name): first_table(
@@ -177,20 +177,20 @@ def curate(round_: Round) -> StageResult:
     The ledger keeps the keys of the outcomes, so what later rounds add to the lake changes none of them.
     """
     context, key = round_.context, round_.key("curate")
-    if done := context.finished("curate", key):
-        keys = {name: StageKey.parse(text) for name, text in done.detail["keys"].items()}
-        round_.results = round_.results.plus(*(restored(context, name, key) for name, key in keys.items()))
-        return done
+    if result := context.finished("curate", key):
+        keys = {name: StageKey.parse(text) for name, text in result.detail["keys"].items()}
+        round_.results = round_.results.plus(*(restore_result(context, name, key) for name, key in keys.items()))
+        return result
     _announce(round_, f"curates with {context.config.policy.model} by {context.config.policy.engine}")
     with closing(context):  # the engine's model makes room for the one that is trained
-        scored = _score_round(round_)
+        score_result = _score_round(round_)
         for name in curating_stages()[1:]:
             round_.results = round_.results.plus(run_next_stage(context, name, round_.results))
         if round_.kind != "grpo":
             round_.results = round_.results.plus(_synthesize(round_))
-        made = [name for name in (*curating_stages(), "synthesize") if name in round_.results]
-        detail = {"round": round_.number, "keys": {name: str(round_.results.of(name).key) for name in made}}
-        return context.finish(StageResult("curate", key, scored.rows_in, round_.results[-1].rows_out, detail))
+        stage_names = [name for name in (*curating_stages(), "synthesize") if name in round_.results]
+        detail = {"round": round_.number, "keys": {name: str(round_.results.of(name).key) for name in stage_names}}
+        return context.finish(StageResult("curate", key, score_result.rows_in, round_.results[-1].rows_out, detail))
 
 
 def _synthesize(round_: Round) -> StageResult:
@@ -201,15 +201,15 @@ def _synthesize(round_: Round) -> StageResult:
         stage = Synthesize(context, round_.results, name)
         _require_whole(stage.finished() or run_planned(stage))
     synthesis = find_synthesis(context, round_.results, TABLES[round_.kind], config.method)
-    return restored(context, "synthesize", StageKey.of(synthesis.id))
+    return restore_result(context, "synthesize", StageKey.of(synthesis.id))
 
 
 def train(round_: Round) -> StageResult:
     """Train on the round's curriculum, or on what it synthesized; a training that was stopped or killed goes on."""
     stage = round_.training()
-    done = stage.finished()
+    result = stage.finished()
     with closing(round_.context):
-        outcome = done or run_planned(stage)
+        outcome = result or run_planned(stage)
     round_.results = round_.results.plus(replace(outcome, stage="train"))  # of whatever kind
     return outcome
 
@@ -221,14 +221,14 @@ def refresh(round_: Round) -> StageResult:
     # a reported round is restored, since the lake may hold more by now than the round read
     if reported := round_.context.finished("round", round_.key("round")):
         key = StageKey.parse(reported.detail["scores"])
-        ahead.results = ahead.results.plus(restored(ahead.context, "score", key))
+        ahead.results = ahead.results.plus(restore_result(ahead.context, "score", key))
         return replace(reported, stage="refresh", key=key, detail=reported.detail["refresh"])
     with closing(ahead.context):
-        stage = refreshing.rescoring(ahead.context, ahead.results, before)
-        if (done := stage.finished()) is None:
+        stage = refreshing.plan_rescoring(ahead.context, ahead.results, before)
+        if (result := stage.finished()) is None:
             policy = ahead.context.config.policy
             _announce(round_, f"refreshes: pass rates of {policy.model} by {policy.engine}")
-        outcome = done or run_planned(stage)
+        outcome = result or run_planned(stage)
     _require_whole(outcome)
     ahead.results = ahead.results.plus(replace(outcome, stage="score"))
     return outcome
@@ -245,9 +245,11 @@ def report(round_: Round) -> StageResult:
         Stopped: a limit was reached while held-out problems were attempted.
     """
     context, key = round_.context, round_.key("round")
-    if done := context.finished("round", key):
-        return done
-    held = evaluate.points(evaluate.counted(context, round_.training(), context.config.train.eval_samples))
+    if result := context.finished("round", key):
+        return result
+    points = evaluate.compute_points(
+        evaluate.count_held_out(context, round_.training(), context.config.train.eval_samples)
+    )
     if limit := context.limit_reached():
         raise Stopped(f"{limit} while attempting held-out problems")
     detail = {
@@ -259,16 +261,16 @@ def report(round_: Round) -> StageResult:
         "selection": round_.results.rows_of("select"),
         "scores": str(round_.following.results.of("score").key),
         "held_out": {
-            "problems": held[-1]["problems"],
-            "before": _finite_or_none(held[0]["pass_at_1"]),
-            "after": _finite_or_none(held[-1]["pass_at_1"]),
-            "difference": _finite_or_none(held[-1]["difference"]),
+            "problems": points[-1]["problems"],
+            "before": _finite_or_none(points[0]["pass_at_1"]),
+            "after": _finite_or_none(points[-1]["pass_at_1"]),
+            "difference": _finite_or_none(points[-1]["difference"]),
         },
         "band": _count_drift(round_),
         "refresh": _refresh_detail(round_),
         "spent": _count_spent(round_),
     }
-    return context.finish(StageResult("round", key, held[-1]["problems"], 1, detail))
+    return context.finish(StageResult("round", key, points[-1]["problems"], 1, detail))
 
 
 STAGES: dict[str, Callable[[Round], StageResult]] = {
@@ -293,7 +295,7 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
         ConfigError: the config was never scored, or its engine cannot load the checkpoint.
         Stopped: a stop or a limit; attempts are kept, and the same call goes on.
     """
-    judged = run_regrade(context)
+    regrade_counts = run_regrade(context)
     round_ = first_round(context)
     pool = side_ids(context, round_.results, "train")
     if not context.lake.rows(SCORED, [context.policy.revision, pool])[0]["n"]:
@@ -309,9 +311,9 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
         outcomes.append(curate(round_))
     refreshed = [outcome for outcome in outcomes if outcome.stage in ("refresh", "score")]
     return {
-        "nothing_to_do": not judged["judged"] and all(outcome.reused for outcome in outcomes),
-        "regraded": judged["judged"],
-        "left": judged["left"],
+        "nothing_to_do": not regrade_counts["judged"] and all(outcome.reused for outcome in outcomes),
+        "regraded": regrade_counts["judged"],
+        "left": regrade_counts["left"],
         "rescored": not outcomes[0].reused,
         "round": round_.number,
         "refresh": dict(refreshed[-1].detail) if refreshed else None,
@@ -325,7 +327,7 @@ def _score_round(round_: Round) -> StageResult:
     if round_.before is None:
         outcome = run_next_stage(context, "score", round_.results)
     else:
-        stage = refreshing.rescoring(context, round_.results, round_.before)
+        stage = refreshing.plan_rescoring(context, round_.results, round_.before)
         outcome = stage.finished() or run_planned(stage)
     _require_whole(outcome)
     round_.results = round_.results.plus(replace(outcome, stage="score"))
@@ -340,7 +342,8 @@ def _require_whole(outcome: StageResult) -> None:
 
 
 def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
-    """Put the config on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another policy.
+    """Put the config on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another
+    policy.
 
     Where the config names a folder for checkpoints, each round gets a folder within it.
     """
@@ -351,19 +354,19 @@ def _config_on_checkpoint(context: RunContext, training: StageResult, number: in
     teacher = config.train.teacher.model_copy(
         update={"model": config.train.teacher.model or config.train.model or config.policy.model}
     )
-    changed = {
+    changed_tables = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
         "train": config.train.model_copy(update={"output": output, "teacher": teacher, "model": ""}),
         "score": config.score.model_copy(update={"evidence": DRAWN}),
     }
-    return config.model_copy(update=changed)
+    return config.model_copy(update=changed_tables)
 
 
 def _refresh_detail(round_: Round) -> dict[str, Any]:
     """Return what the refresh decided from stored rollouts and what it attempted; {} where all was measured anew."""
     ahead = round_.following
-    done = ahead.context.finished("refresh", ahead.results.of("score").key)
-    return dict(done.detail) if done else {}
+    result = ahead.context.finished("refresh", ahead.results.of("score").key)
+    return dict(result.detail) if result else {}
 
 
 def _count_drift(round_: Round) -> dict[str, int]:
@@ -380,8 +383,8 @@ def _count_drift(round_: Round) -> dict[str, int]:
 def _read_rates(round_: Round, policy: str = "") -> dict[str, float]:
     """Return a round's scores by problem; with a policy, only those that were measured for it."""
     rows = current_scores(round_.context, round_.results.rows_of("score"))
-    measured = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
-    return {row["problem_id"]: row["value"] for row in measured if policy in ("", row["policy"])}
+    measured_rows = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
+    return {row["problem_id"]: row["value"] for row in measured_rows if policy in ("", row["policy"])}
 
 
 def _count_spent(round_: Round) -> dict[str, dict[str, int]]:
@@ -392,12 +395,12 @@ def _count_spent(round_: Round) -> dict[str, dict[str, int]]:
     lake, own = round_.context.lake, round_.context.policy.revision
     ahead = round_.following.context.policy.revision
     key = round_.results.rows_of("train")
-    pool, held = (side_ids(round_.context, round_.results, name) for name in ("train", "held_out"))
-    both = [own, ahead] if round_.before is None else [ahead]
+    train_ids, held_out_ids = (side_ids(round_.context, round_.results, name) for name in ("train", "held_out"))
+    policies = [own, ahead] if round_.before is None else [ahead]
     return {
-        "sampling": lake.rows(SAMPLED, [both, pool])[0],
+        "sampling": lake.rows(SAMPLED, [policies, train_ids])[0],
         "training": lake.rows(TRAINED, [key, key])[0],
-        "held_out": lake.rows(HELD_OUT, [held, both, key])[0],
+        "held_out": lake.rows(HELD_OUT, [held_out_ids, policies, key])[0],
     }
 
 

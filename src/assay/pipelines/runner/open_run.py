@@ -76,9 +76,9 @@ def run_context(
 def _compact(context: RunContext) -> None:
     """Merge the lake's files where they are many and small; readers and writers go on meanwhile."""
     try:
-        merged = compact_scattered(context.lake, context.config.compact_at, run=context.run)
+        n_merged = compact_scattered(context.lake, context.config.compact_at, run=context.run)
     except LakeError as error:
         context.reporter.warn(f"the lake's small files were not merged: {error}")
         return
-    if merged is not None:
-        context.reporter.say(f"{context.lake.place}: {merged.before} small files merged; it has {merged.after} now")
+    if n_merged is not None:
+        context.reporter.say(f"{context.lake.place}: {n_merged.before} small files merged; it has {n_merged.after} now")

@@ -14,10 +14,10 @@ from assay.core.identity import canonical_json, content_id
 from assay.core.types import Counts, Label, Problem
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext, parse_json
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
-from assay.pipelines.stages.score import measure
+from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut_chunks, pause, warn_if_late
+from assay.pipelines.stages.score import score_problems
 from assay.stores.commits.lease import give_back, lease, renew, take
 
 OPEN = """
@@ -42,7 +42,7 @@ def score_in_waves(
         Stopped: the run was asked to stop; what had arrived is committed and every lease given back.
     """
     board, lease_name = WaveQueue(context, inputs, key, terms), f"plan-{content_id('plan', str(key))}"
-    while not (done := context.finished("score", key)):
+    while not (result := context.finished("score", key)):
         try:
             if board.answer(board.open()):
                 continue
@@ -61,7 +61,7 @@ def score_in_waves(
                 give_back(context.lake.root, lease_name, token)
         except Unanswered:
             return StageResult("score", key, problems, 0, {"chunks_left": len(board.open())}, partly=True)
-    return done
+    return result
 
 
 class WaveQueue:
@@ -79,11 +79,11 @@ class WaveQueue:
         rows = self.context.lake.rows(OPEN.format(what="key"), [f"{self.name}/"])
         return sorted((row["key"] for row in rows), key=lambda name: content_id(self.context.run, name))
 
-    def post(self, wanted: Mapping[str, int]) -> None:
+    def post(self, n_attempts: Mapping[str, int]) -> None:
         """Post a wave: how many attempts each problem shall have. A chunk that is there already is not posted again."""
         lines = []
-        for ids in cut(self.context, wanted, self.terms.chunk):
-            counts = {id_: wanted[id_] for id_ in ids}
+        for ids in cut_chunks(self.context, n_attempts, self.terms.chunk):
+            counts = {id_: n_attempts[id_] for id_ in ids}
             key = f"{self.name}/{content_id('asked', counts)}"
             line = {
                 "id": content_id("stage", "asked", key),
@@ -95,15 +95,15 @@ class WaveQueue:
             lines.append({**line, "rows_out": 0, "seconds": 0.0})
         self.context.lake.append({"stages": lines}, run=self.context.run)
 
-    def answer(self, left: Sequence[str]) -> bool:
+    def answer(self, open_chunks: Sequence[str]) -> bool:
         """Draw what one open chunk lacks; False where others hold all of them, or this process gave them up.
 
         Raises:
             Unanswered: a limit is reached, or attempts of every open chunk failed in this process.
         """
-        if self.context.limit_reached() or (left and not set(left) - self.given_up):
+        if self.context.limit_reached() or (open_chunks and not set(open_chunks) - self.given_up):
             raise Unanswered
-        for name in left:
+        for name in open_chunks:
             if name in self.given_up:
                 continue
             with lease(self.context.lake.root, f"score-{name.replace('/', '-')}", limit_s=self.terms.lease_s) as ours:
@@ -113,15 +113,15 @@ class WaveQueue:
                     return True
         return False
 
-    def _answer(self, name: str, wanted: dict[str, int]) -> None:
-        began, attempts = time.monotonic(), attempts_at(self.context, self.inputs, list(wanted))
-        whole = attempts.draw_first(wanted)
+    def _answer(self, name: str, n_attempts: dict[str, int]) -> None:
+        began, attempts = time.monotonic(), attempts_at(self.context, self.inputs, list(n_attempts))
+        whole = attempts.draw_first(n_attempts)
         if attempts.unfinished:
             self.given_up.add(name)
             return
         seconds = time.monotonic() - began
         self.context.finish(
-            StageResult("score", StageKey.of(name), len(wanted), len(whole), {"chunk": len(wanted)}, seconds)
+            StageResult("score", StageKey.of(name), len(n_attempts), len(whole), {"chunk": len(n_attempts)}, seconds)
         )
         warn_if_late(self.context, seconds, self.terms)
 
@@ -140,7 +140,7 @@ class SharedRollouts(StoredRollouts):
         super().__init__(context, problems, labels)
         self.board, self.hold, self._followed = board, hold, False
 
-    def draw(self, wanted: Mapping[str, int]) -> dict[str, Counts]:
+    def draw(self, n_attempts: Mapping[str, int]) -> dict[str, Counts]:
         """Draw as `StoredRollouts.draw` does, with all workers together.
 
         Raises:
@@ -148,23 +148,22 @@ class SharedRollouts(StoredRollouts):
             Unanswered: a limit or failed attempts leave some chunks open.
         """
         self.hold()
-        if (
-            self.missing(wanted) and not self._followed
-        ):  # an earlier planner may have posted chunks that differ from ours
-            self._await(wanted)
+        # an earlier planner may have posted chunks that differ from ours
+        if self.missing(n_attempts) and not self._followed:
+            self._await(n_attempts)
         self._followed = True
-        if self.missing(wanted):
-            self.board.post(wanted)
-            self._await(wanted)
-        return super().draw(wanted)
+        if self.missing(n_attempts):
+            self.board.post(n_attempts)
+            self._await(n_attempts)
+        return super().draw(n_attempts)
 
-    def _await(self, wanted: Mapping[str, int]) -> None:
-        while left := self.board.open():
+    def _await(self, n_attempts: Mapping[str, int]) -> None:
+        while open_chunks := self.board.open():
             self.hold()
-            if not self.board.answer(left):
+            if not self.board.answer(open_chunks):
                 pause(self.context, "other workers hold the last chunks of this round")
         self.context.lake.mark_known()
-        self.look_again(list(wanted))
+        self.look_again(list(n_attempts))
 
 
 def _plan(
@@ -187,6 +186,6 @@ def _plan(
                     "and another worker is planning too; raise --lease-s"
                 )
 
-    return context.finished("score", key) or measure(
-        context, SharedRollouts(context, *side(context, inputs, "train"), board, hold), key
+    return context.finished("score", key) or score_problems(
+        context, SharedRollouts(context, *read_side(context, inputs, "train"), board, hold), key
     )

@@ -15,9 +15,9 @@ from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.evidence import evidence_for
-from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
+from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut_chunks, pause, warn_if_late
 from assay.pipelines.stages import pool_stages
-from assay.pipelines.stages.score import ScoreStage, scorer
+from assay.pipelines.stages.score import ScoreStage, build_scorer
 from assay.stores.commits.lease import lease
 
 SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest(?::VARCHAR[]))"
@@ -36,7 +36,7 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
     inputs = run_stages(context, pool_stages()[-1], only=True)
-    stage, part = ScoreStage(context, inputs), scorer(context)
+    stage, part = ScoreStage(context, inputs), build_scorer(context)
     key, problems = stage.key, len(stage.ids)
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
     if needs and not apart:
@@ -44,8 +44,8 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
             f"scorer {context.config.score.scorer!r} looks at all problems together; "
             "run `curate score CONFIG` without --worker"
         )
-    if done := context.finished("score", key):
-        return done
+    if result := context.finished("score", key):
+        return result
     if apart:
         return _chunks(context, inputs, key, problems, terms)
     return score_waves.score_in_waves(context, inputs, key, problems, terms)
@@ -53,14 +53,14 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
 
 def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig) -> StageResult:
     chunks, given_up = ShardQueue(context, inputs, key, terms), set[str]()
-    while left := chunks.left():
-        if not set(left) - given_up or context.limit_reached():
-            return StageResult("score", key, problems, 0, {"chunks_left": len(left)}, partly=True)
-        taken = next((name for name in left if name not in given_up and chunks.take(name)), None)
-        if taken is None:
-            pause(context, f"{len(left)} chunks are held by other workers")
-        elif taken not in chunks.scored:
-            given_up.add(taken)
+    while open_chunks := chunks.open_chunks():
+        if not set(open_chunks) - given_up or context.limit_reached():
+            return StageResult("score", key, problems, 0, {"chunks_left": len(open_chunks)}, partly=True)
+        chunk = next((name for name in open_chunks if name not in given_up and chunks.take(name)), None)
+        if chunk is None:
+            pause(context, f"{len(open_chunks)} chunks are held by other workers")
+        elif chunk not in chunks.scored:
+            given_up.add(chunk)
     return write_scores(context, key, terms)
 
 
@@ -70,7 +70,7 @@ class ShardQueue:
     def __init__(self, context: RunContext, inputs: StageResults, key: StageKey, terms: ShardConfig) -> None:
         self.context, self.inputs, self.terms, self.scoring = context, inputs, terms, key.rows
         self.scored = set[str]()
-        whole = cut(context, side_ids(context, inputs, "train"), terms.chunk)
+        whole = cut_chunks(context, side_ids(context, inputs, "train"), terms.chunk)
         self.ids = {content_id("chunk", str(key), ids): ids for ids in whole}
 
     def left(self) -> list[str]:
@@ -89,14 +89,14 @@ class ShardQueue:
             return ours
 
     def _score(self, name: str) -> None:
-        began, part, ids = time.monotonic(), scorer(self.context), self.ids[name]
+        began, part, ids = time.monotonic(), build_scorer(self.context), self.ids[name]
         attempts = attempts_at(self.context, self.inputs, ids)
-        scored = part.score(ids, evidence_for(self.context, attempts, part, self.scoring))
+        scores = part.score(ids, evidence_for(self.context, attempts, part, self.scoring))
         if attempts.unfinished:
             return
         seconds = time.monotonic() - began
         self.context.finish(
-            StageResult("score", StageKey.of(name), len(ids), len(scored), {"chunk": len(ids)}, seconds)
+            StageResult("score", StageKey.of(name), len(ids), len(scores), {"chunk": len(ids)}, seconds)
         )
         self.scored.add(name)
         warn_if_late(self.context, seconds, self.terms)

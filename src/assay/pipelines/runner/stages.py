@@ -1,7 +1,7 @@
 """Run the stages in their order (`pipelines.stages.STAGES`); what the ledger knows is not done again.
 
-`run_stages` does them up to one of them, `survey` says what is done and what comes next without doing anything, and
-`run_training` trains on what they have left.
+`run_stages` does them up to one of them, `survey_stages` says what is done and what comes next without doing anything,
+and `run_training` trains on what they have left.
 """
 
 from dataclasses import dataclass
@@ -91,21 +91,21 @@ def run_planned(stage: Stage) -> StageResult:
     context = stage.context
     context.heed()
     with context.cuttable():
-        left = stage.remaining().by_unit
-    context.reporter.say(f"{stage.name}: {', '.join(f'{count} {unit}' for unit, count in left.items())}")
+        remaining = stage.remaining().by_unit
+    context.reporter.say(f"{stage.name}: {', '.join(f'{count} {unit}' for unit, count in remaining.items())}")
     if stage.pays:
         return stage.run()
     with context.cuttable():
         return stage.run()
 
 
-def restored(context: RunContext, name: str, key: StageKey) -> StageResult:
+def restore_result(context: RunContext, name: str, key: StageKey) -> StageResult:
     """Return the result of a stage by its key; where the ledger has no line of it, a result with the key alone."""
     load_stage(name)  # which registers the stage's columns
     return context.finished(name, key) or StageResult(name, key, 0, 0, reused=True)
 
 
-def survey(context: RunContext, upto: str = "") -> Survey:
+def survey_stages(context: RunContext, upto: str = "") -> Survey:
     """Look up the stages in their order without doing any, as far as they are done.
 
     Args:
@@ -128,7 +128,7 @@ def done_stages(context: RunContext, upto: str, needed_by: str) -> StageResults:
     Raises:
         ConfigError: one is not done.
     """
-    state = survey(context, upto)
+    state = survey_stages(context, upto)
     if state.following is not None:
         empty = explain_empty_lake(context.lake, context.config)
         raise ConfigError(
@@ -187,12 +187,12 @@ def run_training(context: RunContext, kind: str = "grpo", *, resume: bool = Fals
     Raises:
         ConfigError: the curriculum or the rows are not there, or nothing to resume.
     """
-    from assay.pipelines.stages.train import Train, unfinished
+    from assay.pipelines.stages.train import Train, count_steps_done
 
     stage = plan_training(context, kind)
     result = stage.finished()
     shorter = isinstance(stage, Train) and stage.shorter_state() is not None
-    if resume and result is None and not (shorter or unfinished(context, stage.key.rows)):
+    if resume and result is None and not (shorter or count_steps_done(context, stage.key.rows)):
         command = "run" if kind == "grpo" else kind
         raise ConfigError(
             f"nothing to resume: this config's training has not saved a state yet; start it with `train {command} "

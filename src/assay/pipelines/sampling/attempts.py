@@ -40,6 +40,7 @@ from assay.pipelines.context import remote_model
 from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
+from assay.pipelines.data.pictures import pictures_of, refuse_pictures
 from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
 from assay.pipelines.sampling.respondents import count_stored
@@ -57,8 +58,7 @@ COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcomes that ha
 STORED = """
 SELECT r.problem_id, r.sample, r.tokens, v.outcome, v.reward, CASE WHEN r.extended OR $recorded THEN r.id END AS id
 FROM attempts r LEFT JOIN (
-    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome,
-           CASE WHEN $mode = 'lenient' AND lenient IS NOT NULL THEN (lenient = 'correct')::DOUBLE ELSE reward END AS reward
+    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome, counted_reward(reward, lenient, $mode) AS reward
     FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))
       AND label_id IN (SELECT unnest($labels::VARCHAR[]))
@@ -111,42 +111,41 @@ class StoredRollouts:
         self._introduced = False  # the rows of sampler and policy are in the lake
         self._row_written = False  # the sampler's row is, although nothing had to be drawn
 
-    def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    def missing(self, n_attempts: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """List the sample indices still to be drawn, by problem, in an order that is independent of difficulty."""
         if self.recorded:
             return {}
-        lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items() if id_ not in self._refused}
+        lacking = {id_: n - len(self._samples[id_]) for id_, n in n_attempts.items() if id_ not in self._refused}
         order = sorted(
             (id_ for id_, n in lacking.items() if n > 0),
             key=lambda id_: content_id("order", self.context.config.seed, id_),
         )
         return {id_: _free_indices(self._samples[id_], lacking[id_]) for id_ in order}
 
-    def draw(self, wanted: Mapping[str, int]) -> dict[str, Counts]:
+    def draw(self, n_attempts: Mapping[str, int]) -> dict[str, Counts]:
         """Draw what is missing, and count the outcomes of all stored attempts per problem.
 
         Args:
-            wanted: how many attempts each problem shall have; a limit of the config may stop the run before.
+            n_attempts: how many attempts each problem shall have; a limit of the config may stop the run before.
 
         Raises:
             Stopped: the run was stopped on request; the attempts that arrived are committed.
         """
-        self._judge_unjudged(wanted)
-        missing = self.missing(wanted)
-        if (
-            not missing and not self._row_written and not self.recorded
-        ):  # the row may be gone although the attempts are there
+        self._judge_unjudged(n_attempts)
+        missing = self.missing(n_attempts)
+        # the row may be gone although the attempts are there
+        if not missing and not self._row_written and not self.recorded:
             self.context.lake.append({"sampling_configs": [self._settings()]}, run=self.context.run)
             self._row_written = True
         if missing and not self.stopped:
             self._generate(missing)
-        return {id_: self._tally(id_).counts for id_ in wanted}
+        return {id_: self._tally(id_).counts for id_ in n_attempts}
 
-    def draw_first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> dict[str, AttemptStats]:
-        """Draw what is missing, and tally the first `wanted` attempts per problem by sample index.
+    def draw_first(self, n_attempts: Mapping[str, int], *, at_length: int | None = None) -> dict[str, AttemptStats]:
+        """Draw what is missing, and tally the first `n_attempts` attempts per problem by sample index.
 
         Args:
-            wanted: attempts per problem.
+            n_attempts: attempts per problem.
             at_length: a shorter cap in tokens, at which longer answers count as cut; None = the sampler's own.
 
         Returns:
@@ -156,20 +155,20 @@ class StoredRollouts:
             Stopped: as `draw`.
             ConfigError: `at_length` is above the sampler's cap.
         """
-        self.draw(wanted)
-        whole = {id_: n for id_, n in wanted.items() if len(self._samples[id_]) >= n}
-        cut = self._cut_outcomes(whole, at_length) if at_length else {}
-        return {id_: self._tally(id_, n, cut) for id_, n in whole.items()}
+        self.draw(n_attempts)
+        whole = {id_: n for id_, n in n_attempts.items() if len(self._samples[id_]) >= n}
+        outcomes_at_cap = self._cut_outcomes(whole, at_length) if at_length else {}
+        return {id_: self._tally(id_, n, outcomes_at_cap) for id_, n in whole.items()}
 
-    def draw_truncated(self, wanted: Mapping[str, int], at_length: int) -> dict[str, Counts]:
+    def draw_truncated(self, n_attempts: Mapping[str, int], at_length: int) -> dict[str, Counts]:
         """Count as `draw` does, as if the cap had been `at_length` tokens.
 
         Raises:
             Stopped, ConfigError: as `draw_first`.
         """
-        self.draw(wanted)
-        cut = self._cut_outcomes(dict.fromkeys(wanted), at_length)
-        return {id_: self._tally(id_, None, cut).counts for id_ in wanted}
+        self.draw(n_attempts)
+        outcomes_at_cap = self._cut_outcomes(dict.fromkeys(n_attempts), at_length)
+        return {id_: self._tally(id_, None, outcomes_at_cap).counts for id_ in n_attempts}
 
     def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the unit vectors of the problems' texts, shape (n, d); the encoder runs for what the lake lacks."""
@@ -246,10 +245,10 @@ class StoredRollouts:
         other = self._other_ids.get((id_, sample))
         return other or rollout_id(id_, self.policy.revision, self.sampler.id, sample)
 
-    def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
+    def _judge_unjudged(self, n_attempts: Mapping[str, int]) -> None:
         ids = {
             self._rollout_id(id_, sample): (id_, sample)
-            for id_ in wanted
+            for id_ in n_attempts
             for sample, (outcome, _) in self._samples[id_].items()
             if outcome is None
         }
@@ -271,7 +270,7 @@ class StoredRollouts:
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
         requests = self.requests(missing)
-        self._introduce(requests[0])
+        self._introduce(self.with_pictures(requests[0]))
         streaming = isinstance(self.context.engine, StreamingEngine)
         with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
             arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
@@ -283,7 +282,13 @@ class StoredRollouts:
             raise Stopped("stopped on request; the attempts that arrived are committed")
 
     def _introduce(self, first_request: Request) -> None:
-        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it."""
+        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it.
+
+        Raises:
+            ConfigError: a problem shows a picture, and the engine reads texts only.
+        """
+        if not getattr(type(self.context.engine), "takes_pictures", False):
+            refuse_pictures(self.problems.values(), f"engine {self.context.config.policy.engine!r}")
         if not (first := self.context.first_attempts).counts:
             first.trusted = sum(
                 outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
@@ -306,7 +311,8 @@ class StoredRollouts:
         Args:
             arrivals: rollouts as they come.
             most: samples per problem at most, where samples arrive one by one: a wave is then as many samples as
-                `score.problems_per_commit` problems have. 0 = problems arrive whole, and a wave is `score.problems_per_commit` problems.
+                `score.problems_per_commit` problems have. 0 = problems arrive whole, and a wave is
+                `score.problems_per_commit` problems.
         """
         wave, within = list[Rollout](), set[str]()
         size, since = self.context.config.score.problems_per_commit, time.monotonic()
@@ -327,6 +333,8 @@ class StoredRollouts:
 
     def _generate_by_problem(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
         """Yield the engine's rollouts, problem by problem, until a limit of the config is reached."""
+        if not getattr(type(self.context.engine), "recorded", False):
+            requests = [self.with_pictures(request) for request in requests]
         for rollouts in self.context.engine.generate(requests):
             yield rollouts
             if self._reach_limit():
@@ -340,7 +348,9 @@ class StoredRollouts:
         """
         engine = self.context.engine
         assert isinstance(engine, StreamingEngine)
-        yield from engine.stream(request for request in requests if not (self.stopped or self._reach_limit()))
+        yield from engine.stream(
+            self.with_pictures(request) for request in requests if not (self.stopped or self._reach_limit())
+        )
 
     def _reach_limit(self) -> bool:
         if limit := self.context.limit_reached():
@@ -352,7 +362,12 @@ class StoredRollouts:
         self, arrivals: Generator[tuple[Rollout, ...], None, None], bar: Progress
     ) -> Iterator[list[Rollout]]:
         """Yield what arrives until a stop, without what failed or was refused; meter tokens and time in the engine."""
-        meter, failed, refused, answered = self.context.meter, list[str](), list[Rollout](), any(self._samples.values())
+        meter, faults, refusals, has_answers = (
+            self.context.meter,
+            list[str](),
+            list[Rollout](),
+            any(self._samples.values()),
+        )
         with closing(arrivals):
             while not (self.context.stop() or (not meter.samples and self._reach_limit())):
                 began, meter.waiting = time.monotonic(), True
@@ -363,42 +378,42 @@ class StoredRollouts:
                 meter.engine_s += time.monotonic() - began
                 if rollouts is None:
                     break
-                failed += [rollout.fault for rollout in rollouts if rollout.fault]
-                refused += [rollout for rollout in rollouts if rollout.refused]
+                faults += [rollout.fault for rollout in rollouts if rollout.fault]
+                refusals += [rollout for rollout in rollouts if rollout.refused]
                 self.context.first_attempts.refused(rollout.refused for rollout in rollouts if rollout.refused)
                 attempts = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
                 meter.tokens += sum(rollout.tokens for rollout in attempts)
                 meter.samples += len(attempts)
-                answered = answered or bool(attempts)
+                has_answers = has_answers or bool(attempts)
                 bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
                 yield attempts
-        if failed:
-            self.failed += len(failed)
+        if faults:
+            self.failed += len(faults)
             self.context.reporter.warn(
-                f"{len(failed)} attempts failed and are not stored; the next run samples them again. The first "
-                f"failure: {failed[0]}"
+                f"{len(faults)} attempts failed and are not stored; the next run samples them again. The first "
+                f"failure: {faults[0]}"
             )
-        self._report_refused(refused, answered=answered)
+        self._report_refused(refusals, answered=has_answers)
 
-    def _report_refused(self, refused: Sequence[Rollout], *, answered: bool) -> None:
+    def _report_refused(self, refusals: Sequence[Rollout], *, answered: bool) -> None:
         """Report what a server refused, in its words. A refusal is no attempt; where others were answered it is stored.
 
         Raises:
             EvidenceError: no request was ever answered, so that the cause is common to all.
         """
         stop_early = self.context.config.score.stop_early
-        if refused and stop_early and not (answered or self.failed or self.context.stop()):
-            raise EvidenceError(describe_refusals([rollout.refused for rollout in refused]))
+        if refusals and stop_early and not (answered or self.failed or self.context.stop()):
+            raise EvidenceError(describe_refusals([rollout.refused for rollout in refusals]))
         keep = self._keep_refused and (answered or not stop_early)
         then = "--retry-refused asks again" if keep else "the next run asks again"
-        for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
+        for text, count in Counter(rollout.refusals for rollout in refusals).most_common(REFUSALS_SHOWN):
             self.context.reporter.warn(f"{count} requests were refused and do not count as attempts, {then}; {text}")
-        if refused and keep:
-            texts = {rollout.problem_id: rollout.refused for rollout in refused}
+        if refusals and keep:
+            texts = {rollout.problem_id: rollout.refusals for rollout in refusals}
             keep_refusals(self.context, self.policy, self.sampler, texts)
             self._refused.update(texts)
         else:
-            self.refused += len(refused)
+            self.refused += len(refusals)
 
     def requests(self, missing: Mapping[str, tuple[int, ...]]) -> list[Request]:
         """Make the requests for these samples, by problem."""
@@ -408,12 +423,17 @@ class StoredRollouts:
         """Make the request for these samples of one problem."""
         return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.context.config.seed)
 
+    def with_pictures(self, request: Request) -> Request:
+        """Return a request with the pictures of its problem; they are read when it is sent, so that few are in memory."""
+        pictures = pictures_of(self.context.lake, self.problems[request.problem_id])
+        return replace(request, pictures=pictures) if pictures else request
+
     def _commit(self, wave: Sequence[Rollout]) -> None:
-        ordered = sorted(wave, key=lambda rollout: (rollout.problem_id, rollout.sample))
-        if ordered:
-            verdicts = self._judge(ordered)
-            commit(self.context, ordered, verdicts)
-            show_first(self.context, ordered, verdicts)
+        rollouts = sorted(wave, key=lambda rollout: (rollout.problem_id, rollout.sample))
+        if rollouts:
+            verdicts = self._judge(rollouts)
+            commit(self.context, rollouts, verdicts)
+            show_first(self.context, rollouts, verdicts)
 
     def _judge(self, rollouts: Sequence[Rollout]) -> list[Verdict]:
         cases = [
@@ -431,23 +451,24 @@ class StoredRollouts:
         return verdicts
 
     def _tally(
-        self, id_: str, n: int | None = None, cut: Mapping[str, Mapping[int, Outcome]] | None = None
+        self, id_: str, n: int | None = None, outcomes_at_cap: Mapping[str, Mapping[int, Outcome]] | None = None
     ) -> AttemptStats:
-        """Tally the first n attempts (None = all); `cut` has the outcomes of those that a shorter cap would cut."""
-        samples, changed = self._samples[id_], (cut or {}).get(id_, {})
-        chosen = sorted(samples)[:n]
-        outcomes = Counter(changed.get(sample) or samples[sample][0] for sample in chosen)
+        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a shorter cap would
+        cut."""
+        samples, changes = self._samples[id_], (outcomes_at_cap or {}).get(id_, {})
+        indices = sorted(samples)[:n]
+        outcomes = Counter(changes.get(sample) or samples[sample][0] for sample in indices)
         counts = Counter[str]()
         for outcome, count in outcomes.items():
             counts[COUNTED.get(outcome or "", outcome or "")] += count
         counts.pop("", None)  # not judged
-        return AttemptStats(Counts(**counts), sum(samples[sample][1] for sample in chosen))
+        return AttemptStats(Counts(**counts), sum(samples[sample][1] for sample in indices))
 
-    def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
+    def _cut_outcomes(self, n_attempts: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
         """Return the outcomes of the answers longer than `length` tokens when cut there, by problem and sample."""
         longer = {
             self._rollout_id(id_, sample): (id_, sample)
-            for id_, n in wanted.items()
+            for id_, n in n_attempts.items()
             for sample in sorted(self._samples[id_])[:n]
             if self._samples[id_][sample][1] > length
         }
@@ -503,11 +524,11 @@ def _numbered(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         numbers[row["problem_id"]] += 1
 
 
-def _free_indices(taken: Samples, count: int) -> tuple[int, ...]:
+def _free_indices(samples: Samples, count: int) -> tuple[int, ...]:
     free: list[int] = []
     index = 0
     while len(free) < count:
-        if index not in taken:
+        if index not in samples:
             free.append(index)
         index += 1
     return tuple(free)

@@ -1,4 +1,5 @@
-"""Continue begun answers: each continuation is paid for once, stored as `continuations`, and judged with its beginning."""
+"""Continue begun answers: each continuation is paid for once, stored as `continuations`, and judged with its
+beginning."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -9,7 +10,8 @@ from assay.core.errors import Stopped
 from assay.core.types import GradingCase, Label, Problem, Request, Rollout, SamplingConfig
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.data.pictures import refuse_pictures
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import settings_of
 
 PAID = """
@@ -25,7 +27,7 @@ def complete_begun(
     context: RunContext,
     problems: Mapping[str, Problem],
     labels: Mapping[str, Label],
-    begun: Sequence[tuple[str, str]],
+    begun_answers: Sequence[tuple[str, str]],
     n: int,
     sampler: SamplingConfig,
 ) -> tuple[Continued, str, int]:
@@ -35,7 +37,7 @@ def complete_begun(
         context: the run.
         problems: by id.
         labels: by problem id.
-        begun: (problem id, begun answer).
+        begun_answers: (problem id, begun answer).
         n: continuations of each.
         sampler: how the policy is asked.
 
@@ -45,13 +47,15 @@ def complete_begun(
 
     Raises:
         Stopped: the run was asked to stop; what had arrived is committed.
+        ConfigError: one of the problems shows a picture.
     """
+    refuse_pictures((problems[id_] for id_, _ in begun_answers), "the continuation of begun answers")
     policy = context.engine.policy
     requests = [
         Request(id_, sampler.render(problems[id_]), sampler, tuple(range(n)), context.config.seed, prefix)
-        for id_, prefix in begun
+        for id_, prefix in begun_answers
     ]
-    rows = context.lake.rows(PAID, [policy.revision, sampler.id, sorted({id_ for id_, _ in begun})])
+    rows = context.lake.rows(PAID, [policy.revision, sampler.id, sorted({id_ for id_, _ in begun_answers})])
     texts = {row["id"]: (row["text"], row["ended"]) for row in rows}
     missing = [
         Request(
@@ -65,8 +69,8 @@ def complete_begun(
         for request in dict.fromkeys(requests)
     ]
     missing = [request for request in missing if request.samples]
-    stopped, failed = _draw(context, missing, texts, sampler) if missing else ("", 0)
-    return _judged(context, problems, labels, requests, texts), stopped, failed
+    stopped, n_failed = _draw(context, missing, texts, sampler) if missing else ("", 0)
+    return _judged(context, problems, labels, requests, texts), stopped, n_failed
 
 
 def _draw(
@@ -75,17 +79,18 @@ def _draw(
     """Ask the engine for what is missing, wave by wave; add it to the texts and commit it."""
     settings = [{"id": sampler.id, "settings": settings_of(sampler)}]
     context.append({"sampling_configs": settings, "policies": remote_model.policy_rows(context)})
-    waiting, failed = iter(missing), 0
+    waiting, n_failed = iter(missing), 0
     with context.reporter.track("continuations", sum(len(request.samples) for request in missing)) as bar:
         while wave := list(islice(waiting, WAVE)):
             if limit := context.limit_reached():
-                return limit, failed
+                return limit, n_failed
             rows: list[dict[str, Any]] = []
             try:
-                with closing(context.engine.generate(wave)) as arrivals:  # type: ignore[type-var]  # engines answer by generators
+                # engines answer by generators
+                with closing(context.engine.generate(wave)) as arrivals:  # type: ignore[type-var]
                     for request, rollouts in zip(wave, arrivals, strict=False):
                         good = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
-                        failed += len(rollouts) - len(good)
+                        n_failed += len(rollouts) - len(good)
                         rows += [_row(rollout, request.prefix) for rollout in good]
                         context.meter.tokens += sum(rollout.tokens for rollout in good)
                         context.meter.samples += len(good)
@@ -95,14 +100,14 @@ def _draw(
             finally:
                 context.append({"continuations": rows})
                 texts.update((row["id"], (row["text"], row["ended"])) for row in rows)
-    return "", failed
+    return "", n_failed
 
 
 def _row(rollout: Rollout, prefix: str) -> dict[str, Any]:
     return {
         **{name: getattr(rollout, name) for name in FIELDS},
         "begun": len(prefix),
-        "text": storable(rollout.text),
+        "text": replace_surrogates(rollout.text),
         "ended": "closed" if rollout.finish == "stop" else "cut",
     }
 
@@ -133,8 +138,10 @@ def _judged(
             )
             cases.append(GradingCase(problems[request.problem_id], labels[request.problem_id], rollout))
             places.append((place, text))
-    found: Continued = [[] for _ in requests]
+    continuations: Continued = [[] for _ in requests]
     for (place, text), verdict in zip(places, context.judge.judge(cases), strict=True):
         outcome = verdict.in_mode(context.mode).outcome
-        found[place].append((text, None if outcome in ("truncated", "verifier_error") else outcome == "correct"))
-    return found
+        continuations[place].append(
+            (text, None if outcome in ("truncated", "verifier_error") else outcome == "correct")
+        )
+    return continuations

@@ -12,25 +12,19 @@ from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.respondents import find_respondent, respondent_verdicts, verdict_parameters
-from assay.pipelines.sampling.tree_search import Searches
-from assay.pipelines.sampling.tree_search import samplers as search_samplers
+from assay.pipelines.sampling.tree_search import Searches, search_samplers
 
-VERDICTS = """
-SELECT r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.finish, r.id AS rollout_id,
-       counted(v.outcome, v.lenient, ?) AS outcome, v.extracted
-FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-"""
-ATTEMPTS = f"""
-SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id
-WHERE r.policy = ? AND r.sampler = ?
+ATTEMPTS = """
+SELECT r.problem_id, r.sample, r.tokens, r.finish, r.counts AS outcome, r.extracted, t.logprobs
+FROM present_verdicts(?, ?, ?, ?, ?) r JOIN completions t ON t.id = r.rollout_id WHERE r.step IS NULL
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
 """
-RESPONSES = f"""
-SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome,
+RESPONSES = """
+SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, counts AS outcome,
        count(DISTINCT rollout_id) AS n
-FROM ({VERDICTS}) GROUP BY ALL ORDER BY respondent, problem_id, outcome
+FROM judged_attempts(?) WHERE step IS NULL AND label_id IN (SELECT unnest(?::VARCHAR[]))
+  AND judge IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY ALL ORDER BY respondent, problem_id, outcome
 """
 
 
@@ -46,9 +40,9 @@ class StoredEvidence:
     def __init__(self, context: RunContext, attempts: StoredRollouts, scoring: str) -> None:
         self.context, self.attempts, self.scoring = context, attempts, scoring
 
-    def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+    def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
         """Draw attempts as `StoredRollouts.draw` does."""
-        return self.attempts.draw(wanted)
+        return self.attempts.draw(n_attempts)
 
     @property
     def reward_bounds(self) -> tuple[float, float]:
@@ -68,12 +62,12 @@ class StoredEvidence:
         return results
 
     def draw_attempts(
-        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+        self, n_attempts: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         """Return the first attempts of each problem, by sample index.
 
         Args:
-            wanted: attempts per problem.
+            n_attempts: attempts per problem.
             changes: fields of the config's sampler that take other values.
             policy: revision or name of another policy, for which nothing is drawn and `changes` do not count: its
                 stored attempts under the sampler with the most of them. "" = the config's policy.
@@ -86,14 +80,14 @@ class StoredEvidence:
             respondent = find_respondent(self.context, policy)
             verdicts = respondent_verdicts(self.context, self.attempts.labels, respondent)
         else:
-            drawn = with_sampling(self.attempts, changes)
-            drawn.draw(wanted)
-            self.attempts.stopped = self.attempts.stopped or drawn.stopped
-            respondent = [drawn.policy.revision, drawn.sampler.id]
-        rows = self.context.lake.rows(ATTEMPTS, [self.context.mode, *verdicts, *respondent])
-        attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
+            source = with_sampling(self.attempts, changes)
+            source.draw(n_attempts)
+            self.attempts.stopped = self.attempts.stopped or source.stopped
+            respondent = [source.policy.revision, source.sampler.id]
+        rows = self.context.lake.rows(ATTEMPTS, [self.context.mode, *respondent, *verdicts])
+        attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in n_attempts}
         for row in rows:
-            if len(attempts.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):
+            if len(attempts.get(row["problem_id"], ())) < n_attempts.get(row["problem_id"], 0):
                 attempts[row["problem_id"]].append(_to_attempt(row))
         return attempts
 
@@ -119,11 +113,11 @@ def evidence_for(context: RunContext, attempts: StoredRollouts, part: Any, scori
 def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part: Any) -> list[object]:
     """List the evidence of other respondents on which a scorer's result depends, as part of the scoring's key."""
     if against := getattr(part, "against", ""):
-        stored = context.lake.rows(
+        latest = context.lake.rows(
             "SELECT count(*) AS n, max(id) AS last FROM rollouts WHERE (policy_name = ? OR policy = ?)",
             [against, against],
         )
-        return [stored[0]["n"], stored[0]["last"]]
+        return [latest[0]["n"], latest[0]["last"]]
     if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *verdict_parameters(context, labels)])

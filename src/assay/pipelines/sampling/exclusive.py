@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from assay.core.identity import content_id
-from assay.pipelines.context.locks import holder_text, renewing
+from assay.pipelines.context.locks import holder_text, keep_renewed
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
@@ -37,5 +37,5 @@ def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[No
             )
         waited = True
         pause(context)
-    with renewing(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
+    with keep_renewed(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
         yield

@@ -41,7 +41,9 @@ def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Pro
         neighbours=FaissNeighbours() if "neighbours" in needs else None,
         tokenizer=PolicyTokenizer(context) if "tokenizer" in needs else None,
         policy=StoredPolicyGrader(context) if "policy" in needs else None,
-        benchmarks={name: _read_benchmark(context, name, source) for name, source in benchmarks(context, part).items()}
+        benchmarks={
+            name: _read_benchmark(context, name, source) for name, source in build_benchmarks(context, part).items()
+        }
         if "benchmarks" in needs
         else None,
     )
@@ -68,7 +70,7 @@ def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str
     if "judge" in part.needs or "policy" in part.needs:
         dependencies.append(("limit_s", context.config.grade.timeout_s))
     if "benchmarks" in part.needs:
-        sources = benchmarks(context, part)
+        sources = build_benchmarks(context, part)
         for source in sources.values() if problems is None else ():
             getattr(source, "check", bool)()
         dependencies.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
@@ -84,7 +86,7 @@ def filter_samplings(config: Config) -> list[str]:
     ]
 
 
-def benchmarks(context: RunContext, part: Filter) -> dict[str, Source]:
+def build_benchmarks(context: RunContext, part: Filter) -> dict[str, Source]:
     """Build a filter's benchmarks by name, each as a source that is not read yet.
 
     Raises:

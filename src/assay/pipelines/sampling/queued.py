@@ -12,7 +12,7 @@ from assay.core.identity import content_id
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import Request, Rollout
 from assay.maths.allocation.trial_queue import TrialQueue
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import Samples, StoredRollouts
 
 
@@ -43,7 +43,7 @@ class QueuedRollouts(StoredRollouts):
         queue = TrialQueue([wanted[id_] for id_ in ids], cap, right=np.minimum(right, trials), trials=trials)
         if queue.finished:
             return queue
-        self._introduce(self.request(ids[0], (0,)))
+        self._introduce(self.with_pictures(self.request(ids[0], (0,))))
         Filling(self, queue, ids, batch, seen).run()
         if self.context.stop():
             raise Stopped("stopped on request; the attempts that arrived are committed")
@@ -81,7 +81,7 @@ def digest_of(text: str) -> str:
     >>> digest_of(" 7") == digest_of("7 ") != digest_of("8")
     True
     """
-    return hashlib.md5(storable(text).strip(" ").encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(replace_surrogates(text).strip(" ").encode(), usedforsecurity=False).hexdigest()
 
 
 class Filling:
@@ -121,8 +121,10 @@ class Filling:
         requests = []
         for row in np.flatnonzero(wave):
             id_ = self.ids[row]
-            taken, flying = self.attempts.samples_of(id_), self.flying.setdefault(id_, set())
-            free = islice((index for index in count() if index not in taken and index not in flying), int(wave[row]))
+            samples_done, flying = self.attempts.samples_of(id_), self.flying.setdefault(id_, set())
+            free = islice(
+                (index for index in count() if index not in samples_done and index not in flying), int(wave[row])
+            )
             samples = tuple(free)
             flying.update(samples)
             requests.append(self.attempts.request(id_, samples))
@@ -138,15 +140,15 @@ class Filling:
         waiting: list[Request] = []
         while not self.queue.finished and not self.attempts.at_limit():
             waiting = waiting or self._requests()[::-1]
-            yield waiting.pop() if waiting else None
+            yield self.attempts.with_pictures(waiting.pop()) if waiting else None
 
     def _without_lost(self, raw: Iterator[tuple[Rollout, ...]]) -> Generator[tuple[Rollout, ...], None, None]:
         """Close the problems whose attempts fail or are refused: the next run asks for them again."""
         for rollouts in raw:
-            lost = Counter(rollout.problem_id for rollout in rollouts if rollout.fault or rollout.refused)
-            if lost:
-                rows = [self.place[id_] for id_ in lost]
-                self.queue.observe(rows, trials=0, right=0, lost=list(lost.values()))
+            failure_counts = Counter(rollout.problem_id for rollout in rollouts if rollout.fault or rollout.refused)
+            if failure_counts:
+                rows = [self.place[id_] for id_ in failure_counts]
+                self.queue.observe(rows, trials=0, right=0, lost=list(failure_counts.values()))
                 self.queue.close(rows)
             yield rollouts
 

@@ -13,11 +13,8 @@ SELECT policy, sampler FROM attempts WHERE (policy_name = ? OR policy = ?) AND s
 GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 COUNTS = """
-SELECT r.problem_id, counted(v.outcome, v.lenient, ?) AS outcome, count(DISTINCT r.id) AS n
-FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ?
-GROUP BY ALL ORDER BY r.problem_id, outcome
+SELECT problem_id, counts AS outcome, count(DISTINCT rollout_id) AS n FROM present_verdicts(?, ?, ?, ?, ?)
+WHERE step IS NULL GROUP BY ALL ORDER BY problem_id, outcome
 """
 
 
@@ -33,8 +30,8 @@ def find_respondent(context: RunContext, policy: str) -> list[str]:
     """
     respondents = context.lake.rows(RESPONDENT, [policy, policy])
     if not respondents:
-        known = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
-        names = {name for row in known for name in row.values()}
+        policies = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
+        names = {name for row in policies for name in row.values()}
         raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
     return [respondents[0]["policy"], respondents[0]["sampler"]]
 
@@ -55,16 +52,17 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
     """
     counts: dict[str, Counts] = {}
     respondent = find_respondent(context, policy)
-    parameters: list[Any] = [context.mode, *respondent_verdicts(context, labels, respondent), *respondent]
+    parameters: list[Any] = [context.mode, *respondent, *respondent_verdicts(context, labels, respondent)]
     for row in context.lake.rows(COUNTS, parameters):
         if row["problem_id"] in labels:
-            known = counts.get(row["problem_id"], Counts())
-            counts[row["problem_id"]] = known.plus(row["outcome"], row["n"])
+            so_far = counts.get(row["problem_id"], Counts())
+            counts[row["problem_id"]] = so_far.plus(row["outcome"], row["n"])
     return counts
 
 
 def respondent_verdicts(context: RunContext, labels: Mapping[str, Label], respondent: Sequence[str]) -> list[list[str]]:
-    """Return the labels and `name@version` of the verdicts that count of a respondent: imported with its attempts, or ours.
+    """Return the labels and `name@version` of the verdicts that count of a respondent: imported with its attempts, or
+    ours.
 
     Args:
         context: with lake and judge.

@@ -60,8 +60,8 @@ class AttemptRewards:
 
     def note_verdict(self, rollout: Rollout, verdict: Verdict) -> None:
         """Take in a verdict."""
-        counted = verdict.in_mode(self.context.mode)
-        self.note(rollout.problem_id, rollout.sample, counted.outcome, counted.reward)
+        counted_verdict = verdict.in_mode(self.context.mode)
+        self.note(rollout.problem_id, rollout.sample, counted_verdict.outcome, counted_verdict.reward)
 
     def read(
         self,
@@ -102,8 +102,8 @@ class AttemptRewards:
             return
         cap = token_caps(self.context).get(self.sampler, 0)
         store_missing_terms(self.context, ids, {self.sampler: cap}, policy=self.policy)
-        wanted = [f"{name} {self.terms.version(name, cap)}" for name in self.terms.extra]
-        for row in self.context.lake.iterate_rows(TERMS, [self.policy, self.sampler, list(ids), wanted]):
+        term_names = [f"{name} {self.terms.version(name, cap)}" for name in self.terms.extra]
+        for row in self.context.lake.iterate_rows(TERMS, [self.policy, self.sampler, list(ids), term_names]):
             self._values.setdefault(row["id"], {})[row["term"]] = row["value"]
 
     def _sources(self, ids: Mapping[str, int]) -> dict[str, str]:
@@ -143,20 +143,20 @@ def store_missing_terms(
     for sampler, cap in caps.items():
         versions = [terms.version(name, cap) for name in terms.extra]
         query = [versions, list(terms.extra), sampler, list(ids), policy, policy]
-        found = context.lake.rows(MISSING, query)
-        for start in range(0, len(found), CHUNK):
-            part = found[start : start + CHUNK]
-            rows = [row for one in part for row in _rows(terms, one["id"], one["text"], one["tokens"], cap)]
+        lacking_rows = context.lake.rows(MISSING, query)
+        for start in range(0, len(lacking_rows), CHUNK):
+            part = lacking_rows[start : start + CHUNK]
+            rows = [row for row_of in part for row in _rows(terms, row_of["id"], row_of["text"], row_of["tokens"], cap)]
             context.lake.append({"reward_terms": rows}, run=context.run)
-        lacking += len(found)
+        lacking += len(lacking_rows)
     return lacking
 
 
 def token_caps(context: RunContext, *, stored: bool = True) -> dict[str, int]:
     """Return the token cap of each sampling config, by its id: the config's two, and those that the lake knows."""
     samplers = (context.config.policy.sampler, context.config.train_sampler)
-    known = context.lake.rows("SELECT id, settings FROM sampling_configs") if stored else []
-    caps = {row["id"]: json.loads(row["settings"]).get("max_tokens", 0) for row in known}
+    config_rows = context.lake.rows("SELECT id, settings FROM sampling_configs") if stored else []
+    caps = {row["id"]: json.loads(row["settings"]).get("max_tokens", 0) for row in config_rows}
     return {**caps, **{sampler.id: sampler.max_tokens for sampler in samplers}}
 
 

@@ -26,7 +26,7 @@ class ShardConfig:
             raise ConfigError(f"a chunk of {self.chunk} problems for {self.lease_s} s: both must be above 0")
 
 
-def cut(context: RunContext, ids: Collection[str], size: int) -> list[list[str]]:
+def cut_chunks(context: RunContext, ids: Collection[str], size: int) -> list[list[str]]:
     """Cut ids into chunks of at most `size`, each ascending.
 
     The order of the chunks is independent of difficulty, and the same in every process of the config.

@@ -1,7 +1,9 @@
-"""Outcomes of stored attempts as columns, for scoring where nothing is left to draw: no problem and no attempt is an object.
+"""Outcomes of stored attempts as columns, for scoring where nothing is left to draw: no problem and no attempt is an
+object.
 
-It serves a scorer whose score of a problem depends on the problem's counts alone (`core.hooks.ScorerHooks.counts_alone`).
-Problems with equal counts share all of their score but the ids, so a score is worked out once per combination of counts.
+It serves a scorer whose score of a problem depends on the problem's counts alone
+(`core.hooks.ScorerHooks.counts_alone`). Problems with equal counts share all of their score but the ids, so a score is
+worked out once per combination of counts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -83,8 +85,8 @@ class StoredCounts:
 
     def settled(self, n: int) -> bool:
         """Whether no attempt is missing, each is judged by the present verifier, and there is one at least."""
-        unjudged = pc.sum(self.table["unjudged"]).as_py() or 0
-        return bool(len(self.table)) and self.lacking(n) == (0, 0) and not unjudged and bool(self.n.any())
+        n_unjudged = pc.sum(self.table["unjudged"]).as_py() or 0
+        return bool(len(self.table)) and self.lacking(n) == (0, 0) and not n_unjudged and bool(self.n.any())
 
 
 def read_counts(context: RunContext, inputs: StageResults) -> StoredCounts | None:
@@ -100,18 +102,18 @@ def read_counts(context: RunContext, inputs: StageResults) -> StoredCounts | Non
     if context.lake.query("SELECT 1 FROM extensions WHERE sampler = ? LIMIT 1", [sampler]).num_rows:
         return None
     versions = [context.verifier_version(verifier) for verifier in side_verifiers(context, inputs, "train")]
-    asked = [*side_parameters(inputs, "train"), context.mode, versions, context.policy.revision, sampler]
-    table = context.lake.query(COUNTS, asked)
+    parameters = [*side_parameters(inputs, "train"), context.mode, versions, context.policy.revision, sampler]
+    table = context.lake.query(COUNTS, parameters)
     if pc.sum(table["graded"]).as_py():
         return None
-    refused = _refused(context, table["problem_id"])
-    return StoredCounts(table, refused)
+    is_refused = _refused(context, table["problem_id"])
+    return StoredCounts(table, is_refused)
 
 
 def _refused(context: RunContext, ids: pa.ChunkedArray) -> NDArray[np.bool_]:
-    stored = context.lake.query("SELECT 1 FROM drops WHERE stage = 'score' LIMIT 1").num_rows
-    known = known_refusals(context, context.policy, context.sampler, set(ids.to_pylist())) if stored else {}
-    return np.asarray(pc.is_in(ids, value_set=pa.array(list(known), pa.string())).to_numpy())
+    n_refusals = context.lake.query("SELECT 1 FROM drops WHERE stage = 'score' LIMIT 1").num_rows
+    refusals = known_refusals(context, context.policy, context.sampler, set(ids.to_pylist())) if n_refusals else {}
+    return np.asarray(pc.is_in(ids, value_set=pa.array(list(refusals), pa.string())).to_numpy())
 
 
 def score_tables(
@@ -152,9 +154,9 @@ def _score_table(
 
 def _score_ids(rows: list[dict[str, Any]], kind: NDArray[np.int64], ids: list[str]) -> pa.Array:
     """Return the id of each problem's score; only the problem's own id differs between scores of one kind."""
-    found = np.empty(len(ids), dtype=object)
+    score_ids = np.empty(len(ids), dtype=object)
     for number, row in enumerate(rows):
         content = first_names("scores", {name: value for name, value in row.items() if name not in ("id", "run")})
         own = np.flatnonzero(kind == number)
-        found[own] = varied_ids("score", content, place=PLACE, values=[ids[place] for place in own.tolist()])
-    return pa.array(found, pa.string())
+        score_ids[own] = varied_ids("score", content, place=PLACE, values=[ids[place] for place in own.tolist()])
+    return pa.array(score_ids, pa.string())

@@ -80,11 +80,11 @@ class LakeEvidence:
 
     @cached_property
     def _counts(self) -> dict[str, Counts]:
-        known, counts = set(self.ids), dict[str, Counts]()
+        own_ids, counts = set(self.ids), dict[str, Counts]()
         for batch in self.context.lake.stream(COUNTS, [self.inputs.rows_of("score")]):
             ids, *outcomes = (column.to_pylist() for column in batch.columns)
             tallies = zip(ids, map(Counts, *outcomes), strict=True)
-            counts.update((id_, tally) for id_, tally in tallies if id_ in known)
+            counts.update((id_, tally) for id_, tally in tallies if id_ in own_ids)
         return counts
 
     def attempted(self, *, texts: bool = False, changes: Mapping[str, Any] | None = None) -> Iterator[AttemptedProblem]:
@@ -103,14 +103,14 @@ class LakeEvidence:
         """Return a field that the sources kept, by problem id."""
         query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
         rows = ((row["id"], json.loads(row["metadata"])) for row in self.context.lake.iterate_rows(query, [list(ids)]))
-        return {id_: kept[name] for id_, kept in rows if isinstance(kept.get(name), str | int | float)}
+        return {id_: fields[name] for id_, fields in rows if isinstance(fields.get(name), str | int | float)}
 
     def trials(self, changes: Mapping[str, Any], *, distinct: bool) -> Mapping[str, tuple[int, int]]:
         """Return stored right answers and stored attempts by problem id."""
         respondent = self.respondent(changes)
         if (*respondent, distinct) not in self._tallies:
-            found = tally_attempts(self.context, self.labels, self.ids, respondent, distinct=distinct)
-            self._tallies = {(*respondent, distinct): found}  # one at a time: a pool of a million has many
+            tallies = tally_attempts(self.context, self.labels, self.ids, respondent, distinct=distinct)
+            self._tallies = {(*respondent, distinct): tallies}  # one at a time: a pool of a million has many
         return self._tallies[(*respondent, distinct)]
 
     def draw_until(
@@ -118,8 +118,8 @@ class LakeEvidence:
     ) -> TrialSummary:
         """Draw attempts until each problem has its right answers or `max_trials` attempts."""
         self.require_policy()
-        stored = self.trials(changes, distinct=distinct)
-        lacking = {id_: stored.get(id_, (0, 0)) for id_ in wanted}
+        trial_counts = self.trials(changes, distinct=distinct)
+        lacking = {id_: trial_counts.get(id_, (0, 0)) for id_ in wanted}
         missing = [id_ for id_, (right, n) in lacking.items() if right < wanted[id_] and n < max_trials]
         if not missing:
             return TrialSummary(0, 1.0)
@@ -143,14 +143,14 @@ class LakeEvidence:
             for problem in read_attempted(self.context, labels, self.respondent(changes))
         }
 
-    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+    def attempt(self, questions: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts with their texts at each of other problems than those of the pool."""
         self.require_policy()
-        return self._attempts_of(self.context, asked, n)
+        return self._attempts_of(self.context, questions, n)
 
-    def teach(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+    def teach(self, questions: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts of the teacher, or of the policy where the config names no teacher."""
-        return self.attempt(asked, n) if self.teacher is None else self._attempts_of(self.teacher, asked, n)
+        return self.attempt(questions, n) if self.teacher is None else self._attempts_of(self.teacher, questions, n)
 
     @cached_property
     def teacher(self) -> RunContext | None:
@@ -158,12 +158,12 @@ class LakeEvidence:
         config, teacher = self.context.config, self.context.config.synthesize.teacher
         if teacher is None:
             return None
-        changed = {
+        changed_tables = {
             "policy": teacher,
             "score": config.score.model_copy(update={"evidence": DRAWN}),
             "synthesize": config.synthesize.model_copy(update={"policy": "", "teacher": None}),
         }
-        context = self.context.beside(config.model_copy(update=changed))
+        context = self.context.beside(config.model_copy(update=changed_tables))
         remote_model.require_stored_policy(context)
         return context
 
@@ -173,13 +173,14 @@ class LakeEvidence:
             teacher.close()
 
     def _attempts_of(
-        self, context: RunContext, asked: Sequence[tuple[Problem, Label]], n: int
+        self, context: RunContext, questions: Sequence[tuple[Problem, Label]], n: int
     ) -> Sequence[AttemptedProblem]:
-        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their texts."""
-        problems = {problem.id: problem for problem, _ in asked}
+        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their
+        texts."""
+        problems = {problem.id: problem for problem, _ in questions}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)
-            for problem, label in asked
+            for problem, label in questions
         }
         rows = {
             "problems": [to_row(problem) for problem in problems.values()],
@@ -190,18 +191,20 @@ class LakeEvidence:
         attempts.draw(dict.fromkeys(problems, n))
         self.stopped, self.failed = self.stopped or attempts.stopped, self.failed + attempts.failed + attempts.refused
         respondent = attempts.policy.revision, attempts.sampler.id
-        found = {item.problem_id: item for item in read_attempted(context, labels, respondent, texts=True)}
-        return [found[problem.id]._replace(attempts=found[problem.id].attempts[:n]) for problem, _ in asked]
+        by_id = {item.problem_id: item for item in read_attempted(context, labels, respondent, texts=True)}
+        return [by_id[problem.id]._replace(attempts=by_id[problem.id].attempts[:n]) for problem, _ in questions]
 
     def complete(
-        self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
+        self, begun_answers: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
     ) -> Sequence[Sequence[tuple[str, bool | None]]]:
         """Return n continuations of each begun answer with whether the whole is right; stored ones come first."""
         self.require_policy()
-        known, labels = some_of_side(self.context, self.inputs, "train", sorted({id_ for id_, _ in begun}))
-        found, stopped, failed = complete_begun(self.context, known, labels, begun, n, self.sampler(changes))
-        self.stopped, self.failed = self.stopped or stopped, self.failed + failed
-        return found
+        problems, labels = some_of_side(self.context, self.inputs, "train", sorted({id_ for id_, _ in begun_answers}))
+        continuations, stopped, n_failed = complete_begun(
+            self.context, problems, labels, begun_answers, n, self.sampler(changes)
+        )
+        self.stopped, self.failed = self.stopped or stopped, self.failed + n_failed
+        return continuations
 
     def require_policy(self) -> None:
         """Go on unless the evidence is imported, of which nothing more can be drawn.

@@ -12,7 +12,7 @@ from assay.core.types import GradingCase, Label, Message, Problem, Request, Roll
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.graded import wanted_verdicts
 from assay.pipelines.data.problems import problems_by_id, to_row
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.synthesis_evidence import LakeEvidence
 from assay.stores.tables import schema
 
@@ -75,10 +75,10 @@ class SynthesisRows:
 
     def _targets(self, targets: Sequence[Target]) -> pa.Table:
         labels = self._labels(targets)
-        stored = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
-        outcomes = self._outcomes(labels, stored)
-        written = [target for target in targets if target.completion is not None]
-        right = dict(zip(map(id, written), self._judge(labels, written), strict=True))
+        rollout_ids = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
+        outcomes = self._outcomes(labels, rollout_ids)
+        written_targets = [target for target in targets if target.completion is not None]
+        right = dict(zip(map(id, written_targets), self._judge(labels, written_targets), strict=True))
         synthesis = self.fixed["synthesis_id"]
         columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in targets] for name in PLAIN}
         columns["id"] = _target_ids(synthesis, targets)
@@ -88,7 +88,9 @@ class SynthesisRows:
         ]
         columns["messages"] = [self._rendered(row.messages) for row in targets]
         columns["masked"] = [_spans(row.masked) for row in targets]
-        columns["completion"] = [None if row.completion is None else storable(row.completion) for row in targets]
+        columns["completion"] = [
+            None if row.completion is None else replace_surrogates(row.completion) for row in targets
+        ]
         return self._table("targets", columns, len(targets))
 
     def _table(self, name: str, columns: Mapping[str, list[Any]], n: int) -> pa.Table:
@@ -129,8 +131,8 @@ class SynthesisRows:
 
         rows = []
         for pair in pairs:
-            known = (pair.rule, pair.problem_id, pair.prefix, pair.chosen, pair.rejected)
-            key = content_id("pair", self.fixed["synthesis_id"], *known, pair.chosen_text, pair.rejected_text)
+            identity = (pair.rule, pair.problem_id, pair.prefix, pair.chosen, pair.rejected)
+            key = content_id("pair", self.fixed["synthesis_id"], *identity, pair.chosen_text, pair.rejected_text)
             row = {name: getattr(pair, name) for name in Pair.__slots__}
             row |= {"messages": self._rendered(pair.messages), "parents": list(pair.parents)}
             row["verified"] = right(pair.chosen) and wrong(pair.rejected)

@@ -33,7 +33,8 @@ from assay.maths.search.tree import (
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.data.pictures import refuse_pictures
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import COMMIT_S, settings_of
 
 STORED = """
@@ -90,7 +91,7 @@ class Searches:
         scoring: str,
     ) -> None:
         self.context, self.problems, self.labels, self.rules, self.scoring = context, problems, labels, rules, scoring
-        self.step, self.rest = samplers(context.config.policy.sampler, rules)
+        self.step, self.rest = search_samplers(context.config.policy.sampler, rules)
         self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # answers that the engine failed to generate
@@ -108,11 +109,13 @@ class Searches:
 
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
+            ConfigError: one of the problems shows a picture.
         """
-        stored = self._stored(ids)
-        missing = [id_ for id_ in ids if id_ not in stored]
+        stored_nodes = self._stored(ids)
+        missing = [id_ for id_ in ids if id_ not in stored_nodes]
         if not missing:
-            return stored
+            return stored_nodes
+        refuse_pictures((self.problems[id_] for id_ in missing), "a tree search")
         self._open(missing)
         with self.context.reporter.track("searches", len(missing)) as bar:
             self._bar = bar
@@ -122,12 +125,12 @@ class Searches:
             self._commit()
         if self.context.stop():
             raise Stopped("stopped on request; what the searches received is committed")
-        return stored | self._done
+        return stored_nodes | self._done
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """List the problems whose search is not stored."""
-        stored = self._stored(ids)
-        return [id_ for id_ in ids if id_ not in stored]
+        stored_nodes = self._stored(ids)
+        return [id_ for id_ in ids if id_ not in stored_nodes]
 
     def _stored(self, ids: Sequence[str]) -> dict[str, SearchResult]:
         return {
@@ -200,8 +203,8 @@ class Searches:
             met = [asking[id_] for id_ in dict.fromkeys(rollout.problem_id for rollout in rollouts)]
             whole = [running for running in met if len(running.answers) == len(_samples(running.ask))]
             queue.extend(self._settle(whole))
-            lost = {rollout.problem_id for rollout in rollouts if rollout.fault}  # the next run asks again
-            flying -= lost | {running.problem.id for running in whole if running.problem.id in self._done}
+            failed_ids = {rollout.problem_id for rollout in rollouts if rollout.fault}  # the next run asks again
+            flying -= failed_ids | {running.problem.id for running in whole if running.problem.id in self._done}
 
     def _begin_some(self, fresh: deque[str], most: int) -> list[Running]:
         """Begin up to `most` searches; return those that ask the engine, since stored answers may have ended some."""
@@ -213,10 +216,12 @@ class Searches:
             judging = [running for running in live if not running.tree and isinstance(running.ask, NodeJudge)]
             for running, outcome in zip(judging, self._judge(judging), strict=True):
                 running.advance(outcome)
-            answered = [(running, steps) for running in live if not running.tree and (steps := self._steps(running))]
-            for running, steps in answered:
+            answered_searches = [
+                (running, steps) for running in live if not running.tree and (steps := self._steps(running))
+            ]
+            for running, steps in answered_searches:
                 running.advance(steps)
-            if not judging and not answered:
+            if not judging and not answered_searches:
                 break
         for running in live:
             if running.tree:
@@ -351,7 +356,7 @@ class Searches:
         self._since = time.monotonic()
 
 
-def samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig, SamplingConfig]:
+def search_samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig, SamplingConfig]:
     """Return the samplers for one step and for the rest of an answer.
 
     Args:
@@ -381,7 +386,7 @@ def step_of(rollout: Rollout, ask: TreeRequest, rules: SearchConfig) -> SearchSt
     """
     if rollout.finish == "error":
         return SearchStep("", rollout.tokens, "cut")
-    answer = storable(rollout.text)  # what a later run will read
+    answer = replace_surrogates(rollout.text)  # what a later run will read
     if isinstance(ask, Complete):
         text, trim = trim_steps(answer, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
         marked = bool(rules.mark) and rules.mark in text

@@ -48,19 +48,19 @@ class Cutter:
                 f"at_length = {length} is above policy.max_tokens = {self.sampler.max_tokens}: "
                 "stored answers say nothing about a longer cap"
             )
-        known = self._known.setdefault(length, {})
-        fresh = [id_ for id_ in ids if id_ not in known]
+        outcomes = self._known.setdefault(length, {})
+        fresh = [id_ for id_ in ids if id_ not in outcomes]
         for start in range(0, len(fresh), CHUNK):
             rows = self.context.lake.rows(TEXTS, [fresh[start : start + CHUNK]])
-            cut = [self._cut(row, length) for row in rows]
+            rollouts = [self._cut(row, length) for row in rows]
             verdicts = self.context.judge.judge(
                 [
                     GradingCase(self.problems[rollout.problem_id], self.labels[rollout.problem_id], rollout)
-                    for rollout in cut
+                    for rollout in rollouts
                 ]
             )
-            known |= {verdict.rollout_id: verdict.in_mode(self.context.mode).outcome for verdict in verdicts}
-        return {id_: known[id_] for id_ in ids}
+            outcomes |= {verdict.rollout_id: verdict.in_mode(self.context.mode).outcome for verdict in verdicts}
+        return {id_: outcomes[id_] for id_ in ids}
 
     def _cut(self, row: Mapping[str, Any], length: int) -> Rollout:
         engine, whole = self.context.engine, Rollout(**row)

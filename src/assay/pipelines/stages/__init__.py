@@ -68,8 +68,8 @@ def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     """Return the stages in their order up to and with one of them.
 
     Args:
-        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training, "synthesize" =
-            those up to scoring and synthesis.
+        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training,
+            "synthesize" = those up to scoring and synthesis.
 
     Raises:
         ConfigError: there is no stage of this name.
@@ -90,7 +90,8 @@ def stage_names() -> tuple[str, ...]:
 
 
 def pool_stages() -> tuple[str, ...]:
-    """The names of the stages before scoring, which need no policy: every worker and every round shares what they leave."""
+    """The names of the stages before scoring, which need no policy: every worker and every round shares what they
+    leave."""
     names = stage_names()
     return names[: names.index("score")]
 

@@ -16,7 +16,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.training_rows import Synthesis, read_rows
-from assay.pipelines.stages.stored_synthesis import find_synthesis, learnt
+from assay.pipelines.stages.stored_synthesis import choose_learnt_rows, find_synthesis
 from assay.pipelines.stages.train import (
     LakeSink,
     Train,
@@ -68,21 +68,22 @@ class OfflineStage(Stage):
         Raises:
             ConfigError: none is left.
         """
-        config, stored = self.config, read_rows(self.context, self.inputs, self.synthesis)
-        kept = learnt(stored, config)
-        if not kept:
-            unverified = sum(not row.verified for row in stored)
+        config, stored_rows = self.config, read_rows(self.context, self.inputs, self.synthesis)
+        learnt_rows = choose_learnt_rows(stored_rows, config)
+        if not learnt_rows:
+            unverified = sum(not row.verified for row in stored_rows)
             raise ConfigError(
-                f"{self.name}: none of {len(stored)} {self.table} of {self.synthesis.method} is left: {unverified} are "
+                f"{self.name}: none of {len(stored_rows)} {self.table} of {self.synthesis.method} is left: "
+                f"{unverified} are "
                 f"not verified, the others are below min_confidence = {config.min_confidence}"
             )
-        if len(kept) < len(stored):
+        if len(learnt_rows) < len(stored_rows):
             self.context.reporter.say(
-                f"{self.name}: {len(kept)} of {len(stored)} {self.table} of {self.synthesis.method} are trained on; "
+                f"{self.name}: {len(learnt_rows)} of {len(stored_rows)} {self.table} of {self.synthesis.method} are trained on; "
                 "the "
                 f"others are not verified or are below min_confidence = {config.min_confidence}"
             )
-        return kept
+        return learnt_rows
 
     def compute_key(self) -> StageKey:
         """Hash the synthesis, the policy, how it is asked, and every setting that changes what is learnt."""

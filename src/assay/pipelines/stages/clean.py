@@ -21,10 +21,10 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import note_row
 from assay.pipelines.data.pool import list_version
-from assay.pipelines.data.problems import members
+from assay.pipelines.data.problems import read_pool_members
 from assay.pipelines.data.sifting import Sifted, StreamedPool
 from assay.pipelines.sampling.filter_context import build_filters, filter_context, filter_dependencies
-from assay.pipelines.stages.ingest import noticed
+from assay.pipelines.stages.ingest import count_notes
 from assay.stores.tables import schema
 
 COUNT = "SELECT count(DISTINCT problem_id) AS n FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
@@ -58,7 +58,7 @@ class Clean(Stage):
     @cached_property
     def members(self) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
         """The pool's problems and their labels, read once."""
-        return members(self.context, self.inputs)
+        return read_pool_members(self.context, self.inputs)
 
     def remaining(self) -> Remaining:
         """Count the pool's problems."""
@@ -72,15 +72,15 @@ class Clean(Stage):
         pool = StreamedPool(context, self.inputs.of("ingest").key.parts, sifted, self._borrow)
         pool.sift(build_filters(context.config))
         show_tracebacks(context)
-        gone, rows_in = sifted.gone, self.remaining().rows_in or 0
-        corrected = [label for id_, label in sorted(sifted.corrected.items()) if id_ not in gone]
-        notes = [note for note in sifted.notes if note.problem_id not in gone]
+        dropped_ids, rows_in = sifted.gone, self.remaining().rows_in or 0
+        corrected = [label for id_, label in sorted(sifted.corrected.items()) if id_ not in dropped_ids]
+        notes = [note for note in sifted.notes if note.problem_id not in dropped_ids]
         detail: dict[str, Any] = {
             "dropped": dict(sifted.reasons),
             **({"corrected": len(corrected)} if corrected else {}),
         }
         if notes:
-            detail["noticed"] = noticed(notes)
+            detail["noticed"] = count_notes(notes)
             reasons = ", ".join(f"{reason} {count}" for reason, count in detail["noticed"].items())
             context.reporter.say(f"clean: noticed {reasons} on problems that stay")
         rows = {
@@ -90,7 +90,9 @@ class Clean(Stage):
             "notes": [note_row(note, key) for note in notes],
         }
         seconds = time.monotonic() - began
-        return context.finish(StageResult(self.name, self.key, rows_in, rows_in - len(gone), detail, seconds), rows)
+        return context.finish(
+            StageResult(self.name, self.key, rows_in, rows_in - len(dropped_ids), detail, seconds), rows
+        )
 
     def _borrow(self, part: Filter) -> FilterContext:
         """Build what a filter needs of the run; an encoder may be fitted to all members of the pool."""

@@ -43,11 +43,12 @@ class Embed(Stage):
 
     @cached_property
     def revision(self) -> str:
-        """The encoder's revision; that of "tfidf" is known without holding a text, and without reading one the second time."""
+        """The encoder's revision; that of "tfidf" is known without holding a text, and without reading one the second
+        time."""
         if self.context.config.embed.encoder != "tfidf":
             return self.encoder.revision
-        stored = self.context.lake.rows(FITTED, [self._corpus])
-        return str(stored[0]["encoder"]) if stored else fit_revision(self._texts())
+        fitted_rows = self.context.lake.rows(FITTED, [self._corpus])
+        return str(fitted_rows[0]["encoder"]) if fitted_rows else fit_revision(self._texts())
 
     @cached_property
     def _corpus(self) -> str:
@@ -65,8 +66,8 @@ class Embed(Stage):
     def remaining(self) -> Remaining:
         """Count the texts without a vector of this encoder."""
         wanted = {"wanted": pa.table({"problem_id": pa.array(self.ids, pa.string())})}
-        stored = self.context.lake.query(STORED, [self.revision], wanted)["n"][0].as_py()
-        return Remaining(texts=len(self.ids) - stored, rows_in=len(self.ids))
+        n_stored = self.context.lake.query(STORED, [self.revision], wanted)["n"][0].as_py()
+        return Remaining(texts=len(self.ids) - n_stored, rows_in=len(self.ids))
 
     def run(self) -> StageResult:
         """Encode what has no vector yet, and cluster all problems that have one."""

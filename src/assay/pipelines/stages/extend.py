@@ -1,8 +1,9 @@
-"""Continue stored attempts that a token cap cut, up to a longer cap; those that ended by themselves count under it as well.
+"""Continue stored attempts that a token cap cut, up to a longer cap; those that ended by themselves count under it as
+well.
 
 A cut attempt is the beginning of a longer one: continued under the same policy and settings, it has the distribution of
-an attempt that was drawn at the longer cap. What is continued is the token ids where they are stored, and else the text,
-which may be split into other tokens than those that were sampled.
+an attempt that was drawn at the longer cap. What is continued is the token ids where they are stored, and else the
+text, which may be split into other tokens than those that were sampled.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from assay.core.identity import content_id
 from assay.core.types import ExtendedSampling, Label, Problem, Request, Rollout, SamplingConfig, rollout_id
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import read_side
 from assay.pipelines.sampling.attempts import StoredRollouts, settings_of
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 
@@ -48,8 +49,8 @@ class Beginning:
 def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[str, Any]:
     """Let the train side's stored attempts count under a longer cap, and continue those that are cut.
 
-    A run that stops, or whose engine fails, keeps what it has drawn; the same call goes on from there. The attempts of a
-    problem count under the longer cap once none of them is left to be continued.
+    A run that stops, or whose engine fails, keeps what it has drawn; the same call goes on from there. The attempts of
+    a problem count under the longer cap once none of them is left to be continued.
 
     Args:
         context: the run, whose `policy.max_tokens` is the shorter cap.
@@ -58,8 +59,9 @@ def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[s
 
     Returns:
         {from, to: the caps; finished: attempts that count as they are; continued: now; by_text: of these, those whose
-        token ids are not stored; left: cut attempts that are not continued yet; problems: whose attempts all count under
-        the longer cap; tokens: generated now; tokens_kept: of the attempts that count, those that were generated before}.
+        token ids are not stored; left: cut attempts that are not continued yet; problems: whose attempts all count
+        under the longer cap; tokens: generated now; tokens_kept: of the attempts that count, those that were generated
+        before}.
 
     Raises:
         ConfigError: the cap is not longer, or there is nothing to extend.
@@ -68,7 +70,7 @@ def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[s
     source: SamplingConfig = context.config.policy.sampler
     if max_tokens <= source.max_tokens:
         raise ConfigError(f"--max-tokens {max_tokens} must be above policy.max_tokens = {source.max_tokens}")
-    problems, labels = side(context, inputs, "train")
+    problems, labels = read_side(context, inputs, "train")
     target = replace(source, max_tokens=max_tokens)
     with exclusive_sampling(context, sorted(problems)):
         attempts = _read_attempts(context, source, sorted(problems))
@@ -105,10 +107,10 @@ class Extension(StoredRollouts):
         labels: Mapping[str, Label],
         source: SamplingConfig,
         target: SamplingConfig,
-        stored: Sequence[dict[str, Any]],
+        attempts: Sequence[dict[str, Any]],
     ) -> None:
         super().__init__(context, problems, labels, sampler=ExtendedSampling(**asdict(target), source=source.id))
-        self.source, self.target, self.rows = source, target, list(stored)
+        self.source, self.target, self.rows = source, target, list(attempts)
         self.by_text = 0  # attempts continued in this run whose token ids were not at hand
         self._begun: dict[tuple[str, int], Beginning] = {}  # by problem and sample: of the requests under way
         self._done = self._read_continued()
@@ -138,8 +140,8 @@ class Extension(StoredRollouts):
 
     def count(self) -> dict[str, Any]:
         """Count what was done and what is left, as `extend` returns it."""
-        cut = [row for row in self.rows if row["finish"] == "length"]
-        open_ = {row["problem_id"] for row in cut if row["id"] not in self._done}
+        cut_rows = [row for row in self.rows if row["finish"] == "length"]
+        open_ = {row["problem_id"] for row in cut_rows if row["id"] not in self._done}
         whole = [row for row in self.rows if row["problem_id"] not in open_]
         return {
             "from": self.source.max_tokens,
@@ -147,7 +149,7 @@ class Extension(StoredRollouts):
             "finished": sum(row["finish"] != "length" for row in whole),
             "continued": self.context.meter.samples,
             "by_text": self.by_text,
-            "left": sum(row["id"] not in self._done for row in cut),
+            "left": sum(row["id"] not in self._done for row in cut_rows),
             "problems": len({row["problem_id"] for row in whole}),
             "tokens": self.context.meter.tokens,
             "tokens_kept": sum(row["tokens"] for row in whole),
@@ -160,11 +162,11 @@ class Extension(StoredRollouts):
 
     def _cut_ids(self) -> list[str]:
         """List the cut attempts that are not continued yet, problem by problem."""
-        cut = [row for row in self.rows if row["finish"] == "length" and row["id"] not in self._done]
+        cut_rows = [row for row in self.rows if row["finish"] == "length" and row["id"] not in self._done]
         seed = self.context.config.seed
         return [
             row["id"]
-            for row in sorted(cut, key=lambda row: (content_id("order", seed, row["problem_id"]), row["sample"]))
+            for row in sorted(cut_rows, key=lambda row: (content_id("order", seed, row["problem_id"]), row["sample"]))
         ]
 
     def _read_beginnings(self, ids: Sequence[str]) -> Iterator[Beginning]:
@@ -184,13 +186,13 @@ class Extension(StoredRollouts):
         return [
             replace(
                 self.request(id_, (sample,)),
-                sampler=replace(self.source, max_tokens=self.target.max_tokens - begun.tokens),
-                prefix=begun.text,
-                prefix_tokens=begun.token_ids if keeps else None,
+                sampler=replace(self.source, max_tokens=self.target.max_tokens - continuation.tokens),
+                prefix=continuation.text,
+                prefix_tokens=continuation.token_ids if keeps else None,
             )
             for id_, samples in missing.items()
             for sample in samples
-            if (begun := self._begun[id_, sample])
+            if (continuation := self._begun[id_, sample])
         ]
 
     def _commit(self, wave: Sequence[Rollout]) -> None:
@@ -198,40 +200,46 @@ class Extension(StoredRollouts):
 
     def _join(self, rollout: Rollout) -> Rollout:
         """Join a continued attempt with its beginning."""
-        begun = self._begun[rollout.problem_id, rollout.sample]
-        exact = begun.token_ids is not None and getattr(type(self.context.engine), "keeps_tokens", False)
+        continuation = self._begun[rollout.problem_id, rollout.sample]
+        exact = continuation.token_ids is not None and getattr(type(self.context.engine), "keeps_tokens", False)
         self.by_text += not exact
-        logprobs = (*begun.logprobs, *rollout.logprobs) if begun.logprobs and rollout.logprobs else None
-        ids = (*begun.token_ids, *rollout.token_ids) if exact and begun.token_ids and rollout.token_ids else None
+        logprobs = (*continuation.logprobs, *rollout.logprobs) if continuation.logprobs and rollout.logprobs else None
+        ids = (
+            (*continuation.token_ids, *rollout.token_ids)
+            if exact and continuation.token_ids and rollout.token_ids
+            else None
+        )
         return replace(
             rollout,
-            id=rollout_id(begun.problem_id, self.policy.revision, self.sampler.id, begun.sample),
+            id=rollout_id(continuation.problem_id, self.policy.revision, self.sampler.id, continuation.sample),
             sampler=self.sampler.id,
-            text=rollout.text if exact else begun.text + rollout.text,
-            tokens=begun.tokens + rollout.tokens,
-            prompt_tokens=begun.prompt_tokens,
+            text=rollout.text if exact else continuation.text + rollout.text,
+            tokens=continuation.tokens + rollout.tokens,
+            prompt_tokens=continuation.prompt_tokens,
             logprobs=logprobs,
             token_ids=ids,
-            extends=begun.id,
-            tokens_before=begun.tokens,
+            extends=continuation.id,
+            tokens_before=continuation.tokens,
         )
 
     def _count_whole_problems(self) -> None:
         """Let the attempts of a problem count under the longer cap once none of them is left to be continued."""
-        left = {row["problem_id"] for row in self.rows if row["finish"] == "length" and row["id"] not in self._done}
-        stored = self.context.lake.rows("SELECT rollout_id FROM extensions WHERE sampler = ?", [self.target.id])
-        there = {row["rollout_id"] for row in stored}
-        taken: dict[str, set[int]] = {}
+        unfinished_ids = {
+            row["problem_id"] for row in self.rows if row["finish"] == "length" and row["id"] not in self._done
+        }
+        extension_rows = self.context.lake.rows("SELECT rollout_id FROM extensions WHERE sampler = ?", [self.target.id])
+        extended_ids = {row["rollout_id"] for row in extension_rows}
+        sample_indices: dict[str, set[int]] = {}
         for row in _read_attempts(self.context, self.target, sorted(self.problems)):
-            taken.setdefault(row["problem_id"], set()).add(row["sample"])
+            sample_indices.setdefault(row["problem_id"], set()).add(row["sample"])
         rows = []
         for row in self.rows:
             counts = self._done.get(row["id"], row["id"]) if row["finish"] == "length" else row["id"]
-            if row["problem_id"] in left or counts in there:
+            if row["problem_id"] in unfinished_ids or counts in extended_ids:
                 continue
-            used = taken.setdefault(row["problem_id"], set())
-            sample = row["sample"] if row["sample"] not in used else max(used) + 1
-            used.add(sample)
+            used_indices = sample_indices.setdefault(row["problem_id"], set())
+            sample = row["sample"] if row["sample"] not in used_indices else max(used_indices) + 1
+            used_indices.add(sample)
             key = content_id("extension", counts, self.target.id)
             rows.append({"id": key, "rollout_id": counts, "sampler": self.target.id, "sample": sample})
         self.context.append({"extensions": rows})

@@ -13,7 +13,8 @@ TOKEN_BATCH_KEYS = {"queries", "responses", "finish_reasons"}  # one step in a l
 
 
 def flatten_row(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the attempts of a row as flat rows: `prompt`, `completion`, `reward` and what else is known; others as they are.
+    """Yield the attempts of a row as flat rows: `prompt`, `completion`, `reward` and what else is known; others as they
+    are.
 
     An episode of the verifiers library holds several traces. A trace that ended in an error has no reward. NeMo Gym's
     profile of a task has no completion; its `sample` is the task's row. An attempt of open-instruct has `prompt_ids`
@@ -39,20 +40,20 @@ def flatten_row(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _flatten_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
     nodes = trace["nodes"] or []
     turns = [node.get("message") or {} for node in nodes]
-    answered = next((n for n in reversed(range(len(turns))) if turns[n].get("role") == "assistant"), len(turns))
+    answer_turn = next((n for n in reversed(range(len(turns))) if turns[n].get("role") == "assistant"), len(turns))
     call: Mapping[str, Any] = next(
-        (call for call in reversed(trace.get("calls") or []) if call.get("node") == answered), {}
+        (call for call in reversed(trace.get("calls") or []) if call.get("node") == answer_turn), {}
     )
-    scored = [reward for reward in (trace.get("rewards") or {}).values() if reward]
+    rewards = [reward for reward in (trace.get("rewards") or {}).values() if reward]
     data = (trace.get("task") or {}).get("data") or {}
     record = data.get("record") if isinstance(data.get("record"), Mapping) else {}
     return {
         "assay_id": (record or {}).get("assay_id"),
         "task_key": (trace.get("task") or {}).get("key"),
-        "prompt": [dict(turn) for turn in turns[:answered]],
-        "completion": turns[answered].get("content") if answered < len(turns) else None,
-        "reward": sum(r["score"] * r.get("weight", 1.0) for r in scored)
-        if scored and not trace.get("errors")
+        "prompt": [dict(turn) for turn in turns[:answer_turn]],
+        "completion": turns[answer_turn].get("content") if answer_turn < len(turns) else None,
+        "reward": sum(r["score"] * r.get("weight", 1.0) for r in rewards)
+        if rewards and not trace.get("errors")
         else None,
         "finish": call.get("finish_reason"),
         "tokens": (call.get("usage") or {}).get("completion_tokens"),
@@ -101,20 +102,20 @@ def _correct_term(rewards: Mapping[str, Any]) -> float | None:
 
 def _flatten_response(row: Mapping[str, Any]) -> dict[str, Any]:
     response = row["response"]
-    cut = (response.get("incomplete_details") or {}).get("reason") == "max_output_tokens"
+    is_cut = (response.get("incomplete_details") or {}).get("reason") == "max_output_tokens"
     return {
         **row,
         **_describe_task(row),
         "completion": _response_text(response),
-        "finish": "length" if cut else "stop",
+        "finish": "length" if is_cut else "stop",
         "tokens": (response.get("usage") or {}).get("output_tokens"),
         "policy": response.get("model"),
     }
 
 
 def _describe_task(row: Mapping[str, Any]) -> dict[str, Any]:
-    asked = row["responses_create_params"].get("input")
-    turns = [{"role": "user", "content": asked}] if isinstance(asked, str) else list(asked or [])
+    prompt_input = row["responses_create_params"].get("input")
+    turns = [{"role": "user", "content": prompt_input}] if isinstance(prompt_input, str) else list(prompt_input or [])
     prompt = [
         {"role": turn.get("role"), "content": _content(turn.get("content"))} for turn in turns if turn.get("role")
     ]

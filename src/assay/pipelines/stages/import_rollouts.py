@@ -7,7 +7,7 @@ drop with its reason. Ids hash what was imported, so importing a folder again ad
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from assay.maths.text.instruction_wrappers import strip_instructions
 from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
-from assay.pipelines.sampling.attempt_rows import storable
+from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.stages.rollout_files import (
     NAMES,
     Tokens,
@@ -48,7 +48,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class RolloutColumns:
     """Which columns hold what; "" = those that the tool is known to write. `a.b` is field b of column a."""
 
     problem: str = ""  # the question, as text, as a chat or written out by a chat template; or the problem's id
@@ -59,15 +59,15 @@ class Columns:
 
     def names(self, tool: str) -> dict[str, tuple[str, ...]]:
         """Return the columns to look at, by what is read."""
-        known = {"tokens": ("tokens",), "finish": ("finish", "finish_reason"), **NAMES[tool]}
-        given = {
+        names = {"tokens": ("tokens",), "finish": ("finish", "finish_reason"), **NAMES[tool]}
+        columns = {
             "prompt": self.problem,
             "text": self.text,
             "reward": self.reward,
             "tokens": self.tokens,
             "finish": self.finish,
         }
-        return {**known, **{what: (name,) for what, name in given.items() if name}}
+        return {**names, **{field_name: (name,) for field_name, name in columns.items() if name}}
 
 
 def import_rollouts(
@@ -79,7 +79,7 @@ def import_rollouts(
     policy_last: str = "",
     sampler: Mapping[str, Any] | None = None,
     right: float | str = 1.0,
-    columns: Columns = Columns(),
+    columns: RolloutColumns = RolloutColumns(),
     labels: Mapping[str, str] | None = None,
     tokenizer: str = "",
 ) -> Imported:
@@ -111,8 +111,7 @@ def import_rollouts(
     if tool not in NAMES:
         raise ConfigError(f"unknown tool {tool!r}; {suggest_names(tool, NAMES)}")
     run, report = content_id("import", time.time_ns(), tool, str(folder)), Imported()
-    names = columns.names(tool)
-    tokens = Tokens(tokenizer)
+    names, tokens = columns.names(tool), Tokens(tokenizer)
     rated = labels is None or _has_rewards(folder, names, tokens)
     settings = canonical_json(
         {"tool": tool, **(sampler or {}), **({} if rated else {"judged": "by the labels' verifiers"})}
@@ -126,31 +125,19 @@ def import_rollouts(
         "is_right": _rule(right),
     }
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
-    matcher, seen = Matcher(lake, labels), Counter[str]()
+    matcher, sample_counts = Matcher(lake, labels), Counter[str]()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
     for path, line, row in read_attempts(folder, names, tokens):
         report.rows += 1
         report.columns = report.columns or tuple(row)
-        problem = matcher.problem(row, names["prompt"])
-        text = as_text(first_value(row, names["text"]))
-        if problem is None or not isinstance(text, str):
-            reason = "unmatched" if problem is None else "no_text"
-            report.dropped[reason] += 1
-            detail = (
-                f"{tool}: no problem has this assay_id or prompt"
-                if problem is None
-                else f"{tool}: none of {names['text']} is a text"
-            )
-            rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
-        elif isinstance(rollout := _rollout_or_why(row, problem, storable(text), defaults, seen), str):
-            report.dropped["unreadable"] += 1
-            rows["drops"].append(
-                drop_row(Drop("import", "unreadable", problem, f"{tool}: {rollout}", tool, path.name, line), run)
-            )
+        rollout = _rollout_or_drop(row, matcher, defaults, sample_counts)
+        if isinstance(rollout, Drop):
+            report.dropped[rollout.reason] += 1
+            rows["drops"].append(drop_row(replace(rollout, file=path.name, line=line), run))
         else:
             report.usable += 1
             report.unrated += rated and rollout["reward"] is None
-            _add_rows(rows, rollout, matcher.label(problem), rated=rated)
+            _add_rows(rows, rollout, matcher.label(rollout["problem_id"]), rated=rated)
         if sum(map(len, rows.values())) >= WAVE:
             report.added += _commit(lake, rows, run)
     report.added += _commit(lake, rows, run)
@@ -220,27 +207,34 @@ class Matcher:
         return str(self._labels.get(problem, ""))
 
 
-def _rollout_or_why(
-    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
-) -> dict[str, Any] | str:
-    """Make a rollout of a row, or say what is wrong with one of its numbers."""
+def _rollout_or_drop(
+    row: Mapping[str, Any], matcher: Matcher, defaults: Mapping[str, Any], sample_counts: Counter[str]
+) -> dict[str, Any] | Drop:
+    """Make a rollout of a row, or a drop that says why it is none: no problem, no text, or a number that is none."""
+    tool, names = defaults["tool"], defaults["names"]
+    problem, text = matcher.problem(row, names["prompt"]), as_text(first_value(row, names["text"]))
+    if problem is None:
+        return Drop("import", "unmatched", "", f"{tool}: no problem has this assay_id or prompt", tool)
+    if not isinstance(text, str):
+        return Drop("import", "no_text", problem, f"{tool}: none of {names['text']} is a text", tool)
     try:
-        return _rollout(row, problem, text, defaults, seen)
+        return _rollout(row, problem, replace_surrogates(text), defaults, sample_counts)
     except ConfigError:  # of the user's expression, and so of every row
         raise
     except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
-        return f"{type(error).__name__}: {error}"[:200]
+        fault = f"{type(error).__name__}: {error}"[:200]
+        return Drop("import", "unreadable", problem, f"{tool}: {fault}", tool)
 
 
 def _rollout(
-    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
+    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], sample_counts: Counter[str]
 ) -> dict[str, Any]:
     """Make a rollout of a row, with text, reward and outcome; equal rows of one import differ by their order."""
     names = defaults["names"]
     policy, step = str(row.get("policy") or defaults["policy"]), first_value(row, names["step"])
     key = content_id("imported", defaults["tool"], problem, policy, defaults["sampler"], step, text)
-    seen[key] += 1
-    seen[place := f"{problem} {policy}"] += 1
+    sample_counts[key] += 1
+    sample_counts[place := f"{problem} {policy}"] += 1
     reward, finish = read_reward(row, names["reward"]), str(first_value(row, names["finish"]) or "stop")
     length = first_value(row, names["tokens"])
     outcome = (
@@ -254,12 +248,12 @@ def _rollout(
     )
     last = row.get("policy_last") or defaults["policy_last"]
     return {
-        "id": content_id(key, seen[key]),
+        "id": content_id(key, sample_counts[key]),
         "problem_id": problem,
         "policy": policy,
         "policy_name": policy,
         "sampler": defaults["sampler"],
-        "sample": seen[place] - 1,
+        "sample": sample_counts[place] - 1,
         "seed": _stored(row["seed"], 63) if row.get("seed") is not None else -1,
         "tokens": _stored(length or 0),
         "prompt_tokens": _stored(row.get("prompt_tokens") or 0),
@@ -313,9 +307,9 @@ def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], la
 
 
 def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
-    stored = lake.ids("rollouts", [row["id"] for row in rows["rollouts"]])
+    stored_ids = lake.ids("rollouts", [row["id"] for row in rows["rollouts"]])
     fresh = {
-        name: [row for row in waiting if row.get("rollout_id", row["id"]) not in stored]
+        name: [row for row in waiting if row.get("rollout_id", row["id"]) not in stored_ids]
         for name, waiting in rows.items()
     }
     lake.append(fresh, run=run)

@@ -24,7 +24,8 @@ COLUMNS = {
     "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
     "mean/reward": ("easier", 1.0),  # NeMo Gym's profiles
 }
-# The same by the form of the name. DeepMath's and DeepScaleR's `difficulty` are alike, Dolci's `passrate` is open-instruct's.
+# The same by the form of the name. DeepMath's and DeepScaleR's `difficulty` are alike, Dolci's `passrate` is
+# open-instruct's.
 FORMS = (
     (re.compile(r".+_avg_reward"), ("easier", 1.0)),  # SYNTHETIC-2: Qwen/Qwen3-4B_avg_reward
     (re.compile(r"avg@\d+_.+"), ("easier", 1.0)),  # INTELLECT-3-RL: avg@8_qwen3_4b_instruct_2507
@@ -44,8 +45,8 @@ def import_scores(
     Args:
         lake: where the scores are added.
         folder: of the files, or one file.
-        column: the name of the column; `a.b` is field b of column a. A column that holds a value per model, as Skywork-OR1's
-            `extra_info.model_difficulty` does, is read for `model`.
+        column: the name of the column; `a.b` is field b of column a. A column that holds a value per model, as
+            Skywork-OR1's `extra_info.model_difficulty` does, is read for `model`.
         model: whose difficulty it is.
         direction: whether a higher value is "easier" or "harder"; "" = as `COLUMNS` says.
         scale: by which values are divided; 0 = as `COLUMNS` says, else 1.
@@ -105,8 +106,8 @@ def _read_cell(row: Mapping[str, Any], column: str, model: str) -> Any:
 
 def _read_share(row: Mapping[str, Any], cell: Any, divisor: float) -> tuple[float, int, int] | None:
     """Return (value in [0, 1], correct, attempts); None where the cell is empty, no number, or outside [0, 1]."""
-    if isinstance(cell, str) and (counted := COUNTED.fullmatch(cell)):
-        correct, total = int(counted[1]), int(counted[2])
+    if isinstance(cell, str) and (match := COUNTED.fullmatch(cell)):
+        correct, total = int(match[1]), int(match[2])
         return (correct / total, correct, total) if 0 < total >= correct else None
     value = to_number(cell)
     if value is None or not 0 <= value / divisor <= 1:

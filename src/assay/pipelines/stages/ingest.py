@@ -3,9 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -22,13 +21,15 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
+from assay.pipelines.data.pictures import picture_table
 from assay.pipelines.data.problem_batches import problem_table
 from assay.pipelines.data.sources import build_source, check_outside_verifiers
-from assay.pipelines.sampling.attempt_rows import columns
+from assay.pipelines.sampling.attempt_rows import make_columns
 from assay.stores.lake import Lake
 from assay.stores.tables import schema
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
+CHUNK_BYTES = 64 << 20  # bytes of pictures behind which a commit ends earlier
 
 
 class Ingest(Stage):
@@ -85,17 +86,17 @@ class Ingest(Stage):
         )
 
     def _combine(self, results: Sequence[StageResult]) -> StageResult:
-        dropped: Counter[str] = Counter()
-        noticed: Counter[str] = Counter()
+        drop_counts: Counter[str] = Counter()
+        note_counts: Counter[str] = Counter()
         for result in results:
-            dropped.update(result.detail["dropped"])
-            noticed.update(result.detail.get("noticed", {}))
+            drop_counts.update(result.detail["dropped"])
+            note_counts.update(result.detail.get("noticed", {}))
         return StageResult(
             self.name,
             self.key,
             sum(result.rows_in for result in results),
             sum(result.rows_out for result in results),
-            {"dropped": dict(dropped), **({"noticed": dict(noticed)} if noticed else {})},
+            {"dropped": dict(drop_counts), **({"noticed": dict(note_counts)} if note_counts else {})},
             sum(result.seconds for result in results if not result.reused),
             reused=all(result.reused for result in results),
         )
@@ -118,27 +119,39 @@ def source_key(config: SourceConfig, source: Source) -> str:
 
 
 def _read_one(context: RunContext, source: Source, key: str, name: str) -> StageResult:
-    began, source_rows, seen = time.monotonic(), iter(source.read()), set[bytes]()
+    began, source_rows, digests = time.monotonic(), iter(source.read()), set[bytes]()
     rows_in = rows_out = 0
-    dropped: Counter[str] = Counter()
+    drop_counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    while chunk := list(islice(source_rows, CHUNK)):
-        checked = [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)]
-        tables, drops, notes = _tables(checked, key, seen, rows_in, context.run)
+    while chunk := _next_chunk(source_rows):
+        checked_rows = [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)]
+        tables, drops, notes = _tables(checked_rows, key, digests, rows_in, context.run)
         rows_in += len(chunk)
         rows_out += len(tables["pool_members"])
-        dropped.update(drop.reason for drop in drops)
+        drop_counts.update(drop.reason for drop in drops)
         reasons.update(note.reason for note in notes)
         examples = {note.reason: note.detail for note in reversed(notes)} | examples
         further = {"drops": [drop_row(drop, key) for drop in drops], "notes": [note_row(note, key) for note in notes]}
         context.append({**tables, **further})
         context.heed()
-    context.reporter.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
+    context.reporter.say(f"{name}: {rows_out} problems, {sum(drop_counts.values())} rows dropped")
     for reason, count in reasons.most_common():
         context.reporter.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
-    detail = {"dropped": dict(dropped), **({"noticed": dict(reasons)} if reasons else {})}
+    detail = {"dropped": dict(drop_counts), **({"noticed": dict(reasons)} if reasons else {})}
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
+
+
+def _next_chunk(rows: Iterator[SourceRow]) -> list[SourceRow]:
+    """Take the rows of one commit from a source: so many, or so many bytes of pictures."""
+    chunk: list[SourceRow] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += 0 if isinstance(row, Drop) else sum(len(picture.data) for picture in row[0].pictures)
+        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+            break
+    return chunk
 
 
 def check_label(context: RunContext, source_row: SourceRow, number: int) -> SourceRow:
@@ -167,14 +180,14 @@ def _verifier(name: str, settings: str) -> Any:
 
 
 def _tables(
-    chunk: list[SourceRow], key: str, seen: set[bytes], before: int, run: str
+    chunk: list[SourceRow], key: str, digests: set[bytes], before: int, run: str
 ) -> tuple[dict[str, pa.Table], list[Drop], list[Note]]:
     """Return the rows of one chunk by their table, and its drops and notes.
 
     Args:
         chunk: problems with labels, and drops.
         key: of the source's pool.
-        seen: members that earlier chunks held, to which those of this chunk are added.
+        digests: members that earlier chunks held, to which those of this chunk are added.
         before: rows of earlier chunks.
         run: id of the run.
     """
@@ -189,11 +202,11 @@ def _tables(
             continue
         problem, label = row
         member = content_id("member", key, problem.id, label.id)
-        if (digest := bytes.fromhex(member)) in seen:
-            what = "byte for byte an earlier row's messages and answer"
-            drops.append(Drop("ingest", "duplicate", problem.id, what, problem.source, "", number))
+        if (digest := bytes.fromhex(member)) in digests:
+            description = "byte for byte an earlier row's messages and answer"
+            drops.append(Drop("ingest", "duplicate", problem.id, description, problem.source, "", number))
             continue
-        seen.add(digest)
+        digests.add(digest)
         problems.append(problem)
         labels.append(label)
         ids.append(member)
@@ -204,12 +217,13 @@ def _tables(
     members = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
     tables = {
         "problems": problem_table(problems, run),
-        "labels": columns("labels", labels, run),
+        "labels": make_columns("labels", labels, run),
         "pool_members": pa.table([*members, [run] * len(ids)], schema=schema("pool_members")),
+        "pictures": picture_table(problems, run),
     }
     return tables, drops, notes
 
 
-def noticed(notes: Iterable[Note]) -> dict[str, int]:
+def count_notes(notes: Iterable[Note]) -> dict[str, int]:
     """Count notes by their reason, the commonest first."""
     return dict(Counter(note.reason for note in notes).most_common())

@@ -31,7 +31,7 @@ class Order(Stage):
     @cached_property
     def kept(self) -> list[str]:
         """The selected problems, ascending."""
-        return selected(self.context, self.inputs.rows_of("select"))
+        return read_selected_ids(self.context, self.inputs.rows_of("select"))
 
     @cached_property
     def curriculum(self) -> Any:
@@ -94,7 +94,7 @@ def curriculum_needs(part: Any, config: OrderConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*part.needs, *(["source"] if config.quotas else [])]))
 
 
-def selected(context: RunContext, selection: str) -> list[str]:
+def read_selected_ids(context: RunContext, selection: str) -> list[str]:
     """Read the ids that a selection kept, ascending."""
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     return list(context.lake.query(query, [selection])["problem_id"].to_pylist())
@@ -103,7 +103,10 @@ def selected(context: RunContext, selection: str) -> list[str]:
 def _rows(key: str, phases: Sequence[Phase], run: str) -> pa.Table:
     """Return the phases as rows of `curriculum`, in their order."""
     return pa.concat_tables(
-        [schema("curriculum").empty_table(), *(_lesson(key, *each, run) for each in enumerate(phases))]
+        [
+            schema("curriculum").empty_table(),
+            *(_lesson(key, *numbered_phase, run) for numbered_phase in enumerate(phases)),
+        ]
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from assay.core.types import GradingCase, Label, Verdict
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, VerdictChanges
-from assay.pipelines.data.problems import cleaned
+from assay.pipelines.data.problems import read_cleaned_problems
 from assay.pipelines.sampling.attempt_rows import verdict_table
 from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts
 from assay.pipelines.sampling.rewards import store_missing_terms, token_caps
@@ -44,10 +44,14 @@ def judge_unjudged(context: RunContext, inputs: StageResults) -> dict[str, Any]:
         inputs: with `clean`, which may have corrected labels.
 
     Returns:
-        Counts (`terms`: rollouts that lacked some), and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
+        Counts (`terms`: rollouts that lacked some), and how many rollouts went from which outcome to which, by the
+        strict and by the lenient reading.
     """
     counts = _judge_anew(context, inputs, UNJUDGED)
-    return {**counts, "terms": store_missing_terms(context, sorted(cleaned(context, inputs)[0]), token_caps(context))}
+    return {
+        **counts,
+        "terms": store_missing_terms(context, sorted(read_cleaned_problems(context, inputs)[0]), token_caps(context)),
+    }
 
 
 def judge_outdated(context: RunContext, inputs: StageResults) -> dict[str, Any]:
@@ -78,11 +82,14 @@ def _has_other_versions(context: RunContext, inputs: StageResults) -> bool:
 def say_moved(context: RunContext) -> None:
     """Report which verdicts changed, by the strict and by the lenient reading."""
     changes = [row for row in context.moved.changes if row["before"] != row["now"]]
-    judged, moved = context.moved.strict.total(), sum(row["rollouts"] for row in changes if row["reading"] == "strict")
+    n_judged, n_moved = (
+        context.moved.strict.total(),
+        sum(row["rollouts"] for row in changes if row["reading"] == "strict"),
+    )
     rows = [tuple(row.values()) for row in changes]
     title = (
-        f"a verifier has a new version: {judged} stored rollouts were graded again without generating tokens, "
-        f"{moved} strict verdicts changed"
+        f"a verifier has a new version: {n_judged} stored rollouts were graded again without generating tokens, "
+        f"{n_moved} strict verdicts changed"
     )
     if rows:
         context.reporter.table(title, ("reading", "before", "now", "rollouts"), rows)
@@ -92,12 +99,12 @@ def say_moved(context: RunContext) -> None:
 
 def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[str, Any]:
     """Judge chunk by chunk the rollouts that the query selects, until a stop."""
-    problems, labels = cleaned(context, inputs)
-    unjudged = context.lake.rows(query, present(context, labels.values()))
+    problems, labels = read_cleaned_problems(context, inputs)
+    unjudged_rows = context.lake.rows(query, present_parameters(context, labels.values()))
     before_all = VerdictChanges(context.moved.strict.copy(), context.moved.lenient.copy())
-    judged = 0
-    with context.reporter.track("regrade", len(unjudged)) as bar:
-        for ids in _chunks([row["id"] for row in unjudged]):
+    n_judged = 0
+    with context.reporter.track("regrade", len(unjudged_rows)) as bar:
+        for ids in _chunks([row["id"] for row in unjudged_rows]):
             if context.stop():
                 break
             rollouts, before = stored_rollouts(context, ids), judged_before(context, ids)
@@ -106,21 +113,23 @@ def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[s
             )
             context.lake.append({"verdicts": verdict_table(verdicts, context.run)}, run=context.run)
             count_moved(context, before, verdicts)
-            judged += len(verdicts)
+            n_judged += len(verdicts)
             bar.advance(len(ids))
-    now = VerdictChanges(context.moved.strict - before_all.strict, context.moved.lenient - before_all.lenient)
+    changes = VerdictChanges(context.moved.strict - before_all.strict, context.moved.lenient - before_all.lenient)
     return {
-        "judged": judged,
-        "left": len(unjudged) - judged,
-        "from_training": sum(row["trained"] for row in unjudged),
-        "changes": [{"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.strict.items())],
+        "judged": n_judged,
+        "left": len(unjudged_rows) - n_judged,
+        "from_training": sum(row["trained"] for row in unjudged_rows),
+        "changes": [
+            {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(changes.strict.items())
+        ],
         "changes_lenient": [
-            {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.lenient.items())
+            {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(changes.lenient.items())
         ],
     }
 
 
-def present(context: RunContext, labels: Sequence[Label] | Any) -> list[list[str]]:
+def present_parameters(context: RunContext, labels: Sequence[Label] | Any) -> list[list[str]]:
     """Return the parameters of `PRESENT`: problems, labels, verifiers and their present versions, as four columns."""
     rows = [(label.problem_id, label.id, label.verifier, context.judge.version(label.verifier)) for label in labels]
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []]

@@ -105,8 +105,8 @@ def read_attempts(
             continue
         lists = {
             name: row[name]
-            for what in ("text", "reward", "tokens", "finish")
-            for name in names[what]
+            for field_name in ("text", "reward", "tokens", "finish")
+            for name in names[field_name]
             if isinstance(row.get(name), list)
         }
         for place in range(len(texts)):

@@ -19,7 +19,7 @@ from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.objective_signal import signal_key, with_signal
 from assay.pipelines.data.pool import list_version
-from assay.pipelines.data.problems import corrected_golds, side, side_ids, side_verifiers
+from assay.pipelines.data.problems import corrected_golds, read_side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
 from assay.pipelines.sampling.attempts import StoredRollouts, settings_of
@@ -60,7 +60,7 @@ class ScoreStage(Stage):
     @cached_property
     def train_side(self) -> tuple[dict[str, Problem], dict[str, Label]]:
         """These problems and their labels, read once."""
-        return side(self.context, self.inputs, "train")
+        return read_side(self.context, self.inputs, "train")
 
     @cached_property
     def _stored(self) -> tuple[list[str] | None, StoredRollouts]:
@@ -71,12 +71,12 @@ class ScoreStage(Stage):
     @cached_property
     def _counts(self) -> StoredCounts | None:
         """The counts of the stored attempts, where they alone decide the scores."""
-        part = scorer(self.context)
+        part = build_scorer(self.context)
         return read_counts(self.context, self.inputs) if getattr(part, "counts_alone", False) else None
 
     def compute_key(self) -> StageKey:
         """Make a key of two parts: the pool with the scoring, and the scoring alone."""
-        context, part = self.context, scorer(self.context)
+        context, part = self.context, build_scorer(self.context)
         labels = self.train_side[1] if getattr(part, "needs", ()) else {}
         verifiers = side_verifiers(context, self.inputs, "train")
         beyond = [*respondents_evidence(context, labels, part), *corrected_golds(context, self.inputs, "train")]
@@ -101,7 +101,7 @@ class ScoreStage(Stage):
         if (counts := self._counts) is not None:
             return replace(remaining_attempts(self.context, counts), rows_in=len(self.ids))
         attempts = self._stored[1]
-        searches = remaining_searches(self.context, attempts, scorer(self.context))
+        searches = remaining_searches(self.context, attempts, build_scorer(self.context))
         return replace(searches or remaining_attempts(self.context, attempts), rows_in=len(self.ids))
 
     def run(self) -> StageResult:
@@ -112,14 +112,15 @@ class ScoreStage(Stage):
         warn_of_default_model(self.context, attempts)
         with exclusive_sampling(self.context, self.ids):
             if self.context.lake.files().get("rollouts") == files:
-                return measure(self.context, attempts, self.key)
+                return score_problems(self.context, attempts, self.key)
             self.context.lake.mark_known()
             attempts = StoredRollouts(self.context, *self.train_side, keep_refused=True)
-            return self.finished() or measure(self.context, attempts, self.key)
+            return self.finished() or score_problems(self.context, attempts, self.key)
 
     def _run_stored(self) -> StageResult | None:
-        """Score without an object per problem, where the stored attempts are all that is wanted; None = they are not."""
-        part, files = scorer(self.context), self.context.lake.files().get("rollouts")
+        """Score without an object per problem, where the stored attempts are all that is wanted; None = they are
+        not."""
+        part, files = build_scorer(self.context), self.context.lake.files().get("rollouts")
         if self._counts is None or not self._counts.settled(part.n):
             return None
         with exclusive_sampling(self.context, self.ids):
@@ -146,14 +147,14 @@ def warn_of_default_model(context: RunContext, attempts: StoredRollouts) -> None
         )
 
 
-def scorer(context: RunContext) -> Any:
+def build_scorer(context: RunContext) -> Any:
     """Build the config's scorer, with the settings that it takes from other tables of the config.
 
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
-    if context.imported is not None and (allocation := settings(context).get("allocation", "fixed")) != "fixed":
+    part = with_signal(build_part("scorer", context.config.score.scorer, scorer_settings(context)), context.config)
+    if context.imported is not None and (allocation := scorer_settings(context).get("allocation", "fixed")) != "fixed":
         raise ConfigError(
             f"score.allocation = {allocation!r} decides what is sampled next, but score.evidence = "
             f"{context.config.score.evidence!r} samples nothing; use allocation = 'fixed', which counts all recorded "
@@ -162,13 +163,13 @@ def scorer(context: RunContext) -> Any:
     return part
 
 
-def settings(context: RunContext) -> dict[str, Any]:
+def scorer_settings(context: RunContext) -> dict[str, Any]:
     """Return the scorer's settings with those that other tables of the config hold."""
     own, select = context.config.score.settings, context.config.select
-    needed = getattr(build_part("scorer", context.config.score.scorer, own), "sized_by_plan", ())
-    known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
+    needs = getattr(build_part("scorer", context.config.score.scorer, own), "sized_by_plan", ())
+    values = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
     truncated = {"truncated": context.config.policy.truncated} if _counts_truncated(context.config.score.scorer) else {}
-    return {**own, **truncated, **{name: known[name] for name in needed}}
+    return {**own, **truncated, **{name: values[name] for name in needs}}
 
 
 def _counts_truncated(name: str) -> bool:
@@ -184,15 +185,16 @@ def first_truncated(config: Config) -> dict[str, str]:
 
 
 def _first_settings(context: RunContext) -> dict[str, Any]:
-    """Return the scorer's settings as keys hash them: under their first names, and without a default that is not given."""
-    given = {name: value for name, value in settings(context).items() if name != "truncated"}
-    own = settings(context) if not _counts_truncated(context.config.score.scorer) else given
+    """Return the scorer's settings as keys hash them: under their first names, and without a default that is not
+    given."""
+    own_settings = {name: value for name, value in scorer_settings(context).items() if name != "truncated"}
+    own = scorer_settings(context) if not _counts_truncated(context.config.score.scorer) else own_settings
     return first_names("score", context.config.score.scorer, own) | first_truncated(context.config)
 
 
 def remaining_attempts(context: RunContext, attempts: StoredRollouts | StoredCounts) -> Remaining:
     """Count what scoring may still cost: problems, attempts at least and at most, tokens at most."""
-    part = scorer(context)
+    part = build_scorer(context)
     least, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 0),) * 2
     problems, samples = attempts.lacking(most)
     return Remaining(
@@ -215,10 +217,10 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     config = context.config.score
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
     imported = [context.imported.content, context.imported.verifier] if context.imported else []
-    pool = [list(ids)] if scorer(context).joint else []
+    pool = [list(ids)] if build_scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
     audits = [("verifier_errors", *audit_ids(context))] if config.verifier_errors == "corrected" else []
-    how = (config.scorer, _first_settings(context), *pool, *encoder, *audits, *list_version(scorer(context)))
+    how = (config.scorer, _first_settings(context), *pool, *encoder, *audits, *list_version(build_scorer(context)))
     return content_id(
         "scoring",
         *how,
@@ -227,17 +229,17 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
         versions,
         *beyond,
         *imported,
-        *(signal_key(scorer(context)) if config.settings.get("allocation", "fixed") != "fixed" else ()),
+        *(signal_key(build_scorer(context)) if config.settings.get("allocation", "fixed") != "fixed" else ()),
         *context.read_otherwise,
         *context.config.train.reward.terms.key,
     )
 
 
-def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> StageResult:
+def score_problems(context: RunContext, attempts: StoredRollouts, key: StageKey) -> StageResult:
     """Score all problems of the attempts and write the scores, with the stage's line unless evidence is missing."""
     began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
-    part = scorer(context)
+    part = build_scorer(context)
     scores: list[Score] = part.score(sorted(attempts.problems), evidence_for(context, attempts, part, scoring))
     if attempts.unfinished and part.joint:  # joint scores of a part of the evidence must not mix with the final ones
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
@@ -258,23 +260,24 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         )
         for score in scores
     ]
-    scored = sum(score.counts.total > 0 for score in scores)
+    n_scored = sum(score.counts.total > 0 for score in scores)
     detail = {
-        "scored": scored,
+        "scored": n_scored,
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
         **compare_with_attempts(context, attempts, part, scores),
     }
     detail |= {"disputed": len(unsure)} if unsure else {}
     outcome = StageResult(
-        "score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished
+        "score", key, len(attempts.problems), n_scored, detail, time.monotonic() - began, partly=attempts.unfinished
     )
     return context.finish(outcome, {"scores": rows})
 
 
 def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> StageResult:
-    """Write the scores of problems whose stored attempts are all that is wanted, as `measure` would write them."""
-    began, part = time.monotonic(), scorer(context)
+    """Write the scores of problems whose stored attempts are all that is wanted, as `score_problems` would write
+    them."""
+    began, part = time.monotonic(), build_scorer(context)
 
     def describe(id_: str, tally: Counts, verifier: str, disputed: bool) -> dict[str, Any]:
         label = Label("", id_, "", verifier)
@@ -286,7 +289,7 @@ def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> 
     detail |= {"disputed": disputed} if disputed else {}
     result = StageResult("score", key, len(counts.table), len(attempted), detail, time.monotonic() - began)
     sampling = [{"id": sampler.id, "settings": settings_of(sampler)}]  # may be gone although the attempts are there
-    return context.finish(result, {"sampling_configs": sampling}, first=({"scores": some} for some in rows))
+    return context.finish(result, {"sampling_configs": sampling}, first=({"scores": table} for table in rows))
 
 
 def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:
@@ -334,7 +337,8 @@ def _row(
 
 
 def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
-    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards are."""
+    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards
+    are."""
     graded = [score for score in scores if score.rewards]
     highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
     if graded and not any(score.counts.correct for score in scores):
@@ -375,11 +379,11 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
 def _hint_at_extension(context: RunContext, sampler: str) -> str:
     """Return how the stored attempts may serve, where they were sampled alike but for a shorter cap; else ""."""
     rows = context.lake.rows("SELECT settings FROM sampling_configs WHERE id = ?", [sampler])
-    settings, now = parse_json(rows[0]["settings"]) if rows else {}, parse_json(settings_of(context.sampler))
-    shorter = int(settings.get("max_tokens", now["max_tokens"]))
-    if shorter >= now["max_tokens"] or {**settings, "max_tokens": now["max_tokens"]} != now:
+    settings, own_settings = parse_json(rows[0]["settings"]) if rows else {}, parse_json(settings_of(context.sampler))
+    shorter = int(settings.get("max_tokens", own_settings["max_tokens"]))
+    if shorter >= own_settings["max_tokens"] or {**settings, "max_tokens": own_settings["max_tokens"]} != own_settings:
         return ""
     return (
         f"; only their cap is shorter: `curate extend CONFIG --set policy.max_tokens={shorter} "
-        f"--max-tokens {now['max_tokens']}` reuses them and continues the truncated ones"
+        f"--max-tokens {own_settings['max_tokens']}` reuses them and continues the truncated ones"
     )

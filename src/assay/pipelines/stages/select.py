@@ -65,11 +65,11 @@ class Select(Stage):
         fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
-        seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
+        evidence_key = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         corrected = ["corrected"] if config.rates == "corrected" else []
         settings = first_names("select", config.selector, config.settings)
         how = (config.selector, settings, config.budget, config.seed, *corrected, *list_version(self.selector))
-        return StageKey.of(content_id("select", *seen, *how))
+        return StageKey.of(content_id("select", *evidence_key, *how))
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
@@ -84,15 +84,15 @@ class Select(Stage):
         queries = {**rate_queries(context, self.scoring), **queries_of(self.selector)}
         pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries)
         selection = select_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
-        dropped = {
+        dropped_ids = {
             **selection.dropped,
             **({"unscored": unscored} if unscored else {}),
             **({"disputed": tuple(sorted(disputed))} if disputed else {}),
         }
         _warn_of_budget(context, pool, len(unscored), len(selection.ids))
         _warn_of_unsolved(context, self.scoring)
-        rows = _rows(self.key.rows, selection, dropped, context.run)
-        reasons = {reason: len(ids) for reason, ids in dropped.items() if ids}
+        rows = _rows(self.key.rows, selection, dropped_ids, context.run)
+        reasons = {reason: len(ids) for reason, ids in dropped_ids.items() if ids}
         detail = {"dropped": reasons, "scoring": self.scoring}
         seconds = time.monotonic() - began
         return context.finish(
@@ -108,8 +108,8 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     """
     if context.config.select.rates == "observed":
         return {}
-    counted = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
-    if not context.lake.rows(counted, [scoring])[0]["n"]:
+    count_query = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
+    if not context.lake.rows(count_query, [scoring])[0]["n"]:
         raise ConfigError(
             'select.rates = "corrected" but no score has a corrected rate: set score.verifier_errors = "corrected", '
             "and mark answers with `curate audit CONFIG --sheet CSV`"
@@ -117,16 +117,16 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     return RATE_QUERIES
 
 
-def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]], run: str) -> pa.Table:
+def _rows(key: str, selection: Selection, dropped_ids: Mapping[str, Sequence[str]], run: str) -> pa.Table:
     """Return what was kept and what was dropped as rows of `selections`, problem ids ascending."""
-    kept, gone = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped.items()]
-    parts = [pa.array(ids, pa.string()) for ids in (selection.ids, *dropped.values())]
-    zeros = np.zeros(sum(many for _, many in gone))
-    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", kept), *gone)]
+    n_kept, drop_counts = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped_ids.items()]
+    parts = [pa.array(ids, pa.string()) for ids in (selection.ids, *dropped_ids.values())]
+    zeros = np.zeros(sum(many for _, many in drop_counts))
+    reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", n_kept), *drop_counts)]
     rows = pa.table(
         {
             "problem_id": pa.chunked_array(parts, pa.string()),
-            "kept": np.arange(kept + len(zeros)) < kept,
+            "kept": np.arange(n_kept + len(zeros)) < n_kept,
             "weight": np.concatenate([np.array(selection.weights, dtype=np.float64), zeros]),
             "reason": pa.chunked_array(reasons, pa.string()),
         }
@@ -160,7 +160,7 @@ def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
     return selection
 
 
-def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int) -> None:
+def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, n_chosen: int) -> None:
     """Warn where fewer problems are kept than the budget allows, and say why."""
     config = context.config.select
     if not config.budget:
@@ -171,20 +171,21 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
             f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
             "all problems are kept unless the selector drops them"
         )
-    if chosen < min(config.budget, len(pool)):
+    if n_chosen < min(config.budget, len(pool)):
         context.reporter.warn(
-            f"{config.selector!r} keeps {chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
+            f"{config.selector!r} keeps {n_chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
             "the drop reasons of the others say why"
         )
 
 
 def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
-    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the problems."""
-    counted = (
+    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the
+    problems."""
+    counted_outcomes = (
         "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, sum(n_truncated) AS cut, sum(n_error) AS error, "
         "max(reward_sd) AS spread FROM current_scores WHERE scoring_id = ?"
     )
-    row = context.lake.rows(counted, [scoring])[0]
+    row = context.lake.rows(counted_outcomes, [scoring])[0]
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
             f"none of {row['wrong']} graded attempts is correct, and groups without a correct one teach nothing: "
@@ -216,13 +217,13 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
         )
 
 
-def _check_conserved(selector: str, pool: Pool, chosen: tuple[str, ...], dropped: Any) -> None:
-    told = list(chain(chosen, *dropped.values()))
-    if len(told) == len(pool) and set(told) == set(pool.ids):
+def _check_conserved(selector: str, pool: Pool, chosen_ids: tuple[str, ...], dropped_ids: Any) -> None:
+    pool_ids = list(chain(chosen_ids, *dropped_ids.values()))
+    if len(pool_ids) == len(pool) and set(pool_ids) == set(pool.ids):
         return
-    accounted = Counter(told)
+    accounted = Counter(pool_ids)
     wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
     raise ConfigError(
-        f"selector {selector!r} returned {len(told)} problems for a pool of {len(pool)}; "
+        f"selector {selector!r} returned {len(pool_ids)} problems for a pool of {len(pool)}; "
         f"the first wrong one: {wrong[0]}"
     )

@@ -26,9 +26,9 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
     Raises:
         ConfigError: none is named, it is not done, or it has no such rows; the message names the command.
     """
-    given = inputs.get("synthesize")
-    done, lacking = ([given], []) if given else _finished(context, inputs, method)
-    having = [result for result in done if result.detail.get(table)]
+    own_result = inputs.get("synthesize")
+    results, lacking = ([own_result], []) if own_result else _finished(context, inputs, method)
+    having = [result for result in results if result.detail.get(table)]
     what = table.replace("_", " ")
     if len(having) > 1:
         names = ", ".join(str(result.detail["method"]) for result in having)
@@ -37,12 +37,12 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
         command = f"curate synthesize CONFIG {lacking[0]}"
         raise ConfigError(f"{lacking[0]} is not up to date with the lake: run `{command}` first")
     if not having:
-        names = ", ".join(str(result.detail["method"]) for result in done)
+        names = ", ".join(str(result.detail["method"]) for result in results)
         raise ConfigError(f"{names} made no {what}; query the table {table} with `curate sql` to see which methods did")
     return Synthesis(table, str(having[0].detail["method"]), having[0].key.rows)
 
 
-def learnt(rows: Sequence[Row], config: OfflineConfig) -> list[Row]:
+def choose_learnt_rows(rows: Sequence[Row], config: OfflineConfig) -> list[Row]:
     """Return the rows that are learnt: verified ones, unless the config wants all, and none below its confidence."""
     return [row for row in rows if (row.verified or not config.verified) and row.confidence >= config.min_confidence]
 
@@ -56,5 +56,5 @@ def _finished(context: RunContext, inputs: StageResults, method: str) -> tuple[l
             "export; `curate synthesize CONFIG METHOD` makes its rows"
         )
     results = {name: Synthesize(context, inputs, name).finished() for name in names}
-    done = [result for result in results.values() if result is not None]
-    return done, [name for name, result in results.items() if result is None]
+    finished_results = [result for result in results.values() if result is not None]
+    return finished_results, [name for name, result in results.items() if result is None]

@@ -69,10 +69,12 @@ class Synthesize(Stage):
         how = [self.method, asdict(self.part), context.config.seed]  # type: ignore[call-overload]
         if (teacher := context.config.synthesize.teacher) is not None and {"teach", "teacher"} & set(self.part.needs):
             how.append(teacher.model_dump(mode="json"))
-        seen = [] if self.part.draws else self._stored_evidence()
+        evidence_key = [] if self.part.draws else self._stored_evidence()
         pool = (str(self.inputs.of("clean").key), self.inputs.rows_of("split"), str(self.inputs.of("score").key))
         return StageKey.of(
-            content_id("synthesize", *how, *pool, *self.evidence.respondent(), versions, seen, *context.read_otherwise)
+            content_id(
+                "synthesize", *how, *pool, *self.evidence.respondent(), versions, evidence_key, *context.read_otherwise
+            )
         )
 
     def remaining(self) -> Remaining:
@@ -112,11 +114,13 @@ class Synthesize(Stage):
             ConfigError: more is expected than `synthesize.max_growth` allows.
         """
         config = self.context.config.synthesize
-        stored = sum(counts.total for counts in self.evidence.counts().values())
-        if not has_limit(self.context.config.limit) and expected > config.max_growth * stored:
+        n_stored = sum(counts.total for counts in self.evidence.counts().values())
+        if not has_limit(self.context.config.limit) and expected > config.max_growth * n_stored:
             raise ConfigError(
-                f"{self.method} expects to draw {expected:,.0f} attempts where {stored:,} are stored; settings of the method "
-                f"(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = {config.max_growth:g} "
+                f"{self.method} expects to draw {expected:,.0f} attempts where {n_stored:,} are stored; settings of "
+                "the method "
+                "(docs/methods.md) make it fewer, limit.tokens caps them, synthesize.max_growth = "
+                f"{config.max_growth:g} "
                 "may be raised"
             )
 
@@ -130,19 +134,19 @@ class Synthesize(Stage):
                 self.context.append(tables)
             summary = next((item for item in batch if isinstance(item, SynthesisSummary)), summary)
             tables = rows.tables([item for item in batch if not isinstance(item, SynthesisSummary)])
-            counts.update({name: len(written) for name, written in tables.items()})
+            counts.update({name: len(row_tables) for name, row_tables in tables.items()})
             self.context.heed()
         counts["unverified"] = rows.unverified
         for line in summary.lines:
             self.context.reporter.say(f"{self.method}: {line}")
         detail = {"method": self.method, **counts, **summary.counts}
-        made = sum(counts[name] for name in ("targets", "pairs", "step_labels", "derivations"))
+        n_rows = sum(counts[name] for name in ("targets", "pairs", "step_labels", "derivations"))
         return self.context.finish(
             StageResult(
                 self.name,
                 self.key,
                 len(self.evidence.ids),
-                made,
+                n_rows,
                 detail,
                 time.monotonic() - began,
                 partly=self.evidence.unfinished,

@@ -21,8 +21,9 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
+from assay.pipelines.data.pictures import refuse_pictures
 from assay.pipelines.data.pool import queries_of, scored_pool
-from assay.pipelines.data.problems import cleaned, side
+from assay.pipelines.data.problems import read_cleaned_problems, read_side
 from assay.pipelines.sampling.attempt_rows import attempt_tables
 from assay.pipelines.stages.order import curriculum_needs, stored_curriculum
 from assay.training.checkpoints.resume import COMPLETE_FILE
@@ -73,7 +74,7 @@ class Train(Stage):
     def compute_key(self) -> StageKey:
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
-        unhashed = ELSEWHERE - ({"save_every"} if config.ema_alpha else set()) | undecided(config)
+        unhashed = ELSEWHERE - ({"save_every"} if config.ema_alpha else set()) | default_fields(config)
         how = (
             first_train_table(context.config, unhashed),
             context.config.train_sampler.id,
@@ -138,7 +139,7 @@ def first_train_table(config: Config, left_out: set[str]) -> dict[str, Any]:
     return first_table("train", table) | {"mask_truncated": config.ignores_truncated}
 
 
-def undecided(config: TrainConfig) -> set[str]:
+def default_fields(config: TrainConfig) -> set[str]:
     """Return the fields that keys leave out, since they came later and are at their default."""
     default = TrainConfig()
     return {name for name in ("model", *LATER_SETTINGS) if getattr(config, name) == getattr(default, name)}
@@ -188,7 +189,7 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
     Raises:
         ConfigError: no problem is held out.
     """
-    problems, labels = side(context, inputs, "held_out")
+    problems, labels = read_side(context, inputs, "held_out")
     ids = sorted(problems)[: context.config.train.eval_problems]
     if not ids:
         raise ConfigError("there are no held-out problems to evaluate on: set split.held_out above 0")
@@ -259,7 +260,7 @@ def output_folder(context: RunContext, key: str) -> Path:
     return context.lake.root / "checkpoints" / key
 
 
-def unfinished(context: RunContext, key: str) -> int:
+def count_steps_done(context: RunContext, key: str) -> int:
     """Return the steps in the state from which this training would continue; 0 = there is no state."""
     from assay.training.checkpoints.resume import latest_state
 
@@ -364,7 +365,8 @@ def _train(
     context.lake.append(
         {"sampling_configs": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
     )
-    problems, labels = cleaned(context, inputs)
+    problems, labels = read_cleaned_problems(context, inputs)
+    refuse_pictures((problems[id_] for id_ in dict.fromkeys(curriculum.order)), "this trainer")
     sink = LakeSink(context, key.rows)
 
     def finish(trained: TrainingResult) -> StageResult:

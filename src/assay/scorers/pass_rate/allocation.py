@@ -42,11 +42,11 @@ class Goal:
     group_size: int = 8
     low: float = 0.2  # of the band of pass rates
     high: float = 0.8
-    delta: float = 0.004  # error level of the band, beyond that of `most` attempts
-    gain: float = 0.007  # stop once completing all problems adds at most this fraction of the value
-    # Keep on with the chosen problems while the standard error of their value by the prior's fit is a larger share of it;
-    # 0 = the prior is not fitted to the pool.
-    error: float = 0.0
+    stop_error: float = 0.004  # error level of the band, beyond that of `max_attempts`
+    stop_gain: float = 0.007  # stop once completing all problems adds at most this fraction of the value
+    # Keep on with the chosen problems while the standard error of their value by the prior's fit is a larger share of
+    # it; 0 = the prior is not fitted to the pool.
+    signal_error: float = 0.0
     signal: SignalKind = "mixed"  # of graded rewards: chance of unequal rewards, or their standard deviation
 
 
@@ -55,11 +55,11 @@ class Allocation:
     """How attempts are spread."""
 
     kind: Literal["two_stage", "adaptive"] = "adaptive"
-    first: int = 2  # attempts that every problem gets
-    most: int = 64  # attempts that one problem may get
-    step: int = 2  # attempts between two decisions
-    share: float = 1 / 16  # fraction of the pool in one wave
-    near: float = 0.25  # fraction of the pool that the second stage tops up
+    min_attempts: int = 2  # attempts that every problem gets
+    max_attempts: int = 64  # attempts that one problem may get
+    attempts_per_wave: int = 2  # attempts between two decisions
+    wave_fraction: float = 1 / 16  # fraction of the pool in one wave
+    top_up_fraction: float = 0.25  # fraction of the pool that the second stage tops up
 
 
 def run_allocation(
@@ -88,12 +88,12 @@ def run_allocation(
     """
     state = _AllocationState(np.zeros((4, n), np.int64), np.ones(n, dtype=bool))
     everyone = np.arange(n)
-    if not n or not _sample(state, everyone, np.full(n, min(allocation.first, allocation.most)), sample):
+    if not n or not _sample(state, everyone, np.full(n, min(allocation.min_attempts, allocation.max_attempts)), sample):
         nothing = state.evidence(everyone[:0])
         return nothing, fit(nothing, everyone[:0]), everyone[:0]
     rows = np.flatnonzero(state.table[2] > 0)
     prior, fitted_at = fit(state.evidence(rows), rows), state.table[2].sum()
-    step = allocation.step if allocation.kind == "adaptive" else allocation.most
+    step = allocation.attempts_per_wave if allocation.kind == "adaptive" else allocation.max_attempts
     while True:
         rows = np.flatnonzero(state.table[2] > 0)
         if state.table[2].sum() > fitted_at * REFIT_FACTOR:
@@ -101,8 +101,8 @@ def run_allocation(
         posterior = rewards(state.evidence(rows), prior, rows) if goal.budget else None
         wave = rows[_next_wave(state.evidence(rows), prior, allocation, goal, state.open[rows], posterior)]
         wave = wave[state.open[wave]]
-        wanted = np.minimum(state.table[2, wave] + step, allocation.most)
-        if not len(wave) or not _sample(state, wave, wanted, sample) or allocation.kind == "two_stage":
+        targets = np.minimum(state.table[2, wave] + step, allocation.max_attempts)
+        if not len(wave) or not _sample(state, wave, targets, sample) or allocation.kind == "two_stage":
             return state.evidence(rows), fit(state.evidence(rows), rows), rows
 
 
@@ -118,14 +118,14 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePri
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
     rate = prior.sample(size, rng)
-    successes = np.cumsum(rng.random((size, allocation.most)) < rate[:, None], axis=1, dtype=np.int64)
+    successes = np.cumsum(rng.random((size, allocation.max_attempts)) < rate[:, None], axis=1, dtype=np.int64)
 
-    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
-        right: Ints = successes[rows, wanted - 1]
-        return rows, right, wanted - right, wanted, wanted
+    def sample(rows: Ints, targets: Ints) -> WaveCounts:
+        right: Ints = successes[rows, targets - 1]
+        return rows, right, targets - right, targets, targets
 
-    error = goal.error * (n / size) ** 0.5  # of fewer problems the prior is known less well
-    scaled = replace(goal, budget=max(1, round(goal.budget * size / n)), error=error) if goal.budget else goal
+    error = goal.signal_error * (n / size) ** 0.5  # of fewer problems the prior is known less well
+    scaled = replace(goal, budget=max(1, round(goal.budget * size / n)), signal_error=error) if goal.budget else goal
     evidence, _, _ = run_allocation(size, allocation, scaled, sample, lambda evidence, rows: prior)
     return float(evidence.attempts.mean())
 
@@ -133,27 +133,29 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePri
 def adaptive_wave(evidence: PoolEvidence, prior: RatePrior, allocation: Allocation, goal: Goal) -> Wave:
     """Return the next wave of an adaptive allocation."""
     if not goal.budget:
-        return band_wave(evidence, prior, low=goal.low, high=goal.high, delta=goal.delta, most=allocation.most)
+        return band_wave(
+            evidence, prior, low=goal.low, high=goal.high, delta=goal.stop_error, most=allocation.max_attempts
+        )
     wave = top_wave(
         evidence,
         prior,
         budget=goal.budget,
         group_size=goal.group_size,
-        most=allocation.most,
-        step=allocation.step,
-        share=allocation.share,
-        gain=goal.gain,
+        most=allocation.max_attempts,
+        step=allocation.attempts_per_wave,
+        share=allocation.wave_fraction,
+        gain=goal.stop_gain,
     )
-    if len(wave.rows) or not goal.error:
+    if len(wave.rows) or not goal.signal_error:
         return wave
     rows = rows_to_confirm(
         evidence,
         prior,
         budget=goal.budget,
         group_size=goal.group_size,
-        most=allocation.most,
-        share=allocation.share,
-        error=goal.error,
+        most=allocation.max_attempts,
+        share=allocation.wave_fraction,
+        error=goal.signal_error,
     )
     return replace(wave, rows=rows)
 
@@ -164,13 +166,13 @@ class _AllocationState:
     open: NDArray[np.bool_]  # (n,), False: a wave of it stayed incomplete
 
     def evidence(self, rows: Ints) -> PoolEvidence:
-        right, wrong, tried, tokens = self.table[:, rows]
-        return PoolEvidence(right, wrong, tried, tokens)
+        right, wrong, attempts, tokens = self.table[:, rows]
+        return PoolEvidence(right, wrong, attempts, tokens)
 
 
-def _sample(state: _AllocationState, rows: Ints, wanted: Ints, sample: SampleWave) -> int:
+def _sample(state: _AllocationState, rows: Ints, targets: Ints, sample: SampleWave) -> int:
     """Sample a wave and enter its complete rows; return how many these are."""
-    complete, *columns = sample(rows, wanted)
+    complete, *columns = sample(rows, targets)
     state.open[rows] = False
     state.open[complete] = True
     state.table[:, complete] = np.stack(columns) if len(complete) else np.zeros((4, 0), np.int64)
@@ -186,9 +188,9 @@ def _next_wave(
     posterior: RewardPosterior | None = None,
 ) -> Ints:
     # Nothing more will come of a row that is not open: it counts as complete, at its tokens per attempt.
-    tried = np.where(is_open, evidence.attempts, allocation.most)
-    tokens = np.where(is_open, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.attempts, 1))
-    frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
+    attempts = np.where(is_open, evidence.attempts, allocation.max_attempts)
+    tokens = np.where(is_open, evidence.tokens, evidence.tokens * attempts // np.maximum(evidence.attempts, 1))
+    frozen = PoolEvidence(evidence.correct, evidence.wrong, attempts, tokens)
     if posterior is not None:
         return _next_graded_wave(frozen, posterior, allocation, goal)
     if allocation.kind == "two_stage" and goal.budget:
@@ -197,8 +199,8 @@ def _next_wave(
             prior,
             budget=goal.budget,
             group_size=goal.group_size,
-            share=allocation.near,
-            most=allocation.most,
+            share=allocation.top_up_fraction,
+            most=allocation.max_attempts,
         )
     return adaptive_wave(frozen, prior, allocation, goal).rows
 
@@ -210,8 +212,8 @@ def _next_graded_wave(evidence: PoolEvidence, posterior: RewardPosterior, alloca
             posterior,
             budget=goal.budget,
             group_size=goal.group_size,
-            share=allocation.near,
-            most=allocation.most,
+            share=allocation.top_up_fraction,
+            most=allocation.max_attempts,
             kind=goal.signal,
         )
     return graded_wave(
@@ -220,8 +222,8 @@ def _next_graded_wave(evidence: PoolEvidence, posterior: RewardPosterior, alloca
         budget=goal.budget,
         group_size=goal.group_size,
         kind=goal.signal,
-        most=allocation.most,
-        step=allocation.step,
-        share=allocation.share,
-        gain=goal.gain,
+        most=allocation.max_attempts,
+        step=allocation.attempts_per_wave,
+        share=allocation.wave_fraction,
+        gain=goal.stop_gain,
     ).rows

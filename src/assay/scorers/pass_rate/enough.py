@@ -34,10 +34,10 @@ class EnoughRule:
 def run_enough(n: int, rule: EnoughRule, sample: SampleWave, fit: FitPrior) -> tuple[PoolEvidence, Ints]:
     """Attempt problems wave by wave until `budget` of them are mixed, or every other one was tried twice.
 
-    A wave holds the problems whose next attempts are most likely per attempt to show both kinds of answers, by the prior
-    that the pool has shown so far: mostly ones not read yet, in their order, and hopeless ones again only where reading on
-    promises less. It is as large as should bring most of what is missing. A row whose wave stays incomplete is tried no more.
-    Decisions are functions of complete waves alone.
+    A wave holds the problems whose next attempts are most likely per attempt to show both kinds of answers, by the
+    prior that the pool has shown so far: mostly ones not read yet, in their order, and hopeless ones again only where
+    reading on promises less. It is as large as should bring most of what is missing. A row whose wave stays incomplete
+    is tried no more. Decisions are functions of complete waves alone.
 
     Args:
         n: Problems.
@@ -58,10 +58,10 @@ def run_enough(n: int, rule: EnoughRule, sample: SampleWave, fit: FitPrior) -> t
         rows = np.flatnonzero(table[2] > 0)
         if len(rows) and (prior is None or table[2].sum() > fitted_at * REFIT_FACTOR):
             prior, fitted_at = fit(PoolEvidence(*table[:, rows]), rows), int(table[2].sum())
-        wave, wanted = _next_wave(table, is_open, prior, rule, missing)
+        wave, targets = _next_wave(table, is_open, prior, rule, missing)
         if not len(wave):
             break
-        complete, *columns = sample(wave, wanted)
+        complete, *columns = sample(wave, targets)
         is_open[wave] = False
         is_open[complete] = True
         table[:, complete] = np.stack(columns) if len(complete) else np.zeros((4, 0), np.int64)
@@ -77,17 +77,17 @@ def _next_wave(
     """Return the rows of the next wave, ascending, and the attempts that each shall have in all."""
     n = table.shape[1]
     size = max(FIRST_ROWS, math.ceil(rule.share * n))
-    right, wrong, tried, _ = table
-    open_rows = np.flatnonzero(is_open & ~((right > 0) & (wrong > 0)) & (tried < rule.last))
-    more = np.where(tried == 0, rule.first, rule.step)
+    right, wrong, attempts, _ = table
+    open_rows = np.flatnonzero(is_open & ~((right > 0) & (wrong > 0)) & (attempts < rule.last))
+    more = np.where(attempts == 0, rule.first, rule.step)
     if prior is None:
         wave = open_rows[: min(size, FIRST_ROWS)]
-        return wave, np.minimum(tried[wave] + more[wave], rule.last)
+        return wave, np.minimum(attempts[wave] + more[wave], rule.last)
     chance = mixed_chance(prior, right[open_rows], wrong[open_rows], more[open_rows], rule)
     order = np.argsort(-np.round(chance / more[open_rows], TIE), kind="stable")
     enough = int(np.searchsorted(np.cumsum(chance[order]), SHORT * missing)) + 1
     wave = np.sort(open_rows[order[: min(enough, size)]])
-    return wave, np.minimum(tried[wave] + more[wave], rule.last)
+    return wave, np.minimum(attempts[wave] + more[wave], rule.last)
 
 
 def mixed_chance(prior: RatePrior, right: Ints, wrong: Ints, more: Ints, rule: EnoughRule) -> NDArray[np.float64]:
@@ -104,14 +104,15 @@ def mixed_chance(prior: RatePrior, right: Ints, wrong: Ints, more: Ints, rule: E
 
 
 def expected_enough(n: int, rule: EnoughRule, prior: RatePrior) -> float:
-    """Return the attempts per problem of the pool that the rule would make in one drawn from a prior, by one simulation."""
+    """Return the attempts per problem of the pool that the rule would make in one drawn from a prior, by one
+    simulation."""
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
     successes = np.cumsum(rng.random((size, rule.last)) < prior.sample(size, rng)[:, None], axis=1, dtype=np.int64)
 
-    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
-        right: Ints = successes[rows, wanted - 1]
-        return rows, right, wanted - right, wanted, wanted
+    def sample(rows: Ints, targets: Ints) -> WaveCounts:
+        right: Ints = successes[rows, targets - 1]
+        return rows, right, targets - right, targets, targets
 
     scaled = EnoughRule(max(1, round(rule.budget * size / n)), rule.first, rule.step, rule.most, rule.share)
     evidence, _ = run_enough(size, scaled, sample, lambda evidence, rows: prior)

@@ -45,8 +45,8 @@ class PoolRewards:
         )
         if not attempts:
             return None
-        kept = {id_: tuple(pair for pair in own.rewards if counted(pair[1])) for id_, own in attempts.items()}
-        return cls(kept, {id_: own.source for id_, own in attempts.items()}, provider.reward_bounds)
+        counted_pairs = {id_: tuple(pair for pair in own.rewards if counted(pair[1])) for id_, own in attempts.items()}
+        return cls(counted_pairs, {id_: own.source for id_, own in attempts.items()}, provider.reward_bounds)
 
     def histogram(self, id_: str) -> Histogram:
         """Return the attempts at one problem by reward: (reward, whether correct, attempts), ascending."""
@@ -63,9 +63,9 @@ class PoolRewards:
 
         A problem whose own rewards are 1 for correct and 0 for all else has none of these, whatever the others have.
         """
-        tried = [score for score in scores if self._is_graded(score.problem_id)]
-        low, high = self._intervals([score.problem_id for score in tried], level)
-        ends = {score.problem_id: pair for score, pair in zip(tried, zip(low, high, strict=True), strict=True)}
+        graded_scores = [score for score in scores if self._is_graded(score.problem_id)]
+        low, high = self._intervals([score.problem_id for score in graded_scores], level)
+        ends = {score.problem_id: pair for score, pair in zip(graded_scores, zip(low, high, strict=True), strict=True)}
         return [
             self._describe(score, *ends[score.problem_id]) if score.problem_id in ends else score for score in scores
         ]

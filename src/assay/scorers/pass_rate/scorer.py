@@ -29,32 +29,33 @@ Count = Annotated[int, Field(ge=1)]
 class PassRate:
     """Score a problem by the mean of its Beta posterior over graded attempts, with the equal-tailed interval.
 
-    `allocation` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `min_attempts` per problem, then
-    up to `max_attempts` for the `top_up_fraction` of problems where more attempts help most. `adaptive`: waves of
+    `allocation` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `min_attempts` per problem,
+    then up to `max_attempts` for the `top_up_fraction` of problems where more attempts help most. `adaptive`: waves of
     `attempts_per_wave` for the problems whose next attempts are worth most per token. The goal of both is the best
     `budget` problems by expected signal of groups of `group_size`, and `adaptive` stops when completing all problems
     would add at most `stop_gain` of the value and a fitted prior knows the value of the chosen to `signal_error`. With
     `goal = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no problem's chance
-    of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left.
-    `enough` reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
+    of being put on the wrong side would fall by more than `stop_error` with all the attempts that are left. `enough`
+    reads the pool in its order and stops once `budget` problems have right and wrong answers beside each other:
     `min_attempts` per problem, once `attempts_per_wave` more where reading on promises less, by the prior that the pool
-    has shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior a
-    problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts from
-    there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
+    has shown so far. It need not read the pool to its end, and hands what it knows of the rest on: with a fitted prior
+    a problem that was never attempted has the score of the prior, and so a place in what follows (`posterior` starts
+    from there). Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is
     biased, so only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
     `predicted` from each problem's vector by a ridge fitted on other problems' outcomes; `policy:NAME` from the stored
     attempts of another policy of the lake, such as the checkpoint before, through what both policies' counts show of
-    each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
+    each other over the pool. The score's `prior` holds the numbers; `beta_a` and `beta_b` match the posterior's mean
+    and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
     too ("ignore"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer treats
     them: in a config `policy.truncated` says which. The counts keep the four outcomes apart in either case. With
     `at_length`, answers longer than that many tokens are cut there and judged again.
 
-    A problem without any attempt has no score. One whose attempts were all truncated and ignored, or failed has the score
-    of the prior, over [0, 1].
+    A problem without any attempt has no score. One whose attempts were all truncated and ignored, or failed has the
+    score of the prior, over [0, 1].
 
     Where rewards are graded, a score also has the mean reward of the attempts with an interval that holds at any n
     (`maths/beta/bounded_mean.py`) and their histogram. The value stays the rate of correct attempts, and `two_stage`
@@ -89,9 +90,8 @@ class PassRate:
     min_attempts: Count = 2  # attempts that every problem gets before anything is decided
     max_attempts: Count = 64  # attempts that one problem may get
     attempts_per_wave: Count = 2  # attempts between two decisions about a problem
-    wave_fraction: Annotated[float, Field(gt=0, le=1)] = (
-        1 / 16
-    )  # share of the pool in one wave; less decides more often
+    # share of the pool in one wave; less decides more often
+    wave_fraction: Annotated[float, Field(gt=0, le=1)] = 1 / 16
     top_up_fraction: Share = 0.25  # share of the pool that the second of two stages tops up
 
     def __post_init__(self) -> None:
@@ -125,8 +125,8 @@ class PassRate:
     @property
     def sized_by_plan(self) -> tuple[str, ...]:
         """Settings that other tables of the configuration fill where they are not given."""
-        needed = self.allocation != "fixed" and self.goal == "select"
-        return tuple(name for name in ("budget", "group_size") if needed and getattr(self, name) is None)
+        is_needed = self.allocation != "fixed" and self.goal == "select"
+        return tuple(name for name in ("budget", "group_size") if is_needed and getattr(self, name) is None)
 
     def attempts(self) -> tuple[int, int]:
         """Return the least and the most attempts that one problem may get."""
@@ -163,26 +163,29 @@ class PassRate:
             if self.allocation == "fixed"
             else self._sample_waves(pool, cast(WaveProvider, attempts))
         )
-        tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
-        scores = self._score_all(tried, attempts)
-        if self.allocation == "enough" and self.prior == "fitted" and tried:
-            scores = sorted([*scores, *self._score_rest(pool, tried)], key=lambda score: score.problem_id)
-        rewards = None if self.at_length else PoolRewards.read(attempts, tried, self.counts_outcome)
+        attempted_counts = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
+        scores = self._score_all(attempted_counts, attempts)
+        if self.allocation == "enough" and self.prior == "fitted" and attempted_counts:
+            scores = sorted([*scores, *self._score_rest(pool, attempted_counts)], key=lambda score: score.problem_id)
+        rewards = None if self.at_length else PoolRewards.read(attempts, attempted_counts, self.counts_outcome)
         return scores if rewards is None else rewards.describe(scores, level=self.level)
 
-    def _score_all(self, tried: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
+    def _score_all(self, attempted_counts: dict[str, Counts], attempts: RolloutProvider) -> list[Score]:
         if not self.joint:
-            return [self.score_counts(id_, counts) for id_, counts in tried.items()]
-        right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
-        prior = self._fit_prior(PoolEvidence.of(right, wrong), list(tried), attempts)
-        return self._score_jointly(list(tried), list(tried.values()), prior)
+            return [self.score_counts(id_, counts) for id_, counts in attempted_counts.items()]
+        right, wrong = (
+            [counts.correct for counts in attempted_counts.values()],
+            [self._wrong(c) for c in attempted_counts.values()],
+        )
+        prior = self._fit_prior(PoolEvidence.of(right, wrong), list(attempted_counts), attempts)
+        return self._score_jointly(list(attempted_counts), list(attempted_counts.values()), prior)
 
     def _sample_fixed(self, ids: list[str], attempts: RolloutProvider) -> dict[str, Counts]:
-        wanted = dict.fromkeys(ids, self.n)
+        n_attempts = dict.fromkeys(ids, self.n)
         counts_by_id = (
-            attempts.draw(wanted)
+            attempts.draw(n_attempts)
             if self.at_length is None
-            else cast(WaveProvider, attempts).draw_truncated(wanted, self.at_length)
+            else cast(WaveProvider, attempts).draw_truncated(n_attempts, self.at_length)
         )
         return {id_: counts_by_id[id_] for id_ in ids}
 
@@ -198,8 +201,8 @@ class PassRate:
                 (stats.counts.correct, self._wrong(stats.counts), stats.counts.total, stats.tokens)
                 for stats in (stats_by_id[ids[row]] for row in complete)
             ]
-            right, wrong, tried, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
-            return complete, right, wrong, tried, tokens
+            right, wrong, n_attempts, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
+            return complete, right, wrong, n_attempts, tokens
 
         def fit(evidence: PoolEvidence, rows: Ints) -> RatePrior:
             return self._fit_prior(evidence, [ids[row] for row in rows], attempts)
@@ -219,10 +222,12 @@ class PassRate:
             run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit, rewards)
         return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
 
-    def _score_rest(self, pool: Sequence[str], tried: dict[str, Counts]) -> list[Score]:
+    def _score_rest(self, pool: Sequence[str], attempted_counts: dict[str, Counts]) -> list[Score]:
         """Return the score of the prior for the problems that were never attempted."""
-        rest = [id_ for id_ in pool if id_ not in tried]
-        prior = fit_rate_prior([c.correct for c in tried.values()], [self._wrong(c) for c in tried.values()])
+        rest = [id_ for id_ in pool if id_ not in attempted_counts]
+        prior = fit_rate_prior(
+            [c.correct for c in attempted_counts.values()], [self._wrong(c) for c in attempted_counts.values()]
+        )
         return self._score_jointly(rest, [Counts()] * len(rest), prior)
 
     def _enough(self, problems: int) -> EnoughRule:
@@ -246,8 +251,8 @@ class PassRate:
         return Goal(
             max(1, min(budget, problems)),
             self.group_size,
-            gain=self.stop_gain,
-            error=self.signal_error if self.prior == "fitted" else 0.0,
+            stop_gain=self.stop_gain,
+            signal_error=self.signal_error if self.prior == "fitted" else 0.0,
             signal=self.signal or "mixed",
         )
 

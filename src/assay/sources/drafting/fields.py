@@ -70,7 +70,7 @@ class FieldGuess:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class FieldValues:
     """The fields of some rows by their dotted names, with the values that are there."""
 
     values: dict[str, list[Any]]
@@ -108,14 +108,14 @@ def read_sample(path: Path, limit: int = ROWS) -> list[Mapping[str, Any]]:
     return objects
 
 
-def list_columns(rows: Sequence[Mapping[str, Any]]) -> Columns:
+def list_columns(rows: Sequence[Mapping[str, Any]]) -> FieldValues:
     """List the fields of rows by their dotted names; a field without any value is left out."""
     values: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in _flatten(row, "", DEPTH):
             if value is not None and value != "":
                 values.setdefault(name, []).append(value)
-    return Columns(values, len(rows))
+    return FieldValues(values, len(rows))
 
 
 def guess_fields(rows: Sequence[Mapping[str, Any]]) -> list[FieldGuess]:
@@ -129,33 +129,37 @@ def guess_fields(rows: Sequence[Mapping[str, Any]]) -> list[FieldGuess]:
     ]
 
 
-def list_prompts(columns: Columns) -> list[tuple[str, ...]]:
+def list_prompts(columns: FieldValues) -> list[tuple[str, ...]]:
     """List fields that may hold the question, the likeliest first; of two fields of one question, both."""
     pairs = [
         (first[0], second[0])
         for pair in PAIRS
         if (first := columns.named(pair[:1])) and (second := columns.named(pair[1:])) and first[0] != second[0]
     ]
-    named = [(name,) for name in columns.named(PROMPTS) if columns.share(name, _is_question) > MOST_SHARE]
-    used = {name for names in (*pairs, *named) for name in names}
-    others = [name for name in columns.values if name not in used and columns.share(name, _is_question) > MOST_SHARE]
+    prompt_names = [(name,) for name in columns.named(PROMPTS) if columns.share(name, _is_question) > MOST_SHARE]
+    used_names = {name for names in (*pairs, *prompt_names) for name in names}
+    others = [
+        name for name in columns.values if name not in used_names and columns.share(name, _is_question) > MOST_SHARE
+    ]
     by_length = sorted(others, key=lambda name: -_mean_length(columns.values[name]))
     texts = [(name,) for name in by_length if name not in columns.named((*ANSWERS, *TESTS, *KEPT))]
-    return list(dict.fromkeys([*pairs, *_join_halves(columns, named), *texts]))
+    return list(dict.fromkeys([*pairs, *_join_halves(columns, prompt_names), *texts]))
 
 
-def list_answers(columns: Columns, prompt: Sequence[str]) -> list[str]:
+def list_answers(columns: FieldValues, prompt: Sequence[str]) -> list[str]:
     """List fields that may hold the gold answer, the likeliest first; tests of programs come last."""
-    named = [name for name in columns.named(ANSWERS) if name not in prompt]
-    named.sort(key=lambda name: len(columns.values[name]) < columns.rows / 2)  # fields of few rows last
+    answer_names = [name for name in columns.named(ANSWERS) if name not in prompt]
+    answer_names.sort(key=lambda name: len(columns.values[name]) < columns.rows / 2)  # fields of few rows last
     tests = [name for name in columns.named(TESTS) if name not in prompt]
-    used = {*prompt, *named, *tests, *columns.named(KEPT), *columns.named(OPTION_FIELDS)}
-    others = [name for name in columns.values if name not in used and columns.share(name, _is_short) == 1]
-    return list(dict.fromkeys([*named, *tests, *sorted(others, key=lambda name: _mean_length(columns.values[name]))]))
+    used_names = {*prompt, *answer_names, *tests, *columns.named(KEPT), *columns.named(OPTION_FIELDS)}
+    others = [name for name in columns.values if name not in used_names and columns.share(name, _is_short) == 1]
+    return list(
+        dict.fromkeys([*answer_names, *tests, *sorted(others, key=lambda name: _mean_length(columns.values[name]))])
+    )
 
 
 def _guess_with(
-    columns: Columns, rows: Sequence[Mapping[str, Any]], prompt: tuple[str, ...], answer: str
+    columns: FieldValues, rows: Sequence[Mapping[str, Any]], prompt: tuple[str, ...], answer: str
 ) -> FieldGuess | None:
     settings: dict[str, Any] = {"prompt": prompt[0] if len(prompt) == 1 else list(prompt), "answer": answer}
     reasons, notes = {}, []
@@ -167,16 +171,21 @@ def _guess_with(
     else:
         for name, (value, why) in {**_answer_form(columns, answer), **_choices(columns, rows, answer)}.items():
             settings[name], reasons[name] = value, why
-    used = {*prompt, answer, *_as_list(settings.get("options", ()))}
-    kept = [name for name in columns.named(KEPT) if name not in used and columns.share(name, _is_fact) == 1]
-    if kept:
-        settings["metadata_fields"], reasons["metadata_fields"] = kept, "facts about a problem, for SQL and exports"
+    used_names = {*prompt, answer, *_as_list(settings.get("options", ()))}
+    fact_names = [name for name in columns.named(KEPT) if name not in used_names and columns.share(name, _is_fact) == 1]
+    if fact_names:
+        settings["metadata_fields"], reasons["metadata_fields"] = (
+            fact_names,
+            "facts about a problem, for SQL and exports",
+        )
     if media := _find_media(columns, prompt):
-        notes.append(f'{media}: such rows are dropped (needs_image); media = "ignore" would pose them as texts')
+        notes.append(
+            f'{media}: such rows are dropped (needs_image); media = "keep" would keep the pictures, "ignore" pose them as texts'
+        )
     return FieldGuess(settings, reasons, tuple(notes))
 
 
-def _answer_form(columns: Columns, answer: str) -> dict[str, tuple[Any, str]]:
+def _answer_form(columns: FieldValues, answer: str) -> dict[str, tuple[Any, str]]:
     if columns.share(answer, is_number) > 0:
         return {"answer_numbers": (True, "some answers are numbers, not texts")}
     if columns.share(answer, lambda value: isinstance(value, str) and is_solution(value)) > MOST_SHARE:
@@ -186,35 +195,37 @@ def _answer_form(columns: Columns, answer: str) -> dict[str, tuple[Any, str]]:
     return {}
 
 
-def _choices(columns: Columns, rows: Sequence[Mapping[str, Any]], answer: str) -> dict[str, tuple[Any, str]]:
+def _choices(columns: FieldValues, rows: Sequence[Mapping[str, Any]], answer: str) -> dict[str, tuple[Any, str]]:
     options = [listed_options(row) for row in rows]
     if sum(map(bool, options)) <= MOST_SHARE * len(rows):
         return {}
-    found: dict[str, tuple[Any, str]] = {"verifier": ("choice", "each question has options")}
+    settings: dict[str, tuple[Any, str]] = {"verifier": ("choice", "each question has options")}
     if name := next((name for name in OPTION_FIELDS if name in columns.values), ""):
-        found["options"] = (name, "put below the question")
+        settings["options"] = (name, "put below the question")
     else:
         first = next(row for row, own in zip(rows, options, strict=True) if own)
         texts = listed_options(first)
         fields = [name for text in texts.values() for name, value in first.items() if str(value) == text]
-        found["options"] = (list(dict.fromkeys(fields)), "put below the question")
+        settings["options"] = (list(dict.fromkeys(fields)), "put below the question")
     indices = [int(value) for value in columns.values[answer] if _is_index(value)]
     if len(indices) > MOST_SHARE * columns.rows:
         start = 1 if min(indices) >= 1 and max(indices) >= max(map(len, options)) else 0
-        found["answer_index"] = (start, f"the answers count the options from {start}")
-    return found
+        settings["answer_index"] = (start, f"the answers count the options from {start}")
+    return settings
 
 
-def _join_halves(columns: Columns, named: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _join_halves(columns: FieldValues, prompt_names: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Join the first name with others by | where not every row has it and another is in the rows that lack it."""
-    if not named or len(columns.values[named[0][0]]) == columns.rows:
-        return list(named)
-    first = named[0][0]
-    partners = [name for (name,) in named[1:] if len(columns.values[name]) + len(columns.values[first]) >= columns.rows]
-    return [(f"{first}|{partners[0]}",), *named] if partners else list(named)
+    if not prompt_names or len(columns.values[prompt_names[0][0]]) == columns.rows:
+        return list(prompt_names)
+    first = prompt_names[0][0]
+    partners = [
+        name for (name,) in prompt_names[1:] if len(columns.values[name]) + len(columns.values[first]) >= columns.rows
+    ]
+    return [(f"{first}|{partners[0]}",), *prompt_names] if partners else list(prompt_names)
 
 
-def _find_media(columns: Columns, prompt: Sequence[str]) -> str:
+def _find_media(columns: FieldValues, prompt: Sequence[str]) -> str:
     if names := [name for name in columns.values if MEDIA_COLUMN.fullmatch(name)]:
         return f"the field {names[0]!r} holds pictures, videos or sounds"
     for name in prompt:

@@ -36,11 +36,11 @@ def find_stand_ins(entries: Iterable[Entry]) -> dict[str, str]:
     """
     stands: dict[str, str] = {}
     for entry in sorted((entry for entry in entries if entry.replaces), key=lambda entry: entry.name):
-        replaced = set(entry.replaces)
-        if any(stands.get(name, entry.name) not in replaced | {entry.name} for name in replaced):
+        replaced_names = set(entry.replaces)
+        if any(stands.get(name, entry.name) not in replaced_names | {entry.name} for name in replaced_names):
             stands[entry.name] = ""
             continue
-        stands.update(dict.fromkeys(replaced, entry.name))
+        stands.update(dict.fromkeys(replaced_names, entry.name))
     return stands
 
 

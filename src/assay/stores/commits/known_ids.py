@@ -15,10 +15,11 @@ FROM_ROWS = 100_000  # stored rows of a table from which on its ids are remember
 
 @dataclass(slots=True)
 class KnownIds:
-    """Hashes of the ids of some commits, 8 bytes each, in a few sorted runs of which each is longer than all later ones.
+    """Hashes of the ids of some commits, 8 bytes each, in a few sorted runs of which each is longer than all later
+    ones.
 
-    An id that is stored is always found. One that is not may be found, where its hash is another's or its row was deleted
-    since: whoever asks compares the ids themselves.
+    An id that is stored is always found. One that is not may be found, where its hash is another's or its row was
+    deleted since: whoever asks compares the ids themselves.
     """
 
     entries: set[str] = field(default_factory=set)  # names of the commits whose ids are in it
@@ -35,11 +36,11 @@ class KnownIds:
 
     def may_hold(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Return which of the ids may be stored, (n,)."""
-        found = np.zeros(len(hashes), np.bool_)
+        is_stored = np.zeros(len(hashes), np.bool_)
         for run in self.runs:
             place = np.minimum(np.searchsorted(run, hashes), len(run) - 1)
-            found |= run[place] == hashes
-        return found
+            is_stored |= run[place] == hashes
+        return is_stored
 
     def filter(self, ids: pa.Table, hash_ids: Callable[[pa.Table], pa.Table]) -> pa.Table:
         """Return those of the ids that may be stored.
@@ -48,8 +49,8 @@ class KnownIds:
             ids: the column `id`.
             hash_ids: adds the column `hash`.
         """
-        hashed = hash_ids(ids)
-        return hashed.select(["id"]).filter(pa.array(self.may_hold(hashed["hash"].to_numpy())))
+        hashes = hash_ids(ids)
+        return hashes.select(["id"]).filter(pa.array(self.may_hold(hashes["hash"].to_numpy())))
 
     def uncovered(self, live: Iterable[Entry], table: str) -> Iterator[list[File]]:
         """Yield a table's files of each commit whose ids are not in it, and count them as added.
@@ -59,7 +60,7 @@ class KnownIds:
         for entry in live:
             if entry.name in self.entries:
                 continue
-            covered = bool(entry.replaces) and self.entries.issuperset(entry.replaces)
+            is_covered = bool(entry.replaces) and self.entries.issuperset(entry.replaces)
             self.entries.add(entry.name)
-            if not covered and (files := [file for file in entry.files if file.table == table]):
+            if not is_covered and (files := [file for file in entry.files if file.table == table]):
                 yield files

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assay.stores.storage.backend import Place, at
-from assay.stores.storage.local import disk
+from assay.stores.storage.local import translate_disk_errors
 from assay.stores.storage.s3 import Bucket
 
 DAMAGED_S = 60.0  # how long a lease without a duration lasts, or the taker's own limit if that is shorter
@@ -64,18 +64,18 @@ def take(root: Place, name: str, *, limit_s: float) -> str | None:
     if isinstance(storage, Bucket):
         return token if _taken(storage, f"leases/{name}.json", _holder(token, limit_s).encode(), limit_s) else None
     path = storage.root / "leases" / f"{name}.json"
-    with disk(path.with_suffix(".tmp")):
+    with translate_disk_errors(path.with_suffix(".tmp")):
         path.parent.mkdir(parents=True, exist_ok=True)
         if _create(path, token, limit_s):
             return token
-        if (seen := _expired(path, limit_s)) is None:
+        if (old_content := _expired(path, limit_s)) is None:
             return None
         # rename, not unlink: only one taker can move the old file, and the others must not remove the winner's new one
         aside = path.with_name(f".{name}.{secrets.token_hex(4)}.expired")
         with suppress(FileNotFoundError):
             os.rename(path, aside)
             # renewed, or taken over by another, between our reading and our rename: give it back to that process
-            if aside.read_bytes() != seen:
+            if aside.read_bytes() != old_content:
                 with suppress(FileExistsError):
                     os.link(aside, path)
                 aside.unlink()
@@ -100,8 +100,8 @@ def renew(root: Place, name: str, token: str, *, limit_s: float) -> bool:
     storage, ours = at(root), _holder(token, limit_s).encode()
     if isinstance(storage, Bucket):
         with suppress(FileNotFoundError):
-            held = storage.read(f"leases/{name}.json")
-            return _parsed(held).get("token") == token and storage.swap(f"leases/{name}.json", held, ours)
+            content = storage.read(f"leases/{name}.json")
+            return _parsed(content).get("token") == token and storage.swap(f"leases/{name}.json", content, ours)
         return False
     try:  # in place: a taker that has moved an expired file aside finds it alive and gives it back
         with (storage.root / "leases" / f"{name}.json").open("r+b") as file:
@@ -136,9 +136,9 @@ def _expired(path: Path, limit_s: float) -> bytes | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    held = _parsed(data)
-    lasts_s = _lasts_s(held, limit_s)
-    if _given_up(held) or _unchanged_s(str(path), data) > lasts_s:
+    lease_fields = _parsed(data)
+    lasts_s = _lasts_s(lease_fields, limit_s)
+    if _given_up(lease_fields) or _unchanged_s(str(path), data) > lasts_s:
         return data
     try:
         return data if _age_s(path) > lasts_s else None
@@ -146,28 +146,28 @@ def _expired(path: Path, limit_s: float) -> bytes | None:
         return None
 
 
-def _lasts_s(held: dict[str, object], limit_s: float) -> float:
+def _lasts_s(lease_fields: dict[str, object], limit_s: float) -> float:
     """Return how long a lease lasts from its last change: what it says itself, else the taker's limit."""
-    duration_s = held.get("limit_s")
+    duration_s = lease_fields.get("limit_s")
     if isinstance(duration_s, float) and duration_s > 0:
         return duration_s
-    return limit_s if "until" in held else min(limit_s, DAMAGED_S)
+    return limit_s if "until" in lease_fields else min(limit_s, DAMAGED_S)
 
 
-def _given_up(held: dict[str, object]) -> bool:
+def _given_up(lease_fields: dict[str, object]) -> bool:
     """Return whether a lease is over before its time: its holder, a process of this machine, is dead, or it says so.
 
     A lease of an earlier version holds only its end, by its holder's clock.
     """
-    until = held.get("until")
-    if isinstance(until, float) and (until <= 0 or ("limit_s" not in held and time.time() > until)):
+    until = lease_fields.get("until")
+    if isinstance(until, float) and (until <= 0 or ("limit_s" not in lease_fields and time.time() > until)):
         return True
-    process = held.get("process")
+    process = lease_fields.get("process")
     return (
-        bool(held.get("machine"))
-        and held["machine"] == _machine()
+        bool(lease_fields.get("machine"))
+        and lease_fields["machine"] == _machine()
         and isinstance(process, int)
-        and _started(process) != held.get("started")
+        and _started(process) != lease_fields.get("started")
     )
 
 
@@ -175,11 +175,11 @@ def _unchanged_s(key: str, data: bytes) -> float:
     """Return for how many seconds this process has seen a lease unchanged, by its own clock."""
     now = time.monotonic()
     with _guard:
-        known = _watched.get(key)
-        if known is None or known[0] != data:
+        last_look = _watched.get(key)
+        if last_look is None or last_look[0] != data:
             _watched[key] = data, now
             return 0.0
-        return now - known[1]
+        return now - last_look[1]
 
 
 def _age_s(path: Path) -> float:
@@ -220,14 +220,14 @@ def _create(path: Path, token: str, limit_s: float) -> bool:
 
 def _holder(token: str, limit_s: float) -> str:
     """Return a lease's text. `until` is for people; `beat` makes every renewal differ, whatever the clock says."""
-    here = {
+    fields = {
         "host": socket.gethostname(),
         "process": os.getpid(),
         "machine": _machine(),
         "started": _started(os.getpid()),
     }
     return json.dumps(
-        {"token": token, "until": time.time() + limit_s, "limit_s": limit_s, "beat": secrets.token_hex(4), **here}
+        {"token": token, "until": time.time() + limit_s, "limit_s": limit_s, "beat": secrets.token_hex(4), **fields}
     )
 
 
@@ -271,14 +271,15 @@ def _taken(bucket: Bucket, path: str, holder: bytes, limit_s: float) -> bool:
         data, age_s = bucket.read_aged(path)
     except FileNotFoundError:  # given back since we tried
         return bucket.make(path, holder)
-    held = _parsed(data)
+    old_fields = _parsed(data)
     key = f"{bucket.place}/{path}"
-    over = _given_up(held) or max(_unchanged_s(key, data), age_s - 1) > _lasts_s(held, limit_s)  # age in whole seconds
+    # age in whole seconds
+    over = _given_up(old_fields) or max(_unchanged_s(key, data), age_s - 1) > _lasts_s(old_fields, limit_s)
     return over and bucket.swap(path, data, holder)
 
 
 def _ended(bucket: Bucket, path: str, token: str) -> None:
     with suppress(FileNotFoundError):
-        held = bucket.read(path)
-        if _parsed(held).get("token") == token:
-            bucket.drop(path, held)
+        content = bucket.read(path)
+        if _parsed(content).get("token") == token:
+            bucket.drop(path, content)

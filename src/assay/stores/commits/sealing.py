@@ -13,7 +13,7 @@ class Damaged(ValueError):
     """The bytes are not those that were sealed."""
 
 
-def sealed(tree: dict[str, Any]) -> bytes:
+def seal_json(tree: dict[str, Any]) -> bytes:
     """Return the object as JSON whose last member is the SHA-256 of all bytes before it.
 
     >>> unsealed(sealed({"a": 1}))[0]
@@ -23,7 +23,7 @@ def sealed(tree: dict[str, Any]) -> bytes:
     return b"%b%b%b" % (body, MARK, f'{hashlib.sha256(body).hexdigest()}"}}'.encode())
 
 
-def unsealed(data: bytes) -> tuple[dict[str, Any], str]:
+def read_sealed(data: bytes) -> tuple[dict[str, Any], str]:
     """Return the object and its hash; "" where it holds none, as in older formats.
 
     Raises:

@@ -35,10 +35,10 @@ class Snapshot:
         """
         fresh = self.read_new()
         for look in range(LOOKS):
-            if not fresh or not (gone := self.gone()):
+            if not fresh or not (lost_files := self.gone()):
                 break
             if look == LOOKS - 1:
-                raise LakeError(self._bereft(gone))
+                raise LakeError(self._bereft(lost_files))
             time.sleep(PAUSE_S * look)
             self.read_new()
         if fresh and self.changed:
@@ -54,8 +54,8 @@ class Snapshot:
         Raises:
             LakeError: an entry is damaged or of a newer format.
         """
-        listed = manifest.entry_names(self.storage)
-        fresh = [name for name in listed if name not in self.entries]
+        names = manifest.entry_names(self.storage)
+        fresh = [name for name in names if name not in self.entries]
         self.storage.fetch(map(manifest.entry_path, fresh))
         for name in fresh:
             try:
@@ -91,17 +91,17 @@ class Snapshot:
         if entry is not None and not entry.mended and entry.sha256[: manifest.PARENT_DIGITS] != seal_:
             self.changed.add(name)
 
-    def _bereft(self, gone: list[str]) -> str:
+    def _bereft(self, lost_files: list[str]) -> str:
         return (
-            f"{self._of(gone)} missing, but later entries name them; "
+            f"{self._of(lost_files)} missing, but later entries name them; "
             f"`curate lake fsck --lake {self.storage.place}` restores what it can"
         )
 
     def _of(self, names: Iterable[str]) -> str:
-        some = sorted(names)
-        listed = ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
-        noun, verb = ("entries", "are") if len(some) > 1 else ("entry", "is")
-        return f"{self.storage.place}: {len(some)} manifest {noun} ({listed}) {verb}"
+        ordered_names = sorted(names)
+        names_text = ", ".join(ordered_names[:3]) + (", ..." if len(ordered_names) > 3 else "")
+        noun, verb = ("entries", "are") if len(ordered_names) > 1 else ("entry", "is")
+        return f"{self.storage.place}: {len(ordered_names)} manifest {noun} ({names_text}) {verb}"
 
     def live(self) -> list[Entry]:
         """Return the entries that count, oldest first."""

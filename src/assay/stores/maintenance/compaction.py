@@ -22,7 +22,7 @@ from assay.stores.lake import Lake
 from assay.stores.references import SUBJECTS, ledger_keys, names_of, restored_by, rows_of
 from assay.stores.renames import present_name
 from assay.stores.schema import quoted
-from assay.stores.sql.session import unlike
+from assay.stores.sql.session import describe_difference
 from assay.stores.sql.views import table_query
 from assay.stores.tables import schema
 
@@ -116,35 +116,35 @@ def forget(
     """
     if by not in SUBJECTS:
         raise LakeError(f"rows cannot be deleted by {by!r}; known: {', '.join(SUBJECTS)}")
-    gone = rows_of(by, value)
+    conditions = rows_of(by, value)
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"a compaction of {lake.place} is running; if it was killed, its lease ends within an hour")
         with lake.pin_snapshot():
             if not tagged:
-                _refuse_tagged(lake, gone)
-            counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
-            removed = {name: count for name, count in counts.items() if count}
+                _refuse_tagged(lake, conditions)
+            counts = {name: _count(lake, name, condition) for name, condition in conditions.items()}
+            n_removed = {name: count for name, count in counts.items() if count}
             before = sum(len(entry.files) for entry in lake.entries())
-            if removed:
-                erase(lake, {name: gone[name] for name in removed}, removed, by, value, run=run)
+            if n_removed:
+                erase(lake, {name: conditions[name] for name in n_removed}, n_removed, by, value, run=run)
             after = sum(len(entry.files) for entry in lake.entries())
-        return MaintenanceResult(before, after, removed, sweep(lake, keep_s=keep_s), sweep_rests(lake))
+        return MaintenanceResult(before, after, n_removed, sweep(lake, keep_s=keep_s), sweep_rests(lake))
 
 
-def _refuse_tagged(lake: Lake, gone: Mapping[str, str]) -> None:
+def _refuse_tagged(lake: Lake, conditions: Mapping[str, str]) -> None:
     """Refuse to remove rows that releases hold.
 
     Raises:
         LakeError: a release holds some; the error names the releases.
     """
-    held = lake.rows(
-        f"SELECT tag, count(*) AS n FROM tag_rows WHERE {gone.get('tag_rows', 'false')} GROUP BY tag ORDER BY tag"
+    releases = lake.rows(
+        f"SELECT tag, count(*) AS n FROM tag_rows WHERE {conditions.get('tag_rows', 'false')} GROUP BY tag ORDER BY tag"
     )
-    if held:
-        named = ", ".join(f"{row['tag']} ({row['n']} problems)" for row in held)
+    if releases:
+        releases_text = ", ".join(f"{row['tag']} ({row['n']} problems)" for row in releases)
         raise LakeError(
-            f"nothing was deleted, because releases hold these rows: {named}; `curate lake delete --tagged` removes "
+            f"nothing was deleted, because releases hold these rows: {releases_text}; `curate lake delete --tagged` removes "
             "them from the "
             "releases too"
         )
@@ -165,7 +165,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
 
 def erase(
     lake: Lake,
-    gone: Mapping[str, str],
+    conditions: Mapping[str, str],
     removed: Mapping[str, int],
     by: str,
     value: str,
@@ -177,44 +177,48 @@ def erase(
 
     Args:
         lake: the lake.
-        gone: SQL conditions of the rows by table.
+        conditions: SQL conditions of the rows by table.
         removed: how many rows that removes, by table.
         by: the tombstones' `what`.
         value: the tombstones' `value`.
         run: the run that the commit names.
         lost: absolute paths of files that are left out with all their rows.
     """
-    claims = _ledger_claims(gone, removed)
+    claims = _ledger_claims(conditions, removed)
     if claims:
-        gone = {**gone, "stages": " OR ".join(f"({claim})" for claim in claims)}
+        conditions = {**conditions, "stages": " OR ".join(f"({claim})" for claim in claims)}
     now = time.time()
     rows = [
         {"id": manifest.new_name(), "table": name, "what": by, "value": value, "rows": count, "time": now, "run": run}
         for name, count in removed.items()
     ]
     restate(
-        lake, gone, run=run, extra={"tombstones": pa.Table.from_pylist(rows, schema=schema("tombstones"))}, lost=lost
+        lake,
+        conditions,
+        run=run,
+        extra={"tombstones": pa.Table.from_pylist(rows, schema=schema("tombstones"))},
+        lost=lost,
     )
 
 
-def _ledger_claims(gone: Mapping[str, str], removed: Iterable[str]) -> list[str]:
+def _ledger_claims(conditions: Mapping[str, str], removed: Iterable[str]) -> list[str]:
     """Return SQL conditions of the ledger lines that claim removed rows.
 
     Where every table of a stage that lost rows holds the stage's key, only the lines of those keys are removed: to
     repeat another training would cost hours. Lines under a key that a removed row holds are removed whatever their
     stage, since no schema names a stage from outside.
     """
-    keyed = [name for name in removed if name in gone and ledger_keys(name)]
-    claims = [f"key IN (SELECT {ledger_keys(name)} FROM {name} WHERE {gone[name]})" for name in keyed]
+    keyed = [name for name in removed if name in conditions and ledger_keys(name)]
+    claims = [f"key IN (SELECT {ledger_keys(name)} FROM {name} WHERE {conditions[name]})" for name in keyed]
     tables: dict[str, list[str]] = {}
     for name in removed:
         for stage in restored_by(name):
             tables.setdefault(stage, []).append(name)
     for stage, names in sorted(tables.items()):
         claim = f"stage = {quoted(stage)}"
-        if all(name in gone and ledger_keys(name) for name in names):
+        if all(name in conditions and ledger_keys(name) for name in names):
             keys = " UNION ".join(
-                f"SELECT {ledger_keys(name)} FROM {name} WHERE {gone[name]}" for name in sorted(names)
+                f"SELECT {ledger_keys(name)} FROM {name} WHERE {conditions[name]}" for name in sorted(names)
             )
             claim += f" AND key IN ({keys})"
         claims.append(claim)
@@ -223,7 +227,7 @@ def _ledger_claims(gone: Mapping[str, str], removed: Iterable[str]) -> list[str]
 
 def restate(
     lake: Lake,
-    gone: Mapping[str, str],
+    conditions: Mapping[str, str],
     *,
     run: str,
     merge: bool = False,
@@ -234,7 +238,7 @@ def restate(
 
     Args:
         lake: the lake.
-        gone: SQL conditions of rows that are left out, by table.
+        conditions: SQL conditions of rows that are left out, by table.
         run: the run that the commit names.
         merge: whether small files are merged.
         extra: rows that are added, by table.
@@ -245,15 +249,15 @@ def restate(
     """
     entries = lake.entries()
     records = {str(lake.root / file.path): (file, entry.format) for entry in entries for file in entry.files}
-    name, files, written = manifest.new_name(stand_in=True), list[File](), list[str]()
+    name, files, paths = manifest.new_name(stand_in=True), list[File](), list[str]()
 
     def write(table: str, content: pa.Table) -> None:
-        written.append(f"tables/{table}/{name}-{len(written)}.parquet")
-        files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(written) - 1}"))
+        paths.append(f"tables/{table}/{name}-{len(paths)}.parquet")
+        files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(paths) - 1}"))
 
-    with _nothing_left(lake, written), lake.storage.writing():
+    with _nothing_left(lake, paths), lake.storage.writing():
         for table in sorted({file.table for file, _ in records.values()}):
-            carried, fresh = _kept(lake, table, records, gone.get(table, "false"), set(lost))
+            carried, fresh = _kept(lake, table, records, conditions.get(table, "false"), set(lost))
             if merge:
                 fresh, carried = (
                     [*fresh, *_merged(lake, table, carried)],
@@ -264,18 +268,18 @@ def restate(
                 write(table, content)
         for table, content in (extra or {}).items():
             write(table, content)
-        replaced = sorted({old for entry in entries for old in (entry.name, *entry.replaces)})
-        lake.commit_entry(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
+        replaced_names = sorted({old for entry in entries for old in (entry.name, *entry.replaces)})
+        lake.commit_entry(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced_names)))
     return name
 
 
 @contextmanager
-def _nothing_left(lake: Lake, written: Sequence[str]) -> Iterator[None]:
+def _nothing_left(lake: Lake, paths: Sequence[str]) -> Iterator[None]:
     """Delete the files that were written, where the commit that should name them fails."""
     try:
         yield
     except BaseException:
-        for path in written:
+        for path in paths:
             with suppress(LakeError):
                 lake.storage.remove(path)
         raise
@@ -298,8 +302,8 @@ def sweep_rests(lake: Lake) -> int:
                 f"{lake.place}: a commit is under way, so leftovers of killed writes stay in tables/; "
                 "everything else is done; run this again later"
             )
-        named = {file.path for entry in lake.all_entries() for file in entry.files}
-        rests = [path for path in lake.storage.files("tables") if path not in named and _rest(path, alone)]
+        entry_paths = {file.path for entry in lake.all_entries() for file in entry.files}
+        rests = [path for path in lake.storage.files("tables") if path not in entry_paths and _rest(path, alone)]
         return sum(lake.storage.remove(path) for path in rests)
 
 
@@ -329,27 +333,27 @@ def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
 
 
 def _kept(
-    lake: Lake, table: str, records: Mapping[str, tuple[File, int]], gone: str, lost: set[str]
+    lake: Lake, table: str, records: Mapping[str, tuple[File, int]], condition: str, lost_paths: set[str]
 ) -> tuple[list[File], list[pa.Table]]:
     """Return the files that stay as they are, and the remaining rows of the others."""
     carried, fresh = list[File](), list[pa.Table]()
     for group in lake.groups().get(table, ()):
-        whole = group.without(lost)
+        whole = group.without(lost_paths)
         for piece in [whole] if whole.doubled else [replace(whole, paths=(path,)) for path in whole.paths]:
             if not piece.paths:
                 continue
             file, form = records[piece.paths[0]]
             # an older file may lack columns or have other names for them, and files of one entry have equal ones
             same = not piece.doubled and not piece.renamed and form == manifest.FORMAT
-            if same and gone == "false":
+            if same and condition == "false":
                 carried.append(file)
                 continue
             _require_sound(lake, [records[path][0] for path in piece.paths])
-            rows = lake.query(f"SELECT * FROM ({table_query(schema(table), [piece])}) WHERE ({gone}) IS NOT TRUE")
+            rows = lake.query(f"SELECT * FROM ({table_query(schema(table), [piece])}) WHERE ({condition}) IS NOT TRUE")
             if same and rows.num_rows == file.rows:
                 carried.append(file)
             elif rows.num_rows:
-                fresh.append(typed(rows, table))
+                fresh.append(cast_rows(rows, table))
     return carried, fresh
 
 
@@ -369,7 +373,7 @@ def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]
 
 def _together(lake: Lake, files: Sequence[File], table: str) -> pa.Table:
     _require_sound(lake, files)
-    return pa.concat_tables([typed(pq.read_table(lake.storage.local(file.path)), table) for file in files])
+    return pa.concat_tables([cast_rows(pq.read_table(lake.storage.local(file.path)), table) for file in files])
 
 
 def _require_sound(lake: Lake, files: Sequence[File]) -> None:
@@ -377,7 +381,7 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
     lake.storage.fetch([file.path for file in files])
     for file in files:
         try:
-            fault = unlike(str(lake.storage.local(file.path)), file.bytes, file.sha256)
+            fault = describe_difference(str(lake.storage.local(file.path)), file.bytes, file.sha256)
         except FileNotFoundError:
             fault = f"{lake.place}/{file.path} is gone"
         if fault:
@@ -386,7 +390,7 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
             )
 
 
-def typed(rows: pa.Table, table: str) -> pa.Table:
+def cast_rows(rows: pa.Table, table: str) -> pa.Table:
     """Return rows under the table's present schema; a column that an older format lacks is null."""
     wanted = schema(table)
     columns = [
@@ -396,5 +400,5 @@ def typed(rows: pa.Table, table: str) -> pa.Table:
     return pa.table(columns, schema=wanted)
 
 
-def _count(lake: Lake, table: str, gone: str) -> int:
-    return int(lake.rows(f'SELECT count(*) AS n FROM "{table}" WHERE {gone}')[0]["n"])
+def _count(lake: Lake, table: str, condition: str) -> int:
+    return int(lake.rows(f'SELECT count(*) AS n FROM "{table}" WHERE {condition}')[0]["n"])

@@ -18,12 +18,12 @@ from assay.stores.commits.manifest import Entry, File
 from assay.stores.lake import Lake, mark_of, missing_lake_message, read_mark
 from assay.stores.maintenance import compaction, reentry
 from assay.stores.maintenance.reentry import NAME, set_aside
-from assay.stores.references import part_of, redrawn, restore_command, rows_that_need
+from assay.stores.references import part_of, redrawn_tables, restore_command, rows_that_need
 from assay.stores.renames import names_of_table, present_name
 from assay.stores.sql import intervals
 from assay.stores.sql.views import catalogue_fault, table_query
 from assay.stores.storage.backend import Place, Storage, at
-from assay.stores.storage.local import UnreadableFile, unreadable
+from assay.stores.storage.local import UnreadableFile, unreadable_error
 from assay.stores.storage.mirror import MARK
 from assay.stores.tables import schemas
 
@@ -50,7 +50,7 @@ NO_WAY_BACK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LakeFault:
     """One file or entry that is not as the manifest says, or that no commit accounts for."""
 
     kind: str  # mark, manifest, entry, lost, broken, missing, textless, derived, catalogue, left_over, foreign
@@ -67,7 +67,7 @@ class Finding:
         return self.kind not in ("left_over", "foreign")
 
 
-def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = "") -> list[Finding]:
+def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = "") -> list[LakeFault]:
     """Find everything that is wrong with a lake, and repair it.
 
     Args:
@@ -86,35 +86,40 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
     """
     root = at(place)
     marks = list(_mark(root, repair))
-    findings = [*marks, *(Finding(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
-    lost = [finding for finding in findings if finding.kind == "lost"]
-    if lost and drop and repair:
-        _take_note(root, lost, run)
-    if (findings and not repair) or (lost and not drop):
+    findings = [*marks, *(LakeFault(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
+    lost_files = [finding for finding in findings if finding.kind == "lost"]
+    if lost_files and drop and repair:
+        _take_note(root, lost_files, run)
+    if (findings and not repair) or (lost_files and not drop):
         return findings + list(_strangers(root, None))
     with Lake(root, create=False) as lake:
-        there = root.files("tables")
+        paths = root.files("tables")
         files = [
             finding
             for entry in lake.entries()
             for file in entry.files
-            if (finding := _file(root, entry, file, there.get(file.path)))
+            if (finding := _file(root, entry, file, paths.get(file.path)))
         ]
         mistaken = [finding for finding in files if finding.kind == "entry"]
         if mistaken and repair:
             return findings + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
-        removed = _removable(files, drop)
+        removable_files = _removable(files, drop)
         # attempts whose texts an earlier fsck set aside; those that are set aside now are reported as broken
         faults = [] if drop else list(_textless(lake, False, run))
-        if removed and repair:
-            _set_aside(lake, removed, run)
+        if removable_files and repair:
+            _set_aside(lake, removable_files, run)
         faults += [*(_textless(lake, repair, run) if drop else ()), *_derived(root, repair), *_catalogue(lake, repair)]
-        if repair and (findings or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
+        if (
+            repair
+            and (findings or removable_files or faults)
+            and (lake.root / CATALOGUE).exists()
+            and not lake.storage.remote
+        ):
             lake.catalogue()
     return findings + files + faults + list(_strangers(root, lake.all_entries()))
 
 
-def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
+def _mark(root: Storage, repair: bool) -> Iterator[LakeFault]:
     """Find a missing or damaged `lake.json` where there are commits, and write it again from the manifest."""
     names = set(root.names("") or ())
     commits = manifest.entry_names(root) or root.names(manifest.COPIES) or reentry.files_by_commit(root)
@@ -138,7 +143,7 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
         if "lake.json" in names:
             set_aside(root, "lake.json")
         root.create("lake.json", mark_of(_first_format(root)))
-    yield Finding(
+    yield LakeFault(
         "mark",
         "lake.json",
         f"{fault}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
@@ -155,24 +160,24 @@ def _first_format(root: Storage) -> int:
     return manifest.FORMAT
 
 
-def _take_note(root: Storage, lost: Sequence[Finding], run: str) -> None:
+def _take_note(root: Storage, lost_files: Sequence[LakeFault], run: str) -> None:
     """Write one entry that stands for those without copy and files, so that they no longer count as gone."""
-    names = tuple(PurePosixPath(finding.path).stem for finding in lost)
+    names = tuple(PurePosixPath(finding.path).stem for finding in lost_files)
     manifest.write_entry(
         root, Entry(manifest.new_name(stand_in=True), run, manifest.FORMAT, (), replaces=names, mended=True)
     )
 
 
-def _entered_anew(root: Storage, mistaken: Sequence[Finding]) -> list[Finding]:
+def _entered_anew(root: Storage, mistaken: Sequence[LakeFault]) -> list[LakeFault]:
     """Write entries of old formats, which hold no hash, again where they are wrong and their files undamaged."""
     files = reentry.files_by_commit(root)
     for name in {finding.run for finding in mistaken}:
         set_aside(root, manifest.entry_path(name))
         reentry.enter_again(root, name, files.get(name, []), repair=True)
-    return [Finding("entry", finding.path, finding.said) for finding in mistaken]
+    return [LakeFault("entry", finding.path, finding.said) for finding in mistaken]
 
 
-def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
+def _removable(files: Sequence[LakeFault], drop: bool) -> list[LakeFault]:
     """Return the files whose rows leave the views: a few broken ones, or with `drop` all that are broken or missing."""
     broken = [finding for finding in files if finding.kind == "broken"]
     if drop:
@@ -180,43 +185,47 @@ def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
     return broken if len(broken) <= FEW else []
 
 
-def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
+def _textless(lake: Lake, drop: bool, run: str) -> Iterator[LakeFault]:
     """Find attempts whose texts an earlier fsck set aside; with `drop`, remove them."""
     for part in filter(part_of, schemas()):
         whole = part_of(part)
-        lost = "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
-        if not lake.rows(lost, [names_of_table(part)]):
+        lost_query = (
+            "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
+        )
+        if not lake.rows(lost_query, [names_of_table(part)]):
             continue
-        left = f"SELECT id FROM {part}"
+        ids_left = f"SELECT id FROM {part}"
         try:
-            count = int(lake.rows(f"SELECT count(*) AS n FROM {whole} WHERE id NOT IN ({left})")[0]["n"])
+            count = int(lake.rows(f"SELECT count(*) AS n FROM {whole} WHERE id NOT IN ({ids_left})")[0]["n"])
         except LakeError:  # other files of these tables are damaged or missing, which is reported already
             continue
         if not count:
             continue
         if drop:
-            gone = rows_that_need(whole, left) | {whole: f"id NOT IN ({left})"}
-            compaction.erase(lake, gone, {whole: count}, "lost", part, run=run)
+            conditions = rows_that_need(whole, ids_left) | {whole: f"id NOT IN ({ids_left})"}
+            compaction.erase(lake, conditions, {whole: count}, "lost", part, run=run)
         message = f"{count} attempts have lost their texts" + (
             "; they were removed from the views" if drop else NO_WAY_BACK
         )
-        yield Finding("textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else "")
+        yield LakeFault(
+            "textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else ""
+        )
 
 
-def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
+def _derived(root: Storage, repair: bool) -> Iterator[LakeFault]:
     """Find a damaged table of interval ends, and compute it again."""
     if fault := intervals.find_fault(root):
         if repair:
             root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be overwritten
             intervals.store_intervals(root, intervals.usual_intervals())
-        yield Finding(
+        yield LakeFault(
             "derived",
             intervals.PATH,
             f"{fault}; " + ("written again" if repair else "fsck writes it again; until then it is not read"),
         )
 
 
-def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
+def _catalogue(lake: Lake, repair: bool) -> Iterator[LakeFault]:
     """Find a catalogue for other tools that cannot be read, and write it again; it holds no data of its own."""
     path = lake.root / CATALOGUE
     if (
@@ -228,19 +237,19 @@ def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
     if repair and not path.is_file():
         set_aside(lake.storage, CATALOGUE)
         lake.catalogue()
-    yield Finding(
+    yield LakeFault(
         "catalogue",
         CATALOGUE,
         f"{fault}; " + ("written again" if repair else "fsck, or the next command that writes, writes it again"),
     )
 
 
-def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:
+def _file(root: Storage, entry: Entry, file: File, size: int | None) -> LakeFault | None:
     """Return what is wrong with one file, or with what its entry says of it; None = they agree."""
     restore = restore_command(file.table)
 
-    def report(kind: str, fault: str) -> Finding:
-        return Finding(kind, file.path, fault, file.table, file.rows, entry.run, restore)
+    def report(kind: str, fault: str) -> LakeFault:
+        return LakeFault(kind, file.path, fault, file.table, file.rows, entry.run, restore)
 
     if size is None:
         return report(
@@ -255,7 +264,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
     try:
         digest = hash_file(path)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable_error(path, error) from error
     rows = file.rows if digest == file.sha256 and entry.format >= 3 else _rows(path)
     if (size, digest, rows) == (file.bytes, file.sha256, file.rows):
         return None
@@ -264,7 +273,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
             f"{file.bytes} bytes, {file.rows} rows, SHA-256 {file.sha256[:12]} in the entry, "
             "which has no hash; the file is intact and was entered again"
         )
-        return Finding("entry", manifest.entry_path(entry.name), fault, run=entry.name)
+        return LakeFault("entry", manifest.entry_path(entry.name), fault, run=entry.name)
     if size != file.bytes:
         return report("broken", f"{size} bytes on disk, {file.bytes} in the manifest" + _after(file))
     if digest != file.sha256:
@@ -292,39 +301,41 @@ def _entry_errs(file: File, size: int, digest: str, rows: int) -> bool:
     return alike and rows >= 0
 
 
-def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
+def _set_aside(lake: Lake, broken: list[LakeFault], run: str) -> None:
     """Set broken files aside; remove their rows, rows that need them and ledger lines that claim them in one commit."""
-    lost = [str(lake.root / finding.path) for finding in broken]
-    removed: dict[str, int] = {}
+    lost_paths = [str(lake.root / finding.path) for finding in broken]
+    n_removed: dict[str, int] = {}
     for finding in broken:
-        removed[finding.table] = removed.get(finding.table, 0) + finding.rows
-    gone: dict[str, str] = {}
-    for table in redrawn():
-        if table in removed:  # an attempt that is drawn again must not be joined with the old one's text and verdict
-            gone |= rows_that_need(table, _ids_left(lake, table, lost))
-    compaction.erase(lake, gone, removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost)
+        n_removed[finding.table] = n_removed.get(finding.table, 0) + finding.rows
+    conditions: dict[str, str] = {}
+    for table in redrawn_tables():
+        if table in n_removed:  # an attempt that is drawn again must not be joined with the old one's text and verdict
+            conditions |= rows_that_need(table, _ids_left(lake, table, lost_paths))
+    compaction.erase(
+        lake, conditions, n_removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost_paths
+    )
     for finding in broken:
         set_aside(lake.storage, finding.path)
 
 
-def _ids_left(lake: Lake, table: str, lost: Sequence[str]) -> str:
+def _ids_left(lake: Lake, table: str, lost_paths: Sequence[str]) -> str:
     """Return a SELECT of the ids that a table still has without its lost files."""
-    groups = [group.without(lost) for group in lake.groups().get(table, ())]
+    groups = [group.without(lost_paths) for group in lake.groups().get(table, ())]
     return f"SELECT id FROM ({table_query(schemas()[table], groups)})"
 
 
-def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Finding]:
+def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[LakeFault]:
     """Find what no commit accounts for: files of killed writes, and files that are not the lake's.
 
     Args:
         root: the lake.
         entries: all commits; None = unknown, so that no data file is reported.
     """
-    named = {file.path for entry in entries or () for file in entry.files}
+    entry_paths = {file.path for entry in entries or () for file in entry.files}
     for name in sorted(root.names("") or ()):
         if name not in OURS:
             kind = "left_over" if name.endswith(".tmp") or name.startswith(".assay.") else "foreign"
-            yield Finding(
+            yield LakeFault(
                 kind,
                 name,
                 "a write that never finished"
@@ -336,15 +347,15 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
         if inside == MARK:
             continue
         if path.name.startswith(".") and path.name.endswith(".tmp"):
-            yield Finding("left_over", inside, "left by a write that never finished; never read")
+            yield LakeFault("left_over", inside, "left by a write that never finished; never read")
         elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
             continue
         elif NAME.fullmatch(path.name) and present_name(path.parent.name):
-            if inside not in named and entries is not None:
-                yield Finding(
+            if inside not in entry_paths and entries is not None:
+                yield LakeFault(
                     "left_over",
                     inside,
                     "of a commit that never happened, or the last one, whose entry is gone; it is never read",
                 )
         else:
-            yield Finding("foreign", inside, "does not belong to this lake and is never read")
+            yield LakeFault("foreign", inside, "does not belong to this lake and is never read")

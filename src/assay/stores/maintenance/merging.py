@@ -1,7 +1,7 @@
 """Take over another lake's rows: each id once, in commits that a killed merge leaves whole.
 
-Ids are content hashes, so a row that both lakes have is the same row. Three kinds of rows stay behind, because they would say
-something false here:
+Ids are content hashes, so a row that both lakes have is the same row. Three kinds of rows stay behind, because they
+would say something false here:
 
 - attempts under an id that this lake has with another text (two lakes drew the same sample), and what refers to them;
 - results under a key under which this lake has results of its own;
@@ -22,7 +22,7 @@ from assay.stores.references import (
     ledger_keys,
     made_by,
     part_of,
-    redrawn,
+    redrawn_tables,
     rows_of,
     rows_that_need,
     targets,
@@ -61,44 +61,44 @@ def merge_lakes(lake: Lake, other: Lake, *, run: str = "") -> MergeResult:
         raise LakeError(f"{other.place} is this lake itself: name another lake to merge")
     result = MergeResult()
     with other.pin_snapshot():
-        gone = _withheld(lake, other, result)
+        conditions = _withheld(lake, other, result)
         for table in _ordered(other):
-            _take_over(lake, other, table, gone.get(table, "false"), result, run)
-        _take_over(lake, other, LEDGER, _unclaimed(lake, other, gone), result, run)
+            _take_over(lake, other, table, conditions.get(table, "false"), result, run)
+        _take_over(lake, other, LEDGER, _unclaimed(lake, other, conditions), result, run)
     return result
 
 
-def _take_over(lake: Lake, other: Lake, table: str, gone: str, result: MergeResult, run: str) -> None:
+def _take_over(lake: Lake, other: Lake, table: str, condition: str, result: MergeResult, run: str) -> None:
     """Add a table's rows, with the parts of each in its commit."""
     if not other.files().get(table):
         return
-    ids = _ids(other, table, f"({gone}) IS NOT TRUE")
+    ids = _ids(other, table, f"({condition}) IS NOT TRUE")
     behind = len(_ids(other, table, "true")) - len(ids)
-    stored = lake.ids(table, ids)
-    fresh = [id_ for id_ in ids if id_ not in stored]
+    stored_ids = lake.ids(table, ids)
+    fresh = [id_ for id_ in ids if id_ not in stored_ids]
     parts = [name for name in schemas() if part_of(name) == table and other.files().get(name)]
-    added = 0
+    n_added = 0
     for start in range(0, len(fresh), CHUNK):
         chunk = fresh[start : start + CHUNK]
         sql = 'SELECT * FROM "{}" WHERE id IN (SELECT unnest(?::VARCHAR[]))'
         rows = {name: other.query(sql.format(name), [chunk]) for name in (*parts, table)}
-        added += lake.append(rows, run=run, known=()) - sum(rows[name].num_rows for name in parts)
+        n_added += lake.append(rows, run=run, known=()) - sum(rows[name].num_rows for name in parts)
         for name in parts:
             result.added[name] = result.added.get(name, 0) + rows[name].num_rows
-    counts = ((result.added, added), (result.present, len(stored)), (result.withheld, behind))
-    for counted, count in counts:
+    counts = ((result.added, n_added), (result.present, len(stored_ids)), (result.withheld, behind))
+    for counts_by_table, count in counts:
         if count:
-            counted[table] = counted.get(table, 0) + count
+            counts_by_table[table] = counts_by_table.get(table, 0) + count
 
 
 def _ordered(other: Lake) -> Iterator[str]:
     """Yield tables so that a row's references are there before it; parts come with the rows that they are parts of."""
-    done, waiting = set[str](), [name for name in schemas() if name not in UNSHARED and not part_of(name)]
+    done_names, waiting = set[str](), [name for name in schemas() if name not in UNSHARED and not part_of(name)]
     while waiting:
         ready = [name for name in waiting if not _referred(name) & set(waiting) - {name}] or waiting[:1]
         for name in ready:
             waiting.remove(name)
-            done.add(name)
+            done_names.add(name)
             yield name
 
 
@@ -118,13 +118,13 @@ def _withheld(lake: Lake, other: Lake, result: MergeResult) -> dict[str, str]:
     def withhold(table: str, condition: str) -> None:
         conditions.setdefault(table, []).append(condition)
 
-    for what, value in _deleted(lake):
+    for subject, value in _deleted(lake):
         result.reasons["deleted here before"] = result.reasons.get("deleted here before", 0) + 1
-        for table, condition in rows_of(what, value).items():
+        for table, condition in rows_of(subject, value).items():
             withhold(table, condition)
-    if drawn := _drawn_apart(lake, other):
-        result.reasons["drawn with another text here"] = len(drawn)
-        for table, condition in _with_what_needs_it(redrawn()[0], f"id IN ({_list(drawn)})").items():
+    if twin_attempts := _drawn_apart(lake, other):
+        result.reasons["drawn with another text here"] = len(twin_attempts)
+        for table, condition in _with_what_needs_it(redrawn_tables()[0], f"id IN ({_list(twin_attempts)})").items():
             withhold(table, condition)
     for table, keys in _own_results(lake, other).items():
         result.reasons["results of its own here"] = result.reasons.get("results of its own here", 0) + len(keys)
@@ -154,8 +154,8 @@ def _with_what_needs_it(table: str, condition: str) -> dict[str, str]:
     conditions, waiting = {table: condition}, [table]
     while waiting:
         whole = waiting.pop()
-        left = f'SELECT id FROM "{whole}" WHERE ({conditions[whole]}) IS NOT TRUE'
-        for name, needs in rows_that_need(whole, left).items():
+        ids_left = f'SELECT id FROM "{whole}" WHERE ({conditions[whole]}) IS NOT TRUE'
+        for name, needs in rows_that_need(whole, ids_left).items():
             if name not in conditions:
                 conditions[name] = needs
                 waiting.append(name)
@@ -176,19 +176,22 @@ def _own_results(lake: Lake, other: Lake) -> dict[str, list[str]]:
         ours = lake.rows(
             f'SELECT id, "{key}" AS key FROM "{table}" WHERE "{key}" IN (SELECT unnest(?::VARCHAR[]))', [sorted(common)]
         )
-        there = other.ids(table, [row["id"] for row in ours])
-        if keys := sorted({row["key"] for row in ours if row["id"] not in there}):
+        other_ids = other.ids(table, [row["id"] for row in ours])
+        if keys := sorted({row["key"] for row in ours if row["id"] not in other_ids}):
             own[table] = keys
     return own
 
 
-def _unclaimed(lake: Lake, other: Lake, gone: Mapping[str, str]) -> str:
-    """Return the condition of the ledger's lines that stay behind: of stages that lost rows, and those that are here."""
-    lost = {table for table, condition in gone.items() if other.files().get(table) and _ids(other, table, condition)}
-    stages = sorted({stage for table in lost for stage in made_by(table)})
-    here = lake.rows("SELECT id, stage || ' ' || key AS line FROM stages")
-    lines, ids = _list([row["line"] for row in here]), _list([row["id"] for row in here])
-    ours = f"stage || ' ' || key IN ({lines}) AND id NOT IN ({ids})" if here else "false"
+def _unclaimed(lake: Lake, other: Lake, conditions: Mapping[str, str]) -> str:
+    """Return the condition of the ledger's lines that stay behind: of stages that lost rows, and those that are
+    here."""
+    lost_tables = {
+        table for table, condition in conditions.items() if other.files().get(table) and _ids(other, table, condition)
+    }
+    stages = sorted({stage for table in lost_tables for stage in made_by(table)})
+    own_lines = lake.rows("SELECT id, stage || ' ' || key AS line FROM stages")
+    lines, ids = _list([row["line"] for row in own_lines]), _list([row["id"] for row in own_lines])
+    ours = f"stage || ' ' || key IN ({lines}) AND id NOT IN ({ids})" if own_lines else "false"
     return f"stage IN ({_list(stages)}) OR {ours}" if stages else ours
 
 

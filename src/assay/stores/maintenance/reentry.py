@@ -101,8 +101,8 @@ def _damaged(storage: Storage, files: dict[str, list[str]], repair: bool) -> Ite
         except CorruptEntry as error:
             if repair:
                 set_aside(storage, manifest.entry_path(name))
-            done = enter_again(storage, name, files.get(name, []), repair=repair) or _empty(storage, name, repair)
-            yield "entry", manifest.entry_path(name), f"{error}; {done}"
+            action = enter_again(storage, name, files.get(name, []), repair=repair) or _empty(storage, name, repair)
+            yield "entry", manifest.entry_path(name), f"{error}; {action}"
             continue
         if entry.sha256 and manifest.stands_in(name) and entry.format >= 3 and not _copy(storage, name) and repair:
             storage.put(manifest.copy_path(name), storage.kept(manifest.entry_path(name)))
@@ -118,7 +118,7 @@ def _changed(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> I
     for name in sorted(snapshot.changed):
         if repair:
             set_aside(snapshot.storage, manifest.entry_path(name))
-        done = enter_again(snapshot.storage, name, files.get(name, []), repair=repair) or _empty(
+        action = enter_again(snapshot.storage, name, files.get(name, []), repair=repair) or _empty(
             snapshot.storage, name, repair
         )
         if repair:
@@ -127,14 +127,14 @@ def _changed(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> I
                     snapshot.storage, name if not manifest.stands_in(name) else _there(snapshot.storage, name)
                 )
             )
-        yield "entry", manifest.entry_path(name), f"not as later entries saw it; {done}"
+        yield "entry", manifest.entry_path(name), f"not as later entries saw it; {action}"
 
 
 def _gone(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> Iterator[tuple[str, str, str]]:
     for name in snapshot.gone():
-        done = enter_again(snapshot.storage, name, files.get(name, []), repair=repair)
-        kind = "entry" if done else "lost"
-        outcome = done or (
+        action = enter_again(snapshot.storage, name, files.get(name, []), repair=repair)
+        kind = "entry" if action else "lost"
+        outcome = action or (
             "neither its copy nor any of its files is left, so its rows are lost, "
             "and queries fail until `curate lake fsck --drop` has recorded that"
         )
@@ -165,10 +165,10 @@ def _adopt(storage: Storage, name: str, paths: Sequence[str]) -> None:
     files = [file for path in paths if (file := _measured(storage, path))]
     plain = name.removesuffix(manifest.STAND_IN)
     replaces = (name,) if plain != name else ()
-    seen = SAW_NOTHING if replaces else -1
+    last_commit = SAW_NOTHING if replaces else -1
     manifest.write_entry(
         storage,
-        Entry(plain, "", manifest.FORMAT, tuple(files), writer=plain, seen=seen, replaces=replaces, mended=True),
+        Entry(plain, "", manifest.FORMAT, tuple(files), writer=plain, seen=last_commit, replaces=replaces, mended=True),
     )
 
 

@@ -1,8 +1,8 @@
 """Which conditions may be evaluated for somebody else: those whose values never grow beyond the columns that they read.
 
-DuckDB can be interrupted between two blocks of rows, never inside one expression. So `repeat('x', 1000000000)`, a list of
-a billion numbers or a lambda over one would pass every limit of time and memory. What stays is comparisons, arithmetic,
-patterns, and subqueries over the table itself.
+DuckDB can be interrupted between two blocks of rows, never inside one expression. So `repeat('x', 1000000000)`, a list
+of a billion numbers or a lambda over one would pass every limit of time and memory. What stays is comparisons,
+arithmetic, patterns, and subqueries over the table itself.
 """
 
 from collections.abc import Iterator
@@ -94,8 +94,8 @@ def _faults(node: dict[str, Any], table: str) -> Iterator[str]:
 
 
 def _type_name(cast: dict[str, Any]) -> str:
-    written = cast.get("type_expr") or {}
-    return str(written.get("type_name") or (cast.get("cast_type") or {}).get("id", "")).lower()
+    type_expression = cast.get("type_expr") or {}
+    return str(type_expression.get("type_name") or (cast.get("cast_type") or {}).get("id", "")).lower()
 
 
 def _is_table(reference: Any, table: str) -> bool:

@@ -42,15 +42,15 @@ def memory_gib() -> float:
     Raises:
         ConfigError: ASSAY_SQL_MEMORY_GIB is no number above 0.
     """
-    given = os.environ.get(MEMORY, "")
-    if not given:
+    text = os.environ.get(MEMORY, "")
+    if not text:
         return max(MEMORY_GIB, THREAD_GIB * (os.cpu_count() or 1))
     try:
-        gib = float(given)
+        gib = float(text)
     except ValueError:
         gib = 0.0
     if not 0 < gib < 2**20:
-        raise ConfigError(f"{MEMORY} = {given!r} must be a number of GiB above 0")
+        raise ConfigError(f"{MEMORY} = {text!r} must be a number of GiB above 0")
     return gib
 
 

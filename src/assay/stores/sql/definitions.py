@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from assay.stores.references import traced
+from assay.stores.references import traced_tables
 
 FOLDER = Path(__file__).parent
 STATEMENT = re.compile(r"CREATE (VIEW|MACRO) (\w+)(.*)", re.DOTALL)
@@ -81,19 +81,19 @@ def parse(text: str) -> Definition:
     comments = [line[2:] for line in lines[:count]]
     end = comments.index("") if "" in comments else len(comments)
     says = " ".join(line.strip() for line in comments[:end])
-    rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in traced())
+    rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in traced_tables())
     body = re.sub(rf"\b{TRACED_ROWS}\b", lambda _: f"({rows})", match[3])
     return Definition(match[2], match[1], body, says, _columns(comments[end + 1 :]))
 
 
 def _columns(lines: list[str]) -> dict[str, str]:
-    joined: list[str] = []
+    joined_lines: list[str] = []
     for line in lines:
-        if line.startswith("  ") and joined:
-            joined[-1] += f" {line.strip()}"
+        if line.startswith("  ") and joined_lines:
+            joined_lines[-1] += f" {line.strip()}"
         else:
-            joined.append(line.strip())
+            joined_lines.append(line.strip())
     columns: dict[str, str] = {}
-    for names, _, meaning in (line.partition(": ") for line in joined):
+    for names, _, meaning in (line.partition(": ") for line in joined_lines):
         columns |= dict.fromkeys(names.split(", "), meaning)
     return columns

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +15,10 @@ LEVEL = 0.95
 PATH = "derived/intervals.parquet"  # derived: no manifest names it, and it may be written again at any time
 MARK = b"rows_sha256"  # in the file's metadata: the hash of the rows
 MOST = 64  # graded attempts up to which the table holds every pair from the start
+# how many attempts the most attempted problem has; the usual pairs suffice for at most MOST
+MOST_ATTEMPTS = (
+    "SELECT max(n) AS n FROM (SELECT count(*) AS n FROM attempts WHERE NOT guided GROUP BY problem_id, sampler)"
+)
 SCHEMA = pa.schema(
     [
         ("prior", pa.string()),
@@ -70,8 +74,8 @@ def is_stored(storage: Storage) -> bool:
 
 def find_fault(storage: Storage) -> str:
     """Return what is wrong with the stored table; "" = nothing, or there is none."""
-    there = Path(PATH).name in (storage.names("derived") or ())
-    return "its rows are not those that were written" if there and _read(storage) is None else ""
+    is_there = Path(PATH).name in (storage.names("derived") or ())
+    return "its rows are not those that were written" if is_there and _read(storage) is None else ""
 
 
 def load_intervals(storage: Storage) -> pa.Table:
@@ -82,11 +86,20 @@ def load_intervals(storage: Storage) -> pa.Table:
 
 def _read(storage: Storage) -> pa.Table | None:
     try:
-        table = pq.ParquetFile(pa.BufferReader(storage.read(PATH))).read()  # not read_table, which imports pandas
+        return _parse(storage.read(PATH))
+    except (OSError, LakeError):
+        return None
+
+
+@lru_cache(maxsize=8)  # one catalogue reads the table three times, and hashing its rows takes 5 ms
+def _parse(data: bytes) -> pa.Table | None:
+    """Return the table that a file holds; None where its rows are not those that were written."""
+    try:
+        table = pq.ParquetFile(pa.BufferReader(data)).read()  # not read_table, which imports pandas
         mark = (table.schema.metadata or {}).get(MARK)
         table = table.replace_schema_metadata(None)
         if not table.schema.equals(SCHEMA):
             table = table.select(SCHEMA.names).cast(SCHEMA)  # a cast imports pyarrow.compute: 40 ms
         return table if mark == digest(table).encode() else None
-    except (OSError, LakeError, pa.ArrowException, ValueError, KeyError):
+    except (OSError, pa.ArrowException, ValueError, KeyError):
         return None

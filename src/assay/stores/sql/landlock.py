@@ -57,8 +57,8 @@ def _confine(version: int, writable: str) -> None:
     ruleset = libc.syscall(CREATE_RULESET, struct.pack("Q", rights), 8, 0)
     folder = os.open(writable, os.O_PATH | os.O_CLOEXEC)
     try:
-        failed = ruleset < 0 or libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", rights, folder), 0)
-        if failed or libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(RESTRICT_SELF, ruleset, 0):
+        has_failed = ruleset < 0 or libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", rights, folder), 0)
+        if has_failed or libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(RESTRICT_SELF, ruleset, 0):
             raise OSError(ctypes.get_errno(), f"Landlock: {os.strerror(ctypes.get_errno())}")
     finally:
         os.close(folder)

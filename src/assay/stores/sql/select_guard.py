@@ -188,8 +188,8 @@ def _argument_name(argument: dict[str, Any]) -> str:
     """Return the name of a function's argument, written with `=`, `:=` or `=>`; "" for none."""
     expression = argument.get("expression") or {}
     left = expression.get("left") or {}
-    compared = left.get("column_names") if expression.get("type") == "COMPARE_EQUAL" else None
-    return str(argument.get("name") or (compared or [""])[-1]).lower()
+    column_names = left.get("column_names") if expression.get("type") == "COMPARE_EQUAL" else None
+    return str(argument.get("name") or (column_names or [""])[-1]).lower()
 
 
 def _folded(expression: dict[str, Any]) -> str | None:

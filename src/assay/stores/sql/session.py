@@ -80,12 +80,12 @@ class Session:
 
         Of a large table only the sizes of the files are compared.
         """
-        known = [(path, *total) for group in files for path, total in zip(group.paths, group.sums)]
-        hashed = len(known) <= VERIFIED_FILES and sum(size for _, size, _ in known) <= VERIFIED_BYTES
-        for path, size, digest in known:
-            if path not in self._sound and (fault := unlike(path, size, digest if hashed else "")):
+        sums = [(path, *total) for group in files for path, total in zip(group.paths, group.sums)]
+        is_hashed = len(sums) <= VERIFIED_FILES and sum(size for _, size, _ in sums) <= VERIFIED_BYTES
+        for path, size, digest in sums:
+            if path not in self._sound and (fault := describe_difference(path, size, digest if is_hashed else "")):
                 return fault
-            if hashed:
+            if is_hashed:
                 self._sound.add(path)
         return ""
 
@@ -138,7 +138,7 @@ def _later(before: list[views.FileGroup], files: list[views.FileGroup]) -> views
     return replace(last, paths=last.paths[len(before[-1].paths) :])
 
 
-def unlike(path: str, size: int, digest: str) -> str:
+def describe_difference(path: str, size: int, digest: str) -> str:
     """Return how a file differs from what its commit wrote; "" = it does not.
 
     Args:

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from assay.stores.schema import quoted, sql_type
 from assay.stores.sql.database import MEMORY, open_database, trunk, widen
 from assay.stores.sql.definitions import WORD, definitions
 from assay.stores.sql.definitions import views as defined_views
+from assay.stores.sql.intervals import SCHEMA as INTERVALS
 from assay.stores.sql.select_guard import require_reading_plan
 from assay.stores.tables import schemas
 
@@ -41,8 +43,6 @@ class FileGroup:
         return replace(self, paths=paths, parts=tuple(part.without(lost) for part in self.parts))
 
 
-# SQL for the outcome of a verdict `v` under either reading
-STRICT, LENIENT = "v.outcome", "counted(v.outcome, v.lenient, 'lenient')"
 # words of a query that may read tables without naming them
 CATALOGUE = re.compile(r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I)
 
@@ -80,10 +80,10 @@ def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, files: Groups) -> None:
-    """Create every table, view and macro, from the files by table; a table without files is empty but typed."""
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create every table, empty but typed, and every view and macro."""
     for name, schema in schemas().items():
-        create_table(connection, name, table_query(schema, files.get(name, ())))
+        create_table(connection, name, table_query(schema, ()))
     for name in definitions():
         create_defined(connection, name)
 
@@ -206,9 +206,14 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
     """
     final, temporary = root / "assay.duckdb", root / f".assay.{secrets.token_hex(4)}.duckdb"
     try:
+        temporary.write_bytes(_empty_catalogue())
         with connect(str(temporary)) as connection:
             create_intervals(connection, intervals)
-            create_views(connection, files)
+            try:
+                with _transaction(connection):
+                    _show_files(connection, files)
+            except duckdb.Error:  # a file is broken: only its table shall fail
+                _show_files(connection, files)
         os.replace(temporary, final)
     except (duckdb.IOException, OSError) as error:
         for rest in (temporary, temporary.with_name(f"{temporary.name}.wal")):
@@ -218,6 +223,37 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
             f"cannot write {final}: {str(error).splitlines()[0]}; what was committed before is safe"
         ) from error
     return final
+
+
+@cache
+def _empty_catalogue() -> bytes:
+    """Return the bytes of the catalogue of an empty lake, made once per process.
+
+    A view is bound when it is created, and over empty tables that opens no file.
+    """
+    with tempfile.TemporaryDirectory(prefix="assay-sql-") as folder:
+        path = Path(folder, "assay.duckdb")
+        with connect(str(path)) as connection, _transaction(connection):
+            create_intervals(connection, INTERVALS.empty_table())
+            create_views(connection)
+        return path.read_bytes()
+
+
+def _show_files(connection: duckdb.DuckDBPyConnection, files: Groups) -> None:
+    for name, groups in files.items():
+        create_table(connection, name, table_query(schemas()[name], groups))
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit once what is done inside a `with` block: the disk is synced once, and not per statement."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def lock(connection: duckdb.DuckDBPyConnection, root: Path, spill: str) -> None:
@@ -325,17 +361,16 @@ def catalogue_fault(catalogue: Path) -> str:
     """
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
-            there = {
+            view_names = {
                 name
                 for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
             }
             connection.execute("SELECT count(prior), sum(correct + wrong + low + high) FROM intervals").fetchall()
     except duckdb.Error as error:
         message = str(error).splitlines()[0]
-        return (
-            "" if "Could not set lock" in message else message
-        )  # another tool has opened it for writing: its own affair
-    lacking = sorted({*schemas(), *defined_views()} - there)
+        # another tool has opened it for writing: its own affair
+        return "" if "Could not set lock" in message else message
+    lacking = sorted({*schemas(), *defined_views()} - view_names)
     return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 
 

@@ -36,7 +36,7 @@ class Local:
         if (self.root / "lake.json").exists():
             return
         temporary = self.root / f".lake.{os.urandom(4).hex()}.tmp"
-        with disk(temporary):
+        with translate_disk_errors(temporary):
             (self.root / "manifest").mkdir(parents=True, exist_ok=True)
             write_synced(temporary, data)
             os.replace(temporary, self.root / "lake.json")
@@ -85,7 +85,7 @@ class Local:
         """Write one durable file: under a temporary name, synced, renamed, its folder synced."""
         final = self.root / path
         temporary = final.with_name(f".{final.stem}.tmp")
-        with disk(temporary):
+        with translate_disk_errors(temporary):
             final.parent.mkdir(parents=True, exist_ok=True)
             write_synced(temporary, data)
             os.replace(temporary, final)
@@ -95,7 +95,7 @@ class Local:
         """Write one durable file under a name that must be new."""
         final = self.root / path
         temporary = final.with_name(f".{final.stem}.tmp")
-        with disk(temporary):
+        with translate_disk_errors(temporary):
             final.parent.mkdir(parents=True, exist_ok=True)
             write_synced(temporary, data)
             _create(temporary, final)
@@ -105,7 +105,7 @@ class Local:
         """Write a file that can be written again at any time: whole or not at all, not synced."""
         final = self.root / path
         temporary = final.with_name(f".{final.stem}.{os.urandom(4).hex()}.tmp")
-        with disk(temporary):
+        with translate_disk_errors(temporary):
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
             os.replace(temporary, final)
@@ -121,7 +121,7 @@ class Local:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise unreadable(self.root / folder, error) from error
+            raise unreadable_error(self.root / folder, error) from error
 
     def files(self, folder: str) -> dict[str, int]:
         """Return the size in bytes of every file under a folder, by path.
@@ -141,11 +141,11 @@ class Local:
 
     def _refused(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise unreadable(Path(error.filename or self.root), error) from error
+            raise unreadable_error(Path(error.filename or self.root), error) from error
 
     def remove(self, path: str) -> bool:
         """Delete a file; return whether there was one."""
-        with disk((self.root / path).with_name(".remove.tmp")):
+        with translate_disk_errors((self.root / path).with_name(".remove.tmp")):
             try:
                 (self.root / path).unlink()
             except FileNotFoundError:
@@ -155,7 +155,7 @@ class Local:
     def move(self, path: str, target: str) -> None:
         """Move a file; does nothing where there is none."""
         if os.path.lexists(self.root / path):
-            with disk((self.root / target).with_suffix(".tmp")):
+            with translate_disk_errors((self.root / target).with_suffix(".tmp")):
                 (self.root / target).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(self.root / path, self.root / target)
 
@@ -193,7 +193,7 @@ class Local:
         except OSError as error:
             if error.errno in NO_FILE:
                 raise NoFile(f"{place} is not a regular file: {os.strerror(error.errno or 0)}") from error
-            raise unreadable(Path(place), error) from error
+            raise unreadable_error(Path(place), error) from error
 
     def stale(self, path: str) -> None:
         """Do nothing: there are no copies."""
@@ -208,7 +208,7 @@ def _size(path: str) -> int | None:
     except OSError as error:
         if error.errno in NO_FILE:
             return -1
-        raise unreadable(Path(path), error) from error
+        raise unreadable_error(Path(path), error) from error
     return there.st_size if stat.S_ISREG(there.st_mode) else -1
 
 
@@ -220,13 +220,13 @@ class UnreadableFile(LakeError):
     """A file or folder exists and cannot be read now: no permission, or a disk that fails."""
 
 
-def unreadable(path: Path, error: OSError) -> UnreadableFile:
+def unreadable_error(path: Path, error: OSError) -> UnreadableFile:
     """Return the error for a file or folder that cannot be read, in one line."""
     return UnreadableFile(f"cannot read {path}: {os.strerror(error.errno or 0)}")
 
 
 @contextmanager
-def disk(path: Path) -> Iterator[None]:
+def translate_disk_errors(path: Path) -> Iterator[None]:
     """Turn an error of the disk, inside a `with` block, into one line, and remove the temporary file `path`.
 
     Raises:

@@ -40,13 +40,13 @@ def evict(root: Path, *, limit_bytes: float | None = None, now: float | None = N
     copies = sorted(
         (stat.st_mtime, stat.st_size, path) for path in (root / "tables").glob("*/*.parquet") if (stat := _stat(path))
     )
-    total, gone = sum(size for _, size, _ in copies), 0
+    total, n_removed = sum(size for _, size, _ in copies), 0
     for used, size, path in copies:
         if total <= limit or used > (now or time.time()) - IN_USE_S:
             break
         path.unlink(missing_ok=True)
-        total, gone = total - size, gone + 1
-    return gone
+        total, n_removed = total - size, n_removed + 1
+    return n_removed
 
 
 def _limit_bytes() -> float:

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from assay.core import folders
 from assay.core.errors import ConfigError, LakeError, require
-from assay.stores.storage.local import Local, disk
+from assay.stores.storage.local import Local, translate_disk_errors
 from assay.stores.storage.mirror import MARK, MIRROR, evict, use
 
 ADDRESS = re.compile(r"s3:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#]*))?")
@@ -164,18 +164,18 @@ class Bucket:
             return self.read(path) == data
         return False
 
-    def swap(self, path: str, held: bytes, data: bytes) -> bool:
-        """Replace an object that still holds the bytes `held`; return False where it does not."""
+    def swap(self, path: str, old_data: bytes, data: bytes) -> bool:
+        """Replace an object that still holds the bytes `old_data`; return False where it does not."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             present, answer = self._whole(path)
-            return present == held and self._conditional(path, data, IfMatch=answer["ETag"])
+            return present == old_data and self._conditional(path, data, IfMatch=answer["ETag"])
         return False
 
-    def drop(self, path: str, held: bytes) -> None:
-        """Delete an object that still holds the bytes `held`; what another process has put there since stays."""
+    def drop(self, path: str, old_data: bytes) -> None:
+        """Delete an object that still holds the bytes `old_data`; what another process has put there since stays."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             present, answer = self._whole(path)
-            if present == held:
+            if present == old_data:
                 self._unless_refused(self._client.delete_object, path, IfMatch=answer["ETag"])
 
     def put(self, path: str, data: bytes | pa.Buffer) -> None:
@@ -263,10 +263,10 @@ class Bucket:
         temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
             with self._asking(path):
-                with disk(temporary):
+                with translate_disk_errors(temporary):
                     final.parent.mkdir(parents=True, exist_ok=True)
                 self._again(path, lambda answer: self._poured(answer, temporary))
-                with disk(temporary):
+                with translate_disk_errors(temporary):
                     temporary.replace(final)
         except FileNotFoundError:
             return False
@@ -292,11 +292,12 @@ class Bucket:
         raise AssertionError(path)
 
     def _poured(self, answer: dict[str, Any], file: Path) -> None:
-        with disk(file):
+        with translate_disk_errors(file):
             open_file = file.open("wb")
         with open_file:
             for piece in answer["Body"].iter_chunks(1 << 20):
-                with disk(file):  # errors of the disk only: a connection that breaks off is an OSError too
+                # errors of the disk only: a connection that breaks off is an OSError too
+                with translate_disk_errors(file):
                     open_file.write(piece)
 
     def _key(self, path: str) -> str:

@@ -10,7 +10,8 @@ SCHEMA = table(
     column(
         "token_ids",
         pa.list_(pa.int32()),
-        "of an attempt that the cap cut, so that it can be continued exactly; null where it ended, or the engine gave none",
+        "of an attempt that the cap cut, so that it can be continued exactly; null where it ended, or the engine gave "
+        "none",
     ),
     made_by=("score",),
     id_refers="rollouts.id",

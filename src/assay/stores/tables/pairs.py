@@ -22,7 +22,8 @@ SCHEMA = table(
     column(
         "prefix_id",
         TEXT,
-        "search_nodes.id from which both continue; null = the problem itself, or a given beginning that is not from a tree",
+        "search_nodes.id from which both continue; null = the problem itself, or a given beginning that is not from a "
+        "tree",
         refers="search_nodes.id",
         optional=True,
     ),

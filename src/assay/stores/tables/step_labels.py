@@ -24,7 +24,8 @@ SCHEMA = table(
     column(
         "steps",
         pa.list_(STEP),
-        "the steps in order, which together are the answer: text with its delimiter, completions from behind it, right ones "
+        "the steps in order, which together are the answer: text with its delimiter, completions from behind it, right "
+        "ones "
         "of them, and the share that was right in [0, 1] (null = none was completed from there)",
     ),
     column("correct", FLAG, "the current verifier graded the whole answer correct; null = the answer has no verdict"),

@@ -57,13 +57,13 @@ class HeldOutSet:
             ]
         )
         recorder.sink.write(rollouts, verdicts)
-        right, judged = (
+        right, n_judged = (
             table.reshape(-1, self.samples).sum(1)
             for table in _outcome_tables([verdict.in_mode(recorder.mode) for verdict in verdicts])
         )
         metrics: dict[str, float] = {"eval_problems": float(len(self.problems)), "eval_samples": float(self.samples)}
         for name, k in (("eval_pass_at_1", 1), ("eval_pass_at_k", self.samples)):
-            rates = pass_at(k, right, judged)
+            rates = pass_at(k, right, n_judged)
             interval = mean_interval(rates[np.isfinite(rates)])
             metrics |= dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))
         recorder.sink.log(policy.revision, step, metrics)

@@ -14,8 +14,8 @@ class Dapo:
     """mean over all tokens of the step of -min(r A, clip(r, 1 - low, 1 + high) A), A as in grpo.
 
     Long rollouts weigh more than in grpo. Degenerate: equal rewards in a group give A = 0; with one length and low =
-    high it is grpo. Not here: dynamic sampling, which is the curriculum `dynamic`, and the soft penalty for length, which is
-    `[train.reward] length`. Source: arXiv:2503.14476, eq. 8 and sec. 3.1, 3.3.
+    high it is grpo. Not here: dynamic sampling, which is the curriculum `dynamic`, and the soft penalty for length,
+    which is `[train.reward] length`. Source: arXiv:2503.14476, eq. 8 and sec. 3.1, 3.3.
     """
 
     epsilon_low: float = 0.2  # how far the ratio may fall while A < 0

@@ -91,7 +91,7 @@ def trained_tokens(row: Encoded) -> int:
     return len(row["chosen_ids"]) + len(row["rejected_ids"])
 
 
-def fitting(
+def choose_fitting_rows(
     rows: Sequence[Encoded], ids: Sequence[str], *, window: int | None, warn: Callable[[str], None]
 ) -> list[Encoded]:
     """Return the rows that fit the window and carry loss; how many do not is told.
@@ -105,14 +105,18 @@ def fitting(
     Raises:
         ConfigError: none is left.
     """
-    kept = [row for row in rows if window is None or encoded_length(row) <= window]
-    if len(kept) < len(rows):
+    fitting_rows = [row for row in rows if window is None or encoded_length(row) <= window]
+    if len(fitting_rows) < len(rows):
         length, longest = max(zip(map(encoded_length, rows), ids, strict=True))
-        finding = f"{len(rows) - len(kept)} of {len(rows)} rows exceed the window of {window} tokens and are left out"
+        finding = (
+            f"{len(rows) - len(fitting_rows)} of {len(rows)} rows exceed the window of {window} tokens and are left out"
+        )
         warn(f"{finding}; the longest, {longest}, has {length}")
-    learnt = [row for row in kept if trained_tokens(row)]
-    if len(learnt) < len(kept):
-        warn(f"{len(kept) - len(learnt)} of {len(rows)} rows carry no loss, since all of their answer is masked")
+    learnt = [row for row in fitting_rows if trained_tokens(row)]
+    if len(learnt) < len(fitting_rows):
+        warn(
+            f"{len(fitting_rows) - len(learnt)} of {len(rows)} rows carry no loss, since all of their answer is masked"
+        )
     if not learnt:
         raise ConfigError(f"none of {len(rows)} rows fits the window of {window} tokens")
     return learnt

@@ -21,7 +21,8 @@ def steps_of(rows: int, epochs: float, rows_per_step: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RowOrder:
-    """A torch sampler of row places: `rows_per_step` for each of `steps` steps, so that a resumed run meets the same."""
+    """A torch sampler of row places: `rows_per_step` for each of `steps` steps, so that a resumed run meets the
+    same."""
 
     rows: int
     steps: int

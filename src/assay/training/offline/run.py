@@ -15,7 +15,7 @@ from assay.core.training_rows import Encoded, PairRow, TargetRow
 from assay.core.types import Mode, Policy, SamplingConfig
 from assay.training.checkpoints.resume import delete_states, latest_state, states_folder
 from assay.training.held_out.attempts import HeldOutSet
-from assay.training.offline.encode import RowEncoder, fitting, trained_tokens
+from assay.training.offline.encode import RowEncoder, choose_fitting_rows, trained_tokens
 from assay.training.offline.record import StoredRowsRecord
 from assay.training.offline.row_order import RowOrder, steps_of
 from assay.training.offline.settings import OfflineSettings
@@ -195,7 +195,7 @@ def _encode(
     )
     encoder = RowEncoder(tokenizer, variables)
     encoded = [method.encode(encoder, row) for row in rows]
-    return fitting(encoded, [row.id for row in rows], window=window, warn=reporter.warn)
+    return choose_fitting_rows(encoded, [row.id for row in rows], window=window, warn=reporter.warn)
 
 
 def _build(

@@ -20,7 +20,7 @@ from assay.training.offline.row_order import RowOrder
 from assay.training.trainer.generation import generate_completions
 
 
-class StoredRows:
+class StoredRowsTrainer:
     """What both trainers share: the order of rows, and sampling for evaluation.
 
     Args:
@@ -42,7 +42,7 @@ class StoredRows:
         return generate_completions(self, self.record, prompt_ids), None
 
 
-class SftRowsTrainer(StoredRows, SFTTrainer):  # type: ignore[misc]
+class SftRowsTrainer(StoredRowsTrainer, SFTTrainer):  # type: ignore[misc]
     """Imitates targets. A row's weight multiplies its loss; the divisor stays the number of trained tokens."""
 
     def _set_signature_columns_if_needed(self) -> None:
@@ -51,10 +51,10 @@ class SftRowsTrainer(StoredRows, SFTTrainer):  # type: ignore[misc]
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
         weights = inputs.pop("weight", None)  # (B,)
         weighted = model if weights is None else lambda **tensors: weigh(model(**tensors), weights)
-        return checked(super().compute_loss(weighted, inputs, *args, **options), self.state.global_step)
+        return check_loss(super().compute_loss(weighted, inputs, *args, **options), self.state.global_step)
 
 
-class DpoRowsTrainer(StoredRows, DPOTrainer):  # type: ignore[misc]
+class DpoRowsTrainer(StoredRowsTrainer, DPOTrainer):  # type: ignore[misc]
     """Prefers chosen to rejected answers. A pair whose soft label is below 1 gets the loss of cDPO.
 
     With p the probability that chosen is better, that loss is -p log s(m) - (1 - p) log s(-m) for the margin m. TRL
@@ -72,7 +72,7 @@ class DpoRowsTrainer(StoredRows, DPOTrainer):  # type: ignore[misc]
         labels = inputs.pop("soft_label", None)  # (B,), above 0.5
         if labels is not None:
             self.loss_types, self.label_smoothing = ["robust"], -(1 - labels) / (2 * labels - 1)  # (B,)
-        return checked(super()._compute_loss(model, inputs, return_outputs), self.state.global_step)
+        return check_loss(super()._compute_loss(model, inputs, return_outputs), self.state.global_step)
 
 
 class ColumnCollator:
@@ -115,7 +115,7 @@ def weigh(output: Any, weights: Tensor) -> Any:
     return output
 
 
-def checked(loss: Any, step: int) -> Any:
+def check_loss(loss: Any, step: int) -> Any:
     """Return the loss.
 
     Raises:

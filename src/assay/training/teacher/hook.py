@@ -151,7 +151,7 @@ def choose_rollouts(
     """
     if share <= 0:
         return []
-    chosen: list[int] = []
+    chosen_places: list[int] = []
     for places in group_places(rollouts):
         if need == "failed" and not all_wrong(places, verdicts):
             continue
@@ -161,8 +161,8 @@ def choose_rollouts(
             if rollouts[place].finish == "stop" and (need == "any" or verdicts[place].outcome != "correct")
         ]
         count = round_at_random(eligible, share, rng.random)
-        chosen += [int(place) for place in rng.permutation(eligible)[:count]]
-    return sorted(chosen)
+        chosen_places += [int(place) for place in rng.permutation(eligible)[:count]]
+    return sorted(chosen_places)
 
 
 def generate_guided_rollouts(prompts: list[Any], trainer: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ SHOTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Feedback:
+class TeacherFeedback:
     """What a teacher wrote about one answer."""
 
     correct: bool  # its opinion: for the log, and no part of what the student learns
@@ -94,7 +94,7 @@ class Feedback:
 class TeacherReply:
     """A teacher's feedback on one step's rollouts, in the order of the request."""
 
-    feedback: tuple[Feedback | None, ...]  # None = malformed, truncated or missing
+    feedback: tuple[TeacherFeedback | None, ...]  # None = malformed, truncated or missing
     tokens: int
     faults: tuple[str, ...]  # why feedback is missing
 
@@ -168,11 +168,11 @@ def format_feedback(shot: TeacherExample) -> str:
     return f"<opinion>{shot.opinion}</opinion>\n<reason>{shot.reason}</reason>\n<phrase>{shot.phrase}</phrase>"
 
 
-def parse_feedback(text: str) -> Feedback | None:
+def parse_feedback(text: str) -> TeacherFeedback | None:
     """Return the three parts of a teacher's answer; None where it is not exactly these.
 
     >>> parse_feedback("<opinion>correct</opinion><reason>It holds.</reason><phrase>So 4.</phrase>")
-    Feedback(correct=True, reason='It holds.', phrase='So 4.')
+    TeacherFeedback(correct=True, reason='It holds.', phrase='So 4.')
     >>> parse_feedback("Well: <opinion>correct</opinion><reason>It holds.</reason><phrase>So 4.</phrase>") is None
     True
     """
@@ -180,4 +180,4 @@ def parse_feedback(text: str) -> Feedback | None:
     if not match or TAG.search(match[2]) or TAG.search(match[3]):
         return None
     reason, phrase = match[2].strip(), match[3].strip()
-    return Feedback(match[1] == "correct", reason, phrase) if reason and phrase else None
+    return TeacherFeedback(match[1] == "correct", reason, phrase) if reason and phrase else None

@@ -40,6 +40,6 @@ def _merge_column(blocks: list[Tensor], name: str, pad_id: int) -> Tensor:
         return torch.cat(blocks)
     width = max(block.size(1) for block in blocks)
     fill = pad_id if name.endswith("_ids") else 0
-    left = name.startswith("prompt")
-    sides = [(width - block.size(1), 0) if left else (0, width - block.size(1)) for block in blocks]
+    pads_left = name.startswith("prompt")
+    sides = [(width - block.size(1), 0) if pads_left else (0, width - block.size(1)) for block in blocks]
     return torch.cat([pad(block, side, value=fill) for block, side in zip(blocks, sides, strict=True)])

@@ -51,9 +51,8 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, recorder: RunRecord, constants: Mapping[str, float]) -> None:
         self.recorder, self.constants, self.started = recorder, constants, time.perf_counter()
-        self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda metrics: [
-            metrics
-        ]  # of all processes
+        # of all processes
+        self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda metrics: [metrics]
 
     def _metrics_of_all(self) -> dict[str, float]:
         own = self.recorder.metrics

@@ -18,8 +18,8 @@ def check_curriculum(order: Sequence[str], problems: Mapping[str, Problem], labe
     """
     if not order:
         raise ConfigError("the curriculum is empty: there are no problems to train on")
-    for name, known in (("problem", problems), ("label", labels)):
-        lacking = [id_ for id_ in dict.fromkeys(order) if id_ not in known]
+    for name, rows in (("problem", problems), ("label", labels)):
+        lacking = [id_ for id_ in dict.fromkeys(order) if id_ not in rows]
         if lacking:
             raise ConfigError(f"{len(lacking)} problems of the curriculum have no {name}, first {lacking[0]!r}")
 

@@ -30,7 +30,7 @@ from assay.core.types import (
 from assay.maths.rl.reward_terms import term_values
 from assay.training.trainer.groups import all_wrong, correctness_advantage, group_places
 from assay.training.trainer.reward_watch import reward_warning
-from assay.training.trainer.sampler import CurriculumSampler, Slot
+from assay.training.trainer.sampler import GroupSampler, Slot
 from assay.training.trainer.stop_strings import has_stop_string, text_before_stop
 
 WARN_TRUNCATED = 0.5  # share of the first step's rollouts that reached the token limit
@@ -62,12 +62,12 @@ def next_attempt(sink: RolloutSink, revisions: Callable[[int], Sequence[str]]) -
     Returns:
         The attempt's number; 0 where the remaining steps were never sampled.
     """
-    attempt, replaced = 0, set[str]()
-    while stored := sink.stored(revisions(attempt)):
-        replaced |= stored
+    attempt, replaced_revisions = 0, set[str]()
+    while stored_revisions := sink.stored(revisions(attempt)):
+        replaced_revisions |= stored_revisions
         attempt += 1
-    if replaced:
-        sink.supersede(sorted(replaced))
+    if replaced_revisions:
+        sink.supersede(sorted(replaced_revisions))
     return attempt
 
 
@@ -86,7 +86,7 @@ class RolloutRecorder:
     base: Policy
     sampler: SamplingConfig
     run: str
-    order: CurriculumSampler
+    order: GroupSampler
     rank: int = 0  # of this process
     processes: int = 1
     mode: Mode = "strict"  # the reading of a verdict that rewards use; stored verdicts hold both
@@ -106,9 +106,8 @@ class RolloutRecorder:
     guided_tokens: float = 0.0  # guided tokens that count in the loss
     rollouts: list[Rollout] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
-    replaced_pairs: list[tuple[Rollout, Verdict]] = field(
-        default_factory=list
-    )  # the student's, where guided ones stand
+    # the student's, where guided ones stand
+    replaced_pairs: list[tuple[Rollout, Verdict]] = field(default_factory=list)
     guided_spans: list[tuple[int, int, int]] = field(default_factory=list)  # place, and guided tokens [first, end)
     failed_problems: list[str] = field(default_factory=list)  # of which the student got no rollout right
     earlier_metrics: dict[str, float] = field(default_factory=dict)  # of the step's earlier batches
@@ -270,8 +269,10 @@ class RolloutRecorder:
             replace(rollout, advantage=float(advantage), prompt_tokens=int(tokens))
             for rollout, advantage, tokens in zip(self.rollouts, advantages, prompt_tokens, strict=True)
         ]
-        replaced = [replace(own, prompt_tokens=self._prompt_tokens(own)) for own, _ in self.replaced_pairs]
-        self.sink.write([*self.rollouts, *replaced], [*self.verdicts, *(verdict for _, verdict in self.replaced_pairs)])
+        replaced_rollouts = [replace(own, prompt_tokens=self._prompt_tokens(own)) for own, _ in self.replaced_pairs]
+        self.sink.write(
+            [*self.rollouts, *replaced_rollouts], [*self.verdicts, *(verdict for _, verdict in self.replaced_pairs)]
+        )
         self._measure()
         if self.step == 0:
             self._check_truncation(self.metrics["truncated"])
@@ -299,10 +300,10 @@ class RolloutRecorder:
     def _correctness_advantage(self, places: Sequence[int]) -> float | None:
         """Return the mean |advantage| of a group if rewards were 1 and 0; None where they are."""
         verdicts = [self.verdicts_in_mode[place] for place in places]
-        judged = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
-        if not self.terms.key and all(verdict.reward == (verdict.outcome == "correct") for verdict in judged):
+        judgements = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
+        if not self.terms.key and all(verdict.reward == (verdict.outcome == "correct") for verdict in judgements):
             return None
-        return correctness_advantage([verdict.outcome == "correct" for verdict in judged], divides=self.divides)
+        return correctness_advantage([verdict.outcome == "correct" for verdict in judgements], divides=self.divides)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Hand the latest step's measurements to the sink."""
@@ -380,18 +381,18 @@ class RolloutRecorder:
         return term_values(self.terms, rollout.text, rollout.tokens, self.sampler.max_tokens)
 
     def _measure(self) -> None:
-        judged = [
+        judgements = [
             (verdict, self._terms_of(rollout))
             for verdict, rollout in zip(self.verdicts_in_mode, self.rollouts, strict=True)
             if verdict.outcome != "verifier_error"
         ]
-        rewards = [self.terms.total(verdict.reward, values) for verdict, values in judged]
+        rewards = [self.terms.total(verdict.reward, values) for verdict, values in judgements]
         own = [rollout for rollout in self.rollouts if not rollout.guided]
         own += [rollout for rollout, _ in self.replaced_pairs]
         tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens
         self.rewards.append(_mean(rewards))
-        self.correct.append(_mean([float(verdict.outcome == "correct") for verdict, _ in judged]))
+        self.correct.append(_mean([float(verdict.outcome == "correct") for verdict, _ in judgements]))
         self.metrics = {
             "rollouts": float(len(self.rollouts)),
             "tokens": float(tokens),
@@ -400,7 +401,7 @@ class RolloutRecorder:
             "correct": self.correct[-1],  # share in [0, 1]
         }
         for name in self.terms.extra:
-            self.metrics[f"reward_{name}"] = _mean([values[name] for _, values in judged])
+            self.metrics[f"reward_{name}"] = _mean([values[name] for _, values in judgements])
         for name in ("rollouts", "tokens", "verifier_errors") if self.earlier_metrics else ():
             self.metrics[name] += self.earlier_metrics[name]
         self.earlier_metrics = {}

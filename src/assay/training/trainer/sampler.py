@@ -18,7 +18,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class CurriculumSampler:
+class GroupSampler:
     """A torch sampler of dataset rows in the curriculum's order: `groups` problems per step, `group_size` times each.
 
     The order starts again from the front when steps x groups exceeds it; what lies beyond the last step is never
@@ -41,7 +41,7 @@ class CurriculumSampler:
     def slots(self, step: int) -> tuple[Slot, ...]:
         """Return every rollout of one step, group by group.
 
-        >>> sampler = CurriculumSampler(["a", "b"], {}, steps=2, groups=1, group_size=2)
+        >>> sampler = GroupSampler(["a", "b"], {}, steps=2, groups=1, group_size=2)
         >>> [(slot.problem_id, slot.sample) for slot in sampler.slots(1)]
         [('b', 0), ('b', 1)]
         """
@@ -63,7 +63,7 @@ class CurriculumSampler:
 
 
 @dataclass(frozen=True, slots=True)
-class OnlineSampler(CurriculumSampler):
+class OnlineSampler(GroupSampler):
     """The sampler of an online curriculum, which chooses a step's problems once it has observed all earlier steps.
 
     TRL reads a step ahead, so the rows that this yields are placeholders; the trainer puts the chosen problems in their
@@ -121,7 +121,7 @@ class OnlineSampler(CurriculumSampler):
 
     def slots(self, step: int) -> tuple[Slot, ...]:
         """Return the rollouts of the step's latest batch; groups and samples are counted on from its earlier ones."""
-        slots = CurriculumSampler.slots(self, step)
+        slots = GroupSampler.slots(self, step)
         batches, groups = Counter(self.earlier_problems), len(self.earlier_problems)
         return tuple(
             Slot(

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
-SHARE_CURVES: dict[
-    str, Callable[[float], float]
-] = {  # part of the way from the first share to the last, at x in [0, 1]
+# part of the way from the first share to the last, at x in [0, 1]
+SHARE_CURVES: dict[str, Callable[[float], float]] = {
     "constant": lambda x: 0.0,
     "linear": lambda x: x,
     "cosine": lambda x: (1 - math.cos(math.pi * x)) / 2,

@@ -26,9 +26,8 @@ class TrainingSettings:
     groups: int = 1  # problems per step
     learning_rate: float = 1e-6  # after warm-up
     warmup: int = 0  # steps over which the rate rises from 0
-    learning_rate_end: float = (
-        1.0  # last rate / highest rate, linear: 1 = constant, 1/3 = moderate decay, 0 = to nothing
-    )
+    # last rate / highest rate, linear: 1 = constant, 1/3 = moderate decay, 0 = to nothing
+    learning_rate_end: float = 1.0
     beta: float = 0.0  # coefficient of the KL to the base; above 0 a second copy of the base is in memory
     beta_rule: str = "constant"  # or "rising": from beta_least to beta over the run
     beta_least: float = 0.0  # of "rising"

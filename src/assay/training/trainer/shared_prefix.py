@@ -18,8 +18,8 @@ from torch import Tensor
 
 def unique_prompts(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the different rows among (B, P) prompts: ids (U, P), mask (U, P), and which of the U each row is, (B,)."""
-    rows, which = torch.unique(torch.cat([ids, mask], dim=1), dim=0, return_inverse=True)
-    return rows[:, : ids.size(1)], rows[:, ids.size(1) :], which
+    rows, inverse = torch.unique(torch.cat([ids, mask], dim=1), dim=0, return_inverse=True)
+    return rows[:, : ids.size(1)], rows[:, ids.size(1) :], inverse
 
 
 def position_ids(mask: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def cache_prompts(model: Any, ids: Tensor, mask: Tensor) -> tuple[Any, Tensor]:
     Returns:
         The KV cache of all B rows, and the logits of the token that follows each prompt, (B, V).
     """
-    unique, unique_mask, which = unique_prompts(ids, mask)
+    unique, unique_mask, inverse = unique_prompts(ids, mask)
     output = model(
         input_ids=unique,
         attention_mask=unique_mask,
@@ -41,8 +41,8 @@ def cache_prompts(model: Any, ids: Tensor, mask: Tensor) -> tuple[Any, Tensor]:
         use_cache=True,
         logits_to_keep=1,
     )
-    output.past_key_values.batch_select_indices(which)
-    return output.past_key_values, output.logits[which, -1]
+    output.past_key_values.batch_select_indices(inverse)
+    return output.past_key_values, output.logits[inverse, -1]
 
 
 def token_logps(

@@ -19,7 +19,7 @@ from assay.training.trainer.generation import generate_completions
 from assay.training.trainer.groups import group_places
 from assay.training.trainer.loss import Objective, TokenBatch, kl_divergence
 from assay.training.trainer.rollout_recorder import RolloutRecorder
-from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler, Slot
+from assay.training.trainer.sampler import GroupSampler, OnlineSampler, Slot
 from assay.training.trainer.shared_prefix import token_logps
 from assay.training.trainer.stop_strings import cut_ids
 
@@ -57,32 +57,36 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         super().__init__(reward_funcs=recorder.reward, rollout_func=rollout_func, **options)
         recorder.end_tokens = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
 
-    def _get_train_sampler(self, dataset: Any = None) -> CurriculumSampler:
+    def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         return self.recorder.order
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **options: Any
     ) -> tuple[list[list[int]], Any]:
-        if kept := self.kept_completions:
+        if kept_completions := self.kept_completions:
             self.kept_completions = {}
-            return self._complete_groups(kept, prompt_ids), None
+            return self._complete_groups(kept_completions, prompt_ids), None
         if self.share_prompt and not self.use_vllm:
             return generate_completions(self, self.recorder, prompt_ids), None
         stops, decode = self.recorder.sampler.stop, self.recorder.decode
         completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **options)
-        cut = [cut_ids(ids, stops, decode) for ids in completions]
-        return cut, logprobs and [row[: len(ids)] for row, ids in zip(logprobs, cut, strict=True)]
+        cut_completions = [cut_ids(ids, stops, decode) for ids in completions]
+        return cut_completions, logprobs and [
+            row[: len(ids)] for row, ids in zip(logprobs, cut_completions, strict=True)
+        ]
 
-    def _complete_groups(self, kept: Mapping[int, list[int]], prompt_ids: list[list[int]]) -> list[list[int]]:
+    def _complete_groups(
+        self, kept_completions: Mapping[int, list[int]], prompt_ids: list[list[int]]
+    ) -> list[list[int]]:
         """Generate the rows of a batch that its pilots have not made yet."""
-        missing = [row for row in range(len(prompt_ids)) if row not in kept]
-        made, _ = self._generate_single_turn([prompt_ids[row] for row in missing], None, {}, 1)
-        completions = dict(kept) | dict(zip(missing, made, strict=True))
+        missing = [row for row in range(len(prompt_ids)) if row not in kept_completions]
+        new_completions, _ = self._generate_single_turn([prompt_ids[row] for row in missing], None, {}, 1)
+        completions = dict(kept_completions) | dict(zip(missing, new_completions, strict=True))
         return [completions[row] for row in range(len(prompt_ids))]
 
     def _screen(self, order: OnlineSampler, curriculum: PilotCurriculum) -> None:
         """Attempt parts of groups until enough are mixed, and make these problems the step's."""
-        step, made = self.state.global_step, dict[str, list[list[int]]]()
+        step, completions_by_id = self.state.global_step, dict[str, list[list[int]]]()
 
         def attempt(ids: Sequence[str]) -> list[GroupResult]:
             slots = [Slot(id_, 0, sample) for id_ in ids for sample in range(curriculum.pilot)]
@@ -90,16 +94,16 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
             prompts = self._tokenize_prompts([row["prompt"] for row in inputs])[0]
             completions, _ = self._generate_single_turn(prompts, None, {}, 1)
             for slot, completion in zip(slots, completions, strict=True):
-                made.setdefault(slot.problem_id, []).append(completion)
+                completions_by_id.setdefault(slot.problem_id, []).append(completion)
             return self.recorder.judge_pilots(step, slots, completions)
 
         ids = curriculum.screen(order.groups, order.group_size, attempt)
-        goes_on = set() if curriculum.fresh else set(ids) & set(made)
-        order.set_problems(step, ids, {id_: len(rows) for id_, rows in made.items() if id_ not in goes_on})
+        goes_on = set() if curriculum.fresh else set(ids) & set(completions_by_id)
+        order.set_problems(step, ids, {id_: len(rows) for id_, rows in completions_by_id.items() if id_ not in goes_on})
         self.recorder.record_pilots(goes_on)
         for row, slot in enumerate(self.recorder.slots(step)):
             if slot.problem_id in goes_on and slot.sample < curriculum.pilot:
-                self.kept_completions[row] = made[slot.problem_id][slot.sample]
+                self.kept_completions[row] = completions_by_id[slot.problem_id][slot.sample]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         order = self.recorder.order
@@ -112,9 +116,9 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
         if isinstance(curriculum, PilotCurriculum) and curriculum.pilot:
             self._screen(order, curriculum)
         batches: list[dict[str, Any]] = []
-        admitted: list[tuple[int, list[int]]] = []  # batch, and the places of a group in it
-        refused: list[tuple[int, list[int]]] = []
-        while len(admitted) < order.groups and len(batches) <= curriculum.max_resamples:
+        admitted_groups: list[tuple[int, list[int]]] = []  # batch, and the places of a group in it
+        spare_groups: list[tuple[int, list[int]]] = []
+        while len(admitted_groups) < order.groups and len(batches) <= curriculum.max_resamples:
             if batches:
                 self.recorder.begin_next_batch()
                 order.begin_next_batch(step)
@@ -123,17 +127,17 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
             results = self.recorder.group_results()
             curriculum.observe(results)
             for result, places in zip(results, group_places(self.recorder.rollouts), strict=True):
-                (admitted if curriculum.admits(result) else refused).append((len(batches), places))
+                (admitted_groups if curriculum.admits(result) else spare_groups).append((len(batches), places))
             batches.append(batch)
-        if not admitted:
+        if not admitted_groups:
             raise TrainingError(
-                f"step {step + 1}: none of {len(refused)} groups in {len(batches)} batches can be learned from; "
+                f"step {step + 1}: none of {len(spare_groups)} groups in {len(batches)} batches can be learned from; "
                 "no update was made"
             )
         if len(batches) == 1:
             return batches[0]
         # A step that is not full trains on groups without signal too, as plain GRPO does.
-        groups = (admitted + refused)[: order.groups]
+        groups = (admitted_groups + spare_groups)[: order.groups]
         return merge_batches(
             [(batches[index], places) for index, places in groups], pad_id=self._tokenizer.pad_token_id
         )
@@ -148,8 +152,8 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
             loss_mask = output["guided"] * output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
             self.recorder.guided_tokens = float(self._sum_of_all(loss_mask.sum())) / self.accelerator.num_processes
         if self.mask_truncated:  # not TRL's own switch, which takes a stop string for a truncation
-            finished = torch.tensor(self.recorder.finished_mask, device=output["completion_mask"].device)  # (B,)
-            output["completion_mask"] = output["completion_mask"] * finished.unsqueeze(1)  # (B, T)
+            finished_mask = torch.tensor(self.recorder.finished_mask, device=output["completion_mask"].device)  # (B,)
+            output["completion_mask"] = output["completion_mask"] * finished_mask.unsqueeze(1)  # (B, T)
             loss_mask = output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
             output["num_items_in_batch"] = self._sum_of_all(loss_mask.sum())  # ()
         return output

@@ -82,19 +82,22 @@ def find_box(text: str) -> Box | None:
     if len(boxes) == 1:
         start, end, content, _ = boxes[0]
         return Box(start, end, content, _find_doubt(text, start, end))
-    joined = [boxes.pop()]
+    joined_boxes = [boxes.pop()]
     while boxes:
-        between = text[boxes[-1].end : joined[0].start]
+        between = text[boxes[-1].end : joined_boxes[0].start]
         gap_kind = _classify_gap(between)
         if gap_kind == "not":
-            joined = [boxes.pop()]
+            joined_boxes = [boxes.pop()]
         elif gap_kind:
-            joined.insert(0, boxes.pop())
+            joined_boxes.insert(0, boxes.pop())
         else:
             break
-    contents = list(dict.fromkeys(box.content for box in joined))
+    contents = list(dict.fromkeys(box.content for box in joined_boxes))
     return Box(
-        joined[-1].start, joined[-1].end, ", ".join(contents), _find_doubt(text, joined[0].start, joined[-1].end)
+        joined_boxes[-1].start,
+        joined_boxes[-1].end,
+        ", ".join(contents),
+        _find_doubt(text, joined_boxes[0].start, joined_boxes[-1].end),
     )
 
 

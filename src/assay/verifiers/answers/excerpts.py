@@ -198,9 +198,8 @@ def _read_fence(block: str) -> str:
 
 def _complete_formula(line: str, below: str) -> str:
     """Return the line, with those below it into which its formula continues."""
-    open_formula = (
-        line[line.rfind("$") :] if line.count("$") % 2 else ""
-    )  # an unpaired $ is a currency unless a formula begins there
+    # an unpaired $ is a currency unless a formula begins there
+    open_formula = line[line.rfind("$") :] if line.count("$") % 2 else ""
     is_display = (
         line.strip() in ("$$", "\\[", "\\(", "$")
         or line.count("\\[") > line.count("\\]")

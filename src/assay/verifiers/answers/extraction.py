@@ -30,9 +30,10 @@ _TOKEN = re.compile(
 )
 _FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*(?=[^\s*])([^\n]{1,200}?)(?<=[^\s*])\*\*")
+# next to the bold phrase \0
 _RIVAL = re.compile(
     r"(?<!\w)(?:or|nor|not|oder|ou|o|или|或)\s\S*\0|\0\S*\s(?:or|nor|oder|ou|o|или|或)(?!\w)|不是\0|n['’]t\s\0"
-)  # next to the bold phrase \0
+)
 MAX_WHOLE_CHARS = 200  # a text up to this long without words, or of one word, may be an answer by itself
 MAX_LINE_CHARS = 600  # of a last line, that are read
 MAX_TURNS = 50  # that are examined

@@ -47,9 +47,8 @@ _WRONG = re.compile(
     r"|错|錯|不正确|不正確|不对|不對|不是|不选|不選|排除|誤|違|틀|아니|неверн|неправильн|\bfalsch|\bfauss?e?\b|\bincorrect[ao]",
     re.IGNORECASE,
 )
-_IN_WORD = (
-    r"(?:[^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’])"  # makes a word of a letter; not where words have no blanks
-)
+# makes a word of a letter; not where words have no blanks
+_IN_WORD = r"(?:[^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’])"
 _LONE_LETTER = rf"(?<!\\)(?<!{_IN_WORD})([{{letters}}])(?!{_IN_WORD}|\s(?:is|are)\s(?:not|wrong|incorrect|too))"
 _SUM = re.compile(r"[\w\\^{}()\[\].,*/+-]{1,200}")
 _LONG_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}|[^\W\d_a-zA-Z]{2,}")  # no sum, but words with hyphens
@@ -234,8 +233,8 @@ def _remove_article(part: str) -> str:
 
 def _take_last_sentence(text: str) -> str:
     end = text.rstrip().rstrip(".!。")[-600:]
-    cut = max(end.rfind(". "), end.rfind("\n"), end.rfind("。"), end.rfind("! "))
-    return end[cut + 1 :]
+    sentence_end = max(end.rfind(". "), end.rfind("\n"), end.rfind("。"), end.rfind("! "))
+    return end[sentence_end + 1 :]
 
 
 def _remove_spacing(text: str) -> str:

@@ -12,9 +12,8 @@ _MIDDLE = (
     r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,"
     r"|\s(?:finale?|definitiva|definitivo|correcta|correta|corretta|correcte|exacta|esatta|cuối cùng|akhir)(?=\W))?"
 )
-_CELL = (
-    r"\|(?=[ \t*$]{0,5}[-−]?[\d\\][^|\n]{0,80}\|[ \t]*(?:\n|$))"  # the last cell of a table's row, that holds a value
-)
+# the last cell of a table's row, that holds a value
+_CELL = r"\|(?=[ \t*$]{0,5}[-−]?[\d\\][^|\n]{0,80}\|[ \t]*(?:\n|$))"
 _COLON = rf"\s{{0,3}}(?:[:：﹕]|=(?!=)|→|⇒|->|—|–|-(?=\s)|{_CELL})"
 _FILLER = (
     r"(?:\s{1,3}(?:as follows|given below|below|therefore|thus|then|hence|simply|just|now|indeed|clearly"
@@ -68,9 +67,8 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whe
     ("คำตอบ|ตอบ", r"(?:ที่ถูกต้อง|สุดท้าย)?\s?(?:คือ|ว่า|เท่ากับ|เป็น)", True),
     ("సమాధానం", "(?!)", True),
 )
-_OPTION = (
-    r"\s(?:is|would be|should be|must be)(?![A-Za-z])" + _FILLER
-)  # 'the correct option is'; the adjective before it is checked separately
+# 'the correct option is'; the adjective before it is checked separately
+_OPTION = r"\s(?:is|would be|should be|must be)(?![A-Za-z])" + _FILLER
 _CHECKS = re.compile(  # 'to check the answer: 2 + 3 = 5' announces no answer
     r"(?:check|verif|confirm|valid|test|simplif|round|express|writ|giv|stat|box|put|plac|enter|provid"
     r"|format|present|report|submit|explain|wrong|incorrect|"
@@ -155,9 +153,9 @@ def find_announced(text: str, start: int = 0, *, value: bool = False) -> Phrase 
     """
     is_ascii = text.isascii()
     lowered = _lower_rest(text, start, is_ascii=is_ascii)
-    best = rejected = None
+    best = rejected_phrase = None
     if "answer" in lowered:
-        best, rejected = _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
+        best, rejected_phrase = _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
     for candidate in _list_signs(text, lowered, start):
         if candidate and not (value and not candidate.is_value):
             best = _choose_later(best, candidate)
@@ -165,8 +163,8 @@ def find_announced(text: str, start: int = 0, *, value: bool = False) -> Phrase 
         return best
     for mark in [mark for key, mark in (ASCII_MARKERS if is_ascii else OTHER_MARKERS) if key in lowered]:
         candidate, rejected_here = _find_last(mark, text, lowered, start, value=value)
-        best, rejected = _choose_later(best, candidate), _choose_later(rejected, rejected_here)
-    return best or (None if value else rejected)
+        best, rejected_phrase = _choose_later(best, candidate), _choose_later(rejected_phrase, rejected_here)
+    return best or (None if value else rejected_phrase)
 
 
 def _lower_rest(text: str, start: int, *, is_ascii: bool) -> str:

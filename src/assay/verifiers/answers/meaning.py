@@ -153,9 +153,8 @@ _BASES = dict(
 _PREFIXED = re.compile(r"0(?:[xX]([0-9A-Fa-f]{1,40})|[oO]([0-7]{1,60})|[bB]([01]{1,200}))")
 _NOON = re.compile(r"(?:12(?::00)?\s*(?:o['’]clock\s*)?)?(noon|midday|midnight)", re.IGNORECASE)
 _PRIME, _PRIMES = r"(?:['’′]|\^\s*\{?\s*\\prime\s*\}?)", r"(?:[\"”″]|['’′]{2}|\^\s*\{?\s*(?:\\prime\s*){2}\}?)"
-_FEET = re.compile(
-    rf"(\d+)\s*{_PRIME}\s*(\d+(?:\.\d+)?)\s*{_PRIMES}?"
-)  # 5'10": the last mark may have been stripped as a quote
+# 5'10": the last mark may have been stripped as a quote
+_FEET = re.compile(rf"(\d+)\s*{_PRIME}\s*(\d+(?:\.\d+)?)\s*{_PRIMES}?")
 _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\))")
 _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL

@@ -12,9 +12,8 @@ _RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
 _FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")
 _SIGN = re.compile(r"^([-+]?)\s*(?:\\?\$|[€£¥₹])\s*([-+]?)")
 _SPACE = re.compile(r"(\\\\)|\\!|\\[,;: ]|~")  # a row of a matrix may end before a space
-_GAP = re.compile(
-    r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?![0-9])"
-)  # "1 2" and "\sin h" stay apart
+# "1 2" and "\sin h" stay apart
+_GAP = re.compile(r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?![0-9])")
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these needs no tidying
 _PLAIN = re.compile(r"-?[0-9]+")
 _LISTED = re.compile(r"[0-9],(?!\\!)(?:\s|\\[,;: ])+[0-9]")  # "32, 349" is two numbers
@@ -103,9 +102,8 @@ def is_same_number(gold: Number, answer: Number) -> bool:
     False
     """
     (left, _), (right, _) = gold, answer
-    equal = (
-        left.numerator == right.numerator and left.denominator == right.denominator
-    )  # three times as fast as Fraction's comparison
+    # three times as fast as Fraction's comparison
+    equal = left.numerator == right.numerator and left.denominator == right.denominator
     if equal or not (gold.decimal or answer.decimal):
         return equal
     gap = abs(left.numerator * right.denominator - right.numerator * left.denominator)

@@ -19,6 +19,9 @@ _POWER = r"(?:[-−]?\d+(?:\.\d+)?\s?[x×*·]\s?)?10\s?\^\s?\{?[-−]?\d+\}?"
 _PARTS = r"\d+\s(?:hours?|hrs?|minutes?|mins?|days?|weeks?|years?|months?|feet|foot|pounds?|dollars?)"
 _PARTS += r"(?:\s?,|\sand)?\s\d+\s(?:minutes?|mins?|seconds?|secs?|hours?|days?|months?|inch(?:es)?|ounces?|cents?)"
 _CHAIN = rf"{_VALUE}(?:\s*[-+*/×÷·x=−–^]\s*{_VALUE})*"
+_WORKING = re.compile(
+    rf"(?>{_CHAIN})(?:\s*[^\W\d_])*"
+)  # atomic: 1/2 is one number or two, so a failure would try all readings
 _MATH = r"\$\$?[^$]+\$\$?|\\\(.+?\\\)|\\\[.+?\\\]"
 _FIRST = r"(?=[-+−–\s\\$€£¥₹\d.])"  # of a chunk: a cheap test that spares most places the search
 _CHUNK = re.compile(
@@ -144,7 +147,7 @@ def find_value_at_end(text: str) -> PhraseValue | None:
     (PhraseValue(text='2 2/3 km', certain=True), None)
     """
     tail = text[-_MAX_TAIL_CHARS:].replace("**", "").replace("⁄", "/").rstrip()
-    sentence_ends = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
+    sentence_ends = [0, *(match.end() for match in _SENTENCE.finditer(tail)), len(tail)]
     last_match, begin = None, 0
     for begin, end in reversed(list(pairwise(sentence_ends))[-_MAX_SENTENCES:]):
         last_match = _find_last_chunk(tail, begin, end)
@@ -186,11 +189,7 @@ def _take_sentence_rest(rest: str) -> str:
 
 def take_last_side(chunk: str) -> str:
     """Return the side after the last equals sign of plain working; "" where there is none."""
-    return (
-        chunk.rpartition("=")[2].strip()
-        if "=" in chunk and re.fullmatch(rf"(?:{_CHAIN})(?:\s*[^\W\d_]+)*", chunk)
-        else ""
-    )
+    return chunk.rpartition("=")[2].strip() if "=" in chunk and _WORKING.fullmatch(chunk) else ""
 
 
 def find_letter_at_end(text: str) -> str:

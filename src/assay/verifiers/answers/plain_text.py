@@ -127,9 +127,8 @@ _ESCAPES = {"\f": "\\f", "\t": "\\t", "\n": "\\n", "\b": "\\b", "\r": "\\r", "\v
 _LOST = re.compile(
     "([\f\t\n\b\r\v\a])((?<=\f)(?:rac|box)|(?<=\t)(?:imes|ext|heta|an|frac|o(?![a-z])|au)|(?<=\n)(?:eq|u(?![a-z])|eg|abla)|(?<=\b)(?:eta|inom|egin|ar|oxed)|(?<=\r)(?:ight|ho|angle)|(?<=\v)ec|(?<=\a)(?:lpha|ngle))"
 )
-_RATE = re.compile(
-    rf"\\[dt]?frac\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}"
-)  # km over h
+# km over h
+_RATE = re.compile(rf"\\[dt]?frac\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}")
 _LOG_BASE = re.compile(r"(?<![A-Za-z\\])log(\d{1,3})\s*\(")
 _CHOOSE = re.compile(r"(?<!\w)(\d{1,6})\s?C\s?(\d{1,6})(?!\w)|(?<![A-Za-z])nCr\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 _GROUPED = re.compile(r"\^\s*\(")

@@ -15,9 +15,8 @@ _TOKEN = re.compile(  # group 1 closes a thought, group 2 opens one
     r"|<\|channel\|>(?:analysis|commentary)\b)"
 )
 _BRACKETS = (("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("[unused16]", "[unused17]"))
-_SPOKEN_FINAL = re.compile(
-    r"(?<=[^\s\w]|[a-z\d])assistantfinal(?=\W|[A-Z\d])"
-)  # Harmony's markers in a text without special tokens
+# Harmony's markers in a text without special tokens
+_SPOKEN_FINAL = re.compile(r"(?<=[^\s\w]|[a-z\d])assistantfinal(?=\W|[A-Z\d])")
 _SPOKEN_ANALYSIS = re.compile(r"analysis(?=[A-Z])")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _PROCESS = re.compile(r"Here(?:'s| is) my thought process:")
@@ -43,11 +42,11 @@ def strip_thinking(text: str, *, tagged: bool | None = None) -> tuple[str, bool]
     >>> strip_thinking("<think>The answer is 4? let me verify")
     ('<think>The answer is 4? let me verify', True)
     """
-    closed, opened = _find_bounds(text, tagged=may_hold_tags(text) if tagged is None else tagged)
-    if opened < closed or opened < 0:
-        return (text[closed:] if closed else text), False
-    before = text[closed:opened]
-    return (before, False) if before.strip() else (text[closed:], True)
+    close_end, opened = _find_bounds(text, tagged=may_hold_tags(text) if tagged is None else tagged)
+    if opened < close_end or opened < 0:
+        return (text[close_end:] if close_end else text), False
+    before = text[close_end:opened]
+    return (before, False) if before.strip() else (text[close_end:], True)
 
 
 def ends_in_thought(text: str) -> bool:
@@ -56,51 +55,51 @@ def ends_in_thought(text: str) -> bool:
     >>> ends_in_thought("<think>The answer is 4? let me verify"), ends_in_thought("<think>4</think> 4")
     (True, False)
     """
-    closed, opened = _find_bounds(text, tagged=may_hold_tags(text))
-    return opened >= max(closed, 0)
+    close_end, opened = _find_bounds(text, tagged=may_hold_tags(text))
+    return opened >= max(close_end, 0)
 
 
 def _find_bounds(text: str, *, tagged: bool) -> tuple[int, int]:
     """Return where the last closed thought ends (0: none) and where the last opened one begins (-1: none)."""
-    closed, opened = _scan_tags(text) if tagged else (0, -1)
+    close_end, opened = _scan_tags(text) if tagged else (0, -1)
     if ("[" in text and ("THINK]" in text or "[unused1" in text)) or "◁" in text:
-        closed, opened = _scan_brackets(text, closed, opened)
+        close_end, opened = _scan_brackets(text, close_end, opened)
     if "assistantfinal" in text or text.startswith("analysis"):
-        closed, opened = _scan_harmony(text, closed, opened)
+        close_end, opened = _scan_harmony(text, close_end, opened)
     if "my thought process:" in text:
         opened = max(opened, _find_last(_PROCESS, text, start=True))
-        closed = max(closed, _find_last(_RESPONSE, text, start=False))
-    return closed, opened
+        close_end = max(close_end, _find_last(_RESPONSE, text, start=False))
+    return close_end, opened
 
 
-def _scan_brackets(text: str, closed: int, opened: int) -> tuple[int, int]:
+def _scan_brackets(text: str, close_end: int, opened: int) -> tuple[int, int]:
     for opening, closing in _BRACKETS:
         if (position := text.rfind(closing)) >= 0:
-            closed = max(closed, position + len(closing))
+            close_end = max(close_end, position + len(closing))
         opened = max(opened, text.rfind(opening))
-    return closed, opened
+    return close_end, opened
 
 
 def _scan_tags(text: str) -> tuple[int, int]:
-    closed, opened = 0, -1
+    close_end, opened = 0, -1
     for match in _TAG.finditer(text):
         if match[1]:
-            closed = match.end()
+            close_end = match.end()
         else:
             opened = match.start()
     if "|" in text:
         for match in _TOKEN.finditer(text):
             if match[1]:
-                closed = max(closed, match.end())
+                close_end = max(close_end, match.end())
             else:
                 opened = max(opened, match.start())
-    return closed, opened
+    return close_end, opened
 
 
-def _scan_harmony(text: str, closed: int, opened: int) -> tuple[int, int]:
+def _scan_harmony(text: str, close_end: int, opened: int) -> tuple[int, int]:
     if match := _SPOKEN_ANALYSIS.match(text):
         opened = max(opened, match.start())
-    return max(closed, _find_last(_SPOKEN_FINAL, text, start=False)), opened
+    return max(close_end, _find_last(_SPOKEN_FINAL, text, start=False)), opened
 
 
 def _find_last(pattern: re.Pattern[str], text: str, *, start: bool) -> int:

@@ -26,9 +26,9 @@ def settle_verdict(case: GradingCase, grade: Callable[[GradingCase], Grade], *, 
     """Return the verdict on one case.
 
     A correct answer counts even where the text was truncated; other truncated texts are `truncated`. A gold answer that
-    stands for several, or whose text is more than the answer (`maths.text.text.golds.readings`), is judged by each of its
-    readings, of which the best counts. An engine's error is not graded. An answer that cannot be read is `unparsable`
-    only where the model stopped by itself.
+    stands for several, or whose text is more than the answer (`maths.text.text.golds.readings`), is judged by each of
+    its readings, of which the best counts. An engine's error is not graded. An answer that cannot be read is
+    `unparsable` only where the model stopped by itself.
 
     Args:
         case: The problem, label and rollout.

@@ -13,9 +13,8 @@ from typing import NamedTuple
 from assay.verifiers.answers.thinking import strip_thinking
 from assay.verifiers.code.tests import CallTest, UnitTest
 
-FENCE = re.compile(
-    r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,}(?!~))([^`\n]*)$"
-)  # this pattern and those below match in linear time
+# this pattern and those below match in linear time
+FENCE = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,}(?!~))([^`\n]*)$")
 PYTHON_INFO = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b", re.IGNORECASE)
 OUTPUT_INTRO = re.compile(
     r"(?:outputs?|results?|prints?|printed|console|terminal|stdout|stdin|expected)\W*$", re.IGNORECASE

@@ -25,9 +25,8 @@ class CallTest(NamedTuple):
     function: str  # its name, or "Solution.name" for a method of a class whose constructor takes no arguments
     arguments: tuple[Any, ...]
     expected: Any
-    wrapped: bool = (
-        False  # True: every expected value of the label is a list of one item, and that item alone is correct too
-    )
+    # True: every expected value of the label is a list of one item, and that item alone is correct too
+    wrapped: bool = False
 
 
 class AssertTest(NamedTuple):
@@ -156,9 +155,8 @@ def _parse_object(data: Mapping[str, Any], context: ParseContext, depth: int) ->
     if (test_input := _first_value(data, INPUT_KEYS)) is not None and (
         expected := _first_value(data, OUTPUT_KEYS)
     ) is not None:
-        if isinstance(test_input, list) and isinstance(
-            expected, list
-        ):  # many tests, or the lines or arguments of one: published rows have both
+        # many tests, or the lines or arguments of one: published rows have both
+        if isinstance(test_input, list) and isinstance(expected, list):
             if context.function:
                 raise ValueError(
                     f"an object of {_list_keys(data)} could be one call or several; "

@@ -39,9 +39,8 @@ class Code:
     """
 
     tests: str = ""  # folder of files of tests
-    reward: Literal["all", "share"] = (
-        "all"  # all: 1 where every test passes, else 0; share: the share of hidden tests that pass
-    )
+    # all: 1 where every test passes, else 0; share: the share of hidden tests that pass
+    reward: Literal["all", "share"] = "all"
     threshold: float = 1.0  # for "share": share of hidden tests that a correct program passes, (0, 1]
     cpu_s: float = 4.0  # CPU time per test, whole seconds
     wall_s: float = 10.0  # wall time per test
@@ -52,9 +51,8 @@ class Code:
     processes: int = 16
     packages: tuple[str, ...] = ()  # distributions that programs may import, such as numpy, and what these require
     sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = local jails
-    disposable_machine: bool = (
-        False  # True: this machine may be lost, so programs run even where they cannot be isolated
-    )
+    # True: this machine may be lost, so programs run even where they cannot be isolated
+    disposable_machine: bool = False
 
     version: ClassVar[str] = "3"
     dangerous: ClassVar[bool] = True  # runs programs that a model wrote: a Grader refuses it unless `allow_code` is set

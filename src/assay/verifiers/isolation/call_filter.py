@@ -101,7 +101,7 @@ def make_filter(*, network: bool, signals: bool, metadata: bool, programs: bool,
         (programs, PROGRAMS),
         (processes, PROCESSES),
     )
-    tables += [table for allowed, table in optional_tables if not allowed]
+    tables += [table for is_allowed, table in optional_tables if not is_allowed]
     return _assemble_filter(machine[0], machine[1], tables, signals=signals, processes=processes)
 
 
@@ -117,21 +117,21 @@ def _assemble_filter(
 
     Calls of 32-bit programs and those in the tables are refused; nearly all others are allowed.
     """
-    refused, parts = REFUSE | errno.EPERM, list[bytes]()
-    code = [_bpf(LOAD, 4), _bpf(EQUAL, machine, 1, 0), _bpf(RETURN, refused), _bpf(LOAD, 0)]
+    refusal_code, parts = REFUSE | errno.EPERM, list[bytes]()
+    code = [_bpf(LOAD, 4), _bpf(EQUAL, machine, 1, 0), _bpf(RETURN, refusal_code), _bpf(LOAD, 0)]
     if column == 0:
-        code += [_bpf(AT_LEAST, 0x40000000, 0, 1), _bpf(RETURN, refused)]  # x32
+        code += [_bpf(AT_LEAST, 0x40000000, 0, 1), _bpf(RETURN, refusal_code)]  # x32
     for call_number in (numbers_by_machine[column] for table in tables for numbers_by_machine in table.values()):
         if call_number is not None:
-            code += [_bpf(EQUAL, call_number, 0, 1), _bpf(RETURN, refused)]
+            code += [_bpf(EQUAL, call_number, 0, 1), _bpf(RETURN, refusal_code)]
     code += [
         _bpf(EQUAL, CLONE3[column], 0, 1),
         _bpf(RETURN, REFUSE | errno.ENOSYS),
     ]  # its flags lie in memory, out of the filter's sight; the C library then calls clone
-    code += _for_call(CLONE[column], [_bpf(LOAD, 16), _bpf(ANY_BIT, NEW_ANY, 0, 1), _bpf(RETURN, refused)])
+    code += _for_call(CLONE[column], [_bpf(LOAD, 16), _bpf(ANY_BIT, NEW_ANY, 0, 1), _bpf(RETURN, refusal_code)])
     if not processes:
-        code += _for_call(CLONE[column], [_bpf(LOAD, 16), _bpf(ANY_BIT, THREAD, 1, 0), _bpf(RETURN, refused)])
-    code += _for_call(PRLIMIT[column], [_bpf(LOAD, 16), _bpf(EQUAL, 0, 1, 0), _bpf(RETURN, refused)])
+        code += _for_call(CLONE[column], [_bpf(LOAD, 16), _bpf(ANY_BIT, THREAD, 1, 0), _bpf(RETURN, refusal_code)])
+    code += _for_call(PRLIMIT[column], [_bpf(LOAD, 16), _bpf(EQUAL, 0, 1, 0), _bpf(RETURN, refusal_code)])
     set_core = [
         _bpf(LOAD, 24),
         _bpf(EQUAL, CORE, 0, 5),
@@ -140,20 +140,18 @@ def _assemble_filter(
         _bpf(LOAD, 36),
         _bpf(EQUAL, 0, 1, 0),
     ]
-    code += _for_call(
-        PRLIMIT[column], [*set_core, _bpf(RETURN, refused)]
-    )  # where the pointer to a new limit is not null
-    code += _for_call(SETRLIMIT[column], _refuse_values(16, [CORE], refused))
-    code += _for_call(FCNTL[column], _refuse_values(24, LEASES, refused))
+    # where the pointer to a new limit is not null
+    code += _for_call(PRLIMIT[column], [*set_core, _bpf(RETURN, refusal_code)])
+    code += _for_call(SETRLIMIT[column], _refuse_values(16, [CORE], refusal_code))
+    code += _for_call(FCNTL[column], _refuse_values(24, LEASES, refusal_code))
     code += _for_call(
         MMAP[column],
-        [_bpf(LOAD, 40), _bpf(ANY_BIT, ANONYMOUS, 0, 2), _bpf(ANY_BIT, SHARED, 0, 1), _bpf(RETURN, refused)],
+        [_bpf(LOAD, 40), _bpf(ANY_BIT, ANONYMOUS, 0, 2), _bpf(ANY_BIT, SHARED, 0, 1), _bpf(RETURN, refusal_code)],
     )
     if not signals:
         for number in (KILL[column], TGKILL[column]):
-            instructions = _for_call(
-                number, [_bpf(LOAD, 16), b"", _bpf(RETURN, refused)]
-            )  # b"" is where the process id is compared
+            # b"" is where the process id is compared
+            instructions = _for_call(number, [_bpf(LOAD, 16), b"", _bpf(RETURN, refusal_code)])
             parts.append(b"".join([*code, *instructions[:2]]))
             code = instructions[3:]
     return (*parts, b"".join([*code, _bpf(RETURN, ALLOW)]))
@@ -164,17 +162,17 @@ def _for_call(number: int, instructions: Sequence[bytes]) -> list[bytes]:
     return [_bpf(EQUAL, number, 0, len(instructions)), *instructions, _bpf(LOAD, 0)]
 
 
-def _refuse_values(offset: int, values: Sequence[int], refused: int) -> list[bytes]:
+def _refuse_values(offset: int, values: Sequence[int], refusal_code: int) -> list[bytes]:
     """Return instructions that refuse a call where one of its arguments has one of some values.
 
     Args:
         offset: Where the argument lies in the kernel's record of the call.
         values: The values.
-        refused: The filter's result for a refused call.
+        refusal_code: The filter's result for a refused call.
     """
     return [
         _bpf(LOAD, offset),
-        *(step for value in values for step in (_bpf(EQUAL, value, 0, 1), _bpf(RETURN, refused))),
+        *(step for value in values for step in (_bpf(EQUAL, value, 0, 1), _bpf(RETURN, refusal_code))),
     ]
 
 

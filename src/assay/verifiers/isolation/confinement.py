@@ -83,9 +83,8 @@ class Confinement:
 
     version: int  # of Landlock; 0 = none
     ruleset: int  # file of Landlock's rules; -1 = none
-    program: tuple[
-        bytes, ...
-    ]  # the filter of system calls, in parts between which the id of the process belongs; () = none
+    # the filter of system calls, in parts between which the id of the process belongs; () = none
+    program: tuple[bytes, ...]
 
     def apply(self) -> Isolation:
         """Give up the rights in this process, for good, and close the file of Landlock's rules; once per process.

@@ -18,9 +18,8 @@ KEPT_NAMES = (
     "PYTHONUTF8",
 )
 KEPT_PREFIX = "LC_"
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)  # one thread per process, since there may be a process per core
+# one thread per process, since there may be a process per core
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def build_worker_environment(names: Iterable[str] = (), *, caller: Mapping[str, str] | None = None) -> dict[str, str]:

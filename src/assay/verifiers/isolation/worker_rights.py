@@ -25,12 +25,10 @@ MAX_OPEN_FILES = 64
 
 def confine_worker(keep: Iterable[int]) -> Isolation:
     """Give up network, signals, other programs and processes, all writing, and reading except of installed packages."""
-    set_limits(
-        {resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: MAX_OPEN_FILES, resource.RLIMIT_CORE: 1}
-    )  # core dumps of 1 byte: 0 does not limit one that is piped to a program
-    isolation = (
-        worker_confinement().apply()
-    )  # after the limits, since it forbids setting them; before the files are closed, since it needs one
+    # core dumps of 1 byte: 0 does not limit one that is piped to a program
+    set_limits({resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: MAX_OPEN_FILES, resource.RLIMIT_CORE: 1})
+    # after the limits, since it forbids setting them; before the files are closed, since it needs one
+    isolation = worker_confinement().apply()
     close_files([0, 1, 2, *keep])
     return isolation
 

@@ -47,9 +47,8 @@ DIE_WITH_PARENT, REAPER = 1, 36  # prctl
 MAX_FILES = 10_000  # and folders, that a program may make
 MAX_SIGNALS = 256  # pending signals and timers, which count for the user outside too
 STARTED_LINE = "started"
-OWN_NAMESPACES = (
-    NEW_USER | NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES
-)  # of each program: with a user of its own, the kernel counts its processes apart from those of others
+# of each program: with a user of its own, the kernel counts its processes apart from those of others
+OWN_NAMESPACES = NEW_USER | NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES
 
 
 def main() -> None:

@@ -19,16 +19,16 @@ def package_paths(names: Iterable[str]) -> dict[str, str]:
     Raises:
         ValueError: One of the named distributions is not installed.
     """
-    pending, done, paths = list(names), set[str](), dict[str, str]()
+    pending, done_names, paths = list(names), set[str](), dict[str, str]()
     for name in pending:
         if not find_distribution(name):
             raise ValueError(f"packages: {name!r} is not installed here; run `pip install {name}`, or leave it out")
     while pending:
         name = pending.pop()
         installed = find_distribution(name)
-        if installed is None or name in done:
+        if installed is None or name in done_names:
             continue
-        done.add(name)
+        done_names.add(name)
         paths |= _list_entries(installed)
         pending += [
             match[0] for line in installed.requires or () if "extra ==" not in line and (match := NAME.match(line))

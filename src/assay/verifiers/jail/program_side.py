@@ -63,9 +63,9 @@ class ProgramServer:
 
     def _allow_cpu(self) -> None:
         """Let the next answer take `cpu_s` from now, as far as the limit of the whole process permits."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        soft = math.ceil(used.ru_utime + used.ru_stime + self.cpu_s)
+        soft = math.ceil(usage.ru_utime + usage.ru_stime + self.cpu_s)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 

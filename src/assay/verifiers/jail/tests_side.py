@@ -18,9 +18,8 @@ from assay.verifiers.jail.wire_format import dump, load
 
 NOTE_S = 0.25  # CPU seconds in the program's service between two notes of them
 MODULE_ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
-OPTIONAL_MODULES = frozenset(
-    {*MODULE_ALIASES.values(), "sympy", "torch", "pytest", "unittest"}
-)  # modules that must not come from the program
+# modules that must not come from the program
+OPTIONAL_MODULES = frozenset({*MODULE_ALIASES.values(), "sympy", "torch", "pytest", "unittest"})
 LIBRARY_NAMES = {  # that programs often import and tests use; taken from here, not from the program
     **dict.fromkeys(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"), "collections"),
     **dict.fromkeys(
@@ -184,9 +183,9 @@ class RemoteProgram:
         answer = self.ask("call", target, arguments, keywords)
         if type(answer) is not tuple or len(answer) != 2:
             raise self._report_loss("a malformed answer")
-        value, changed = answer
-        if value is None and isinstance(changed, tuple):
-            for own, new in zip(arguments, changed):
+        value, changed_arguments = answer
+        if value is None and isinstance(changed_arguments, tuple):
+            for own, new in zip(arguments, changed_arguments):
                 _copy_back(own, new)
         return value
 
@@ -324,9 +323,8 @@ class Namespace(dict[str, Any]):
             node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
         builtin_names = {name for name in called_names & free_names if hasattr(builtins, name) and name not in self}
-        only_builtins = not unknown_names and not any(
-            name in self for name in free_names
-        )  # a name of an earlier test may hold the program's answer
+        # a name of an earlier test may hold the program's answer
+        only_builtins = not unknown_names and not any(name in self for name in free_names)
         self.shadowed_builtins = frozenset(builtin_names if only_builtins and len(builtin_names) == 1 else ())
         return compile(tree, "tests.py", "exec")
 

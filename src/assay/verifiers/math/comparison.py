@@ -51,9 +51,8 @@ class Rules:
     """How to compare: the question's facts, and whether working counts as an answer to a number."""
 
     facts: QuestionFacts = QuestionFacts()
-    unevaluated: bool = (
-        False  # whether working, such as 12 + 25, is strictly an answer where the gold answer is a number
-    )
+    # whether working, such as 12 + 25, is strictly an answer where the gold answer is a number
+    unevaluated: bool = False
     comma: bool = False  # whether the text is in a language that writes 1.234,5
 
 
@@ -63,7 +62,7 @@ class NeedsProof(Exception):
 
 @lru_cache(4096)
 def _read_facts(question: str) -> QuestionFacts:
-    ordered = bool(
+    is_ordered = bool(
         re.search(
             r"\border\b|ascending|descending|smallest to|least to|greatest to|largest to|respectively|ordered",
             question,
@@ -73,7 +72,7 @@ def _read_facts(question: str) -> QuestionFacts:
     form_word = _FORM.search(question)
     form = "" if form_word is None else "factor" if form_word[0].lower().startswith("factor") else "expand"
     return QuestionFacts(
-        units_module.find_units(question), squeeze(flatten_fractions(clean_answer(question[:4000]))), ordered, form
+        units_module.find_units(question), squeeze(flatten_fractions(clean_answer(question[:4000]))), is_ordered, form
     )
 
 

@@ -39,12 +39,12 @@ def sets_differ(gold: Any, answer: Any) -> bool:
 
 def _elements_differ(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
     sympy: Any = importlib.import_module("sympy")
-    both = (*left, *right)
-    if any(not isinstance(element, sympy.Expr) or is_percent(element) for element in both):
+    elements = (*left, *right)
+    if any(not isinstance(element, sympy.Expr) or is_percent(element) for element in elements):
         return False
-    if len(left) == len(right) and any(element.free_symbols for element in both):
+    if len(left) == len(right) and any(element.free_symbols for element in elements):
         return False  # Math-Verify treats some symbols as interchangeable
-    numbers = evaluate_at_point(*both)
+    numbers = evaluate_at_point(*elements)
     if numbers is None:
         return False
     left_numbers, right_numbers = numbers[: len(left)], numbers[len(left) :]

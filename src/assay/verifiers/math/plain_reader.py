@@ -1,10 +1,11 @@
 r"""Read plain expressions into the trees that latex2sympy's grammar makes of them, some ten times as fast.
 
 ANTLR's parser and lexer are Python, and most of what an answer costs in algebra. Nearly all answers are plain: numbers,
-letters, signs, `\frac`, `\sqrt`, powers, brackets, functions, one matrix. For these the grammar leaves one reading, which
-a table of tokens and recursive descent find at once; the nodes are built by the same calls as latex2sympy2_extended's
-converter. What is not plain, or may be read in two ways, is None here and left to the grammar: `f(x)`, `dx`, `x^{a^b}c`
-with two carets in a row, names such as `tr` and `gcd`, lists and relations, sums and integrals.
+letters, signs, `\frac`, `\sqrt`, powers, brackets, functions, one matrix. For these the grammar leaves one reading,
+which a table of tokens and recursive descent find at once; the nodes are built by the same calls as
+latex2sympy2_extended's converter. What is not plain, or may be read in two ways, is None here and left to the grammar:
+`f(x)`, `dx`, `x^{a^b}c` with two carets in a row, names such as `tr` and `gcd`, lists and relations, sums and
+integrals.
 
 Source: `PS.g4` and `latex2sympy2.py` of latex2sympy2_extended 1.11.
 """
@@ -54,7 +55,7 @@ def read_plain(latex: str, *, is_real: bool) -> Any:
     """
     try:
         tokens = _split_tokens(latex)
-        reader = _Reader(tokens, is_real=is_real)
+        reader = _PlainReader(tokens, is_real=is_real)
         tree = reader.read_matrix() if tokens[0].startswith(r"\begin") else reader.read_sum()
     except (_NotPlain, RecursionError):
         return None
@@ -109,7 +110,7 @@ def _is_enclosed(tokens: list[str]) -> bool:
     return True
 
 
-class _Reader:
+class _PlainReader:
     """A recursive-descent reader of tokens."""
 
     def __init__(self, tokens: list[str], *, is_real: bool) -> None:
@@ -199,7 +200,8 @@ class _Reader:
         return base
 
     def refuse_call(self) -> None:
-        """Refuse a letter before a bracket that may be a function's name: it is not where a sum stands in the bracket."""
+        """Refuse a letter before a bracket that may be a function's name: it is not where a sum stands in the
+        bracket."""
         if self.next_token != "(":
             raise _NotPlain
         depth = 0

@@ -1,8 +1,8 @@
 r"""Work out expressions of numbers and letters at one point in floating point, to tell unequal ones without algebra.
 
 Read are +, -, products, `/`, `\frac`, powers in braces, roots, `\pi`, brackets and small letters that are no constants,
-and only where each reader would read the same: neither mixed numbers such as `1(2/3)` nor `1/2\pi`. What is left out, or
-cannot be trusted to a few digits, has no value here, and algebra decides. Nothing here ever says "equal".
+and only where each reader would read the same: neither mixed numbers such as `1(2/3)` nor `1/2\pi`. What is left out,
+or cannot be trusted to a few digits, has no value here, and algebra decides. Nothing here ever says "equal".
 """
 
 import math
@@ -52,16 +52,18 @@ def lacks_letter(gold: str, answer: str) -> bool:
     return _depends_on_more(gold, answer) or _depends_on_more(answer, gold)
 
 
-def _depends_on_more(one: str, other: str) -> bool:
-    value = evaluate_at_letters(one) if other.isascii() and len(other) <= MAX_CHARS else None
+def _depends_on_more(latex: str, other: str) -> bool:
+    value = evaluate_at_letters(latex) if other.isascii() and len(other) <= MAX_CHARS else None
     if value is None:
         return False
     integral = _INTEGRAL.fullmatch(other)
     rest = _COMMANDS.sub(" ", integral[1] if integral and integral[3] not in integral[1] else other).lower()
     body = integral[2].lower().replace(integral[3], "") if integral and integral[3] not in integral[1] else ""
-    for letter in sorted(set(one).intersection(LETTERS).difference(rest, body)):
-        moved = evaluate_at_letters(one, letter)
-        if moved is not None and abs(moved - value) > TOLERANCE * max(abs(moved), abs(value), 1.0):
+    for letter in sorted(set(latex).intersection(LETTERS).difference(rest, body)):
+        value_elsewhere = evaluate_at_letters(latex, letter)
+        if value_elsewhere is not None and abs(value_elsewhere - value) > TOLERANCE * max(
+            abs(value_elsewhere), abs(value), 1.0
+        ):
             return True
     return False
 
@@ -82,7 +84,7 @@ def evaluate_at_letters(latex: str, moved: str = "") -> float | None:
     tokens = _TOKEN.findall(latex)
     if "".join(tokens) != "".join(latex.split()):
         return None
-    reader = _Reader(tokens, moved)
+    reader = _PointReader(tokens, moved)
     try:
         value = reader.read_sum()
     except (_NotRead, OverflowError):
@@ -94,7 +96,7 @@ class _NotRead(Exception):
     """Something that is not worked out here."""
 
 
-class _Reader:
+class _PointReader:
     """A recursive-descent reader of tokens, the next one last."""
 
     def __init__(self, tokens: list[str], moved: str) -> None:

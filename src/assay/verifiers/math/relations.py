@@ -47,9 +47,8 @@ class RelationComparison(QuantityComparison):
     def compare_chains(self, gold: RelationChain, answer: RelationChain) -> Agreement:
         """Compare two relations: the same value of the same name, the same interval, or the same equation."""
         left, right = read_assignment(gold), read_assignment(answer)
-        is_membership = (
-            r"\in" in gold.signs + answer.signs and gold.signs != answer.signs
-        )  # x \in (1,2) compared with 1 < x < 2
+        # x \in (1,2) compared with 1 < x < 2
+        is_membership = r"\in" in gold.signs + answer.signs and gold.signs != answer.signs
         if left and right and not is_membership:
             if normalize_name(left[0]) == normalize_name(right[0]):
                 return self.compare_meanings(parse_meaning(left[1]), parse_meaning(right[1]))
@@ -131,9 +130,8 @@ class RelationComparison(QuantityComparison):
             return Agreement(False, self.compare_meanings(gold, rays).lenient)
         if (function := _read_function(answer)) and isinstance(gold, QuantityValue):
             is_formula = _has_letter(gold.latex, _name_variable(function[0]))
-            return Agreement(
-                False, is_formula and self.compare_meanings(gold, parse_meaning(function[1])).lenient
-            )  # f(x) = 2x for 2x; 0 is not f(x) = 0
+            # f(x) = 2x for 2x; 0 is not f(x) = 0
+            return Agreement(False, is_formula and self.compare_meanings(gold, parse_meaning(function[1])).lenient)
         return self.compare_working(answer, gold, chain_is_gold=False)
 
     def compare_range(self, gold: Meaning, answer: BracketedValues) -> Agreement:
@@ -179,8 +177,8 @@ class RelationComparison(QuantityComparison):
         if not (left_number and right_number) and not self.prove:
             raise NeedsProof
         values = [
-            float(parsed.value) if parsed else evaluate_number(latex)
-            for parsed, latex in ((left_number, left), (right_number, right))
+            float(number.value) if number else evaluate_number(latex)
+            for number, latex in ((left_number, left), (right_number, right))
         ]
         if values[0] is None or values[1] is None:
             return False
@@ -208,12 +206,12 @@ def read_assignment(chain: RelationChain) -> tuple[str, str] | None:
 
 def _match_function(gold: RelationChain, answer: RelationChain) -> tuple[str, str] | None:
     """Return the formulas of f(x) = 2x and y = 2x, or f = 2x; None for all else."""
-    for one, other in ((gold, answer), (answer, gold)):
-        function, assignment = _read_function(one), read_assignment(other)
+    for side, other in ((gold, answer), (answer, gold)):
+        function, assignment = _read_function(side), read_assignment(other)
         if function and assignment and assignment[0] in ("y", function[0][0]):
             variable = _name_variable(function[0])
             if all(_has_letter(value, variable) for value in (function[1], assignment[1])):
-                return (function[1], assignment[1]) if one is gold else (assignment[1], function[1])
+                return (function[1], assignment[1]) if side is gold else (assignment[1], function[1])
     return None
 
 
@@ -295,15 +293,15 @@ def _read_distance(chain: RelationChain) -> tuple[str, Meaning, Meaning] | None:
     match = _DISTANCE.fullmatch(chain.sides[0]) if len(chain.sides) == 2 else None
     if match is None:
         return None
-    bound = cached_number(chain.sides[1])
-    if bound is None:
+    bound_number = cached_number(chain.sides[1])
+    if bound_number is None:
         return (
             None
             if match[2] or re.search(r"[-+]", chain.sides[1])
             else (match[1], parse_meaning(f"-{chain.sides[1]}"), parse_meaning(chain.sides[1]))
         )
     center = cached_number(match[3]) if match[2] else Number(Fraction(0), False)
-    if center is None or bound.value <= 0:
+    if center is None or bound_number.value <= 0:
         return None
     middle = center.value if match[2] == "-" else -center.value
-    return match[1], parse_meaning(str(middle - bound.value)), parse_meaning(str(middle + bound.value))
+    return match[1], parse_meaning(str(middle - bound_number.value)), parse_meaning(str(middle + bound_number.value))

@@ -96,9 +96,9 @@ def _equal_at_points(gold: str, answer: str) -> bool:
 
 def _leaves_open(gold: str, answer: str) -> bool:
     """Return whether leaving case and logarithms open changes anything."""
-    both = gold + answer
-    return bool(_LOG.search(both)) or any(
-        letter.swapcase() in both for letter in re.findall(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])", both)
+    symbols = gold + answer
+    return bool(_LOG.search(symbols)) or any(
+        letter.swapcase() in symbols for letter in re.findall(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])", symbols)
     )
 
 
@@ -137,17 +137,17 @@ def _have_same_symbols(left: Any, right: Any) -> bool:
         return False
 
 
-def _depends_on_more(one: Any, other: Any) -> bool:
+def _depends_on_more(expression: Any, other: Any) -> bool:
     """Return whether the value of one expression changes with a letter that the other lacks; False is no promise.
 
     It spares simplifying both. Sums, integrals and the like may take long to work out and are left to that.
     """
     sympy: Any = importlib.import_module("sympy")
-    extra = sorted(one.free_symbols - other.free_symbols, key=str)
-    if not extra or one.has(*(getattr(sympy, name) for name in _SLOW)) or explodes(one):
+    extra = sorted(expression.free_symbols - other.free_symbols, key=str)
+    if not extra or expression.has(*(getattr(sympy, name) for name in _SLOW)) or explodes(expression):
         return False
     try:
-        near, far = evaluate_at_point(one), evaluate_at_point(one.subs(extra[0], _MOVED * extra[0]))
+        near, far = evaluate_at_point(expression), evaluate_at_point(expression.subs(extra[0], _MOVED * extra[0]))
         return near is not None and far is not None and is_far(near[0], far[0], EXPRESSION_TOLERANCE)
     except (TypeError, ValueError, AttributeError, NotImplementedError):
         return False

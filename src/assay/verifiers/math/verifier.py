@@ -37,9 +37,8 @@ from assay.verifiers.math.magnitude import overflows
 from assay.verifiers.math.symbolic import compare_latex, is_readable
 
 MAX_CHARS = 2_000  # of one answer; MATH's gold answers have at most 159, and parsing 3,000 takes a third of a second
-MAX_DEPTH = (
-    20  # nested brackets; MATH's gold answers have at most 3, and parsing 20 takes a third of a second the first time
-)
+# nested brackets; MATH's gold answers have at most 3, and parsing 20 takes a third of a second the first time
+MAX_DEPTH = 20
 MAX_LINE_CHARS = 200  # of a last line that may be an answer as a whole
 TAIL_CHARS = 600  # at the end of a text, which names no value without a digit there
 MAX_DIGITS = 300  # of an integer that is compared directly
@@ -54,9 +53,8 @@ _COMMA_LANGUAGES = re.compile(
 _ASCII_COMMA_WORDS = ("antwo", "ergebnis", "respuesta", "sposta", "svar", "cevap")  # one is in each of its ASCII words
 _DECIMAL = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}|[^\W\d_A-Za-z\u0370-\u03ff]{2,}")
-_BOLD_LETTER = re.compile(
-    r"(?<!not )(?<!n't )\*\*\s?\$?(?:\\text\{)?\(?([A-J])\)?\}?\$?[.,]?\s?\*\*[.!]?$"
-)  # at the end of a line
+# at the end of a line
+_BOLD_LETTER = re.compile(r"(?<!not )(?<!n't )\*\*\s?\$?(?:\\text\{)?\(?([A-J])\)?\}?\$?[.,]?\s?\*\*[.!]?$")
 _HEAVY = re.compile(r"\\(?:sum|prod|int|lim|binom)|!|\^\{?[^{}]*\^")
 WARM_UP_PAIRS = (  # one pair of each common kind; the first needs simplifying
     (r"\frac{x^2-1}{x-1}", "x+1"),
@@ -212,9 +210,8 @@ def _grade_against(gold: str, case: GradingCase, *, unevaluated: bool, prove: bo
         and answer.text.isascii()
         and len(answer.text) < MAX_DIGITS
     ):
-        return _apply_doubt(
-            Grade(gold_integer == int(answer.text), answer.text, "numeric"), answer
-        )  # the most common answer, graded directly
+        # the most common answer, graded directly
+        return _apply_doubt(Grade(gold_integer == int(answer.text), answer.text, "numeric"), answer)
     if answer is None:
         return _grade_unmarked(gold, case, _make_rules(case, unevaluated=unevaluated), prove=prove)
     value = parse_number(answer.text) if gold_number and not _MONEY.search(answer.text + gold) else None
@@ -350,9 +347,8 @@ def _grade_unmarked(gold: str, case: GradingCase, rules: Rules, *, prove: bool) 
         _compare_marked(gold, last_answer, rules, prove=prove)[0] if last_answer and not same_text else None
     )
     if last_answer and (same_text or (marked_agreement and marked_agreement.lenient)):
-        return Grade(
-            False, last_answer.text, "symbolic, not marked", lenient=True
-        )  # the bold part of a last line, or a last line that is an answer
+        # the bold part of a last line, or a last line that is an answer
+        return Grade(False, last_answer.text, "symbolic, not marked", lenient=True)
     if grade or last_answer:
         return grade or Grade(False, last_answer.text if last_answer else "", "symbolic")
     has_no_value = not re.search(r"\d", text[-TAIL_CHARS:])

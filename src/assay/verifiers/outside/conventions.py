@@ -30,9 +30,9 @@ def takes_lists(function: Function) -> bool:
 def call_verl(function: Function, cases: Sequence[GradingCase]) -> list[Any]:
     """Call a function as verl does and return a result per case.
 
-    A row from verl's own data keeps its `data_source` and `extra_info` where the source's `metadata_fields` name them; otherwise
-    the problem's source and all of its metadata take their places. The results of coroutines are awaited together, and
-    of a list or tuple the first element counts, as in verl.
+    A row from verl's own data keeps its `data_source` and `extra_info` where the source's `metadata_fields` name them;
+    otherwise the problem's source and all of its metadata take their places. The results of coroutines are awaited
+    together, and of a list or tuple the first element counts, as in verl.
     """
     rows = [_verl_arguments(case) for case in cases]
     if takes_lists(function):
@@ -126,10 +126,10 @@ def _verl_arguments(case: GradingCase) -> tuple[Any, str, str, Any]:
 
 
 def _as_list(results: Any, size: int) -> list[Any]:
-    listed = list(results)
-    if len(listed) != size:
-        raise ValueError(f"{len(listed)} rewards for {size} completions")
-    return listed
+    result_list = list(results)
+    if len(result_list) != size:
+        raise ValueError(f"{len(result_list)} rewards for {size} completions")
+    return result_list
 
 
 def _await(result: Any) -> Any:

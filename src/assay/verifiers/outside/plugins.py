@@ -28,15 +28,16 @@ class CallLimits:
 
 @dataclass(frozen=True)
 class RewardFunction:
-    """A verifier made of a reward function: `reward(problem, answer, text) -> float`, or one with verl's or TRL's signature.
+    """A verifier made of a reward function: `reward(problem, answer, text) -> float`, or one with verl's or TRL's
+    signature.
 
     The plain form gets the problem (`core.types.Problem`: its `text`, and `metadata` as JSON), the gold answer's text
-    and the completion. verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict, or the same with lists, as its
-    reward manager `batch` has it; TRL's is (prompts, completions, **columns) -> list of floats. `conventions` says what
-    takes the place of each. A coroutine is awaited. Correct is what a dict says (`acc`, a truth value), else a score of at
-    least `correct_at`; the score is the reward. A score that is not a finite number is an error of the verifier. A
-    function whose attribute `graded` is True has rewards that need not reach 1, and must be given `correct_at`
-    (`load_verifier`).
+    and the completion. verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict, or the same
+    with lists, as its reward manager `batch` has it; TRL's is (prompts, completions, **columns) -> list of floats.
+    `conventions` says what takes the place of each. A coroutine is awaited. Correct is what a dict says (`acc`, a truth
+    value), else a score of at least `correct_at`; the score is the reward. A score that is not a finite number is an
+    error of the verifier. A function whose attribute `graded` is True has rewards that need not reach 1, and must be
+    given `correct_at` (`load_verifier`).
 
     The function is trusted and runs with the rights of the caller, but text that it evaluates might change it. A case
     whose text is more than words and numbers (`isolation.inert_text`) is therefore judged in a fork of a process that
@@ -175,6 +176,5 @@ def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
     if not callable(plugin):
         raise ConfigError(f"verifier {verifier!r} must be a function or a verifier, found {type(plugin).__name__}")
     check_signature(verifier, plugin)
-    return cast(
-        Verifier, RewardFunction(verifier, source_version(verifier), plugin)
-    )  # its version is an attribute of the object, not of the class
+    # its version is an attribute of the object, not of the class
+    return cast(Verifier, RewardFunction(verifier, source_version(verifier), plugin))

@@ -43,9 +43,8 @@ class WorkerBatch:
         self.workers, self.start_worker, self.size = workers, start_worker, size
         self.method, self.answers = method, answers
         self.suspect = suspect
-        self.chunk_rows = (
-            CHUNK_ROWS if needs_own_process is None else 1
-        )  # a process that judges one row alone is not sent others
+        # a process that judges one row alone is not sent others
+        self.chunk_rows = CHUNK_ROWS if needs_own_process is None else 1
         self.needs_own_process, self.fresh = needs_own_process or (lambda row: False), fresh
         self.rows: list[tuple[bytes, Any]] = []
         self.queue: deque[int] = deque()
@@ -76,9 +75,8 @@ class WorkerBatch:
 
     def _dispatch(self, size: int) -> None:
         """Send chunks of 1 to 8 rows to free workers, suspects one by one; start workers that are missing."""
-        target_workers = (
-            self.size if self.failures else min(self.size, -(-len(self.rows) // ROWS_PER_WORKER))
-        )  # where one row fails, more are likely to
+        # where one row fails, more are likely to
+        target_workers = self.size if self.failures else min(self.size, -(-len(self.rows) // ROWS_PER_WORKER))
         while len(self.workers) < min(target_workers, len(self.queue) + len(self.workers)):
             self.workers.append(self.start_worker())
         for worker in self.workers:

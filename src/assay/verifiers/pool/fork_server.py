@@ -126,9 +126,8 @@ class ForkServer:
         while os.getppid() == self.parent and self._handle_events():
             pass
         self._kill_child()
-        with contextlib.suppress(
-            ChildProcessError
-        ):  # reap children here, at once; left to process 1 of a machine it may take long
+        # reap children here, at once; left to process 1 of a machine it may take long
+        with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
 
@@ -153,8 +152,8 @@ class ForkServer:
     def _select_timeout_s(self) -> float:
         if self.current_row is None:
             return PARENT_CHECK_S
-        left = self.limit_s - (time.monotonic() - self.started_s)
-        return min(PARENT_CHECK_S, max(DEADLINE_CHECK_S, left))
+        left_s = self.limit_s - (time.monotonic() - self.started_s)
+        return min(PARENT_CHECK_S, max(DEADLINE_CHECK_S, left_s))
 
     def _receive_rows(self) -> bool:
         """Receive rows from the Grader; False when it has closed the pipe."""
@@ -217,9 +216,8 @@ class ForkServer:
         line = line.removeprefix(self.token)
         _send_message(self.pipe, [self.current_row, line.decode("utf-8", "replace")])
         self.current_row, self.judged = None, self.judged + 1
-        if self.own_process or line.startswith(
-            b'["stop", "memory"'
-        ):  # after a failed allocation the process is not trusted with another row
+        # after a failed allocation the process is not trusted with another row
+        if self.own_process or line.startswith(b'["stop", "memory"'):
             self._replace_child()
             return False
         return True

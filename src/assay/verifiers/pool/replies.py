@@ -78,7 +78,8 @@ def parse_reply(method: str, line: str) -> Judgement | JudgingStop | bool | list
         line: The line, whatever it holds.
 
     Returns:
-        The judgement, a list of them, or whether a gold answer can be read; a `JudgingStop` where the line has another form.
+        The judgement, a list of them, or whether a gold answer can be read; a `JudgingStop` where the line has another
+        form.
 
     >>> parse_reply("reads", '["reads", true]'), parse_reply("judge", '["judged", "correct", NaN, "", "", null]').kind
     (True, 'garbled')

@@ -5,9 +5,8 @@ import re
 from typing import Any
 
 MAX_CHARS = 5_000
-SAFE_TEXT = re.compile(
-    r"[0-9eE.+\-*/()\s]*|[A-Za-z][A-Za-z0-9]*"
-)  # no call, no dot after a name, no underscore, no quote
+# no call, no dot after a name, no underscore, no quote
+SAFE_TEXT = re.compile(r"[0-9eE.+\-*/()\s]*|[A-Za-z][A-Za-z0-9]*")
 
 
 class NotRead(ValueError):

@@ -63,9 +63,8 @@ class Worker:
         )
         far_end.close()
         with contextlib.suppress(OSError):
-            self.pipe.send(
-                {"verifier": verifier, "settings": dict(settings), "memory": memory, "limit_s": limit_s}
-            )  # not in argv, which every user can read
+            # not in argv, which every user can read
+            self.pipe.send({"verifier": verifier, "settings": dict(settings), "memory": memory, "limit_s": limit_s})
 
     @property
     def pids(self) -> tuple[int, ...]:

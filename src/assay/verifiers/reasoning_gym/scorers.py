@@ -60,9 +60,8 @@ def warm_scorers() -> None:
     """Build every scorer, in about a second, so that no case has to wait for it."""
     require("reasoning_gym", extra="gym")
     for generator in require("reasoning_gym.factory", extra="gym").DATASETS:
-        if (
-            generator not in SCORERS and generator != "composite"
-        ):  # its entries are scored by the generators that made them
+        # its entries are scored by the generators that made them
+        if generator not in SCORERS and generator != "composite":
             load_library_scorer(generator)
 
 
@@ -70,15 +69,14 @@ def _score_countdown(answer: str, entry: Entry) -> float:
     value, numbers = _evaluate_answer(answer)
     if value is None:
         return 0.01
-    solved = sorted(numbers) == sorted(entry["metadata"]["numbers"]) and value == entry["metadata"]["target"]
-    return 1.0 if solved else 0.05
+    is_solved = sorted(numbers) == sorted(entry["metadata"]["numbers"]) and value == entry["metadata"]["target"]
+    return 1.0 if is_solved else 0.05
 
 
 def _score_puzzle24(answer: str, entry: Entry) -> float:
     value, numbers = _evaluate_answer(answer)
-    return (
-        1.0 if value == 24 and sorted(numbers) == sorted(entry["metadata"]["numbers"]) else 0.01
-    )  # the library does not check which numbers are used
+    # the library does not check which numbers are used
+    return 1.0 if value == 24 and sorted(numbers) == sorted(entry["metadata"]["numbers"]) else 0.01
 
 
 def _evaluate_answer(answer: str) -> tuple[Fraction | None, list[int]]:

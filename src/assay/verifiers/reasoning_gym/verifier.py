@@ -28,9 +28,8 @@ class ReasoningGym:
     correct_at: float = 1.0  # the least score of a correct answer, (0, 1]
 
     version: ClassVar[str] = "2"
-    evaluates_text: ClassVar[bool] = (
-        True  # no scorer is known to, but there are a hundred: text that is not inert gets a process of its own
-    )
+    # no scorer is known to, but there are a hundred: text that is not inert gets a process of its own
+    evaluates_text: ClassVar[bool] = True
 
     def warm(self) -> None:
         """Import reasoning-gym and build its scorers, which takes seconds."""

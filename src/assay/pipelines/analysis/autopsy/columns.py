@@ -48,7 +48,7 @@ class LogColumns:
 
     def names(self) -> dict[str, tuple[str, ...]]:
         """Return the columns to look at, by what is read."""
-        return {what: (name,) if name else KNOWN[what] for what, name in asdict(self).items()}
+        return {field_name: (name,) if name else KNOWN[field_name] for field_name, name in asdict(self).items()}
 
 
 KNOWN_COLUMNS = LogColumns()
@@ -65,23 +65,23 @@ class ColumnLayouts:
         key = tuple(row)
         if key not in self._layouts:
             self._layouts[key] = {
-                what: tuple(name for name in names if name in row or name.partition(".")[0] in row)
-                for what, names in self._names.items()
+                field_name: tuple(name for name in names if name in row or name.partition(".")[0] in row)
+                for field_name, names in self._names.items()
             }
         return self._layouts[key]
 
     def used(self) -> dict[str, str]:
         """Return the first name of each kind that some row has."""
         return {
-            what: name
-            for what in self._names
-            if (name := next((layout[what][0] for layout in self._layouts.values() if layout[what]), ""))
+            field_name: name
+            for field_name in self._names
+            if (name := next((layout[field_name][0] for layout in self._layouts.values() if layout[field_name]), ""))
         }
 
     def explain(self) -> ConfigError:
         """Return the error for a log of which no row could be read: its columns, and the options that name them."""
         columns = ", ".join(dict.fromkeys(name for key in self._layouts for name in key)) or "none"
-        missing = [what for what in ("prompt", "text", "reward") if what not in self.used()]
+        missing = [field_name for field_name in ("prompt", "text", "reward") if field_name not in self.used()]
         options = ", ".join(f"--{what}" for what in missing or [field.name for field in fields(LogColumns)])
         return ConfigError(
             f"no row is an attempt with question, answer and reward; the columns are {columns}; {options} name others"

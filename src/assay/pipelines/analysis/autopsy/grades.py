@@ -87,8 +87,8 @@ def regrade(sample: Sequence[SampledAttempt], facts: LogFacts, *, verifier: str 
             if verdict.outcome != "verifier_error":
                 lenient = verdict.in_mode("lenient").outcome == "correct"
                 strict = verdict.outcome == "correct"
-                recorded = _recorded(attempt, facts)
-                graded.append(RegradedAttempt(attempt, recorded, strict, lenient, verdict.extracted, verdict.reason))
+                log_grade = _recorded(attempt, facts)
+                graded.append(RegradedAttempt(attempt, log_grade, strict, lenient, verdict.extracted, verdict.reason))
     return graded
 
 
@@ -115,9 +115,9 @@ def grade_findings(graded: Sequence[RegradedAttempt], attempts: int, *, verifier
 
 def disputed_examples(graded: Sequence[RegradedAttempt]) -> list[dict[str, Any]]:
     """Return some disputed answers, of different problems: those that the log calls wrong and a reading right first."""
-    shown = dict[int, dict[str, Any]]()
+    examples = dict[int, dict[str, Any]]()
     for row in sorted((row for row in graded if row.disputed), key=lambda row: (row.recorded, not row.strict)):
-        shown.setdefault(
+        examples.setdefault(
             row.attempt.problem,
             {
                 "question": strip_instructions(row.attempt.question),
@@ -129,7 +129,7 @@ def disputed_examples(graded: Sequence[RegradedAttempt]) -> list[dict[str, Any]]
                 "reason": row.reason,
             },
         )
-    return list(shown.values())[:SHOWN]
+    return list(examples.values())[:SHOWN]
 
 
 def _recorded(attempt: SampledAttempt, facts: LogFacts) -> bool:

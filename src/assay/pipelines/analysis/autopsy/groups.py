@@ -76,16 +76,16 @@ def group_attempts(log: RolloutLog, summary: LogSummary, *, right: float | None 
         right: the least reward that is right; None = of two different rewards the higher one, else 1, or the largest
             where none reaches 1.
     """
-    seen = log.rows("""
+    totals = log.rows("""
         SELECT count(*) AS n, count(tokens) AS tokens, count(cut) AS cut, max(tokens) AS longest, max(reward) AS most,
                approx_count_distinct(reward) AS rewards, count(correct) AS correct, count(step) AS step,
                count(*) FILTER (tokens = (SELECT max(tokens) FROM attempts)) AS at_longest,
                count(*) FILTER (reward != correct) AS unlike FROM attempts""")[0]
-    unit = "tokens" if seen["tokens"] >= MOSTLY * seen["n"] else "characters"
-    piled = unit == "tokens" and seen["at_longest"] >= max(3, PILED * seen["n"])
-    cuts = "logged" if seen["cut"] else "inferred" if piled else ""
-    own = bool(seen["correct"]) and seen["unlike"] > 0 and right is None
-    threshold = _threshold(log, seen) if right is None else right
+    unit = "tokens" if totals["tokens"] >= MOSTLY * totals["n"] else "characters"
+    piled = unit == "tokens" and totals["at_longest"] >= max(3, PILED * totals["n"])
+    cuts = "logged" if totals["cut"] else "inferred" if piled else ""
+    own = bool(totals["correct"]) and totals["unlike"] > 0 and right is None
+    threshold = _threshold(log, totals) if right is None else right
     steps = summary.file_steps
     log.register(
         "file_steps",
@@ -95,13 +95,15 @@ def group_attempts(log: RolloutLog, summary: LogSummary, *, right: float | None 
         GRADED.format(
             right="correct >= 0.5" if own else f"reward >= {threshold!r}",
             weight="coalesce(tokens, 0)" if unit == "tokens" else "characters",
-            cut={"logged": "cut", "inferred": f"tokens = {seen['longest']}"}.get(cuts, "NULL::BOOLEAN"),
+            cut={"logged": "cut", "inferred": f"tokens = {totals['longest']}"}.get(cuts, "NULL::BOOLEAN"),
         )
     )
     log.execute(GROUPS)
     shape = log.rows("SELECT mode(n) AS size, count(DISTINCT time) AS times, max(visit) AS visits FROM groups")[0]
-    ordered = "step" if seen["step"] else "file name" if steps else "file"
-    return LogFacts(threshold, own, unit, cuts, ordered, int(shape["size"]), int(shape["times"]), int(shape["visits"]))
+    order_source = "step" if totals["step"] else "file name" if steps else "file"
+    return LogFacts(
+        threshold, own, unit, cuts, order_source, int(shape["size"]), int(shape["times"]), int(shape["visits"])
+    )
 
 
 def timeline(log: RolloutLog) -> list[dict[str, Any]]:
@@ -109,12 +111,12 @@ def timeline(log: RolloutLog) -> list[dict[str, Any]]:
     return log.rows(TIMELINE)
 
 
-def _threshold(log: RolloutLog, seen: dict[str, Any]) -> float:
+def _threshold(log: RolloutLog, totals: dict[str, Any]) -> float:
     """Return the least reward that counts as right."""
-    if seen["most"] is None:
+    if totals["most"] is None:
         return 1.0
-    if seen["rewards"] <= 4:
+    if totals["rewards"] <= 4:
         values = [row["reward"] for row in log.rows("SELECT DISTINCT reward FROM attempts WHERE reward IS NOT NULL")]
         if len(values) == 2:
             return float(max(values))
-    return min(1.0, float(seen["most"])) if seen["most"] > 0 else 1.0
+    return min(1.0, float(totals["most"])) if totals["most"] > 0 else 1.0

@@ -78,18 +78,18 @@ def write_pool(rows: Sequence[dict[str, Any]], place: Path) -> int:
     Raises:
         ConfigError: no problem that stays has a gold answer, so nothing could be curated from the file.
     """
-    kept = [row for row in rows if row["kept"] and row["answer"]]
-    if not kept:
+    kept_rows = [row for row in rows if row["kept"] and row["answer"]]
+    if not kept_rows:
         raise ConfigError(
             f"{place} was not written, because none of the kept problems has a gold answer; name the column with "
             "--gold or a file with them with --pool"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("w", encoding="utf-8") as file:
-        for row in kept:
+        for row in kept_rows:
             columns = {name: row[name] for name in ("prompt", "answer", "attempts", "correct", "rate", "p_mixed")}
             file.write(json.dumps(columns, ensure_ascii=False) + "\n")
-    return len(kept)
+    return len(kept_rows)
 
 
 def _reason(problem: int, prompts: Prompts, doubted: set[int], signal: float, rate: float, min_signal: float) -> str:

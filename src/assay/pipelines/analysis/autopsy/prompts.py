@@ -62,8 +62,8 @@ def look_at_prompts(log: RolloutLog, benchmarks: Mapping[str, Sequence[Problem]]
     part = Contaminated()
     for start in range(0, len(prompts.questions), CHUNK):
         chunk = [Problem.of(question) for question in prompts.questions[start : start + CHUNK]]
-        found = part.find_repeats(chunk, {name: list(problems) for name, problems in benchmarks.items() if problems})
-        prompts.repeats |= {start + row: detail for row, detail in found.items()}
+        repeats = part.find_repeats(chunk, {name: list(problems) for name, problems in benchmarks.items() if problems})
+        prompts.repeats |= {start + row: detail for row, detail in repeats.items()}
     return prompts
 
 
@@ -81,13 +81,13 @@ def prompt_findings(log: RolloutLog, prompts: Prompts) -> list[Finding]:
         Finding(
             "prompts",
             name,
-            float(weight[sorted(found)].sum()) / total,  # a fact of this log: nothing was sampled
-            count=len(found),
+            float(weight[sorted(problems)].sum()) / total,  # a fact of this log: nothing was sampled
+            count=len(problems),
             of=len(weight),
             unit="problems",
             note=note,
         )
-        for name, found, note in lines
+        for name, problems, note in lines
     ]
     if prompts.compared:
         return findings

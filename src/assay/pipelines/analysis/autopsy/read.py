@@ -73,7 +73,7 @@ def read_log(
     Raises:
         ConfigError: no such file, or no row is an attempt.
     """
-    reader = _Reader(log, ColumnLayouts(columns.names()), golds or {}, _Reservoir(sample, seed))
+    reader = _AttemptReader(log, ColumnLayouts(columns.names()), golds or {}, _Reservoir(sample, seed))
     for place in places:
         for path, _, row in read_attempts(place, columns.names()):
             reader.add(path, row)
@@ -85,7 +85,7 @@ def question_key(question: str) -> str:
     return normal_form(question)
 
 
-class _Reader:
+class _AttemptReader:
     """Turns rows into attempts."""
 
     def __init__(self, log: RolloutLog, layouts: ColumnLayouts, golds: Mapping[str, str], sample: "_Reservoir") -> None:
@@ -113,7 +113,7 @@ class _Reader:
         step = to_whole(first_value(row, names["step"])) if names["step"] else None
         tokens = to_whole(first_value(row, names["tokens"])) if names["tokens"] else None
         correct = _number(row, names["correct"]) if names["correct"] else None
-        cut = _cut(first_value(row, names["finish"])) if names["finish"] else None
+        is_cut = _cut(first_value(row, names["finish"])) if names["finish"] else None
         group = first_value(row, names["group"]) if names["group"] else None
         self._attempts.append(
             (
@@ -125,12 +125,12 @@ class _Reader:
                 correct,
                 tokens,
                 len(text),
-                cut,
+                is_cut,
             )
         )
         if self._sample.wants() and (gold := self._gold_of.get(problem)):
-            asked = next(iter(rendered_questions(question)), question)
-            attempt = SampledAttempt(problem, file, step, asked, gold, text[:LONGEST], reward, correct, cut)
+            question_text = next(iter(rendered_questions(question)), question)
+            attempt = SampledAttempt(problem, file, step, question_text, gold, text[:LONGEST], reward, correct, is_cut)
             self._sample.take(attempt)
         if len(self._attempts) >= BATCH:
             self._flush()
@@ -152,10 +152,11 @@ class _Reader:
         self._attempts, self._questions = [], []
 
     def _problem(self, prompt: str, row: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> int:
-        """Return the number of the problem that a prompt asks; prompts that differ only in their template ask the same."""
+        """Return the number of the problem that a prompt asks; prompts that differ only in their template ask the
+        same."""
         digest = _digest(prompt)
-        if (known := self._numbers.get(digest)) is not None:
-            return known
+        if (number := self._numbers.get(digest)) is not None:
+            return number
         question = next(iter(rendered_questions(prompt)), prompt)
         key = question_key(question)
         problem = self._problems.setdefault(_digest(key), len(self._problems))
@@ -199,7 +200,7 @@ class _Reservoir:
 def _file_steps(paths: Sequence[Path]) -> list[int]:
     """Return the step of each file, by the last number in its name or its folder's; [] unless these tell them apart."""
     numbers = [NUMBER.findall(path.stem) or NUMBER.findall(path.parent.name) for path in paths]
-    steps = [int(found[-1]) for found in numbers if found and len(found[-1]) < 10]
+    steps = [int(digits[-1]) for digits in numbers if digits and len(digits[-1]) < 10]
     return steps if len(set(steps)) == len(paths) > 1 else []
 
 

@@ -1,4 +1,5 @@
-"""Ways of choosing problems, replayed on the groups of a log: the tokens that each would have saved, and the signal lost.
+"""Ways of choosing problems, replayed on the groups of a log: the tokens that each would have saved, and the signal
+lost.
 
 A replay skips groups that are in the log, so it says what these groups cost and taught; that a policy trained on other
 groups would have answered differently, no log can say. Estimates are shares of the whole log.
@@ -43,7 +44,7 @@ FROM groups JOIN pilots USING (n, c) GROUP BY problem ORDER BY problem
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class WayEffect:
     """What a way of choosing does, per problem."""
 
     saved: Floats  # (n,) tokens that are not spent
@@ -54,7 +55,7 @@ class Replay:
 
 def choice_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
     """Return one finding per way of choosing; where the log cannot support an estimate, it says why."""
-    ways: list[tuple[str, str, Callable[[], Replay | str]]] = [
+    ways: list[tuple[str, str, Callable[[], WayEffect | str]]] = [
         ("retire solved", "no further visit after a group of right answers", lambda: _skip(log, "kind = 'solved'")),
         ("skip dead", "no further visit after a group without a right answer", lambda: _skip(log, "kind = 'dead'")),
         ("retire solved, skip dead", "both", lambda: _skip(log, "kind IN ('dead', 'solved')")),
@@ -72,15 +73,15 @@ def choice_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
     return [_finding(name, meaning, _replay(replay, facts)) for name, meaning, replay in ways]
 
 
-def _replay(replay: Callable[[], Replay | str], facts: LogFacts) -> Replay | str:
+def _replay(replay: Callable[[], WayEffect | str], facts: LogFacts) -> WayEffect | str:
     return replay() if facts.group_size > 1 else "the log holds one answer per problem and step, so no group has signal"
 
 
-def _skip(log: RolloutLog, stop: str) -> Replay | str:
+def _skip(log: RolloutLog, stop: str) -> WayEffect | str:
     return _too_few(log) or _of(log.columns(SKIPPED.format(stop=stop, signal=SIGNAL)))
 
 
-def _frontier(log: RolloutLog, group_size: int) -> Replay | str:
+def _frontier(log: RolloutLog, group_size: int) -> WayEffect | str:
     if why := _too_few(log):
         return why
     rows = log.columns(FIRST)
@@ -90,7 +91,7 @@ def _frontier(log: RolloutLog, group_size: int) -> Replay | str:
     order = np.argsort(-signal[again], kind="stable")
     left_out = np.zeros(len(signal), dtype=bool)
     left_out[np.flatnonzero(again)[order[round(KEPT * len(order)) :]]] = True
-    return Replay(
+    return WayEffect(
         np.where(left_out, rows["later"], 0.0),
         np.where(left_out, rows["later_signal"], 0.0),
         rows["weight"],
@@ -98,7 +99,7 @@ def _frontier(log: RolloutLog, group_size: int) -> Replay | str:
     )
 
 
-def _pilot(log: RolloutLog, pilot: int) -> Replay | str:
+def _pilot(log: RolloutLog, pilot: int) -> WayEffect | str:
     if pilot < 2:
         return "groups are too small for a pilot"
     shapes = log.columns("SELECT DISTINCT n, c FROM groups ORDER BY n, c")
@@ -113,8 +114,8 @@ def _pilot(log: RolloutLog, pilot: int) -> Replay | str:
     return _of(log.columns(PILOTED))
 
 
-def _of(rows: dict[str, Floats]) -> Replay:
-    return Replay(rows["saved"], rows["lost"], rows["weight"], rows["signal"])
+def _of(rows: dict[str, Floats]) -> WayEffect:
+    return WayEffect(rows["saved"], rows["lost"], rows["weight"], rows["signal"])
 
 
 def _too_few(log: RolloutLog) -> str:
@@ -125,7 +126,7 @@ def _too_few(log: RolloutLog) -> str:
     return f"the log visits only {again} problems more than once" if again < FEWEST else ""
 
 
-def _finding(name: str, meaning: str, replay: Replay | str) -> Finding:
+def _finding(name: str, meaning: str, replay: WayEffect | str) -> Finding:
     if isinstance(replay, str):
         return Finding("choosing", name, None, note=f"unknown: {replay}")
     if not replay.signal.sum():
@@ -134,7 +135,7 @@ def _finding(name: str, meaning: str, replay: Replay | str) -> Finding:
     ratios = resampled_ratios(parts, np.stack([replay.weight, replay.signal], 1))
     gain = ratios[:, 1] / np.maximum(1 - ratios[:, 0], 1e-12)  # signal per token, against the log's
     rows = summarize_replicates(np.column_stack([ratios, gain]))
-    saved, kept, gained = map(known_interval, rows)
+    saved, signal_kept, gained = map(known_interval, rows)
     return Finding(
         "choosing",
         name,
@@ -142,7 +143,7 @@ def _finding(name: str, meaning: str, replay: Replay | str) -> Finding:
         None,
         None,
         "",
-        *kept,
+        *signal_kept,
         *gained,
         note=meaning,
     )

@@ -147,15 +147,15 @@ def _count(log: RolloutLog, summary: LogSummary, facts: LogFacts) -> dict[str, i
 
 
 def _show_copies(prompts: Prompts) -> list[dict[str, str]]:
-    found = [("exact", prompts.copy_of), ("near", prompts.near_of)]
+    copies_by_kind = [("exact", prompts.copy_of), ("near", prompts.near_of)]
     return [
         {
             "kind": kind,
             "copy": strip_instructions(prompts.questions[copy]),
-            "stays": strip_instructions(prompts.questions[kept]),
+            "stays": strip_instructions(prompts.questions[original]),
         }
-        for kind, copies in found
-        for copy, kept in sorted(copies.items())[: SHOWN // 2]
+        for kind, copies in copies_by_kind
+        for copy, original in sorted(copies.items())[: SHOWN // 2]
     ]
 
 
@@ -178,7 +178,8 @@ def _notes(summary: LogSummary, facts: LogFacts, prompts: Prompts) -> list[str]:
         notes.append("the log has no token counts: characters of the answers are used instead")
     if facts.steps == "file":
         notes.append(
-            "the log has no steps: time is the order of its files, and answers to one question in one file are one group"
+            "the log has no steps: time is the order of its files, and answers to one question in one file are one "
+            "group"
         )
     if facts.steps == "file name":
         notes.append("the steps are the numbers in the files' names")
@@ -193,4 +194,4 @@ def _unit_of_time(facts: LogFacts) -> str:
 
 
 def _read_columns(columns: Mapping[str, str]) -> list[str]:
-    return ["columns: " + ", ".join(f"{what} in {name}" for what, name in columns.items())]
+    return ["columns: " + ", ".join(f"{field_name} in {name}" for field_name, name in columns.items())]

@@ -79,11 +79,13 @@ def _change(parts: Floats, wholes: Floats) -> tuple[Floats, int]:
     """Return (point, low, high) of how a mean changes from the first column to the second, and how many problems are
     compared with themselves, so that it changes nothing which of them come early or late.
     """
-    both = (wholes > 0).all(axis=1)
-    if both.sum() >= FEWEST:
-        means = parts[both] / wholes[both]
+    is_whole = (wholes > 0).all(axis=1)
+    if is_whole.sum() >= FEWEST:
+        means = parts[is_whole] / wholes[is_whole]
         changes = means[:, 1:] - means[:, :1]
-        return np.asarray(summarize_replicates(resampled_ratios(changes, np.ones_like(changes)))[0]), int(both.sum())
+        return np.asarray(summarize_replicates(resampled_ratios(changes, np.ones_like(changes)))[0]), int(
+            is_whole.sum()
+        )
     ratios = resampled_ratios(parts, wholes)
     return np.asarray(summarize_replicates(ratios[:, 1:] - ratios[:, :1])[0]), 0
 

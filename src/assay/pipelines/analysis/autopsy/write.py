@@ -34,15 +34,15 @@ def write_autopsy(
     Raises:
         ConfigError: nothing could be curated from `out`; the page and the tables are there.
     """
-    written = {"page": _write(page, render_autopsy(result.to_json(), next_step(result, out)).encode())}
+    files = {"page": _write(page, render_autopsy(result.to_json(), next_step(result, out)).encode())}
     if table:
-        written["table"] = _write(table, encode_parquet(to_table(result.findings)))
+        files["table"] = _write(table, encode_parquet(to_table(result.findings)))
     if problems:
-        written["problems"] = _write(problems, encode_parquet(pa.Table.from_pylist(result.problems)))
+        files["problems"] = _write(problems, encode_parquet(pa.Table.from_pylist(result.problems)))
     if out:
         count = write_pool(result.problems, out)
-        written["pool"] = f"{out} ({count} problems; next: curate init {out})"
-    return written
+        files["pool"] = f"{out} ({count} problems; next: curate init {out})"
+    return files
 
 
 def next_step(result: Autopsy, out: Path | None) -> str:
