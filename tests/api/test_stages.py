@@ -89,7 +89,7 @@ def test_a_config_from_python_is_the_same_as_its_tables() -> None:
 def test_what_is_no_pool_is_named() -> None:
     with pytest.raises(ConfigError, match=r"float is not a pool: assay\.problems"):
         assay.score(1.5)
-    with pytest.raises(ConfigError, match="a selector is a name or a part"):
+    with pytest.raises(ConfigError, match="a selector is given by name or as a part"):
         assay.select({}, Uniform)
 
 

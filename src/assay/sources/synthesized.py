@@ -46,5 +46,5 @@ class Synthesized:
     def _lake(self) -> DerivedProblems:
         if self.stored is None:
             raise ConfigError("source 'synthesized' reads the lake of a config and can only be used in one")
-        problems: DerivedProblems = self.problems
+        problems: DerivedProblems = self.stored
         return problems

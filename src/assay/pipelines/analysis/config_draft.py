@@ -122,7 +122,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
     verifier, name = str(draft.guess.settings.get("verifier", "math")), config.name.removesuffix(".toml")
     place = os.path.relpath(data.absolute(), config.absolute().parent)
     reads = f"{len(draft.problems)} of the first {draft.rows} rows are problems"
-    reasons = ", ".join(f"{count} {reason}" for reason, count in draft.reasons.most_common())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in draft.dropped.most_common())
     count = min(len(draft.problems), TRIAL_ROWS)
     template, reasoning = TEMPLATES.get(verifier, TEMPLATE)
     lines = [
@@ -163,6 +163,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         'model = "smollm2-135m-instruct" # small, on CPUs; `assay doctor` lists what is here',
         "temperature = 1.0",
         f"max_tokens = {256 if verifier == 'code' else 64} # short, for a first run on a CPU; a reasoning model needs thousands",
+        'truncated = "wrong" # how attempts that reach the cap count, as in GRPO; "ignore" leaves them out',
         f"template = {_toml(template)}",
         *([f"# template = {_toml(reasoning)} # for a model that reasons"] if reasoning else []),
         "",

@@ -53,7 +53,7 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
 
 def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig) -> StageResult:
     chunks, given_up = ShardQueue(context, inputs, key, terms), set[str]()
-    while open_chunks := chunks.open_chunks():
+    while open_chunks := chunks.left():
         if not set(open_chunks) - given_up or context.limit_reached():
             return StageResult("score", key, problems, 0, {"chunks_left": len(open_chunks)}, partly=True)
         chunk = next((name for name in open_chunks if name not in given_up and chunks.take(name)), None)

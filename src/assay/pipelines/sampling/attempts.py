@@ -254,9 +254,7 @@ class StoredRollouts:
         }
         if not ids:
             return
-        self.context.reporter.say(
-            f"{len(ids)} stored rollouts are being graded by the current verifier; this generates no tokens"
-        )
+        self.context.reporter.say(f"{len(ids)} stored rollouts are graded by the current verifier, without new tokens")
         before = judged_before(self.context, sorted(ids))
         rollouts = [
             replace(rollout, sample=ids[rollout.id][1]) for rollout in stored_rollouts(self.context, sorted(ids))
@@ -389,10 +387,8 @@ class StoredRollouts:
                 yield attempts
         if faults:
             self.failed += len(faults)
-            self.context.reporter.warn(
-                f"{len(faults)} attempts failed and are not stored; the next run samples them again. The first "
-                f"failure: {faults[0]}"
-            )
+            again = f"{len(faults)} attempts failed and are not stored; the next run samples them again"
+            self.context.reporter.warn(f"{again}. The first failure: {faults[0]}")
         self._report_refused(refusals, answered=has_answers)
 
     def _report_refused(self, refusals: Sequence[Rollout], *, answered: bool) -> None:
@@ -406,10 +402,10 @@ class StoredRollouts:
             raise EvidenceError(describe_refusals([rollout.refused for rollout in refusals]))
         keep = self._keep_refused and (answered or not stop_early)
         then = "--retry-refused asks again" if keep else "the next run asks again"
-        for text, count in Counter(rollout.refusals for rollout in refusals).most_common(REFUSALS_SHOWN):
+        for text, count in Counter(rollout.refused for rollout in refusals).most_common(REFUSALS_SHOWN):
             self.context.reporter.warn(f"{count} requests were refused and do not count as attempts, {then}; {text}")
         if refusals and keep:
-            texts = {rollout.problem_id: rollout.refusals for rollout in refusals}
+            texts = {rollout.problem_id: rollout.refused for rollout in refusals}
             keep_refusals(self.context, self.policy, self.sampler, texts)
             self._refused.update(texts)
         else:
