@@ -57,14 +57,14 @@ def test_rows_from_memory_are_written_once_under_their_content(tmp_path: Path, m
 
 
 def test_what_is_no_pool_says_what_is() -> None:
-    with pytest.raises(ConfigError, match=r"int is not a pool of problems: give a datasets\.Dataset"):
+    with pytest.raises(ConfigError, match=r"int cannot be read as problems: pass a datasets\.Dataset"):
         assay.problems(3)
     splits = datasets.DatasetDict({"train": datasets.Dataset.from_list(ROWS)})
     with pytest.raises(ConfigError, match=r"choose one, such as data\['train'\]"):
         assay.problems(splits)
     with pytest.raises(ConfigError, match="has no setting 'anwser'"):
         assay.problems(ROWS, anwser="answer")
-    with pytest.raises(ConfigError, match="JSON has no form for"):
+    with pytest.raises(ConfigError, match="cannot be stored as JSON"):
         assay.problems([{"question": "1?", "answer": object()}])
 
 

@@ -71,7 +71,7 @@ def test_clean_gives_the_problems_that_stay_and_split_their_sides() -> None:
     assert (len(cleaned), cleaned.dropped["reason"].to_pylist()) == (1, ["duplicate"])
     sides = assay.split(pool(), held_out=3, lake="lake", policy=SCRIPTED)["side"].to_pylist()
     assert (sides.count("train"), sides.count("held_out")) == (9, 3)
-    with pytest.raises(ConfigError, match=r"these clean rows lie in the lake 'lake', not in 'other'"):
+    with pytest.raises(ConfigError, match=r"these clean rows are in the lake 'lake', not in 'other'"):
         assay.score(cleaned, lake="other")
 
 
@@ -87,9 +87,9 @@ def test_a_config_from_python_is_the_same_as_its_tables() -> None:
 
 
 def test_what_is_no_pool_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"float is no pool: assay\.problems"):
+    with pytest.raises(ConfigError, match=r"float is not a pool: assay\.problems"):
         assay.score(1.5)
-    with pytest.raises(ConfigError, match="a selector is a name or a part"):
+    with pytest.raises(ConfigError, match="a selector is given by name or as a part"):
         assay.select({}, Uniform)
 
 
@@ -118,7 +118,7 @@ class Vague:
 def test_a_scorer_whose_intervals_say_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lab_vague.py").write_text(VAGUE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    told = r"all 12 scores of 'python:lab_vague:Vague' have the interval \[0, 1\], which says that nothing is known"
+    told = r"all 12 scores of 'python:lab_vague:Vague' have the interval \[0, 1\], which means that nothing is known"
     with pytest.warns(UserWarning, match=told):
         assay.score(pool(), policy=SCRIPTED, lake="lake", score={"scorer": "python:lab_vague:Vague"})
 
@@ -152,7 +152,7 @@ def test_a_model_that_nobody_named_is_told_before_it_attempts(monkeypatch: pytes
 
     monkeypatch.setattr(run, "build_engine", lambda policy: Scripted())  # the default engine would load a real model
     given = {"max_tokens": 16}
-    with pytest.warns(UserWarning, match="no model is named: the default, 'smollm2-135m-instruct', attempts"):
+    with pytest.warns(UserWarning, match="no model is named, so the default, 'smollm2-135m-instruct', attempts"):
         assay.select(pool(), "uniform", budget=2, policy=given, embed=TFIDF, lake="lake", score={"n": 2})
     with warnings.catch_warnings():
         warnings.simplefilter("error")

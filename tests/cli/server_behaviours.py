@@ -194,6 +194,6 @@ ENDS = {
         probe=lambda _: (500, {}, b"not yet"),
     ),
     "another model": Ending(
-        lambda *_: GOOD, "serves no model 'n'; known: 'm'", 2, ('policy.revision=""', "policy.model=n")
+        lambda *_: GOOD, "does not serve a model 'n'; known: 'm'", 2, ('policy.revision=""', "policy.model=n")
     ),
 }

@@ -49,7 +49,7 @@ def test_a_pool_without_golds_is_refused_after_the_page_is_written(here: Path) -
     (here / "log.jsonl").write_text("\n".join(rows))
     done = CliRunner().invoke(curate_app, ["autopsy", "log.jsonl", "--out", "pool.jsonl"])
     assert done.exit_code == 2
-    assert "no problem that stays has a gold answer" in done.output
+    assert "none of the kept problems has a gold answer" in done.output
     assert (here / "autopsy.html").exists()
     assert not (here / "pool.jsonl").exists()
 

@@ -23,7 +23,7 @@ def test_a_whole_config_shows_a_prompt_its_gold_and_the_verdicts_on_it(check: Ra
     assert "user: What is 0 + 0?" in ran.stdout
     assert "gold (files): 0" in ran.stdout
     assert r"correct: '\\boxed{0}'" in ran.stdout
-    assert "whole. policy scripted" in ran.stderr
+    assert "valid. policy scripted" in ran.stderr
     assert not (config.parent / "lake").exists()
 
 
@@ -50,7 +50,7 @@ def test_a_gold_answer_that_no_usual_form_passes_is_a_warning(check: Ran, config
     config.write_text(config.read_text().replace('type = "files"', 'type = "files"\nverifier = "numeric"'))
     ran = check()
     assert ran.exit_code == 0, ran.output
-    assert "accepts the gold answer 'apples' in no usual form" in ran.stderr
+    assert "accepts the gold answer 'apples' in none of the usual forms" in ran.stderr
 
 
 TOOLS = {"prompt": "1 + 1?", "answer": "2", "tools": [{"type": "function"}]}
@@ -83,7 +83,10 @@ def test_check_and_the_run_name_what_a_source_would_lose(
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
-    [("", "the sources hold no row"), ('{"question": "1 + 1?", "answer": "2"}\n', "none of the 1 rows of the sources")],
+    [
+        ("", "the sources have no rows"),
+        ('{"question": "1 + 1?", "answer": "2"}\n', "none of the 1 rows of the sources"),
+    ],
 )
 def test_a_stage_that_leaves_nothing_is_no_success(config: Path, rows: str, sentence: str) -> None:
     (config.parent / "sums.jsonl").write_text(rows)
@@ -96,4 +99,4 @@ def test_training_on_an_empty_curriculum_is_nothing_to_train_on(config: Path) ->
     nothing = ["run", str(config), "--set", "select.budget=0"]
     assert CliRunner().invoke(curate_app, nothing).exit_code == 4
     ran = CliRunner().invoke(train_app, nothing)
-    assert (ran.exit_code, "the curriculum is empty: nothing to train on" in ran.stderr) == (4, True)
+    assert (ran.exit_code, "the curriculum is empty, so there is nothing to train on" in ran.stderr) == (4, True)

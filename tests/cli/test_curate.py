@@ -49,7 +49,7 @@ def test_a_run_that_keeps_nothing_says_so_in_the_place_of_the_next_command(assay
     ran = assay("curate", "run", config, "--set", "split.held_out=20")
     assert ran.returncode == 4, ran.stderr
     assert "nothing to train on: split.held_out takes all 20 problems" in ran.stderr
-    assert "the curriculum is empty: nothing to train on" in ran.stdout
+    assert "the curriculum is empty, so there is nothing to train on" in ran.stdout
     assert "next: train run" not in ran.stdout
     assert "difficulty for" not in ran.stdout
 
@@ -169,7 +169,7 @@ def test_what_a_pilot_paid_for_is_a_run_of_the_lake(assay: Run, config: Path) ->
 
 def test_a_pilot_without_a_dry_run_is_refused(assay: Run, config: Path) -> None:
     ran = assay("curate", "run", config, "--pilot", 4)
-    assert (ran.returncode, "--pilot 4 goes with --dry-run" in ran.stderr) == (2, True)
+    assert (ran.returncode, "--pilot 4 needs --dry-run" in ran.stderr) == (2, True)
     assert not (config.parent / "lake").exists()
 
 
@@ -201,10 +201,10 @@ def test_status_from_another_folder_says_where_it_looked_and_where_a_lake_lies(
     told = CliRunner().invoke(curate_app, ["status", str(config)])
     assert told.exit_code == 0
     assert (
-        f"nothing is stored in {tmp_path / 'elsewhere' / 'lake'}: `lake` starts from the working directory"
+        f"nothing is stored in {tmp_path / 'elsewhere' / 'lake'}: `lake` is relative to the working directory"
         in told.stderr
     )
-    assert "beside the config lies one: `--lake ../lake`" in told.stderr
+    assert "there is one beside the config: `--lake ../lake`" in told.stderr
     assert list((tmp_path / "elsewhere").iterdir()) == []
     there = CliRunner().invoke(curate_app, ["status", str(config), "--lake", "../lake", "--json"])
     assert json.loads(there.stdout)["lake"] == str(tmp_path / "lake")
@@ -287,7 +287,7 @@ def test_a_signal_commits_what_has_arrived_and_exits_3(assay: Run, config: Path,
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 3, told
-    assert "goes on from here" in told
+    assert "run the same command again to continue" in told
     stored = json.loads(
         assay("curate", "sql", "SELECT count(*) AS n FROM rollouts", "--lake", lake, "--format", "json").stdout
     )[0]["n"]
@@ -317,7 +317,7 @@ def test_doctor_says_what_is_here_and_which_command_brings_the_rest(monkeypatch:
     told = [line.split() for line in ran.stdout.splitlines()]
     assert ["cpu", "here"] in told
     assert ["vllm", "missing:", "no_such_module"] in told
-    assert "to bring what is missing: pip install 'assay-curation[vllm]'\n" in ran.stdout
+    assert "to install what is missing: pip install 'assay-curation[vllm]'\n" in ran.stdout
     assert not {"assay-curation[cpu]", "assay-curation[gpu]"} & {word for line in told for word in line}
 
 
@@ -344,7 +344,7 @@ def test_audit_judges_attempts_against_other_gold_answers(assay: Run, config: Pa
     assert ran.returncode == 0, ran.stderr
     (row,) = json.loads(ran.stdout)["wrong_golds"]
     assert (row["right_accepted"], row["n_right"]) == (0, 5)
-    assert "wrong ones accepted" in assay("curate", "audit", config, "--wrong-golds", "--sample", 5).stdout
+    assert "wrong answers accepted" in assay("curate", "audit", config, "--wrong-golds", "--sample", 5).stdout
     both = assay("curate", "audit", config, "--wrong-golds", "--sheet", "x.csv")
     assert (both.returncode, "one of --sheet" in both.stderr) == (2, True)
 

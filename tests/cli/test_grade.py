@@ -53,8 +53,8 @@ def test_rows_are_judged_one_by_one_and_counted(tmp_path: Path) -> None:
         (["--text", "4"], "--gold is missing"),
         (["--gold", "4", "nowhere.txt"], "'nowhere.txt': no such file"),
         (["--gold", "4", "--text", "4", "--verifier", "maths"], "nearest: 'math'"),
-        (["--gold", "4", "--text", "4", "--metadata", "{"], "--metadata is no JSON"),
-        (["--gold", "4", "--text", "4", "--metadata", "[]"], "--metadata is an object"),
+        (["--gold", "4", "--text", "4", "--metadata", "{"], "--metadata is not JSON"),
+        (["--gold", "4", "--text", "4", "--metadata", "[]"], "--metadata must be a JSON object"),
         (["--gold", "4", "--text", "4", "--finish", "cut"], "known are stop"),
         (["--gold", "4", "--text", "4", "--verifier", "code"], "allow_code"),
     ],
@@ -68,4 +68,4 @@ def test_an_error_is_one_line_and_the_exit_code_of_usage(arguments: list[str], w
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "answer").write_bytes(b"\xff\xfe4\x00")
-    assert "no UTF-8 text" in grade("--gold", "4", str(tmp_path / "answer")).stderr
+    assert "not UTF-8 text" in grade("--gold", "4", str(tmp_path / "answer")).stderr

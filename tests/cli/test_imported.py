@@ -120,7 +120,7 @@ def test_a_policy_of_its_own_name_is_evidence_under_that_name(plan: Path, call: 
     assert (ran.exit_code, json.loads(ran.stdout)["policy"]) == (0, "another-7b")
     ran = call("curate", "run", plan, "--set", "score.evidence=imported")
     assert ran.exit_code == 2
-    assert "no attempts of a policy 'qwen-7b-cot' were imported" in ran.output
+    assert "no attempts of a policy 'qwen-7b-cot' are imported" in ran.output
     assert "another-7b" in ran.output
 
 
@@ -143,7 +143,7 @@ def test_a_scorer_that_searches_says_that_recorded_answers_are_no_search(
     plan.write_text(text)
     ran = call("curate", "run", plan, "--set", "score.evidence=imported")
     assert ran.exit_code == 2, ran.output
-    assert "has recorded answers alone" in ran.output
+    assert "has only recorded answers" in ran.output
 
 
 def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: Call, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_design_that_decides_what_is_drawn_next_is_refused(plan: Path, call: C
     call("curate", "import", "rollouts", rows, plan, *COLUMNS, "--reward", "acc")
     ran = call("curate", "run", plan, "--set", "score.evidence=imported", "--set", "score.allocation=adaptive")
     assert ran.exit_code == 2
-    assert "allocation = 'fixed' counts all recorded attempts" in ran.output
+    assert "use allocation = 'fixed', which counts all recorded attempts" in ran.output
 
 
 @pytest.mark.parametrize("rewards", [True, False], ids=["by their rewards", "by the labels' verifiers"])
@@ -169,7 +169,7 @@ def test_synthesis_and_exported_rollouts_read_recorded_answers_and_ask_no_model(
         assert own == lake.rows("SELECT count(*) AS n FROM current_scores WHERE n_correct > 0")[0]["n"] > 0
     ran = call("curate", "synthesize", plan, "dart", *imported)
     assert ran.exit_code == 2, ran.output
-    assert "recorded answers alone" in ran.output
+    assert "only recorded answers" in ran.output
     ran = call("curate", "export", "rollouts", plan, *imported, "--out", tmp_path / "rollouts", "--json")
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["judged"] == PROBLEMS * N

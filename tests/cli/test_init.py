@@ -44,6 +44,7 @@ def test_it_writes_a_whole_config_and_shows_three_problems(data: Path) -> None:
     config = scripted(Path("plans/apples.toml"))
     assert 'paths = "../data/apples.jsonl" # relative to this file' in config.read_text()
     assert read_config(config).split.held_out == 1
+    assert "limit" not in read_config(config).source[0].settings
     checked = run("check", str(config))
     assert checked.exit_code == 0, checked.output
     assert "correct: '\\\\boxed{4}'" in checked.stdout
@@ -53,7 +54,7 @@ def test_a_config_that_is_there_is_kept_without_force(data: Path) -> None:
     Path("apples.toml").write_text("mine")
     kept = run("init", str(data))
     assert (kept.exit_code, Path("apples.toml").read_text()) == (2, "mine")
-    assert "--force writes over it" in kept.stderr
+    assert "overwrite it with --force" in kept.stderr
     assert run("init", str(data), "--force").exit_code == 0
 
 
@@ -68,7 +69,7 @@ def test_fields_that_nobody_can_guess_are_listed_and_may_be_named(data: Path) ->
     data.write_text('{"a": "x", "b": "2"}\n')
     refused = run("init", str(data))
     assert refused.exit_code == 2
-    assert "fields: a (such as 'x'), b (such as '2'); --prompt and --answer name them" in refused.stderr
+    assert "fields: a (such as 'x'), b (such as '2'); name them with --prompt and --answer" in refused.stderr
     assert run("init", str(data), "--prompt", "a", "--answer", "b").exit_code == 0
     assert run("init", str(data), "--force", "--prompt", "a", "--answer", "zzz").exit_code == 2
 
@@ -79,7 +80,7 @@ def test_programs_are_run_only_once_somebody_agrees(data: Path) -> None:
     config = scripted(Path("apples.toml"))
     refused = run("check", str(config))
     assert refused.exit_code == 2
-    assert "`grade.allow_code = true` allows it" in refused.stderr
+    assert "set `grade.allow_code = true` to allow it" in refused.stderr
 
 
 @pytest.mark.parametrize(("name", "answer"), [("gsm8k_300.jsonl", "solution"), ("svamp_300.jsonl", "")])
@@ -87,4 +88,5 @@ def test_the_bundled_sets_are_read_whole(data: Path, name: str, answer: str) -> 
     told = json.loads(run("init", str(files("assay") / "data" / name), "--json").stdout)
     assert told["dropped"] == {}
     assert told["source"].get("answer_form", "") == answer
+    assert "limit = 60 # only the first rows" in Path(told["config"]).read_text()
     assert read_config(Path(told["config"])).source[0].type == "files"

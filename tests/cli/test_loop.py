@@ -101,7 +101,7 @@ def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_
     resumed = assay("train", "loop", config, "--json", "--lake", tmp_path / "killed", timeout=WAIT_S, **ONE)
     assert resumed.returncode == 0, resumed.stderr
     assert "round 1" not in resumed.stderr
-    assert "going on after step" in resumed.stderr
+    assert "continuing after step" in resumed.stderr
     assert final(tmp_path / "killed") == final(tmp_path / "straight")
     told = [
         [{key: one[key] for key in ("held_out", "band", "refresh")} for one in json.loads(ran.stdout)["rounds"]]

@@ -77,11 +77,11 @@ def test_a_reward_with_another_signature_ends_before_anything_is_written(tmp_pat
 
 
 def test_an_edited_part_runs_again_and_says_why(tmp_path: Path) -> None:
-    assert "has been edited" not in curate(tmp_path, "run", "reward").stderr
+    assert "was edited" not in curate(tmp_path, "run", "reward").stderr
     edited = MODULE.replace("[:budget]", "[-budget:]")
     seen = curate(tmp_path, "status", "reward", edited)
-    assert "'python:lab_own_parts:select' has been edited since the run of 20" in seen.stderr
+    assert "'python:lab_own_parts:select' was edited since the run of 20" in seen.stderr
     ran = curate(tmp_path, "run", "reward", edited)
-    assert "'python:lab_own_parts:select' has been edited since the run of 20" in ran.stderr
+    assert "'python:lab_own_parts:select' was edited since the run of 20" in ran.stderr
     assert "select: 5 problems" in ran.stderr
-    assert "has been edited" not in curate(tmp_path, "run", "reward", edited).stderr
+    assert "was edited" not in curate(tmp_path, "run", "reward", edited).stderr

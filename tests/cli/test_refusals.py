@@ -117,8 +117,8 @@ def test_a_small_run_whose_answers_are_all_cut_ends_with_the_remedy(run: Run) ->
     cut = frames(event({"content": "so"}, "length"), usage())
     ran, stored = run(lambda *_: cut, "policy.truncated=ignore")
     assert (ran.exit_code, len(stored)) == (4, ATTEMPTS)
-    assert f"of {ATTEMPTS} attempts {ATTEMPTS} were cut at the cap" in ran.output
-    assert "policy.max_tokens is too small" in ran.output
+    assert f"of {ATTEMPTS} attempts {ATTEMPTS} were truncated at the cap" in ran.output
+    assert "raise policy.max_tokens, which is too small" in ran.output
 
 
 @pytest.mark.parametrize("status", [401, 402])

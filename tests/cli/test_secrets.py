@@ -49,6 +49,6 @@ def test_a_key_that_stands_in_the_plan_is_hidden_in_runs_and_leaves_with_no_rewa
     assert b"sk-live-77" not in written(judged.parent / "lake")
     done = assay("curate", "export", judged, "--to", "trl", "--out", judged.parent / "out", "--set", setting)
     assert done.returncode == 2
-    assert "grade.settings.python:judge.py:near.api_key: a key that stands as it is" in done.stderr
+    assert "grade.settings.python:judge.py:near.api_key: these keys stand in the config as plain text" in done.stderr
     assert "sk-live-77" not in done.stderr
     assert not (judged.parent / "out").exists()

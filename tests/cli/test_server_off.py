@@ -71,7 +71,7 @@ def test_every_command_without_an_attempt_works_while_the_server_is_off(
         extra = ["--out", tmp_path / "page.html"] if command == "report" else []
         ran = call("curate", *command.split(), plan, *options, *extra)
         assert ran.exit_code == 0, (command, options, ran.output[-600:])
-        assert "no server answers" not in ran.output, command
+        assert "no server responds" not in ran.output, command
     exported = call("curate", "export", plan, "--to", "jsonl", "--out", tmp_path / "out")
     assert exported.exit_code == 0, exported.output
     assert len((tmp_path / "out" / "train.jsonl").read_text().splitlines()) == 6
@@ -83,7 +83,7 @@ def test_a_new_attempt_asks_the_server_and_says_that_it_is_off(served: Any, call
     server.close()
     ran = call("curate", "run", plan, "--set", "score.n=6")
     assert ran.exit_code == 1
-    assert "no server answers" in ran.output
+    assert "no server responds" in ran.output
     assert server.url in ran.output
 
 
@@ -95,7 +95,7 @@ def test_a_changed_checkpoint_is_told_by_the_next_attempt_and_not_before(served:
     assert call("curate", "run", plan).exit_code == 0, "there is nothing to attempt"
     ran = call("curate", "run", plan, "--set", "score.n=6")
     assert ran.exit_code == 2
-    assert "another checkpoint than the one whose attempts the lake holds" in ran.output
+    assert "is not the checkpoint whose attempts the lake holds" in ran.output
     with Lake(plan.parent / "lake") as lake:
         assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 16 * 4}], "nothing was drawn"
 

@@ -108,7 +108,7 @@ def test_a_stop_is_answered_in_every_stage(
         tmp_path, stage, scripted(tmp_path), change.replace("FOLDER", str(tmp_path)), number=number
     )
     assert code == runner.PARTLY, told
-    assert "stopped: asked to stop" in told
+    assert "stopped: stopped on request" in told
     assert "Traceback" not in told
     assert seconds < 15
     with Lake(tmp_path / "lake", create=False) as lake:

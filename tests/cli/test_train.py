@@ -97,7 +97,7 @@ def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(
     kill_once(config, lake, 20)
     resumed = assay("train", "resume", config, "--json")
     assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step" in resumed.stderr
+    assert "continuing after step" in resumed.stderr
     told = json.loads(assay("train", "eval", config, "--json").stdout)
     before, after = told["points"]
     assert (before["policy"], after["policy"], after["problems"]) == ("step 0", "step 60", 200)

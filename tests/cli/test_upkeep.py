@@ -60,6 +60,6 @@ def test_an_older_lake_is_told_of_before_it_grows_and_keeps_its_mark(assay: Run,
     bytes_before = [path.read_bytes() for path in before]
     ran = assay("curate", "clean", config)
     assert ran.returncode == 0
-    assert "began in lake format 1; new files are added in the present one" in " ".join(ran.stderr.split())
+    assert "began in lake format 1; new files use the current format" in " ".join(ran.stderr.split())
     assert mark.read_text() == '{"format": 1}'
     assert [path.read_bytes() for path in before] == bytes_before

@@ -32,7 +32,7 @@ def config(**tables: object) -> Config:
             "selector 'frontier' has no setting 'group_sise'; nearest: 'group_size'",
         ),
         ({"score": {"n": "eight"}}, "scorer 'pass_rate': n: input should be a valid integer"),
-        ({"policy": {"template": "Solve it."}}, "policy.template: the template lacks {prompt}"),
+        ({"policy": {"template": "Solve it."}}, "policy.template: the template must contain {prompt}"),
         (
             {"policy": {"shots": [{"user": "1 + 1", "asistant": "2"}]}},
             "[policy.shots.0] has no key 'asistant'; nearest: 'assistant'",
@@ -50,7 +50,7 @@ def config(**tables: object) -> Config:
             {"select": {"expected_improvement": "up"}},
             "selector 'frontier': expected_improvement: input should be a valid number",
         ),
-        ({"source": []}, "the config lacks 'source'"),
+        ({"source": []}, "the config has no [[source]]"),
         ({"source": [{"type": "files"}]}, "source 'files': paths is missing"),
         ({"train": {"group_size": 1}}, "train.group_size: input should be greater than or equal to 2, found 1"),
         ({"clean": {"filters": ["exakt"]}}, "unknown filter 'exakt'; nearest: 'exact'"),
@@ -74,7 +74,7 @@ def test_a_complaint_of_a_whole_table_names_no_other_of_its_values() -> None:
 
 
 def test_a_plan_without_a_source_says_so() -> None:
-    with pytest.raises(ConfigError, match="the config lacks 'source'"):
+    with pytest.raises(ConfigError, match=r"the config has no \[\[source\]\]"):
         parse_config({})
 
 
@@ -148,7 +148,7 @@ def test_two_configs_whose_folders_hold_unlike_files_of_one_name_are_told_apart(
         (tmp_path / folder / "plan.toml").write_text(source)
     read_config(tmp_path / "a" / "plan.toml")
     read_config(tmp_path / "same" / "plan.toml")
-    with pytest.raises(ConfigError, match=r"would be taken from .*/a/seam_reward.py' and not from .*/b'"):
+    with pytest.raises(ConfigError, match=r"would be imported from .*/a/seam_reward.py' and not from .*/b'"):
         read_config(tmp_path / "b" / "plan.toml")
     read_config(tmp_path / "a" / "plan.toml")
 

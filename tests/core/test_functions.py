@@ -95,7 +95,7 @@ def test_it_may_give_weights_or_a_whole_selection():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("too_many", "3 problems were chosen for a budget of 2"),
+        ("too_many", "3 problems were returned for a budget of 2"),
         ("nothing", "the function returned NoneType"),
         ("unknown", "returned 'z', which is not in the pool"),
         ("twice", "returned 'a', which is twice in the pool"),

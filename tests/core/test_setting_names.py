@@ -22,7 +22,7 @@ def test_an_old_name_is_answered_with_its_new_one_and_the_command_that_rewrites(
     with pytest.raises(ConfigError) as error:
         parse_config(OLD)
     assert "source.part is source.type now; source.keep is source.metadata_fields now" in str(error.value)
-    assert str(error.value).endswith("`curate upgrade CONFIG` rewrites the file")
+    assert str(error.value).endswith("run `curate upgrade CONFIG` to rewrite the file")
     assert "\n" not in str(error.value)
 
 

@@ -68,7 +68,7 @@ def test_unparsable_counts_among_the_wrong_and_errors_among_neither() -> None:
 def test_a_pool_refuses_rows_that_do_not_line_up() -> None:
     with pytest.raises(ValueError, match="1 rows of mean for 2 ids"):
         Pool(("a", "b"), {"mean": np.zeros(1)})
-    with pytest.raises(ValueError, match="not ascending"):
+    with pytest.raises(ValueError, match="must be ascending"):
         Pool(("b", "a"))
     with pytest.raises(LookupError, match="has no column 'mean'"):
         Pool(("a",)).column("mean")

@@ -28,7 +28,7 @@ def test_an_unknown_model_is_an_error_that_names_what_there_is(monkeypatch):
 
 
 def test_a_folder_without_files_is_no_encoder(tmp_path):
-    with pytest.raises(ConfigError, match="holds no files"):
+    with pytest.raises(ConfigError, match="is empty"):
         _ = load_encoder(str(tmp_path)).revision
 
 

@@ -53,7 +53,7 @@ def test_what_cannot_be_compared_is_named():
         broken[1] *= value
         with pytest.raises(ValueError, match="row 1"):
             list(FaissNeighbours().above(AXES, broken, 0.5))
-    with pytest.raises(ValueError, match="0 neighbours"):
+    with pytest.raises(ValueError, match="at least 1, found 0"):
         FaissNeighbours().nearest(AXES, AXES, 0)
 
 

@@ -31,7 +31,7 @@ def test_what_is_not_there_is_named(file, tmp_path):
     with pytest.raises(ConfigError, match="no file"):
         load_encoder(str(tmp_path / "nowhere.npz"))
     np.savez(file, rows=np.ones((1, 2)))
-    with pytest.raises(ConfigError, match="not 'ids' and 'rows'"):
+    with pytest.raises(ConfigError, match="must hold the arrays 'ids' and 'rows'"):
         load_encoder(str(file)).encode(["a"])
 
 

@@ -191,7 +191,7 @@ def test_a_begun_answer_is_shown_to_the_letter_behind_the_prompt(engine, ask):
 
 def test_a_begun_answer_is_continued_and_not_repeated(engine, ask):
     if isinstance(engine, Replay):
-        with pytest.raises(EngineError, match="cannot continue a begun answer of 13 characters"):
+        with pytest.raises(EngineError, match="cannot continue a partial answer of 13 characters"):
             _first_rollout(engine, replace(ask(temperature=0.0), prefix="The answer is"))
         return
     whole = _first_rollout(engine, ask(temperature=0.0))

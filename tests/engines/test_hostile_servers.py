@@ -239,7 +239,7 @@ def test_a_refused_request_is_no_attempt_and_its_words_are_kept(stub, ask, reply
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_account_ends_the_run_and_what_had_arrived_is_kept(stub, ask, status):
     server, arrived = stub(lambda n, *_: GOOD if n < 3 else (status, {}, b'{"error": "Insufficient credits"}')), []
-    with pytest.raises(EngineError, match=f"status {status}.*Insufficient credits.*the same command goes on"):
+    with pytest.raises(EngineError, match=f"status {status}.*Insufficient credits.*run the same command again"):
         collections.deque(map(arrived.extend, engine(server, retries=3).stream([ask(samples=tuple(range(9)))])))
     assert [rollout.text for rollout in arrived] == ["42", "42"]
     assert 3 <= len(server.completions) < 9, "what was in flight is answered, the rest is never asked"
@@ -426,7 +426,7 @@ def test_a_status_line_and_a_model_list_that_repeat_the_key_hide_it(stub, monkey
 @pytest.mark.parametrize("value", ["two words", "line\nbreak", "schlüssel", "\x7f"])
 def test_a_key_that_no_header_can_hold_is_one_line_without_it(monkeypatch, ask, value):
     monkeypatch.setenv("STUB_KEY", value)
-    with pytest.raises(ConfigError, match="STUB_KEY of key_env holds no key") as caught:
+    with pytest.raises(ConfigError, match="STUB_KEY of key_env is not a valid key") as caught:
         Openai("m", revision="r", key_env="STUB_KEY").count_tokens(ask())
     assert value not in str(caught.value)
 

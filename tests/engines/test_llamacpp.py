@@ -102,7 +102,7 @@ def test_a_prompt_without_room_for_its_answer_is_an_error_and_the_next_goes_on(e
 
 @pytest.mark.model
 def test_a_cap_above_the_context_is_refused(engine, ask):
-    with pytest.raises(ConfigError, match="max_tokens 512 does not fit a context of 512"):
+    with pytest.raises(ConfigError, match="max_tokens 512 does not fit into a context of 512"):
         list(engine.generate([ask(max_tokens=512)]))
 
 

@@ -56,7 +56,7 @@ def attempts(engine, request):
 
 def test_settings_that_cannot_work_are_one_line():
     for settings, words in (
-        ({"urls": ()}, "no urls"),
+        ({"urls": ()}, "urls is empty"),
         ({"urls": ("localhost:8000",)}, "not of the form"),
         ({"urls": ("http://me:secret@host/v1",)}, "host holds a key"),
         ({"silence_s": 0}, "silence_s"),
@@ -158,7 +158,7 @@ def test_when_all_servers_are_lost_the_run_ends_and_what_arrived_is_kept(serve, 
 
 @SERVICE
 def test_no_server_at_all_is_one_line():
-    with pytest.raises(EngineError, match="no server answers: http://127") as caught:
+    with pytest.raises(EngineError, match="no server responds: http://127") as caught:
         _ = Openai("m", urls=("http://127.0.0.1:9/v1",)).policy
     assert "\n" not in str(caught.value)
 
@@ -167,7 +167,7 @@ def test_no_server_at_all_is_one_line():
 def test_two_checkpoints_under_one_name_end_the_run(serve, ask):
     first, second = serve(), serve(rule="sum")
     engine = Openai(urls=(first.url, second.url), concurrency=2)
-    with pytest.raises(EngineError, match="serves another checkpoint under the name 'scripted'"):
+    with pytest.raises(EngineError, match="now serves another checkpoint under the name 'scripted'"):
         list(engine.generate([ask(samples=SAMPLES)]))
 
 
@@ -195,7 +195,7 @@ def test_a_server_that_was_silent_for_a_minute_says_again_who_it_is(serve, ask, 
 
 @SERVICE
 def test_an_unknown_model_answers_with_its_neighbours(serve):
-    with pytest.raises(ConfigError, match=r"serves no model 'scriptd'; nearest: 'scripted'"):
+    with pytest.raises(ConfigError, match=r"does not serve a model 'scriptd'; nearest: 'scripted'"):
         _ = Openai("scriptd", urls=(serve().url,)).policy
 
 

@@ -50,13 +50,13 @@ def test_a_recording_with_samplers_answers_for_those_only(tmp_path, record, ask)
 
 def test_one_of_two_recorded_policies_must_be_named(record, ask):
     path = record(policy="b" * 16, policy_name="q", sample=0)
-    with pytest.raises(ConfigError, match="2 policies fit model ''"):
+    with pytest.raises(ConfigError, match="2 policies match model ''"):
         _ = Replay(path).policy
     assert next(iter(Replay(path, model="q").generate([ask(samples=(0,))])))[0].text == "8"
 
 
 def test_another_model_than_the_recorded_one_is_refused(record):
-    with pytest.raises(ConfigError, match=r"0 policies fit model 'other'.*'p aaaaaaaaaaaaaaaa'"):
+    with pytest.raises(ConfigError, match=r"0 policies match model 'other'.*'p aaaaaaaaaaaaaaaa'"):
         _ = Replay(record(), model="other").policy
 
 

@@ -39,7 +39,7 @@ def test_it_is_a_checkpoint_under_5_megabytes_that_needs_no_installation(tmp_pat
 
 
 def test_another_engine_is_told_who_reads_it():
-    with pytest.raises(ConfigError, match=r"'tiny-arithmetic' is no \.gguf file.*'transformers' reads"):
+    with pytest.raises(ConfigError, match=r"'tiny-arithmetic' is not a \.gguf file.*'transformers' reads"):
         registry.find_gguf(NAME)
     with pytest.raises(ConfigError, match="nearest: 'tiny-arithmetic'"):
         registry.find_checkpoint("tiny-arithmetics")

@@ -20,7 +20,7 @@ def engine(packaged):
 
 
 def test_settings_out_of_range_are_one_line():
-    with pytest.raises(ConfigError, match="batch_size 0 is below 1"):
+    with pytest.raises(ConfigError, match="batch_size must be at least 1, found 0"):
         build_part("engine", "transformers", {"batch_size": 0})
     with pytest.raises(ConfigError, match="dtype 'int3'"):
         build_part("engine", "transformers", {"dtype": "int3"})

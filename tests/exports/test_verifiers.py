@@ -26,5 +26,5 @@ def test_the_package_is_named_by_a_setting(chosen: ExportRow) -> None:
     assert part.inner_folder == "our_sums"
     assert 'name = "our-sums"' in part.files("sums")["../pyproject.toml"]
     assert "vf-eval our-sums --no-push" in part.snippet("out/our_sums/train.jsonl")
-    with pytest.raises(ConfigError, match="package is 'Our-Sums', must be a lower-case name"):
+    with pytest.raises(ConfigError, match="package is 'Our-Sums', must be a lower-case Python module name"):
         build_part("export", "verifiers", {"package": "Our-Sums"})

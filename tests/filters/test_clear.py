@@ -75,5 +75,5 @@ def test_settings_and_a_bench_that_cannot_do_are_named():
         Clear(doubt=0.9, correct=0.8)
     with pytest.raises(ValueError, match="votes 9"):
         Clear(votes=9)
-    with pytest.raises(ValueError, match="no policy to vote on 1 problems"):
+    with pytest.raises(ValueError, match="this filter needs a policy to vote on 1 problems"):
         Clear().sift([Problem.of("a")], {}, FilterContext())

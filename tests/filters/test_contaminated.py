@@ -99,13 +99,13 @@ def test_a_megabyte_is_searched_in_a_moment(sift, held):
 
 
 def test_what_cannot_be_compared_is_named(build_filter_context, pairs_of):
-    with pytest.raises(ValueError, match="no benchmarks to compare 1 problems"):
+    with pytest.raises(ValueError, match="benchmarks to compare 1 problems"):
         Contaminated().sift([Problem.of("a")], {}, FilterContext())
-    with pytest.raises(ValueError, match="'void' holds 0 problems"):
+    with pytest.raises(ValueError, match="'void' holds no problems"):
         Contaminated().sift(*pairs_of([("a", "1")]), build_filter_context(benchmarks={"void": []}))
     with pytest.raises(ValueError, match="coverage 0"):
         Contaminated(coverage=0)
-    with pytest.raises(ValueError, match="words 2"):
+    with pytest.raises(ValueError, match="at least 3, found 2"):
         Contaminated(words=2)
 
 

@@ -101,5 +101,5 @@ def test_a_flag_is_a_reason_only_where_it_is_listed(sift):
 
 
 def test_without_a_policy_it_says_so():
-    with pytest.raises(ValueError, match="no policy to guess at 1 problems"):
+    with pytest.raises(ValueError, match="this filter needs a policy to guess at 1 problems"):
         Guessable().sift([Problem.of("a")], {}, FilterContext())

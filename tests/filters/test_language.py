@@ -23,5 +23,5 @@ def test_both_ends_of_unknown(sift):
 
 
 def test_no_language_to_keep_is_refused():
-    with pytest.raises(ValueError, match="0 languages"):
+    with pytest.raises(ValueError, match="at least one language"):
         Language(keep=())

@@ -27,14 +27,14 @@ def test_a_problem_that_the_template_refuses_is_named_and_not_called_overlong():
 
     class Refusing:
         def count(self, problems):
-            raise ConfigError(f"problem {problems[0].id}: the chat template refuses its messages: roles must alternate")
+            raise ConfigError(f"problem {problems[0].id}: the chat template rejects its messages: roles must alternate")
 
-    with pytest.raises(ConfigError, match="refuses its messages"):
+    with pytest.raises(ConfigError, match="rejects its messages"):
         Overlong().sift([Problem.of("a")], {}, FilterContext(tokenizer=Refusing()))
 
 
 def test_settings_and_a_bench_that_cannot_do_are_named():
-    with pytest.raises(ValueError, match="tokens 0"):
+    with pytest.raises(ValueError, match="at least 1, found 0"):
         Overlong(tokens=0)
-    with pytest.raises(ValueError, match="no tokenizer to measure 1 problems"):
+    with pytest.raises(ValueError, match="this filter needs a tokenizer to measure 1 problems"):
         Overlong().sift([Problem.of("a")], {}, FilterContext())

@@ -76,7 +76,7 @@ def test_a_vector_without_direction_is_an_error(pairs_of, scripted):
 def test_settings_and_a_bench_that_cannot_do_are_named():
     with pytest.raises(ValueError, match="threshold 0"):
         Semantic(threshold=0)
-    with pytest.raises(ValueError, match="no encoder or no neighbours to compare 1 problems"):
+    with pytest.raises(ValueError, match="this filter needs an encoder and a neighbour search to compare 1 problems"):
         Semantic().sift([Problem.of("a")], {}, FilterContext())
 
 

@@ -25,5 +25,5 @@ def test_a_problem_without_a_label_cannot_be_graded():
 
 
 def test_without_a_judge_it_says_so():
-    with pytest.raises(ValueError, match="no judge to read the labels of 1 problems"):
+    with pytest.raises(ValueError, match="this filter needs a verifier to read the gold answers of 1 problems"):
         Unparsable().sift([Problem.of("a")], {}, FilterContext())

@@ -98,5 +98,5 @@ def test_a_problem_without_a_label_cannot_be_graded(build_filter_context):
 
 
 def test_without_a_judge_it_says_so():
-    with pytest.raises(ValueError, match="no judge to grade the labels of 1 problems"):
+    with pytest.raises(ValueError, match="this filter needs a verifier to grade the gold answers of 1 problems"):
         Unverifiable().sift([Problem.of("a")], {}, FilterContext())

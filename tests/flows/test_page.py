@@ -28,7 +28,7 @@ def test_the_page_of_a_finished_run_leads_to_its_artifacts(server: Any, finished
     server.until(lambda: "Completed" in page.text, 60)
     server.until(lambda: page.see(CLICK.format("Artifacts")), 60)
     for said in (
-        "Who left nightly, stage by stage, and why",
+        "Which problems left nightly, stage by stage, and why",
         "Problems of nightly by the share of attempts",
         "Report of nightly",
     ):

@@ -39,7 +39,7 @@ def test_a_server_that_is_gone_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> 
     bar = ProgressArtifact("sums", "attempts", 8, told.append)
     bar.id = uuid4()
     bar.end()
-    assert told == ["the server did not take the progress of attempts: refused"]
+    assert told == ["the server did not accept the progress of attempts: refused"]
 
 
 def test_keys_hold_what_prefect_takes() -> None:

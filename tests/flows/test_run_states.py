@@ -30,19 +30,19 @@ def stage(name: str, out: int, *, partly: bool = False) -> StageResults:
             run(results=stage("score", 4, partly=True)),
             "COMPLETED",
             "Partly",
-            "rows out: score 4; score is partly done: a limit of the config was reached; run it again to go on",
+            "rows out: score 4; score is partly done: a limit of the config was reached; run it again to continue",
         ),
         (
             run(results=stage("score", 4, partly=True), missing=["1 of 2 shards of score failed, the first: gone"]),
             "FAILED",
             "Partly",
-            "rows out: score 4; 1 of 2 shards of score failed, the first: gone; run it again to go on",
+            "rows out: score 4; 1 of 2 shards of score failed, the first: gone; run it again to continue",
         ),
         (
-            run(results=stage("order", 0), lacks=Shortfall("nothing to train on: the sources hold no row")),
+            run(results=stage("order", 0), lacks=Shortfall("nothing to train on: the sources have no rows")),
             "FAILED",
             "Failed",
-            "rows out: order 0; nothing to train on: the sources hold no row",
+            "rows out: order 0; nothing to train on: the sources have no rows",
         ),
         (
             run(results=stage("order", 4), lacks=Shortfall(sources=("of source 'a' no row is left of 9",))),
@@ -59,7 +59,7 @@ def test_the_last_state_says_what_is_missing(made: FlowRun, state: str, name: st
 
 
 def test_a_server_that_went_away_before_the_end_stops_the_run_which_goes_on_later() -> None:
-    with pytest.raises(Stopped, match=r"the Prefect server went away \(refused\); what was done is in the lake"):  # noqa: SIM117
+    with pytest.raises(Stopped, match=r"the Prefect server went away \(refused\); finished work is in the lake"):  # noqa: SIM117
         with server.raise_own_error(run()):
             raise refused()
 
@@ -70,7 +70,9 @@ def test_a_server_that_went_away_after_the_work_was_done_is_a_warning(monkeypatc
     monkeypatch.setattr(made.context.reporter, "warn", heard.append)
     with server.raise_own_error(made):
         raise refused()
-    assert heard == ["the Prefect server went away before it could be told of the run's end (refused); all is done"]
+    assert heard == [
+        "the Prefect server went away before the run's end could be reported (refused); the run itself is complete"
+    ]
 
 
 def test_what_ended_the_work_is_raised_as_itself_whatever_prefect_made_of_it() -> None:

@@ -24,7 +24,8 @@ def test_an_unknown_task_runner_is_refused_with_those_that_exist() -> None:
 
 def test_a_cluster_that_the_runner_does_not_use_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"ray_address = 'ray://head:10001' names a cluster, and runner = 'threads' uses none"
+        ConfigError,
+        match=r"ray_address = 'ray://head:10001' names a Ray cluster, but runner = 'threads' does not use one",
     ):
         parse_config({**TREE, "flow": {"ray_address": "ray://head:10001"}})
 
@@ -44,7 +45,7 @@ def test_a_missing_extra_is_refused_with_its_command(
 
 REFUSED = {
     ("--set", "flow.runner=dask"): "flow.runner: input should be 'threads', 'processes' or 'ray'",
-    ("--set", "flow.ray_address=ray://head:10001"): "runner = 'threads' uses none",
+    ("--set", "flow.ray_address=ray://head:10001"): "runner = 'threads' does not use one",
     ("--set", "flow.workers=0"): "flow.workers",
     (): "prefect is not installed: pip install 'assay-curation[flows]'",
     ("--set", "flow.enabled=true"): "prefect is not installed",

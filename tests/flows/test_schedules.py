@@ -57,7 +57,7 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
         try:
             refused = server.ended(server.first("hourly"))
             assert refused["state"]["type"] == "CANCELLED", server.log(refused["id"])
-            assert f"another scheduled run of 'hourly' is at work (process {os.getpid()}" in refused["state"]["message"]
+            assert f"another scheduled run of 'hourly' is running (process {os.getpid()}" in refused["state"]["message"]
             call = [
                 sys.executable,
                 "-m",
@@ -74,7 +74,7 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
             serving.send_signal(signal.SIGTERM)
             _, said = serving.communicate(timeout=120)
             assert (serving.returncode, "RuntimeWarning" in said) == (0, False), said
-            assert "ended Cancelled: another scheduled run of 'hourly' is at work" in said
+            assert "ended Cancelled: another scheduled run of 'hourly' is running" in said
             assert "started (by hand)" in said
         finally:
             server.end(serving)
@@ -141,7 +141,7 @@ def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, 
     refused = server.assay(*deploy)
     assert (
         refused.communicate(timeout=120)[1]
-        == "error: no work pool 'laptop'; known: none; `prefect work-pool create laptop --type process` makes it\n"
+        == "error: no work pool 'laptop'; known: none; `prefect work-pool create laptop --type process` creates it\n"
     )
     assert refused.returncode == 2
     server.ask("work_pools/", name="cloud", type="docker")
@@ -178,8 +178,8 @@ SERVED = {
     ("--cron", "0 0 30 2 *"): "failed to find next date",
     ("--cron", "0 2 * * *", "--interval", "9"): "both --cron and --interval are given",
     (): "neither --cron nor --interval is given",
-    ("--interval", "0"): "--interval 0.0: seconds between two starts, above 0",
-    ("--interval", "9", "--timezone", "Asia/Tokyo"): "an --interval has none",
+    ("--interval", "0"): "--interval 0.0: must be a number of seconds above 0",
+    ("--interval", "9", "--timezone", "Asia/Tokyo"): "not to --interval",
     ("--cron", "0 2 * * *", "--timezone", "Mars/North"): 'Invalid timezone: "Mars/North"',
     ("--interval", "9", "--name", "a/b"): "deployment 'a/b'",
     ("--interval", "9", "--set", "flow.overlap='queue'"): "flow.overlap",

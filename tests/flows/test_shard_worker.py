@@ -43,5 +43,5 @@ def test_a_worker_opens_its_engine_once_and_passes_back_a_name_and_numbers(call:
 
 
 def test_a_shard_of_a_plan_that_has_changed_is_refused(call: FlowCall) -> None:
-    with pytest.raises(ConfigError, match=r"has changed since the run began; shard none is not of it"):
+    with pytest.raises(ConfigError, match=r"has changed since the run began, and shard none no longer belongs to it"):
         shard_worker.shard_worker(call, "run").score("none")

@@ -152,7 +152,7 @@ def test_a_scorer_that_decides_over_all_problems_at_once_is_one_task(server: Any
     curating.run("plain", "score.prior=fitted", flow=False)
     told, _ = curating.run("lake", "score.prior=fitted", "flow.workers=2")
     (run,) = [run for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
-    assert "score: 'pass_rate' decides over all problems at once, so it is one task" in server.log(run["id"])
+    assert "score: 'pass_rate' looks at all problems together, so scoring is one task" in server.log(run["id"])
     tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
     assert sorted(task["name"] for task in tasks) == ["clean", "embed", "ingest", "order", "score", "select", "split"]
     assert told["stages"]["score"]["out"] == 32
@@ -206,7 +206,7 @@ def test_a_run_that_is_asked_to_stop_commits_what_arrived_and_goes_on_later(cura
     made.send_signal(signal.SIGTERM)
     _, said = made.communicate(timeout=120)
     assert made.returncode == 3, said[-3000:]
-    assert "asked to stop" in said
+    assert "stopped on request" in said
     assert time.monotonic() - began < 60
     assert not list((curating.folder / "lake" / "leases").glob("*.json")), "a lease was not given back"
     stored = curating.count("lake")

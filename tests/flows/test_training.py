@@ -144,7 +144,7 @@ def test_training_refreshing_and_rounds_find_nothing_to_do_the_second_time(
 
     made, tasks, artifacts = assay("curate", "refresh")
     assert told(made)[:2] == (config.parent.name, "COMPLETED")
-    assert "0 stored rollouts judged anew, round 1 refreshed" in made["state"]["message"]
+    assert "0 stored rollouts graded again, round 1 refreshed" in made["state"]["message"]
     assert (tasks, artifacts) == ({"refresh"}, shown)
     refreshed = counts(config)
     assert refreshed["scores"] > trained["scores"]

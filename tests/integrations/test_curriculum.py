@@ -138,7 +138,7 @@ def test_a_saved_state_goes_on_with_the_groups_on_their_way() -> None:
 
 
 def test_what_cannot_work_is_refused_with_its_numbers(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="group_size is 0 and max_lag 8"):
+    with pytest.raises(ConfigError, match="group_size is 0 and max_lag is 8"):
         TrainerCurriculum(begin(), group_size=0)
     with pytest.raises(ConfigError, match="is not adaptive, or the file was not copied"):
         load_curriculum(tmp_path / "curriculum.json")

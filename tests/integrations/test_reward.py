@@ -53,10 +53,10 @@ def test_another_version_of_the_verifier_is_warned_of(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no reward\.json beside"):
+    with pytest.raises(ConfigError, match=r"reward\.json is missing beside"):
         load_reward(str(tmp_path / "reward.py"))
     reward = Reward(settings(), tmp_path)
-    with pytest.raises(ConfigError, match="a row lacks messages, metadata, source, gold, verifier"):
+    with pytest.raises(ConfigError, match="a row has no messages, metadata, source, gold, verifier"):
         reward.rewards([Answer({"assay_id": "p"}, "4")])
     with pytest.raises(ConfigError, match="the row has no extra_info"):
         compute_score(reward, "4", None)

@@ -52,6 +52,6 @@ def test_a_walk_on_a_bucket_leaves_the_tables_of_a_local_one(
     results = run_stages(again)
     assert all(result.reused for result in results)
     assert collect_summary(again, results)["lake"] == bucket
-    with pytest.raises(ConfigError, match=r"holds no checkpoints: name a folder in train\.output"):
+    with pytest.raises(ConfigError, match=r"cannot hold checkpoints: name a folder in train\.output"):
         output_folder(again, "key")
     assert output_folder(context(lake=bucket, train={"output": "here"}), "key") == Path("here")

@@ -68,7 +68,9 @@ def test_the_named_command_brings_the_rows_back(tmp_path: Path, finished: Config
     (found, *_) = fsck(place)
     assert found.kind == "broken"
     if not found.restore:
-        assert "`curate lake fsck --drop` takes the attempts out, and `curate score CONFIG` redoes them" in found.said
+        assert (
+            "`curate lake fsck --drop` removes the attempts, and `curate score CONFIG` samples them again" in found.said
+        )
         (found, *_) = fsck(place, drop=True)
     assert len(rows(place, table)) < len(before)
     assert found.restore.startswith("curate ")

@@ -67,7 +67,7 @@ def test_the_plans_own_policy_is_drawn_first_and_both_ends_of_n() -> None:
 
 
 def test_one_respondent_and_a_2pl_of_few_are_refused_with_their_number() -> None:
-    with pytest.raises(ConfigError, match="found 1 respondents in the store and needs 2"):
+    with pytest.raises(ConfigError, match="found 1 policies with attempts in the lake and needs at least 2"):
         Irt().score(("easy",), ResponseStore({"weak": HALVES["weak"]}))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="2 respondents are too few for model = '2pl', which needs 20"):
         Irt(model="2pl").score(("easy",), ResponseStore(HALVES))  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def test_unsolved_within_the_budget_is_censored_at_the_budget_and_kept() -> None
 
 
 def test_an_exhausted_search_counts_its_first_right_answer() -> None:
-    (mcts,) = score(SearchResult("a", 50, 3, Counts(correct=9, wrong=41), 900), exhaust=True)
+    (mcts,) = score(SearchResult("a", 50, 3, Counts(correct=9, wrong=41), 900), use_all_iterations=True)
     assert (mcts.value, mcts.censored) == (3.0, False)
 
 
@@ -47,7 +47,7 @@ def test_a_search_that_a_limit_stopped_has_no_score() -> None:
 
 def test_its_settings_are_the_searchs_rules() -> None:
     store = SearchStore({})
-    Mcts(children=2, iterations=9, rule="visits", delimiter=";", mark="so").score(("a",), store)  # type: ignore[arg-type]
+    Mcts(children=2, iterations=9, selection_rule="visits", delimiter=";", final_step_marker="so").score(("a",), store)  # type: ignore[arg-type]
     assert store.rules == SearchConfig(children=2, iterations=9, rule="visits", delimiter=";", mark="so")
     Mcts().score((), store)  # type: ignore[arg-type]
     assert store.rules == SearchConfig()

@@ -40,17 +40,19 @@ def test_a_failed_verifier_is_no_vote_against(store_of, attempt):
 def test_likelihood_weighs_answers_and_needs_log_probabilities(store_of, attempt):
     sure, unsure = (-0.1, -0.1), (-3.0, -3.0)
     attempts = [attempt("4", logprobs=unsure), attempt("4", logprobs=unsure), attempt("5", logprobs=sure)]
-    (score,) = Votes(weigh="likelihood").score(["p"], store_of({"p": attempts}))
+    (score,) = Votes(weight_by="likelihood").score(["p"], store_of({"p": attempts}))
     assert score.value == pytest.approx(np.exp(-0.1) / (np.exp(-0.1) + 2 * np.exp(-3)))
     assert score.low <= score.value <= score.high
     with pytest.raises(ConfigError, match="sample 0 of problem p has no log-probabilities"):
-        Votes(weigh="likelihood").score(["p"], store_of({"p": [attempt("4")]}))
+        Votes(weight_by="likelihood").score(["p"], store_of({"p": [attempt("4")]}))
 
 
 def test_another_policy_confirms_denies_or_is_silent(store_of, attempt):
     mine = {id_: [attempt("4"), attempt("4"), attempt("5")] for id_ in ("denied", "confirmed", "silent")}
     weak = {"weak": {"confirmed": [attempt("4.0"), attempt("4"), attempt("7")], "denied": [attempt("5")]}}
-    values = {score.problem_id: score.value for score in Votes(against="weak").score(list(mine), store_of(mine, weak))}
+    values = {
+        score.problem_id: score.value for score in Votes(other_policy="weak").score(list(mine), store_of(mine, weak))
+    }
     assert values == {"confirmed": pytest.approx(2 / 3), "denied": 0.0}
 
 

@@ -45,8 +45,8 @@ def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
     for steps, complaint in (
         ([{"selector": "bandd"}], "nearest: 'band'"),
         ([{"selector": "band", "settings": {"lowe": 1}}], "nearest: 'low'"),
-        ([], "a chain of 0 selectors"),
-        ([{"selector": "uniform", "times": 2}], "the last one keeps the budget"),
+        ([], "at least one selector is needed"),
+        ([{"selector": "uniform", "times": 2}], "the last step must have times = 1"),
         ([{"selector": "uniform", "times": 0.5}, {"selector": "uniform"}], "greater than or equal to 1"),
     ):
         with pytest.raises(ConfigError, match=complaint):

@@ -22,7 +22,7 @@ def test_who_comes_first_where_the_budget_is_short(pool_of, rng):
 
 def test_texts_are_read_as_numbers_and_one_that_is_none_is_named(pool_of, rng):
     assert Foreign(order="highest").select(pool_of([4] * 2, difficulty=["0.5", "2"]), 1, rng).ids == ("p001",)
-    with pytest.raises(ValueError, match="'p001' has difficulty = 'Level 5', which is no number"):
+    with pytest.raises(ValueError, match="'p001' has difficulty = 'Level 5', which is not a number"):
         Foreign().select(pool_of([4] * 2, difficulty=["1", "Level 5"]), 1, rng)
 
 

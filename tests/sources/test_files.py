@@ -139,13 +139,13 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
     assert "is a folder" in refused(paths=str(tmp_path))
     assert "known: 'train.jsonl'" in refused(paths=str(tmp_path / "*.zzz"))
     assert "gsm8k_300.jsonl" in refused(paths="package:gsm8k.jsonl")
-    assert "names no file" in refused(paths=())
+    assert "paths is empty" in refused(paths=())
 
 
 def test_an_unknown_kind_of_file_names_the_known_ones(tmp_path):
     (tmp_path / "a.jsonlines").write_text("")
-    kinds = "known: .csv, .json, .jsonl, .ndjson, .parquet, .tsv, and the text kinds with .gz"
-    assert refused(paths=str(tmp_path / "a.jsonlines")).endswith(f"is of an unknown kind '.jsonlines'; {kinds}")
+    kinds = "known: .csv, .json, .jsonl, .ndjson, .parquet, .tsv, and the text formats with .gz"
+    assert refused(paths=str(tmp_path / "a.jsonlines")).endswith(f"has an unknown file type '.jsonlines'; {kinds}")
 
 
 def test_a_schema_without_a_wanted_column_is_refused_before_the_first_row(tmp_path):

@@ -91,10 +91,10 @@ def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
     [
         ({"generator": "chain_sums"}, "nearest: 'chain_sum'"),
         ({"generator": "chain_sum", "config": {"min_term": 2}}, "nearest: 'min_terms'"),
-        ({"generator": "chain_sum", "config": {"size": 2}}, "no config 'size'"),
+        ({"generator": "chain_sum", "config": {"size": 2}}, "no setting 'size'"),
         ({"generator": "chain_sum", "config": {"min_terms": 9, "max_terms": 2}}, "max_terms must be >= min_terms"),
-        ({"generator": "chain_sum", "config": {"min_terms": "x"}}, "refuses"),
-        ({"generator": "composite"}, "refuses"),
+        ({"generator": "chain_sum", "config": {"min_terms": "x"}}, "rejects"),
+        ({"generator": "composite"}, "rejects"),
     ],
 )
 def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, message):
@@ -154,7 +154,7 @@ def test_what_a_lake_has_read_is_known_without_loading_the_library():
 
 
 def test_no_size_below_one():
-    with pytest.raises(ValueError, match="size 0"):
+    with pytest.raises(ValueError, match="at least 1, found 0"):
         ReasoningGym(generator="chain_sum", size=0)
     assert isinstance(ReasoningGym(generator="chain_sum"), Source)
 

@@ -46,10 +46,12 @@ def test_it_keeps_the_laws_and_another_synthesis_has_another_fingerprint() -> No
 def test_a_method_that_made_nothing_is_named_with_the_command(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         source = build_part("source", "synthesized", {"method": "forms"}).from_lake(StoredDerivations(lake))
-        with pytest.raises(ConfigError, match=r"no problems .*'forms', `curate synthesize CONFIG forms` makes them"):
+        with pytest.raises(
+            ConfigError, match=r"no problems .*'forms'; make them with `curate synthesize CONFIG forms`"
+        ):
             source.check()
 
 
 def test_without_a_lake_it_says_so() -> None:
-    with pytest.raises(ConfigError, match="reads from the lake of a config"):
+    with pytest.raises(ConfigError, match="reads the lake of a config and can only be used in one"):
         list(build_part("source", "synthesized", {"method": "forms"}).read())

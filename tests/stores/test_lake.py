@@ -110,7 +110,7 @@ def test_a_lake_of_a_newer_format_is_refused_with_both_numbers(tmp_path: Path) -
         lake.append({"labels": [row("a")]})
     (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": FORMAT + 1}))
     with pytest.raises(
-        LakeError, match=f"format {FORMAT + 1}; this version reads up to {FORMAT}: upgrade assay-curation"
+        LakeError, match=f"format {FORMAT + 1}, but this version reads formats up to {FORMAT}: upgrade assay-curation"
     ):
         Lake(tmp_path / "lake")
 
@@ -127,7 +127,7 @@ def test_a_lake_of_a_newer_format_names_the_version_that_reads_it(tmp_path: Path
 
 def test_a_folder_of_other_files_is_not_taken_for_a_lake(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(LakeError, match=r"holds other files and no lake\.json"):
+    with pytest.raises(LakeError, match=r"contains other files and no lake\.json"):
         Lake(tmp_path)
 
 
@@ -152,14 +152,14 @@ def test_a_missing_lake_answers_with_the_lakes_beside_it(tmp_path: Path) -> None
     for opened in (lambda place: Lake(place, create=False), fsck):
         with pytest.raises(
             LakeError,
-            match=f"--lake names another: {tmp_path}/quickstart; `curate run CONFIG --lake {tmp_path}/lake` makes one",
+            match=f"lakes nearby, for --lake: {tmp_path}/quickstart; `curate run CONFIG --lake {tmp_path}/lake` creates one",
         ):
             opened(tmp_path / "lake")
 
 
 def test_a_file_is_not_taken_for_a_folder(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("mine")
-    with pytest.raises(LakeError, match="lake is a file; a lake is a folder"):
+    with pytest.raises(LakeError, match="lake is a file, but a lake is a folder"):
         Lake(tmp_path / "lake")
 
 

@@ -39,7 +39,7 @@ def test_tokens_divide_right_from_wrong_attempts(given: Any, made: Callable[...,
         ("<good> question a", "so 1"), ("<bad> question a", "so 2\n2 is not 1"), ("<bad> question a", "so 3\nno"),
         ("<good> question b", "so 1"), ("<bad> question c", "so 4\nno"),
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="set both, or neither"):
+    with pytest.raises(ValueError, match="must both be set, or neither"):
         Feedback(good="<good>")
 
 

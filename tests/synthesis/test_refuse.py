@@ -30,7 +30,7 @@ def test_an_own_wrong_answer_is_masked_and_a_kept_solution_taken(given: Any, mad
     assert [(row.completion, row.masked, row.parents) for row in rows] == [("so 2 Unsure.", ((0, 4),), ("b0",))]
     kept = given({"b": ATTEMPTS["b"]}, fields={"b": {"solution": "3 - 2 = 1"}})
     assert [row.completion for row in made(Refuse(unsure="?"), kept)[0]] == ["3 - 2 = 1?"]
-    with pytest.raises(ValueError, match=r"unknown = 0\.9 must lie below known = 0\.7"):
+    with pytest.raises(ValueError, match=r"unknown = 0\.9 must be below known = 0\.7"):
         Refuse(unknown=0.9)
 
 

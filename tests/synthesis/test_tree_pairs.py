@@ -93,7 +93,14 @@ def searched(tmp_path: Path) -> Callable[..., tuple[Lake, Any]]:
                 "lake": str(tmp_path / "lake"),
                 "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": "numeric"}],
                 "policy": {"engine": "scripted", "model": "two steps", "answers": answers, "max_tokens": 16},
-                "score": {"scorer": "mcts", "children": 2, "steps": 3, "iterations": 12, "temperature": 1.0, **score},
+                "score": {
+                    "scorer": "mcts",
+                    "children": 2,
+                    "max_steps": 3,
+                    "iterations": 12,
+                    "temperature": 1.0,
+                    **score,
+                },
             }
         )
         lake = Lake(config.lake)
@@ -105,7 +112,7 @@ def searched(tmp_path: Path) -> Callable[..., tuple[Lake, Any]]:
 
 
 def test_stored_searches_give_pairs_of_steps(searched: Callable[..., tuple[Lake, Any]]) -> None:
-    lake, result = searched(exhaust=True)
+    lake, result = searched(use_all_iterations=True)
     with lake:
         rows = lake.rows("SELECT * FROM pair_texts")
         steps = lake.rows("SELECT * FROM step_labels")
@@ -120,5 +127,5 @@ def test_stored_searches_give_pairs_of_steps(searched: Callable[..., tuple[Lake,
 
 
 def test_without_searches_the_command_that_makes_them_is_named(recorded: Callable[..., Any]) -> None:
-    with pytest.raises(ConfigError, match=r"tree_pairs reads tree searches.*score.scorer = 'mcts'"):
+    with pytest.raises(ConfigError, match=r"tree_pairs needs tree searches.*score.scorer = 'mcts'"):
         recorded("tree_pairs", {}, n=2)

@@ -43,7 +43,7 @@ def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleN
 def test_a_short_curriculum_wraps_around_and_says_so(room: SimpleNamespace) -> None:
     room.train("12", steps=3, group_size=2)
     assert [rollout.problem_id for rollout in room.sink.rollouts[::2]] == [room.ids[name] for name in "121"]
-    assert "3 steps of 1 want 3 problems; the curriculum has 2 and wraps around" in room.reporter.lines[0]
+    assert "3 steps of 1 want 3 problems; the curriculum has 2 and starts over" in room.reporter.lines[0]
 
 
 def test_advantages_are_rewards_over_their_groups_spread(room: SimpleNamespace) -> None:
@@ -258,7 +258,7 @@ def test_importing_the_room_is_light() -> None:
 
 
 def test_an_empty_curriculum_is_refused(room: SimpleNamespace) -> None:
-    with pytest.raises(ConfigError, match="curriculum is empty: 0 problems"):
+    with pytest.raises(ConfigError, match="curriculum is empty: there are no problems"):
         room.train("")
 
 
@@ -286,7 +286,7 @@ def test_a_prompt_beyond_the_window_is_refused_by_name_and_numbers(room: SimpleN
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(room: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is no checkpoint"):
+    with pytest.raises(ConfigError, match="is not a checkpoint"):
         room.train(checkpoint=tmp_path)
 
 

@@ -137,7 +137,7 @@ def test_a_step_without_any_mixed_group_stops_after_its_bound_with_the_numbers(r
 
 
 def test_refills_beside_what_reads_one_batch_a_step_are_refused(room: SimpleNamespace) -> None:
-    with pytest.raises(ConfigError, match="no relift"):
+    with pytest.raises(ConfigError, match="a teacher or relift"):
         room.train(online=Dynamic().begin(pool(room), seed=1), relift=4, **FIXED)
     assert not room.output.exists()
 

@@ -68,7 +68,7 @@ def test_an_index_counts_from_where_the_verifier_is_told(case):
     assert both(case, "2", "2", metadata=numbers) == ("wrong", "wrong")
     assert both(case, "2", "4", metadata=numbers) == ("correct", "correct")
     assert Choice(index_from=1).judge(case("2", "\\boxed{B}", metadata=numbers)).outcome == "correct"
-    with pytest.raises(ValueError, match="index_from is 2"):
+    with pytest.raises(ValueError, match="must be 0 or 1, found 2"):
         Choice(index_from=2)
 
 

@@ -77,7 +77,7 @@ def test_a_label_names_no_file_outside_the_folder_of_tests(case, tmp_path, name)
     verifier = Code(tests=str(tmp_path / "tests"))
     label = case(f"{name}@sha256:{sha256(SUMS.encode()).hexdigest()}", "").label
     assert not verifier.reads(label)
-    assert "is no file below" in verifier.label_fault(label)
+    assert "is not a file below" in verifier.label_fault(label)
 
 
 @pytest.mark.parametrize("gold", ["[]", '{"asserts": []}', '{"inputs": [], "outputs": []}'])

@@ -32,7 +32,7 @@ def test_the_pages_own_files_need_no_token_and_hold_nothing_of_the_lake(client: 
 )
 def test_another_host_name_is_refused_so_that_no_rebound_name_reads_the_lake(client: Any, host: str) -> None:
     status, told, _ = client.ask("/api/state", Host=host.format(port=client.viewer.port) or "[::2]:80")
-    assert (status, told) == (421, {"error": "this server answers at its own address only"})
+    assert (status, told) == (421, {"error": "this server only answers at its own address"})
 
 
 def test_two_hosts_are_refused(client: Any) -> None:

@@ -42,7 +42,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None
 def test_a_file_of_something_else_is_not_written_to(tmp_path: Path) -> None:
     for name, content in (("table.csv", "id,verdict,right\n1,a,yes\n"), ("picture.csv", "\xff\xfe\x00")):
         (tmp_path / name).write_bytes(content.encode("latin-1"))
-        with pytest.raises(ConfigError, match="no file of marks"):
+        with pytest.raises(ConfigError, match="not a file of marks"):
             Marks(tmp_path / name).append("b", "right")
         assert (tmp_path / name).read_bytes() == content.encode("latin-1")
     with pytest.raises(LakeError, match="cannot be read as marks"):

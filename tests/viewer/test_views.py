@@ -275,6 +275,6 @@ def test_a_fault_of_the_page_is_one_line_and_no_traceback(
     monkeypatch.setattr(viewer.state, "once", lambda name, work: fail())
     status, told, headers = client.ask("/api/cost")
     assert status == 500
-    assert told["error"].startswith("a fault of the viewer: TypeError at test_views.py:")
+    assert told["error"].startswith("internal error of the viewer: TypeError at test_views.py:")
     assert headers["Content-Security-Policy"]
     assert "\x1b" not in capfd.readouterr().err

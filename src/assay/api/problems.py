@@ -163,14 +163,14 @@ def _to_content(data: Any) -> tuple[bytes, str]:
         try:
             return "".join(canonical_json(dict(row)) + "\n" for row in data).encode(), ".jsonl"
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"a row holds a value that JSON has no form for: {error}") from error
+            raise ConfigError(f"a row holds a value that cannot be stored as JSON: {error}") from error
     return query_results.encode_parquet(_to_table(data)), ".parquet"
 
 
 def _to_table(data: Any) -> pa.Table:
     if isinstance(data, Mapping):  # a datasets.DatasetDict, or columns
         if data and all(hasattr(part, "column_names") for part in data.values()):
-            raise ConfigError(f"a data set of several splits: choose one, such as data[{next(iter(data))!r}]")
+            raise ConfigError(f"this data set has several splits: choose one, such as data[{next(iter(data))!r}]")
         return pa.table(dict(data))
     if isinstance(data, pa.Table):
         return data
@@ -184,7 +184,7 @@ def _to_table(data: Any) -> pa.Table:
     if hasattr(data, "to_dict") and hasattr(data, "columns"):  # pandas before 2.2
         return pa.Table.from_pandas(data, preserve_index=False)
     raise ConfigError(
-        f"{type(data).__name__} is not a pool of problems: give a datasets.Dataset, a data frame, an Arrow table, a "
+        f"{type(data).__name__} cannot be read as problems: pass a datasets.Dataset, a data frame, an Arrow table, a "
         "list of dicts or paths"
     )
 

@@ -267,7 +267,7 @@ def to_config(pool: Input, lake: str | Path | None = None) -> Config:
     elif isinstance(pool, StageRows):
         place = pool.find_lake()
         if lake is not None and str(lake) != pool.config.lake and os.path.abspath(lake) != os.path.abspath(place):
-            raise ConfigError(f"these {pool.stage} rows lie in the lake {pool.config.lake!r}, not in {str(lake)!r}")
+            raise ConfigError(f"these {pool.stage} rows are in the lake {pool.config.lake!r}, not in {str(lake)!r}")
         config = pool.config.model_copy(update={"lake": place})
     elif isinstance(pool, Config):
         config = pool
@@ -277,8 +277,8 @@ def to_config(pool: Input, lake: str | Path | None = None) -> Config:
         config = parse_config(pool)
     else:
         raise ConfigError(
-            f"{type(pool).__name__} is no pool: assay.problems(...) makes one of data sets, data frames, lists of "
-            "dicts "
+            f"{type(pool).__name__} is not a pool: assay.problems(...) makes one from data sets, data frames, lists "
+            "of dicts "
             "and files"
         )
     config = config if config.folder else config.in_folder(os.getcwd())  # relative paths mean the same in later calls
@@ -354,7 +354,7 @@ def _part(kind: str, part: Any) -> dict[str, Any]:
     if isinstance(part, str):
         return {kind: part}
     if isinstance(part, type) or not is_dataclass(part):
-        raise ConfigError(f"a {kind} is a name or a part such as {kind}s.Part(...), found {part!r}")
+        raise ConfigError(f"a {kind} is given by name or as a part such as {kind}s.Part(...), found {part!r}")
     module = type(part).__module__
     own = module.startswith("assay.")
     name = module.rpartition(".")[2] if own else f"python:{module}:{type(part).__name__}"

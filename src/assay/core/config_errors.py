@@ -23,7 +23,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
             `grade.settings."python:rewards.py:near".correct_at=0.9`.
 
     Raises:
-        ConfigError: it has another form, or a step of the key is no table.
+        ConfigError: it has another form, or a step of the key is not a table.
     """
     key = KEY.match(override)
     steps = [step.strip().strip("\"'") for step in re.findall(STEP, key[1])] if key else []
@@ -38,7 +38,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     for step in steps[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
+            raise ConfigError(f"--set {override!r}: {step!r} is not a table")
     tree[steps[-1]] = value
 
 
@@ -56,10 +56,10 @@ def describe_config_error(error: ValidationError, model: type[BaseModel]) -> str
         *path, key = [str(step) for step in first["loc"]]
         complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
         return f"{complaint} {key!r}; {suggest_names(key, _list_keys(model, path))}"
+    if first["type"] in ("missing", "too_short") and first["loc"] == ("source",):
+        return "the config has no [[source]], so there is nothing to read"
     if first["type"] == "missing":
-        return f"the config lacks {'.'.join(str(step) for step in first['loc'])!r}"
-    if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the config lacks 'source': there is nothing to read"
+        return f"the config needs {'.'.join(str(step) for step in first['loc'])!r}"
     return describe_error(error)
 
 

@@ -44,7 +44,7 @@ def parse_expression(text: str) -> Callable[[Mapping[str, Any]], bool]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = None
     if tree is None:
-        raise ConfigError(f"{text[:80]!r} is no expression such as 'reward > 0.5' or 'acc == 1 and reward > 0'")
+        raise ConfigError(f"{text[:80]!r} is not an expression such as 'reward > 0.5' or 'acc == 1 and reward > 0'")
     _check(tree.body, text)
     return lambda row: bool(_value(tree.body, row))
 
@@ -53,9 +53,9 @@ def _check(node: ast.expr, text: str) -> None:
     node_types = (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Name, ast.Constant, ast.Tuple, ast.List)
     for part in ast.walk(node):
         if isinstance(part, ast.expr) and not isinstance(part, node_types):
-            raise ConfigError(f"{text[:80]!r}: an expression holds no {type(part).__name__.lower()}")
+            raise ConfigError(f"{text[:80]!r}: {type(part).__name__.lower()} is not allowed in an expression")
         if isinstance(part, ast.BinOp) and type(part.op) not in _OPERATORS:
-            raise ConfigError(f"{text[:80]!r}: an expression holds no {type(part.op).__name__.lower()}")
+            raise ConfigError(f"{text[:80]!r}: {type(part.op).__name__.lower()} is not allowed in an expression")
 
 
 def _value(node: ast.expr, row: Mapping[str, Any]) -> Any:
@@ -79,7 +79,7 @@ def _value(node: ast.expr, row: Mapping[str, Any]) -> Any:
         case ast.Compare(left=left, ops=ops, comparators=others):
             values = [_value(left, row), *(_value(other, row) for other in others)]
             return all(_compare(op, *pair) for op, *pair in zip(ops, values, values[1:], strict=False))
-    raise ConfigError(f"an expression holds no {type(node).__name__.lower()}")
+    raise ConfigError(f"{type(node).__name__.lower()} is not allowed in an expression")
 
 
 def _compare(op: ast.cmpop, left: Any, right: Any) -> Any:

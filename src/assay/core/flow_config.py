@@ -28,6 +28,6 @@ class FlowConfig(BaseModel):
     def _check_ray(self) -> "FlowConfig":
         if self.ray_address and self.runner != "ray":
             raise ValueError(
-                f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none"
+                f"ray_address = {self.ray_address!r} names a Ray cluster, but runner = {self.runner!r} does not use one"
             )
         return self

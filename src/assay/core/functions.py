@@ -77,7 +77,9 @@ class FunctionPart:
             if "has no column" not in str(error):
                 raise
             own = f"{self.function.__name__}.needs"
-            raise LookupError(f'{error.args[0]}; a function names what it reads: {own} = ("mean", "length")') from None
+            raise LookupError(
+                f'{error.args[0]}; a function declares the columns it reads: {own} = ("mean", "length")'
+            ) from None
 
 
 class FunctionSelector(FunctionPart):
@@ -209,7 +211,7 @@ def build_selection(answer: Any, pool: Pool, budget: int) -> Selection:
         return answer
     ids = list_ids(answer, pool)
     if len(ids) > budget:
-        raise ValueError(f"{len(ids)} problems were chosen for a budget of {budget}")
+        raise ValueError(f"{len(ids)} problems were returned for a budget of {budget}")
     weights = {id_: float(answer[id_]) for id_ in ids} if isinstance(answer, Mapping) else dict.fromkeys(ids, 1.0)
     kept_ids = sorted(ids)
     rest = tuple(id_ for id_ in pool.ids if id_ not in weights)
@@ -224,7 +226,8 @@ def list_ids(answer: Any, pool: Pool) -> list[str]:
     """
     if isinstance(answer, str | bytes) or not hasattr(answer, "__iter__"):
         raise ValueError(
-            f"the function returned {type(answer).__name__}; it returns problem ids, row numbers, or what its kind does"
+            f"the function returned {type(answer).__name__}; it must return problem ids, row numbers, or what a part "
+            "of its kind returns"
         )
     ids = [_id_of(value, pool) for value in answer]
     pool_ids, returned_ids = set(pool.ids), set[str]()

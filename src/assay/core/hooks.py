@@ -118,7 +118,7 @@ class ScorerHooks:
     against: str = ""  # a second policy, whose stored attempts are read too
     # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
     design: str = "fixed"
-    baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
+    baseline_attempts: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
     # True: `score_counts(id, counts)` returns the score of a problem, which depends on its counts alone
     counts_alone: bool = False

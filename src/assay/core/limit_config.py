@@ -20,5 +20,5 @@ class LimitConfig(BaseModel):
         if (self.gpu_hours is not None and not self.gpus) or (
             self.money is not None and not self.price_per_million_tokens
         ):
-            raise ValueError("gpu_hours needs gpus, and money needs price_per_million_tokens")
+            raise ValueError("gpu_hours also needs gpus, and money also needs price_per_million_tokens")
         return self

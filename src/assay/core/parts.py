@@ -260,7 +260,7 @@ def check_imports(folder: str, names: Iterable[str]) -> None:
         elsewhere = any(file_path == Path(other, file).resolve() for other in CONFIG_FOLDERS)
         if elsewhere and file_path.read_bytes() != own.read_bytes():
             raise ConfigError(
-                f"{name!r} would be taken from {str(file_path)!r} and not from {folder!r}, since a config in that "
+                f"{name!r} would be imported from {str(file_path)!r} and not from {folder!r}, since a config in that "
                 "folder was "
                 "read before in this process: rename one of the files, or use a process for each config"
             )
@@ -269,7 +269,7 @@ def check_imports(folder: str, names: Iterable[str]) -> None:
 def _load_outside(kind: str, name: str) -> Any:
     prefix, _, place = name.partition(":")
     if prefix != "python" and kind != "verifier":
-        raise ConfigError(f"{kind} {name!r}: only a verifier may begin with {prefix}:; use python:package.module:name")
+        raise ConfigError(f"{kind} {name!r}: only verifiers may begin with {prefix}:; use python:package.module:name")
     if prefix == "verifiers":
         return importlib.import_module("assay.verifiers.outside.tasksets").load_taskset(place)
     try:

@@ -62,7 +62,7 @@ class PolicyConfig(PartTable):
     @classmethod
     def _check_template(cls, value: str) -> str:
         if "{prompt}" not in value:
-            raise ValueError("the template lacks {prompt}")
+            raise ValueError("the template must contain {prompt}")
         return value
 
     @property

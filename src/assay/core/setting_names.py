@@ -72,6 +72,16 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
         Rename("delta", "stop_error", ("pass_rate",)),
         Rename("spread", "prior_sd", ("irt",)),
         Rename("truncated", "truncated", CUTTING, {"masked": "ignore"}),
+        Rename("steps", "max_steps", ("mcts",)),
+        Rename("step_tokens", "max_step_tokens", ("mcts",)),
+        Rename("rule", "selection_rule", ("mcts",)),
+        Rename("exhaust", "use_all_iterations", ("mcts",)),
+        Rename("mark", "final_step_marker", ("mcts",)),
+        Rename("baseline", "baseline_attempts", ("mcts",)),
+        Rename("weigh", "weight_by", ("votes",)),
+        Rename("top", "top_answers", ("votes",)),
+        Rename("against", "other_policy", ("votes",)),
+        Rename("wanted", "target_nats_per_token", ("entropy",)),
     ),
     "select": (
         Rename("width", "frontier_budgets", ("frontier",)),
@@ -116,6 +126,7 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
     "order": (
         Rename("passes", "epochs", ORDERS),
         Rename("truncated", "truncated", ("posterior",), {"masked": "ignore"}),
+        Rename("half_life", "half_life_steps", ("posterior",)),
     ),
 }
 AGAINST = "clean.settings.contaminated.against"  # benchmarks of the filter `contaminated`, tables like [[source]]
@@ -202,7 +213,7 @@ def check_names(tree: MutableMapping[str, Any]) -> None:
     moved_pairs = [pair for pair in MOVED.items() if _holds_moved(tree, pair[0])]
     if renamed_keys := dict.fromkeys([*(key.path for key in find_old_keys(tree)), *moved_pairs]):
         words = "; ".join(f"{old} is {new} now" for old, new in renamed_keys)
-        raise ConfigError(f"{words}: `curate upgrade CONFIG` rewrites the file")
+        raise ConfigError(f"{words}; run `curate upgrade CONFIG` to rewrite the file")
 
 
 def first_names(table: str, part: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -465,7 +465,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         if not all(map(lt, self.ids, islice(self.ids, 1, None))):
-            raise ValueError(f"{len(self.ids)} ids are not ascending and distinct")
+            raise ValueError(f"{len(self.ids)} ids must be ascending and distinct")
         for name, rows in self._rows().items():
             if len(rows) != len(self.ids):
                 raise ValueError(f"{len(rows)} rows of {name} for {len(self.ids)} ids")

@@ -141,10 +141,11 @@ def finite_column(pool: Pool, by: str) -> NDArray[np.float64]:
     """
     values = np.asarray(pool.column(by))
     if values.dtype.kind not in "fiub":
-        raise ValueError(f"column {by!r} holds {str(values[:1].tolist())[1:-1]}, and is asked for a number")
+        raise ValueError(f"column {by!r} holds {str(values[:1].tolist())[1:-1]}, but numbers are needed")
     wrong = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
     if len(wrong):
         raise ValueError(
-            f"problem {pool.ids[wrong[0]]!r} has {by} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it"
+            f"problem {pool.ids[wrong[0]]!r} has {by} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack a "
+            "finite value"
         )
     return values.astype(np.float64)

@@ -38,7 +38,9 @@ class Bins:
 
     def __post_init__(self) -> None:
         if not self.by:
-            raise ValueError("`by` names no column, so there is one bin: that is `shuffled`")
+            raise ValueError(
+                "`by` names no column, so all problems fall into one bin; use the curriculum `shuffled` for that"
+            )
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class Dmt:
         if unknown_values := sorted(set(self.special) - set(values.tolist())):
             some_values = ", ".join(sorted(set(values.tolist()))[:8])
             raise LookupError(
-                f"no problem of {len(pool)} has {self.by} = {unknown_values[0]!r}; they have {some_values}"
+                f"none of the {len(pool)} problems has {self.by} = {unknown_values[0]!r}; they have {some_values}"
             )
         special = rng.permutation(np.flatnonzero(np.isin(values, self.special)))
         general = np.flatnonzero(~np.isin(values, self.special))

@@ -21,9 +21,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Posterior:
-    """Take the problems whose drawn pass rates have the highest group signal; evidence halves every `half_life` steps.
+    """Take the problems whose drawn pass rates have the highest group signal; evidence halves every `half_life_steps` steps.
 
-    Each step draws p ~ Beta(.5 + s (a - .5), .5 + s (b - .5)) for every problem, s = 2^(-age / half_life), where a and
+    Each step draws p ~ Beta(.5 + s (a - .5), .5 + s (b - .5)) for every problem, s = 2^(-age / half_life_steps), where a and
     b come from the pool's scores and age counts steps since the evidence was observed: the policy moves, so old counts
     say less, and problems given up long ago are tried again. What a step observes is added to what is left of a
     problem's evidence. Truncated rollouts count as failures where `truncated` is "wrong". A problem may come again at
@@ -46,11 +46,12 @@ class Posterior:
     sampling's wish for mixed groups, arXiv:2503.14476, sec. 3.2, without paying for those that are not.
     """
 
-    half_life: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0  # steps; 0 = evidence never fades
+    half_life_steps: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0  # 0 = evidence never fades
     truncated: Literal["wrong", "ignore"] = "wrong"  # "ignore": a truncated rollout says nothing
     prior: tuple[Positive, Positive] | tuple[()] = ()  # a and b of every problem; () = from the pool's scores
 
     later: ClassVar[tuple[str, ...]] = ("prior",)  # settings that older states do not know
+    was: ClassVar[dict[str, str]] = {"half_life_steps": "half_life"}  # names under which states hash settings
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -120,12 +121,12 @@ class PosteriorState(CurriculumState):
 
     def _fraction_left(self, age_bins: Ints) -> Floats:
         """Return the fraction of the evidence that is left, by the age bin in which it was observed."""
-        if not self.settings.half_life:
+        if not self.settings.half_life_steps:
             return np.ones(np.shape(age_bins))
         return np.asarray(0.5 ** ((self._age_bin() - age_bins) / BINS))
 
     def _age_bin(self) -> int:
-        return int(BINS * self.step / self.settings.half_life) if self.settings.half_life else 0
+        return int(BINS * self.step / self.settings.half_life_steps) if self.settings.half_life_steps else 0
 
     def _code(self, right: float, wrong: float, age_bin: int) -> int:
         return self._codes.setdefault((right, wrong, age_bin), len(self._codes))

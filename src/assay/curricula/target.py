@@ -52,7 +52,8 @@ class Target:
         )
         if self.ratios and (unknown_names := sorted(set(self.ratios) - set(names))) and len(pool):
             raise LookupError(
-                f"no problem is of source {unknown_names[0]!r} of `ratios`; the pool has {', '.join(names)}"
+                f"`ratios` names source {unknown_names[0]!r}, which has no problem in the pool; its sources: "
+                f"{', '.join(names)}"
             )
         order: list[int] = []
         group_counts = np.zeros(len(names), dtype=np.int64)

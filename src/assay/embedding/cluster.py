@@ -59,7 +59,7 @@ def cluster(
     inertia.
     """
     if k < 1:
-        raise ValueError(f"{k} clusters are below 1")
+        raise ValueError(f"embed.clusters must be at least 1, found {k}")
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     used_device = find_device(device)
     if not len(rows):
@@ -78,10 +78,10 @@ def find_device(requested: str) -> str:
         ConfigError: FAISS is missing, the name is unknown, or a GPU is requested and FAISS sees none.
     """
     if requested not in ("auto", "cpu", "gpu"):
-        raise ConfigError(f"embed.device {requested!r} is none of 'auto', 'cpu', 'gpu'")
+        raise ConfigError(f"embed.device {requested!r} must be 'auto', 'cpu' or 'gpu'")
     gpus = require("faiss", extra="cpu").get_num_gpus()
     if requested == "gpu" and not gpus:
-        raise ConfigError("embed.device is 'gpu', but FAISS sees 0 GPUs here; 'auto' or 'cpu' runs on the CPU")
+        raise ConfigError("embed.device is 'gpu', but FAISS finds no GPU here; use 'auto' or 'cpu'")
     return "gpu" if gpus and requested != "cpu" else "cpu"
 
 

@@ -99,7 +99,7 @@ def _hash_folder(folder: Path) -> str:
         path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md" and path.name[0] != "."
     )
     if not files:
-        raise ConfigError(f"encoder folder {str(folder)!r} holds no files")
+        raise ConfigError(f"encoder folder {str(folder)!r} is empty")
     return content_id("encoder", [(path.relative_to(folder).as_posix(), hash_file(path)) for path in files])
 
 

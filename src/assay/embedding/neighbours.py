@@ -55,7 +55,7 @@ class FaissNeighbours:
             ValueError: k below 1, or as for `above`.
         """
         if k < 1:
-            raise ValueError(f"{k} neighbours are below 1")
+            raise ValueError(f"the number of neighbours must be at least 1, found {k}")
         k = min(k, len(rows))
         cosines, neighbours = np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.int64)
         if not k or not len(queries):

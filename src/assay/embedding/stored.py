@@ -34,7 +34,7 @@ class StoredVectors:
     def _rows_and_vectors(self) -> tuple[dict[str, int], Vectors]:
         with np.load(self.path, allow_pickle=False) as file:
             if not {"ids", "rows"} <= set(file.files):
-                raise ConfigError(f"{self.path.name} holds {sorted(file.files)}, not 'ids' and 'rows'")
+                raise ConfigError(f"{self.path.name} must hold the arrays 'ids' and 'rows', found {sorted(file.files)}")
             ids, vectors = file["ids"].astype(str).tolist(), file["rows"]
         if vectors.ndim != 2 or len(ids) != len(vectors):
             raise ConfigError(f"{self.path.name} holds rows of shape {vectors.shape} for {len(ids)} ids")
@@ -50,6 +50,6 @@ class StoredVectors:
         ids = [Problem.of(text).id for text in texts]
         if missing := [id_ for id_ in ids if id_ not in row_of]:
             raise ConfigError(
-                f"{self.path.name} has no vector for {missing[0]!r}; {len(missing)} of {len(ids)} problems lack one"
+                f"{self.path.name} has no vector for {missing[0]!r}; {len(missing)} of {len(ids)} problems have none"
             )
         return vectors[[row_of[id_] for id_ in ids]]

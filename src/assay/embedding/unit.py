@@ -25,7 +25,7 @@ def normalize_rows(rows: NDArray[np.floating]) -> Vectors:
     if len(invalid):
         raise ValueError(
             f"row {invalid[0]} has norm {norms[invalid[0]]:.3g} and no direction; "
-            f"{len(invalid)} of {len(wide)} rows are so"
+            f"{len(invalid)} of {len(wide)} rows are affected"
         )
     scaled: Vectors = (wide / norms[:, None]).astype(np.float32)
     return scaled
@@ -43,5 +43,6 @@ def check_unit(vectors: Vectors) -> None:
     invalid = np.flatnonzero(~(np.abs(norms - 1) < TOLERANCE))
     if len(invalid):
         raise ValueError(
-            f"row {invalid[0]} has norm {norms[invalid[0]]:.3g}, not 1; {len(invalid)} of {len(vectors)} rows are so"
+            f"row {invalid[0]} has norm {norms[invalid[0]]:.3g}, not 1; {len(invalid)} of {len(vectors)} rows are "
+            "affected"
         )

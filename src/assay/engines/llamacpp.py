@@ -45,7 +45,7 @@ class Llamacpp:
                 f"slots {self.slots} and context {self.context} must be at least 1, threads {self.threads} at least 0"
             )
         if self.device not in ("auto", "cpu"):
-            raise ValueError(f"device {self.device!r} is neither 'auto' nor 'cpu'")
+            raise ValueError(f"device {self.device!r} must be 'auto' or 'cpu'")
 
     @property
     def policy(self) -> Policy:
@@ -105,7 +105,8 @@ class Llamacpp:
         cap = request.sampler.max_tokens
         if cap >= self.context:
             raise ConfigError(
-                f"max_tokens {cap} does not fit a context of {self.context} tokens; give the policy a larger `context`"
+                f"max_tokens {cap} does not fit into a context of {self.context} tokens; lower max_tokens or raise "
+                "policy.settings.context"
             )
         prompt = self._encode_prompt_or_empty(request)
         name, length = "llamacpp", len(prompt)
@@ -207,7 +208,7 @@ class _Server:
             self._server = xllamacpp.Server(settings)
         except RuntimeError as error:
             raise EngineError(
-                f"llama.cpp cannot load {settings.model.path!r} with {engine.slots} slots of {engine.context} tokens"
+                f"llama.cpp could not load {settings.model.path!r} with {engine.slots} slots of {engine.context} tokens"
             ) from error
         self._address = self._server.listening_address.removeprefix("http://")
 

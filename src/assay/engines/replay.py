@@ -50,7 +50,7 @@ class Replay:
         if len(matches) != 1:
             neighbours = suggest_names(self.model, [f"{policy.name} {policy.revision}" for policy in policies])
             raise ConfigError(
-                f"recording {self.path!r}: {len(matches)} policies fit model {self.model!r}, "
+                f"recording {self.path!r}: {len(matches)} policies match model {self.model!r}, "
                 f"revision {self.revision!r}; {neighbours}"
             )
         return matches[0]
@@ -65,7 +65,7 @@ class Replay:
             if request.prefix:
                 size = len(request.prefix)
                 raise EngineError(
-                    f"problem {request.problem_id}: a recording cannot continue a begun answer of {size} characters"
+                    f"problem {request.problem_id}: a recording cannot continue a partial answer of {size} characters"
                 )
             if self.delay_s:
                 time.sleep(self.delay_s)
@@ -95,7 +95,7 @@ class Replay:
     def _rows(self) -> dict[Key, dict[str, Any]]:
         present = self._list_columns()
         if missing := [name for name in NEEDED if name not in present]:
-            raise ConfigError(f"recording {self.path!r} lacks column {missing[0]!r}; it has {present}")
+            raise ConfigError(f"recording {self.path!r} has no column {missing[0]!r}; its columns: {present}")
         columns = [name for name in (*NEEDED, *OPTIONAL, "sampler") if name in present]
         revision = self.policy.revision
         rows = (row for row in self._read_table(columns).to_pylist() if row["policy"] == revision)

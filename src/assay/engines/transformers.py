@@ -40,9 +40,9 @@ class Transformers:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise ValueError(f"batch_size {self.batch_size} is below 1")
+            raise ValueError(f"batch_size must be at least 1, found {self.batch_size}")
         if self.dtype not in ("auto", "float32", "bfloat16", "float16"):
-            raise ValueError(f"dtype {self.dtype!r} is none of 'auto', 'float32', 'bfloat16', 'float16'")
+            raise ValueError(f"dtype {self.dtype!r} must be 'auto', 'float32', 'bfloat16' or 'float16'")
 
     @property
     def policy(self) -> Policy:

@@ -60,7 +60,7 @@ class Vllm:
 
         Raises:
             ConfigError: the model has no chat template, or the extra `vllm` is missing.
-            EngineError: vLLM cannot start; its own log says why.
+            EngineError: vLLM could not start; its own log says why.
         """
         return collect_in_order(requests, self.stream(requests), revision=self.policy.revision)
 
@@ -124,7 +124,7 @@ class Vllm:
         except (RuntimeError, ValueError) as error:
             words = " ".join(str(error).split())[:300]
             raise EngineError(
-                f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}"
+                f"vLLM could not start {self.model!r} with context {self.context} and memory {self.memory}: {words}"
             ) from error
 
     def _encode_prompt(self, request: Request) -> list[int]:

@@ -91,7 +91,7 @@ class Skyrl:
         """
         if importlib.util.find_spec("skyrl_gym") is None:
             raise ConfigError(
-                "skyrl_gym is not installed, and the reward derives from its class: pip install skyrl-gym"
+                "skyrl_gym is not installed, and the exported environment derives from its class: pip install skyrl-gym"
             )
         environment = load_function(folder / "reward.py", "AssayEnv")
         steps = [

@@ -132,7 +132,7 @@ class Verifiers:
 
     def __post_init__(self) -> None:
         if not self.package.isidentifier() or self.package != self.package.lower():
-            raise ValueError(f"package is {self.package!r}, must be a lower-case name that Python can import")
+            raise ValueError(f"package is {self.package!r}, must be a lower-case Python module name")
 
     @property
     def inner_folder(self) -> str:

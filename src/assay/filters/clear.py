@@ -64,7 +64,7 @@ class Clear:
             ValueError: the context has no policy.
         """
         if context.policy is None:
-            raise ValueError(f"no policy to vote on {len(problems)} problems")
+            raise ValueError(f"this filter needs a policy to vote on {len(problems)} problems")
         single = [problem for problem in problems if len(labels.get(problem.id, ())) == 1]
         verdicts = context.policy.ask(single, labels, self.samples, self.changes)
         results = [self._decide(problem, labels[problem.id][0], verdicts.get(problem.id, ())) for problem in single]

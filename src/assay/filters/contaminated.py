@@ -67,7 +67,7 @@ class Contaminated:
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be in (0, 1]")
         if self.words < 3:
-            raise ValueError(f"words {self.words} of an n-gram are below 3")
+            raise ValueError(f"words (the length of an n-gram) must be at least 3, found {self.words}")
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
@@ -80,9 +80,12 @@ class Contaminated:
             ValueError: the context has no encoder, no neighbours or no benchmarks, or a benchmark without a problem.
         """
         if context.encoder is None or context.neighbours is None or not context.benchmarks:
-            raise ValueError(f"no encoder, no neighbours or no benchmarks to compare {len(problems)} problems with")
+            raise ValueError(
+                f"this filter needs an encoder, a neighbour search and benchmarks to compare {len(problems)} "
+                "problems with"
+            )
         if empty := [name for name, benchmark in context.benchmarks.items() if not benchmark]:
-            raise ValueError(f"benchmark {empty[0]!r} holds 0 problems: nothing could be found in it")
+            raise ValueError(f"benchmark {empty[0]!r} holds no problems, so nothing can be compared with it")
         if not problems:
             return []
         index = BenchmarkIndex(context.benchmarks, self.words)

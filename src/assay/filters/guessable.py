@@ -72,7 +72,7 @@ class Guessable:
             ValueError: the context has no policy.
         """
         if context.policy is None:
-            raise ValueError(f"no policy to guess at {len(problems)} problems")
+            raise ValueError(f"this filter needs a policy to guess at {len(problems)} problems")
         problems_by_id = sorted(problems, key=lambda problem: problem.id)
         verdicts = context.policy.ask(problems_by_id, labels, self.samples, self.changes)
         details = {

@@ -24,7 +24,7 @@ class Language:
 
     def __post_init__(self) -> None:
         if not self.keep:
-            raise ValueError("keep names 0 languages")
+            raise ValueError("keep must name at least one language")
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext

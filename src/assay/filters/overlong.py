@@ -22,7 +22,7 @@ class Overlong:
 
     def __post_init__(self) -> None:
         if self.tokens < 1:
-            raise ValueError(f"tokens {self.tokens} is below 1")
+            raise ValueError(f"tokens must be at least 1, found {self.tokens}")
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
@@ -33,7 +33,7 @@ class Overlong:
             ValueError: the context has no tokenizer.
         """
         if context.tokenizer is None:
-            raise ValueError(f"no tokenizer to measure {len(problems)} problems")
+            raise ValueError(f"this filter needs a tokenizer to measure {len(problems)} problems")
         return [
             Drop("clean", "overlong", problem.id, f"{count} prompt tokens, more than {self.tokens}", problem.source)
             for problem, count in zip(problems, context.tokenizer.count(problems), strict=True)

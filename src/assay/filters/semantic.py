@@ -58,7 +58,9 @@ class Semantic:
             ValueError: the context has no encoder or no neighbours.
         """
         if context.encoder is None or context.neighbours is None:
-            raise ValueError(f"no encoder or no neighbours to compare {len(problems)} problems with")
+            raise ValueError(
+                f"this filter needs an encoder and a neighbour search to compare {len(problems)} problems with"
+            )
         groups = [group for group in self._groups(problems, labels) if len(group) > 1]
         candidates = [problem for group in groups for problem in group]
         if not candidates:

@@ -24,7 +24,7 @@ class Unparsable:
             ValueError: the context has no judge.
         """
         if context.judge is None:
-            raise ValueError(f"no judge to read the labels of {len(problems)} problems")
+            raise ValueError(f"this filter needs a verifier to read the gold answers of {len(problems)} problems")
         all_labels = [label for problem in problems for label in labels.get(problem.id, ())]
         can_read = context.judge.reads(all_labels)
         unreadable_labels = {

@@ -43,7 +43,7 @@ class Unverifiable:
             ValueError: the context has no judge.
         """
         if context.judge is None:
-            raise ValueError(f"no judge to grade the labels of {len(problems)} problems")
+            raise ValueError(f"this filter needs a verifier to grade the gold answers of {len(problems)} problems")
         pending = {
             label.id: (problem, label)
             for problem in problems

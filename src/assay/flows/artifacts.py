@@ -47,7 +47,7 @@ def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None
         create_table_artifact(
             escape_cells(kept_and_dropped(summary)),
             key=artifact_key(name, "kept-and-dropped"),
-            description=f"Who left {config_name}, stage by stage, and why",
+            description=f"Which problems left {config_name}, stage by stage, and why",
         )
     if summary["histogram"]:
         with warn_if_refused(context.reporter.warn, "the difficulty histogram"):
@@ -127,7 +127,7 @@ def _make_link(context: RunContext, page: Path, reports_url: str) -> None:
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
     description = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
-        description += "; browsers open no file from a page of a server, so copy the address, "
+        description += "; browsers do not open local files from a web page, so copy the address, "
         description += "or set `flow.reports_url` in the config"
     with warn_if_refused(context.reporter.warn, "the link to the report"):
         create_link_artifact(link, link_text=link, key=artifact_key(name, "report"), description=description)
@@ -141,4 +141,4 @@ def warn_if_refused(warn: Callable[[str], None], what: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, (OSError, *server_errors())):
             raise
-        warn(f"the server did not take {what}: {(str(error).splitlines() or [type(error).__name__])[0]}")
+        warn(f"the server did not accept {what}: {(str(error).splitlines() or [type(error).__name__])[0]}")

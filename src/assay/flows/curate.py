@@ -20,7 +20,7 @@ def _run_stages(call: FlowCall) -> Any:
         for name in stage_names():
             shards.score(run) if name == "score" else submit_stage(run, name)
             if run.context.stop():
-                raise Stopped("asked to stop; the stages so far are in the lake")
+                raise Stopped("stopped on request; the stages finished so far are in the lake")
         run.told = run.results
         run.lacks = describe_shortfall(run.context, run.results)
         artifacts.make_artifacts(run.context, run.results)

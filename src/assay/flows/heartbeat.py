@@ -32,7 +32,7 @@ def heartbeat(config: Config, say: Callable[[str], None]) -> Iterator[None]:
         mark_dead_runs(place, say)
         token = take(place, name, limit_s=dead_after_s) if name != NAME else None
     except (OSError, LakeError) as error:
-        say(f"the lake does not tell which flow runs are alive: {error}")
+        say(f"cannot read from the lake which flow runs are alive: {error}")
     if token is None:
         yield
         return

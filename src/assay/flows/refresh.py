@@ -15,7 +15,7 @@ def _work(call: FlowCall) -> Any:
         message = as_task(_renew, "refresh", run.context.config.flow)("refresh")
         artifacts.make_artifacts(run.context)
         if run.missing:
-            return run_states.partly("; ".join([message, *run.missing, "run it again to go on"]))
+            return run_states.partly("; ".join([message, *run.missing, "run it again to continue"]))
         return run_states.completed(message)
 
 
@@ -23,7 +23,7 @@ __getattr__ = define_flow(
     __name__,
     "refresh",
     _work,
-    "Judge stored rollouts by the present verifiers, and tell the last checkpoint's pass rates.",
+    "Grade stored rollouts with the current verifiers, and update the pass rates to the last checkpoint.",
     override="loop.resample_fraction=0.1",
 )
 
@@ -34,8 +34,8 @@ def _renew(_stage: str) -> str:
     run = current_run()
     result = run.told = refresh_stale(run.context)
     if result["left"]:
-        run.missing.append(f"{result['left']} stored rollouts are not judged yet")
+        run.missing.append(f"{result['left']} stored rollouts are not graded yet")
     if result["nothing_to_do"]:
         return "nothing to do: nothing was stale"
     refreshed = f"round {result['round']} refreshed" if result["refresh"] else "no training is done"
-    return f"{result['regraded']} stored rollouts judged anew, {refreshed}, {result['tokens']} tokens"
+    return f"{result['regraded']} stored rollouts graded again, {refreshed}, {result['tokens']} tokens"

@@ -52,6 +52,6 @@ def message(run: FlowRun) -> str:
     )
     partly = [result.stage for result in run.results if result.partly]
     missing = run.missing or [f"{name} is partly done: a limit of the config was reached" for name in partly]
-    again = ["run it again to go on"] if missing else []
+    again = ["run it again to continue"] if missing else []
     lacks = [run.lacks.sentence] if run.lacks else []
     return escape_controls("; ".join([f"rows out: {rows_out}", *missing, *again, *lacks]))

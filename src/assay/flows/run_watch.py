@@ -50,11 +50,11 @@ class RunWatch:
             runs = self._runs()
         except server_errors() as error:
             if not self.unreachable and not self.over.is_set():
-                self.warn(f"the Prefect server does not answer ({type(error).__name__}); no run starts until it does")
+                self.warn(f"the Prefect server does not respond ({type(error).__name__}); no run starts until it does")
             self.unreachable = True
             return
         if self.unreachable:
-            self.say("the Prefect server answers again")
+            self.say("the Prefect server responds again")
         self.unreachable = False
         for run in reversed(runs):
             self._report(run)

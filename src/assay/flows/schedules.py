@@ -37,9 +37,9 @@ class ScheduleTimes:
             flags = "both --cron and --interval are" if self.cron else "neither --cron nor --interval is"
             raise ConfigError(f"{flags} given: --cron '0 2 * * *' is every night at 2, --interval 3600 every hour")
         if self.interval_s is not None and not 0 < self.interval_s < float("inf"):
-            raise ConfigError(f"--interval {self.interval_s}: seconds between two starts, above 0")
+            raise ConfigError(f"--interval {self.interval_s}: must be a number of seconds above 0")
         if self.timezone and not self.cron:
-            raise ConfigError(f"--timezone {self.timezone!r} says when a --cron line is due; an --interval has none")
+            raise ConfigError(f"--timezone {self.timezone!r} only applies to --cron, not to --interval")
 
     def schedule(self) -> tuple[Any, str]:
         """Return Prefect's schedule, and its next time in words.
@@ -128,7 +128,7 @@ def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
     if pool not in pools:
         raise ConfigError(
             f"no work pool {pool!r}; {suggest_names(pool, pools)}; `prefect work-pool create {pool} --type process` "
-            "makes it"
+            "creates it"
         )
     if pools[pool] != "process":
         raise ConfigError(

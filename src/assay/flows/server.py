@@ -43,8 +43,8 @@ def check_server(config: FlowConfig, reporter: Reporter) -> bool:
     complaint = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
     if config.on_server_unavailable == "stop":
         raise ConfigError(
-            f'{complaint}; `flow.on_server_unavailable = "continue"` runs without it, and without PREFECT_API_URL an '
-            "ephemeral one is used"
+            f'{complaint}; `flow.on_server_unavailable = "continue"` runs without it; if PREFECT_API_URL is unset, a '
+            "temporary server is used"
         )
     reporter.warn(f"{complaint}; going on without it")
     return False
@@ -64,12 +64,13 @@ def start_server(reporter: Reporter) -> None:
     if server.running:
         return
     reporter.say(
-        "starting an ephemeral Prefect server, which takes up to half a minute; PREFECT_API_URL names one that stays"
+        "starting a temporary Prefect server, which takes up to half a minute; set PREFECT_API_URL to use a "
+        "permanent one"
     )
     try:
         server.start()
     except RuntimeError as error:
-        raise EngineError(f"Prefect's ephemeral server did not come up: {error}") from error
+        raise EngineError(f"Prefect's ephemeral server did not start: {error}") from error
     assert server.server_process is not None
     EPHEMERAL[:] = [server.server_process]
     threading.Thread(target=_watch_server, args=(server.server_process,), name="server", daemon=True).start()
@@ -136,10 +137,11 @@ def _raise_error(run: FlowRun, error: BaseException) -> None:
     reason = " ".join(str(error).split()) or type(error).__name__
     if run.told is not None:
         run.context.reporter.warn(
-            f"the Prefect server went away before it could be told of the run's end ({reason}); all is done"
+            f"the Prefect server went away before the run's end could be reported ({reason}); the run itself is "
+            "complete"
         )
         return
-    raise Stopped(f"the Prefect server went away ({reason}); what was done is in the lake") from error
+    raise Stopped(f"the Prefect server went away ({reason}); finished work is in the lake") from error
 
 
 def _address() -> Any:

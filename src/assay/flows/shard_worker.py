@@ -52,14 +52,15 @@ class ShardWorker:
         """
         if name not in self.chunks.ids:
             raise ConfigError(
-                f"{self.call.config}: the config or its lake has changed since the run began; shard {name} is not of it"
+                f"{self.call.config}: the config or its lake has changed since the run began, and shard {name} no "
+                "longer belongs to it; start the run again"
             )
         meter, started_s = self.context.meter, time.monotonic()
         tokens, samples = meter.tokens, meter.samples
         while not self.chunks.take(name) and name in self.chunks.left():  # another run holds it
             time.sleep(LOOK_S)
             if self.context.stop():
-                raise Stopped(f"asked to stop while another run holds shard {name}")
+                raise Stopped(f"stopped on request while another run holds shard {name}")
         if name in self.chunks.left() and not self.context.limit_reached():
             raise EngineError(f"some attempts of shard {name} failed; the others are stored")
         costs = {"tokens": meter.tokens - tokens, "samples": meter.samples - samples}

@@ -37,7 +37,7 @@ def score(run: FlowRun) -> None:
     terms = ShardConfig(context.config.flow.problems_per_shard, context.config.flow.lease_s)
     if not getattr(part := build_scorer(context), "apart", not part.joint):
         context.reporter.say(
-            f"score: {context.config.score.scorer!r} decides over all problems at once, so it is one task"
+            f"score: {context.config.score.scorer!r} looks at all problems together, so scoring is one task"
         )
         as_task(_score_at_once, "score", context.config.flow)("score")
         return
@@ -88,7 +88,7 @@ class ShardBoard:
             while self.left:
                 self._run_pool()
         if self.asked_s:
-            raise Stopped("asked to stop; the shards so far and what had arrived of the others are in the lake")
+            raise Stopped("stopped on request; finished shards, and what arrived of the others, are in the lake")
         if self.error is not None:
             raise self.error
         if self.failed:
@@ -158,7 +158,7 @@ class ShardBoard:
         if self.lost[shard] < LOSSES:
             self.left.append(shard)
         else:
-            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost at it ({reason})"
+            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost while scoring it ({reason})"
 
     def _check_stop(self) -> None:
         """Leave what has not begun after a stop or a limit, and end workers that do not return from their engine in

@@ -16,6 +16,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import derive_seed
 from assay.core.parts import build_part
 from assay.core.ports import OnlineCurriculum
+from assay.core.setting_names import present_names
 from assay.core.types import Counts, GroupResult, Outcome, Pool
 from assay.curricula.online.quotas import begin_curriculum
 
@@ -72,10 +73,10 @@ class TrainerCurriculum:
 
     def __init__(self, state: OnlineCurriculum, *, group_size: int, max_lag: int = MAX_LAG) -> None:
         if group_size < 1 or max_lag < 0:
-            raise ConfigError(f"group_size is {group_size} and max_lag {max_lag}; at least 1 and 0 are needed")
+            raise ConfigError(f"group_size is {group_size} and max_lag is {max_lag}; they must be at least 1 and 0")
         if getattr(state, "pilot", 0):
             raise ConfigError(
-                "curriculum 'pilot_groups' attempts groups in parts, which this trainer does not: train here"
+                "curriculum 'pilot_groups' attempts groups in parts, which this trainer cannot do: use `train run`"
             )
         self.state, self.group_size, self.max_lag = state, group_size, max_lag
         self.version = 0  # the newest policy version seen
@@ -206,7 +207,8 @@ def load_curriculum(file: Path) -> OnlineCurriculum:
         raise ConfigError(
             f"no {file}: the exported config's curriculum is not adaptive, or the file was not copied"
         ) from error
-    part = build_part("curriculum", content["curriculum"], content["settings"])
+    order = present_names({"order": {**content["settings"], "curriculum": content["curriculum"]}})["order"]
+    part = build_part("curriculum", order.pop("curriculum"), order)
     pool = Pool(
         tuple(content["ids"]),
         {name: np.array(values) for name, values in content["columns"].items()},

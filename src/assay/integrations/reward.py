@@ -106,14 +106,16 @@ def load_reward(file: str) -> Reward:
     try:
         settings = json.loads((folder / "reward.json").read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"no reward.json beside {file}: copy it along with reward.py") from error
+        raise ConfigError(f"reward.json is missing beside {file}: copy both files") from error
     return Reward(settings, folder)
 
 
 def _build_case(answer: Answer) -> GradingCase:
     record = answer.record
     if lacking := [name for name in NEEDED if name not in record]:
-        raise ConfigError(f"a row lacks {', '.join(lacking)}, which `curate export` writes; it has {', '.join(record)}")
+        raise ConfigError(
+            f"a row has no {', '.join(lacking)}, which `curate export` writes; its fields: {', '.join(record)}"
+        )
     problem = Problem(
         str(record["assay_id"]),
         tuple(Message(turn["role"], turn["content"]) for turn in json.loads(record["messages"])),

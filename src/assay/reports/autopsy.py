@@ -70,7 +70,7 @@ def render_autopsy(report: Data, next_step: str) -> str:
         "</div>",
         section("Answers graded again", _lines(of_topic.get("grades", [])), _disputed(report["disputed"])),
         section("Reward and correctness", _trend(report, _lines(of_topic.get("reward", [])))),
-        section("What to go on with", _pool(report["pool"]), f"<p><code>{escape(next_step)}</code></p>"),
+        section("What to train on next", _pool(report["pool"]), f"<p><code>{escape(next_step)}</code></p>"),
         section("How this log was read", "".join(paragraph(note) for note in report["notes"])),
     ]
     return document(f"Autopsy of {report['log']}", [f"<style>{STYLE}</style>", *(piece for piece in body if piece)])
@@ -81,7 +81,7 @@ def headline(report: Data) -> str:
     shares = {(row["topic"], row["finding"]): row for row in report["findings"]}
     waste = shares.get(("tokens", "without signal"))
     if waste is None:
-        return "This log holds one answer per question and step, so what a group taught cannot be said."
+        return "This log holds one answer per question and step, so it does not show what a group taught."
     text = f"{_percent(waste['share'])} of the {report['unit']} went into groups that taught nothing"
     parts = [
         f"{_percent(shares['tokens', kind]['share'])} {why}"

@@ -15,7 +15,7 @@ from assay.maths.rl.temperature import entropy, temperature_of_entropy
 
 @dataclass(frozen=True)
 class Entropy:
-    """Score a problem by the temperature at which the policy's tokens have `wanted` nats of entropy.
+    """Score a problem by the temperature at which the policy's tokens have `target_nats_per_token` nats of entropy.
 
     It is interpolated between two measured temperatures. `n` attempts per problem and temperature are sampled without
     top-p and top-k. A higher score means a more certain policy: an easy problem needs a higher temperature. Where even
@@ -34,7 +34,7 @@ class Entropy:
 
     n: Annotated[int, Field(ge=1)] = 2  # attempts per problem and temperature
     temperatures: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2)  # ascending
-    wanted: Annotated[float, Field(gt=0)] = 0.3  # nats per token
+    target_nats_per_token: Annotated[float, Field(gt=0)] = 0.3
 
     def __post_init__(self) -> None:
         if (
@@ -68,7 +68,7 @@ class Entropy:
 
     def _score(self, id_: str, by_temperature: Sequence[Sequence[StoredAttempt]]) -> Score:
         levels = [entropy([_logprobs(id_, attempt) for attempt in group]) for group in by_temperature]
-        value, low, high, outside = temperature_of_entropy(self.temperatures, levels, self.wanted)
+        value, low, high, outside = temperature_of_entropy(self.temperatures, levels, self.target_nats_per_token)
         counts = Counts()
         for group in by_temperature:
             for attempt in group:

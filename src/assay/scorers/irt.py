@@ -73,7 +73,7 @@ class Irt:
     def _check(self, respondents: int) -> None:
         if respondents < 2:
             raise ConfigError(
-                f"scorer 'irt' found {respondents} respondents in the store and needs 2: "
+                f"scorer 'irt' found {respondents} policies with attempts in the lake and needs at least 2: "
                 "score the pool with another policy first"
             )
         if self.model == "2pl" and respondents < MIN_RESPONDENTS_2PL:

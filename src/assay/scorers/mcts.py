@@ -1,7 +1,7 @@
 """How many iterations of a tree search a policy needs until an answer is right."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -17,13 +17,13 @@ class Mcts:
 
     A problem that is unsolved within the budget is censored there. Each iteration descends the tree, samples `children`
     next steps at its leaf, completes one of them and has that answer judged once by the problem's verifier
-    (`maths/search/tree.py`). A step ends at `delimiter`, or after `step_tokens` tokens; an answer has at most `steps`
-    of them. Prompt, few-shot turns and stop strings are the policy's; temperature and top_p are the search's own.
+    (`maths/search/tree.py`). A step ends at `delimiter`, or after `max_step_tokens` tokens; an answer has at most
+    `max_steps` of them. Prompt, few-shot turns and stop strings are the policy's; temperature and top_p are the search's own.
 
     The interval is the number itself: a search is run once. A problem whose search a limit stopped has no score.
 
-    For comparison, `baseline` plain attempts per problem are sampled under the same prompt, temperature and judge (0 =
-    none), and the run reports which problems are hard by either: solved after more than `baseline` iterations or never,
+    For comparison, `baseline_attempts` plain attempts per problem are sampled under the same prompt, temperature and judge (0 =
+    none), and the run reports which problems are hard by either: solved after more than that many iterations or never,
     against none of the attempts right.
 
     Source: ThinkLite-VL, arXiv:2504.07934, sec. 3.1: 3 children, 10 steps, 50 iterations, temperature .5, top-p .9,
@@ -36,22 +36,34 @@ class Mcts:
     needs: ClassVar[tuple[str, ...]] = ("search",)
 
     children: Annotated[int, Field(ge=1)] = 3
-    steps: Annotated[int, Field(ge=1)] = 10
+    max_steps: Annotated[int, Field(ge=1)] = 10  # per answer
     iterations: Annotated[int, Field(ge=1)] = 50
-    rule: Literal["uct", "visits"] = "uct"
+    selection_rule: Literal["uct", "visits"] = "uct"
     exploration: Annotated[float, Field(ge=0)] = 1.0  # weight of few visits; 0 = by value alone
-    exhaust: bool = False  # true: goes on after a right answer, so that every node has a value
+    use_all_iterations: bool = False  # true: goes on after a right answer, so that every node has a value
     temperature: Annotated[float, Field(gt=0)] = 0.5
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    delimiter: str = "\n"  # "" = a step is step_tokens tokens
-    step_tokens: Annotated[int, Field(ge=1)] = 256  # at most the policy's max_tokens
-    mark: str = ""  # a step that holds it ends the answer, such as "Final Answer: "
-    baseline: Annotated[int, Field(ge=0)] = 6  # plain attempts per problem
+    delimiter: str = "\n"  # "" = a step is max_step_tokens tokens
+    max_step_tokens: Annotated[int, Field(ge=1)] = 256  # at most the policy's max_tokens
+    final_step_marker: str = ""  # a step that holds it ends the answer, such as "Final Answer: "
+    baseline_attempts: Annotated[int, Field(ge=0)] = 6  # plain attempts per problem, for comparison
 
     @property
     def rules(self) -> SearchConfig:
         """The settings of the search alone."""
-        return SearchConfig(**{field.name: getattr(self, field.name) for field in fields(SearchConfig)})
+        return SearchConfig(
+            children=self.children,
+            steps=self.max_steps,
+            iterations=self.iterations,
+            rule=self.selection_rule,
+            exploration=self.exploration,
+            exhaust=self.use_all_iterations,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            delimiter=self.delimiter,
+            step_tokens=self.max_step_tokens,
+            mark=self.final_step_marker,
+        )
 
     def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """Return one score per problem whose search is over, ids ascending."""

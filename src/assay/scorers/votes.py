@@ -18,9 +18,9 @@ from assay.maths.text.votes import answer_clusters, answers_agree
 class Votes:
     """Score a problem by the share of n attempts that gave the leading answer; 0 where no attempt gave any.
 
-    weigh = "count": the leading answer is the commonest. weigh = "likelihood": the one whose attempts are likeliest in
-    all, each weighing the geometric mean of its tokens' probabilities, among the `top` commonest; the share is then a
-    share of weight. `against` names another policy of the lake, weak or strong: where its own commonest answer differs
+    weight_by = "count": the leading answer is the commonest. weight_by = "likelihood": the one whose attempts are likeliest in
+    all, each weighing the geometric mean of its tokens' probabilities, among the `top_answers` commonest; the share is then a
+    share of weight. `other_policy` names another policy of the lake, weak or strong: where its own commonest answer differs
     the score is 0, and where it gave none there is no score. Weak-to-strong reasoning keeps problems from .6 and is
     sure from .8.
 
@@ -37,9 +37,9 @@ class Votes:
     needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 10  # attempts per problem
-    weigh: Literal["count", "likelihood"] = "count"
-    top: Annotated[int, Field(ge=0)] = 8  # clusters, by size; 0 = all
-    against: str = ""  # a policy's name or revision
+    weight_by: Literal["count", "likelihood"] = "count"
+    top_answers: Annotated[int, Field(ge=0)] = 8  # clusters of equal answers, the largest first; 0 = all
+    other_policy: str = ""  # a policy's name or revision
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
     def attempts(self) -> tuple[int, int]:
@@ -54,21 +54,21 @@ class Votes:
         """
         n_attempts = dict.fromkeys(sorted(ids), self.n)
         own = attempts.draw_attempts(n_attempts, {})
-        other = attempts.draw_attempts(n_attempts, {}, policy=self.against) if self.against else None
+        other = attempts.draw_attempts(n_attempts, {}, policy=self.other_policy) if self.other_policy else None
         problems = [id_ for id_ in sorted(ids) if own[id_] and (other is None or other[id_])]
         return [self._score(id_, own[id_], None if other is None else other[id_]) for id_ in problems]
 
     def _score(self, id_: str, own: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
         judged_attempts = [attempt for attempt in own if attempt.outcome != "verifier_error"]
-        weights = [1.0 if self.weigh == "count" else likelihood(id_, attempt) for attempt in judged_attempts]
-        ranked = answer_clusters([attempt.extracted for attempt in judged_attempts], weights, top=self.top)
+        weights = [1.0 if self.weight_by == "count" else likelihood(id_, attempt) for attempt in judged_attempts]
+        ranked = answer_clusters([attempt.extracted for attempt in judged_attempts], weights, top=self.top_answers)
         votes = ranked[0].votes if ranked else 0
         if ranked and other is not None and not _leads(ranked[0].answer, other):
             votes = 0
         low, high = interval(votes, len(judged_attempts) - votes, level=self.level)
         share = 0.0
         if votes:
-            share = ranked[0].weight / sum(weights) if self.weigh == "likelihood" else votes / len(judged_attempts)
+            share = ranked[0].weight / sum(weights) if self.weight_by == "likelihood" else votes / len(judged_attempts)
         counts = Counts()
         for attempt in own:
             counts = counts.plus(attempt.outcome)
@@ -91,7 +91,7 @@ def likelihood(id_: str, attempt: StoredAttempt) -> float:
     if attempt.logprobs is None:
         raise ConfigError(
             f"scorer 'votes': sample {attempt.sample} of problem {id_} has no log-probabilities; "
-            "policy.logprobs = true, or weigh = 'count'"
+            "policy.logprobs = true, or weight_by = 'count'"
         )
     return math.exp(sum(attempt.logprobs) / len(attempt.logprobs)) if attempt.logprobs else 0.0
 

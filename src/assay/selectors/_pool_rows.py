@@ -61,7 +61,8 @@ def numeric_column(pool: Pool, name: str, *, where: NDArray[np.bool_] | None = N
     invalid = np.flatnonzero(~np.isfinite(values) if where is None else ~np.isfinite(values) & where)
     if len(invalid):
         raise ValueError(
-            f"problem {pool.ids[invalid[0]]!r} has {name} = {values[invalid[0]]}; {len(invalid)} of {len(pool)} lack it"
+            f"problem {pool.ids[invalid[0]]!r} has {name} = {values[invalid[0]]}; {len(invalid)} of {len(pool)} lack "
+            "a finite value"
         )
     return values
 
@@ -75,7 +76,7 @@ def _to_floats(pool: Pool, name: str) -> Floats:
             try:
                 float(value)
             except (ValueError, TypeError):
-                raise ValueError(f"problem {id_!r} has {name} = {str(value)!r}, which is no number") from None
+                raise ValueError(f"problem {id_!r} has {name} = {str(value)!r}, which is not a number") from None
         raise
 
 
@@ -86,7 +87,7 @@ def clip_budget(budget: int, rows: int) -> int:
         ValueError: the budget is negative.
     """
     if budget < 0:
-        raise ValueError(f"a budget of {budget} problems is negative")
+        raise ValueError(f"the budget must not be negative, found {budget}")
     return min(budget, rows)
 
 
@@ -129,7 +130,7 @@ def unit_vectors(pool: Pool) -> NDArray[np.float32]:
     if len(invalid):
         raise ValueError(
             f"problem {pool.ids[invalid[0]]!r} has a vector of norm {norms[invalid[0]]:.3g}, not 1; "
-            f"{len(invalid)} of {len(pool)} are so"
+            f"{len(invalid)} of {len(pool)} are affected"
         )
     return vectors
 

@@ -60,9 +60,12 @@ class Composed:
 
     def __post_init__(self) -> None:
         if not self.steps:
-            raise ValueError("steps: a chain of 0 selectors chooses nothing")
+            raise ValueError("steps: at least one selector is needed")
         if self.steps[-1].times is not None:
-            raise ValueError(f"steps: the last one keeps the budget, not {self.steps[-1].times} times it")
+            raise ValueError(
+                "steps: the last step must have times = 1, since it keeps the budget itself, found "
+                f"{self.steps[-1].times}"
+            )
         for step in self.steps:
             _ = step.part
 

@@ -63,6 +63,6 @@ class Facility:
         score = numeric_column(pool, self.by)
         if (negative := np.flatnonzero(score < 0)).size:
             raise ValueError(
-                f"problem {pool.ids[negative[0]]!r} has {self.by} = {score[negative[0]]}; a weight is 0 at least"
+                f"problem {pool.ids[negative[0]]!r} has {self.by} = {score[negative[0]]}; weights must not be negative"
             )
         return score

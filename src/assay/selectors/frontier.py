@@ -83,8 +83,8 @@ class Frontier:
         """
         if self.expected_improvement == "fitted":
             raise ValueError(
-                "expected_improvement = 'fitted' becomes a number where a lake's training rollouts are; a pool alone "
-                "has none"
+                "expected_improvement = 'fitted' is fitted to a lake's training rollouts and cannot be used on a "
+                "pool alone; give a number"
             )
         signal, a, b = self._signal(pool, self.expected_improvement)  # (n,) each
         size = clip_budget(budget, len(pool))
@@ -102,7 +102,7 @@ class Frontier:
             return run_signal(a, b, self.group_size, drift=drift, kind=kind), a, b
         if drift:
             raise ValueError(
-                f"expected_improvement = {drift:g} moves rates of correct attempts, and these rewards are graded"
+                f"expected_improvement = {drift:g} applies to 0/1 rewards, but these rewards are graded; set it to 0"
             )
         return reward_signal(posterior, self.group_size, kind=kind, tau=self.tau or 0.0), *mean_reward_beta(posterior)
 

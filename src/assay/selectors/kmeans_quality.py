@@ -55,6 +55,6 @@ class KmeansQuality:
         if (negative := np.flatnonzero(quality < 0)).size:
             raise ValueError(
                 f"problem {pool.ids[negative[0]]!r} has {self.by} = {quality[negative[0]]}, "
-                "no chance in proportion to that"
+                "which cannot be a sampling weight"
             )
         return np.log(np.maximum(quality, np.finfo(np.float64).tiny))

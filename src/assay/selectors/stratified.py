@@ -39,5 +39,5 @@ class Stratified:
     def _labels(self, pool: Pool) -> np.ndarray:
         labels = np.asarray(pool.column(self.by))
         if labels.dtype.kind == "f" and (missing := np.flatnonzero(np.isnan(labels))).size:
-            raise ValueError(f"problem {pool.ids[missing[0]]!r} has {self.by} = nan and so no group")
+            raise ValueError(f"problem {pool.ids[missing[0]]!r} has {self.by} = nan, so it belongs to no group")
         return labels

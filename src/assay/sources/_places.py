@@ -45,8 +45,8 @@ def describe_old_place(path: str, folder: str, match: PathMatch) -> str:
     if not folder or match.folder or os.path.isabs(os.path.expanduser(path)):
         return ""
     return (
-        f"{escape_surrogates(path)!r} is read from the working directory, since the config's folder "
-        f"{escape_surrogates(folder)!r} does not hold it; relative paths start from the config's folder"
+        f"{escape_surrogates(path)!r} is read from the working directory, because the config's folder "
+        f"{escape_surrogates(folder)!r} does not contain it; relative paths normally start from the config's folder"
     )
 
 

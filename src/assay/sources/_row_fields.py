@@ -26,7 +26,7 @@ def read_field(row: Mapping[str, Any], name: str) -> Any:
         value = _resolve_path(row, path)
         if value is not ABSENT and (value is not None or path == name):
             return value
-    remedy = "" if "|" in name else f"; {name + '|OTHER'!r} reads OTHER where a row lacks it"
+    remedy = "" if "|" in name else f"; {name + '|OTHER'!r} reads OTHER in rows without it"
     raise BadRow(
         "missing_field", escape_surrogates(f"no field {name!r}; {suggest_names(name, map(str, row))[:300]}{remedy}")
     )

@@ -126,7 +126,7 @@ class Fields:
                 "options_template must hold {letter} and {text}"
             )
         if not self.prompt or not self.answer:
-            raise ValueError("prompt and answer each name a field")
+            raise ValueError("prompt and answer must each name a field")
         if not is_outside(self.verifier) and self.verifier not in list_parts("verifier"):
             raise ValueError(
                 f"unknown verifier {self.verifier!r}; {suggest_names(self.verifier, list_parts('verifier'))}"
@@ -281,7 +281,7 @@ class Fields:
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shorten(value)}{remedy}")
         self._check_text("answer", value)
         if self.answer_marker not in value:
-            raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_marker!r}: {shorten(value)}")
+            raise BadRow("marker_absent", f"{self.answer!r} has no {self.answer_marker!r}: {shorten(value)}")
         answer = value.rpartition(self.answer_marker)[2].strip() if self.answer_marker else value.strip()
         if self.answer_form == "solution":
             answer = solution_answer(answer)
@@ -311,7 +311,7 @@ class Fields:
         if turns[-1].role != "assistant" or self.assistant_end == "keep":
             return turns
         if self.assistant_end == "drop":
-            remedy = 'assistant_end = "remove" reads the turns before it, "keep" lets the policy go on behind it'
+            remedy = 'assistant_end = "remove" reads the turns before it, "keep" lets the policy continue after it'
             raise BadRow(
                 "ends_with_assistant",
                 f"the last turn is the assistant's, often the solution: {shorten(turns[-1].content)}; {remedy}",
@@ -368,7 +368,7 @@ class Fields:
         except UnicodeEncodeError as error:
             raise BadRow(
                 "lone_surrogate",
-                f"the {what} holds U+{ord(error.object[error.start]):04X} at {error.start}, which is no text",
+                f"the {what} holds U+{ord(error.object[error.start]):04X} at {error.start}, which is not valid text",
             ) from error
         if size > self.max_bytes:
             raise BadRow(f"{what}_too_long", f"the {what} has {size} bytes, more than max_bytes = {self.max_bytes}")

@@ -57,7 +57,8 @@ def check_kind(name: str, path: Path) -> None:
     """
     if (kind := file_kind(path)) not in READERS:
         raise ConfigError(
-            f"{name} is of an unknown kind {kind!r}; known: {', '.join(sorted(READERS))}, and the text kinds with .gz"
+            f"{name} has an unknown file type {kind!r}; known: {', '.join(sorted(READERS))}, and the text formats "
+            "with .gz"
         )
 
 

@@ -72,7 +72,7 @@ class Files(Fields):
     def _places(self) -> list[tuple[str, Path]]:
         """Return (name to record, path) of every file."""
         if not self._patterns:
-            raise ConfigError("paths names no file")
+            raise ConfigError("paths is empty: name at least one file")
         places = dict(place for pattern in self._patterns for place in _locate_files(pattern, self.folder))
         for name, path in places.items():
             check_kind(name, path)
@@ -96,7 +96,7 @@ def _locate_files(pattern: str, folder: str) -> list[tuple[str, Path]]:
 def _suggest_paths(path: Path) -> str:
     folder = path.parent
     if path.is_dir():
-        return f"it is a folder: {escape_surrogates(str(path / '*'))!r} names the files in it"
+        return f"it is a folder; {escape_surrogates(str(path / '*'))!r} reads the files in it"
     if not folder.is_dir():
         if glob.has_magic(str(folder)):
             return "nothing matches"

@@ -75,7 +75,7 @@ class Hub(Fields):
         if folder.is_dir():
             return folder
         if folder.is_file():
-            raise ConfigError(f"hub path {self.path!r} is a file: part = 'files' reads files")
+            raise ConfigError(f"hub path {self.path!r} is a file; use the source type 'files' to read files")
         if self.path.startswith((".", "/", "~")) or self.path.count("/") > 1:
             raise ConfigError(f"no folder {self.path!r}")
         return None

@@ -65,7 +65,7 @@ class ReasoningGym:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise ValueError(f"size {self.size} must be at least 1")
+            raise ValueError(f"size must be at least 1, found {self.size}")
         if not 0 <= self.levels <= self.size:
             raise ValueError(f"levels {self.levels} must be from 0 to the size, {self.size}")
 
@@ -125,13 +125,13 @@ class ReasoningGym:
         for key in config:
             if key not in keys:
                 raise ConfigError(
-                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {suggest_names(key, keys)}"
+                    f"reasoning_gym generator {self.generator!r} has no setting {key!r}; {suggest_names(key, keys)}"
                 )
         try:
             return factory.create_dataset(self.generator, size=size, seed=seed, **self._library_config(config))
         except FAILURES as error:
             raise ConfigError(
-                f"reasoning_gym generator {self.generator!r} refuses {shorten(config, 200)}: {error}"
+                f"reasoning_gym generator {self.generator!r} rejects {shorten(config, 200)}: {error}"
             ) from error
 
     def _library_config(self, config: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,6 @@ class Synthesized:
     @property
     def _lake(self) -> DerivedProblems:
         if self.stored is None:
-            raise ConfigError("source 'synthesized' reads from the lake of a config")
+            raise ConfigError("source 'synthesized' reads the lake of a config and can only be used in one")
         problems: DerivedProblems = self.stored
         return problems

@@ -66,7 +66,7 @@ class Lake:
         except (FileNotFoundError, NotADirectoryError):
             if manifest.entry_names(self.storage):
                 raise LakeError(
-                    f"{self.place}/lake.json is gone; "
+                    f"{self.place}/lake.json is missing; "
                     f"`curate lake fsck --lake {self.place}` writes it again from the manifest"
                 ) from None
             if not create:
@@ -507,14 +507,14 @@ class Lake:
         Another writer may be creating the lake at this moment, or may have been killed while it did.
         """
         if self.root.is_file():
-            raise LakeError(f"{self.place} is a file; a lake is a folder")
+            raise LakeError(f"{self.place} is a file, but a lake is a folder")
         names = self.storage.names("") or ()
         if "lake.json" in names:
             self._check_format(self.storage.read("lake.json"))
         elif self.storage.names("manifest") or any(
             name not in BEFORE and not name.startswith(".lake.") for name in names
         ):
-            raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
+            raise LakeError(f"{self.place} contains other files and no lake.json; name an empty or new folder")
 
     def _check_format(self, text: bytes) -> None:
         mark = read_mark(text, self.place)
@@ -524,7 +524,8 @@ class Lake:
                 f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
             )
             raise LakeError(
-                f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}"
+                f"{self.place} has lake format {mark['format']}, but this version reads formats up to "
+                f"{manifest.FORMAT}: {remedy}"
             )
 
 
@@ -558,7 +559,7 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
     try:
         tree, digest = read_sealed(text)
         if tree["format"] == 3 and not digest:
-            raise Damaged("its SHA-256 is gone")
+            raise Damaged("its SHA-256 is missing")
     except (ValueError, KeyError, TypeError) as error:
         raise LakeError(
             f"{place}/lake.json cannot be read: {error}; `curate lake fsck --lake {place}` writes it again from the "
@@ -570,8 +571,8 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
 def missing_lake_message(storage: Storage) -> str:
     """Return the message that there is no lake, with up to three that lie beside, and how to make one."""
     beside = [] if storage.remote else sorted(str(mark.parent) for mark in storage.root.parent.glob("*/lake.json"))
-    others = f"; --lake names another: {', '.join(beside[:3])}" if beside else "; --lake names another place"
-    return f"no lake at {storage.place}{others}; `curate run CONFIG --lake {storage.place}` makes one"
+    others = f"; lakes nearby, for --lake: {', '.join(beside[:3])}" if beside else "; name another place with --lake"
+    return f"no lake at {storage.place}{others}; `curate run CONFIG --lake {storage.place}` creates one"
 
 
 @cache

@@ -98,15 +98,15 @@ def condition_query(condition: str) -> str:
             that hides the rest.
     """
     if len(condition) > MAX_CONDITION:
-        raise ConfigError(f"a condition has at most {MAX_CONDITION} characters, not {len(condition)}")
+        raise ConfigError(f"a condition may have at most {MAX_CONDITION} characters, found {len(condition)}")
     query = f"SELECT row FROM pool WHERE (\n{condition}\n)"
     require_select(query)
     parts = _clauses(query)
     if parts != _clauses("SELECT row FROM pool WHERE (\ntrue\n)"):
-        raise ConfigError("one condition is allowed, as behind WHERE: no other clause, no second query")
+        raise ConfigError("only one condition is allowed, as after WHERE: no other clause and no second query")
     for part in growing_parts(_node(query), table="pool"):
         raise ConfigError(
-            f"a condition compares columns, with arithmetic, patterns and subqueries over pool; found {part[:60]}"
+            f"a condition may only compare columns, with arithmetic, patterns and subqueries on pool; found {part[:60]}"
         )
     return query
 

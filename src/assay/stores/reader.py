@@ -44,7 +44,7 @@ def interrupted_after(limit_s: float, stop: Callable[[], None], work: Callable[[
         return work()
     except (LakeError, duckdb.Error) as error:
         if over.is_set():
-            raise ReadTimeout(f"stopped after {limit_s:g} s: ask for less") from error
+            raise ReadTimeout(f"stopped after {limit_s:g} s; make the query smaller") from error
         raise
     finally:
         timer.cancel()

@@ -66,7 +66,7 @@ class Compose:
             made = list(self._chains(links, later, horizon))
             counts[f"chains_{horizon}"] = len(made)
             yield from made
-        line = f"{len(links)} problems can begin a chain and {len(later)} can go on in one"
+        line = f"{len(links)} problems can start a chain and {len(later)} can continue one"
         yield SynthesisSummary(counts, (line,))
 
     def _reliable(self, item: AttemptedProblem) -> bool:

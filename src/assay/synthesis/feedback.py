@@ -41,7 +41,7 @@ class Feedback:
 
     def __post_init__(self) -> None:
         if bool(self.good) != bool(self.bad):
-            raise ValueError("good and bad are tokens that go together: set both, or neither")
+            raise ValueError("good and bad must both be set, or neither")
 
     def synthesize(self, evidence: SynthesisEvidence) -> Iterator[Target | SynthesisSummary]:
         """Yield the chats, and how many problems have none for want of which side."""

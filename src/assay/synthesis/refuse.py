@@ -38,7 +38,7 @@ class Refuse:
 
     def __post_init__(self) -> None:
         if self.unknown >= self.known:
-            raise ValueError(f"unknown = {self.unknown:g} must lie below known = {self.known:g}")
+            raise ValueError(f"unknown = {self.unknown:g} must be below known = {self.known:g}")
 
     def synthesize(self, evidence: SynthesisEvidence) -> Iterator[Target | SynthesisSummary]:
         """Yield a target per known and unknown problem, and how many are neither."""

@@ -63,7 +63,7 @@ class Scaffold:
 
     def __post_init__(self) -> None:
         if not self.low <= self.target_rate <= self.high:
-            raise ValueError(f"target_rate = {self.target_rate:g} lies outside [{self.low:g}, {self.high:g}]")
+            raise ValueError(f"target_rate = {self.target_rate:g} must lie in [{self.low:g}, {self.high:g}]")
 
     def synthesize(self, evidence: SynthesisEvidence) -> Iterator[Derived | SynthesisSummary]:
         """Yield the new problems, and why others gave none."""
@@ -78,7 +78,8 @@ class Scaffold:
                 yield self._derived(search, best)
         counts = {"hopeless": len(hopeless), "without_solution": len(hopeless) - len(searches), "made": made}
         line = (
-            f"{made} of {len(hopeless)} hopeless problems can be begun; {counts['without_solution']} have no solution of "
+            f"{made} of {len(hopeless)} hopeless problems get a solution's beginning; {counts['without_solution']} "
+            "have no solution of "
             f"two steps, {len(searches) - made} no length with a rate from {self.low:g} to {self.high:g}"
         )
         yield SynthesisSummary(counts, (line,))

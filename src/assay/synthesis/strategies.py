@@ -44,9 +44,9 @@ class Strategies:
 
     def __post_init__(self) -> None:
         if len(self.strategies) < 2:
-            raise ValueError("strategies holds fewer than 2, between which there is nothing to choose")
+            raise ValueError("strategies needs at least 2 entries to choose from")
         if lacking := [name for name, template in self.strategies.items() if "{prompt}" not in template]:
-            raise ValueError(f"the template of {lacking[0]!r} lacks {{prompt}}")
+            raise ValueError(f"the template of {lacking[0]!r} must contain {{prompt}}")
 
     def forecast(self, evidence: SynthesisEvidence) -> SynthesisSummary:
         """Return the attempts that are missing."""

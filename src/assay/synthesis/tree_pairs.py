@@ -25,7 +25,7 @@ class TreePairs:
     were never completed to a verdict, and equal values, give no pair. Each path from the root to a finished node also
     becomes a row of step labels.
 
-    A search that stopped at its first right answer (`score.exhaust = false`) holds no right completion behind a step
+    A search that stopped at its first right answer (`score.use_all_iterations = false`) holds no right completion behind a step
     but the last, and so hardly any pair.
 
     Source: arXiv:2405.00451 (MCTS-DPO), sec. 3 and released code; arXiv:2408.07199 (Agent Q); arXiv:2501.09766 (iTool).

@@ -59,7 +59,7 @@ class Variants:
 
     def __post_init__(self) -> None:
         if not self.sentences:
-            raise ValueError("sentences is empty, and an irrelevant condition is one of them")
+            raise ValueError('sentences is empty, but kind "irrelevant" takes its sentences from it')
 
     def synthesize(self, evidence: SynthesisEvidence) -> Iterator[Derived | SynthesisSummary]:
         """Yield the variants, and the rates before and after."""

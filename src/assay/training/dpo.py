@@ -50,7 +50,7 @@ class DpoMethod:
                 f"first {even[0]}"
             )
         if settings.loss != "sigmoid" and any(row.soft_label < 1 for row in rows):
-            raise ConfigError(f"loss {settings.loss!r} reads no soft labels, and there are pairs that have one")
+            raise ConfigError(f"loss {settings.loss!r} cannot use soft labels, but some pairs have one")
 
     def encode(self, encoder: RowEncoder, row: PairRow) -> Encoded:
         """Turn a pair into `prompt_ids`, `chosen_ids`, `rejected_ids` and `soft_label`."""

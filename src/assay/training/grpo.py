@@ -271,11 +271,11 @@ def _prepare(
 
 def _check_teacher(settings: TrainingSettings, teacher: Teacher | None) -> None:
     if (settings.guidance is None) != (teacher is None):
-        raise ConfigError("a teacher needs its guidance, and guidance its teacher: one of them is missing")
+        raise ConfigError("teacher and guidance must be given together: one of them is missing")
     if settings.objective == "sft" and teacher is None:
         raise ConfigError(
-            "objective 'sft' learns from what a teacher shows, and there is none: "
-            "it would learn its own rollouts, right or wrong"
+            "objective 'sft' trains on what a teacher shows, but there is no teacher: "
+            "it would train on its own rollouts, right or wrong"
         )
 
 
@@ -291,8 +291,8 @@ def _sampler(
     count = settings.steps * settings.groups
     if count > len(order):
         reporter.say(
-            f"{settings.steps} steps of {settings.groups} want {count} problems; "
-            f"the curriculum has {len(order)} and wraps around"
+            f"{settings.steps} steps of {settings.groups} need {count} problems; "
+            f"the curriculum has {len(order)} and starts over"
         )
     return GroupSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order[:count]))}, *shape)
 
@@ -319,17 +319,23 @@ def _training_order(
 def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_size: int) -> None:
     if online.max_resamples and (settings.guidance is not None or settings.relift):
         raise ConfigError(
-            "a curriculum that refills its steps goes with no teacher and no relift: they read one batch a step"
+            "a curriculum that refills its steps cannot be combined with a teacher or relift: those read one batch "
+            "per step"
         )
     if pilot := getattr(online, "pilot", 0):
         if pilot >= settings.group_size:
-            raise ConfigError(f"a pilot of {pilot} for groups of {settings.group_size}: it must be a part of a group")
+            raise ConfigError(
+                f"a pilot of {pilot} for groups of {settings.group_size}: the pilot must be smaller than the group"
+            )
         if settings.guidance is not None or (settings.vllm and not online.fresh):  # type: ignore[attr-defined]
             raise ConfigError(
-                "groups that begin with a pilot go with no teacher, and with vLLM only where fresh = true"
+                "groups that begin with a pilot cannot be combined with a teacher, and with vLLM only if fresh = true"
             )
     if world_size > 1:
-        raise ConfigError(f"an online curriculum in {world_size} processes: it is told of groups in one")
+        raise ConfigError(
+            f"online curricula support one process, found WORLD_SIZE={world_size}; use a fixed order such as "
+            "easy_to_hard"
+        )
 
 
 def _attempt_revisions(recorder: RolloutRecorder, first: int, steps: int, attempt: int) -> list[str]:

@@ -87,7 +87,7 @@ class Relift(TrainerCallback):  # type: ignore[misc]
             "relift_loss": loss,
         }
         recorder.reporter.say(
-            f"{len(ids)} problems whose groups all failed: {len(texts)} shown once, "
+            f"{len(ids)} problems whose whole groups failed: {len(texts)} shown once, "
             f"{len(ids) - len(texts)} without a demonstration"
         )
 

@@ -33,7 +33,7 @@ class SftMethod:
         if negative:
             raise ConfigError(f"{len(negative)} of {len(rows)} targets have a weight below 0, first {negative[0]}")
         if not any(row.weight for row in rows):
-            raise ConfigError(f"all {len(rows)} targets have weight 0: nothing to learn")
+            raise ConfigError(f"all {len(rows)} targets have weight 0, so there is nothing to train on")
 
     def encode(self, encoder: RowEncoder, row: TargetRow) -> Encoded:
         """Turn a target into `input_ids`, `labels` and `weight`."""

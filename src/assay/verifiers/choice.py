@@ -46,7 +46,7 @@ class Choice:
     def __post_init__(self) -> None:
         if self.index_from not in (0, 1) or not self.letters.isupper():
             raise ValueError(
-                f"index_from is {self.index_from}, must be 0 or 1; letters are {self.letters!r}, must be capitals"
+                f"index_from must be 0 or 1, found {self.index_from}; letters must be capitals, found {self.letters!r}"
             )
 
     def judge(self, case: GradingCase) -> Verdict:

@@ -42,7 +42,7 @@ class Numeric:
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance < 1:
-            raise ValueError(f"tolerance is {self.tolerance}, must lie in [0, 1)")
+            raise ValueError(f"tolerance must lie in [0, 1), found {self.tolerance}")
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case, in time linear in the text."""

@@ -19,7 +19,7 @@ from assay.viewer.training import curriculum, training
 
 COMPARED = 20_000  # problems of a pool up to which selectors are run for the page
 MOST_SELECTORS = 6
-CONFIG_NEEDED = "the page was opened on a lake; `curate view CONFIG` can work this out"
+CONFIG_NEEDED = "this needs a config, but the page was opened on a lake: use `curate view CONFIG`"
 
 
 class Gone(Exception):
@@ -71,7 +71,7 @@ def rows(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     index = state.pool
     view = index.view(query.get("view", ""))
     if view is None or query.get("version", "") != state.version:
-        raise Gone("this view is no longer held")
+        raise Gone("this view is no longer kept; reload the page")
     offset = _number(query, "offset", 0)
     return {"offset": offset, "rows": index.page(view, offset, _number(query, "count", 100))}
 
@@ -100,7 +100,8 @@ def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
         raise ConfigError(CONFIG_NEEDED)
     if state.pool.count > COMPARED:
         raise ConfigError(
-            f"a pool of {state.pool.count:,} problems is compared by `curate analyze selectors`, not by a page"
+            f"a pool of {state.pool.count:,} problems is too large to compare on a page; run `curate analyze "
+            "selectors CONFIG`"
         )
     from assay.pipelines.analysis.compare_selectors import compare_selectors
 
@@ -138,12 +139,12 @@ def _open(state: ViewState, query: Mapping[str, str]) -> PoolView:
     try:
         chosen = json.loads(query.get("facets") or "{}")
     except (ValueError, RecursionError) as error:
-        raise ConfigError("facets are JSON: {name: [values]}") from error
+        raise ConfigError("facets must be JSON: {name: [values]}") from error
     if not isinstance(chosen, dict) or not all(
         isinstance(values, list) and len(values) <= 500 and all(isinstance(value, str) for value in values)
         for values in chosen.values()
     ):
-        raise ConfigError("facets are JSON: {name: [values]}")
+        raise ConfigError("facets must be JSON: {name: [values]}")
     return state.pool.open_view(
         query.get("where", ""), chosen, query.get("sort", ""), query.get("descending", "") == "1"
     )
@@ -154,7 +155,7 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     if not written:
         return default
     if not written.isascii() or not written.isdigit() or len(written) > 9:
-        raise ConfigError(f"{name} is a number from 0 on, not {written[:20]!r}")
+        raise ConfigError(f"{name} must be a number of at least 0, found {written[:20]!r}")
     return int(written)
 
 

@@ -77,13 +77,13 @@ def _append(state: ViewState, marks: Marks, body: bytes) -> dict[str, Any]:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ConfigError("a mark is JSON") from error
+        raise ConfigError("a mark must be JSON") from error
     if (
         not isinstance(told, dict)
         or set(told) != {"verdict", "mark"}
         or not all(isinstance(value, str) for value in told.values())
     ):
-        raise ConfigError('a mark is {"verdict": ID, "mark": "right", "wrong" or "unsure"}')
+        raise ConfigError('a mark must be {"verdict": ID, "mark": "right", "wrong" or "unsure"}')
     if not knows_verdict(state.reader, told["verdict"][:80]):
         raise ConfigError(f"no verdict {told['verdict'][:40]!r} in this lake")
     marks.append(told["verdict"], told["mark"])
@@ -107,5 +107,5 @@ async def _answered(work: Callable[[], Response]) -> Response:
         return JSONResponse({"error": str(error)[:2_000]}, status_code=503)
     except Exception as error:  # noqa: BLE001 - a fault of ours: a traceback on the terminal would hold the lake's texts as they are
         place = traceback.extract_tb(error.__traceback__)[-1]
-        fault = f"a fault of the viewer: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}"
+        fault = f"internal error of the viewer: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}"
         return JSONResponse({"error": fault[:2_000]}, status_code=500)

@@ -76,7 +76,7 @@ class Guard:
             await self.app(scope, _limited(receive), guarded)
             return
         if self.running >= MOST_REQUESTS:
-            await _answer(guarded, Refusal(503, f"{MOST_REQUESTS} requests are being answered: ask again"))
+            await _answer(guarded, Refusal(503, f"{MOST_REQUESTS} requests are being answered; try again"))
             return
         self.running += 1
         try:
@@ -89,23 +89,25 @@ class Guard:
         headers = _headers(scope)
         hosts = headers.get(b"host", [])
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return Refusal(421, "this server answers at its own address only")
+            return Refusal(421, "this server only answers at its own address")
         posts = scope["path"] == "/api/audit"
         if scope["method"] not in (("GET", "HEAD", "POST") if posts else ("GET", "HEAD")):
-            return Refusal(405, "this page only reads; marks of an audit are its one POST")
+            return Refusal(405, "this page is read-only; marks of an audit are the only POST")
         if len(scope.get("query_string", b"")) > MAX_QUERY:
-            return Refusal(414, f"a query has at most {MAX_QUERY} bytes")
+            return Refusal(414, f"a query may have at most {MAX_QUERY} bytes")
         origin = b"http://" + hosts[0]
         origins = headers.get(b"origin", [])
         if any(sent != origin for sent in origins) or (scope["method"] == "POST" and len(origins) != 1):
-            return Refusal(403, "another page asked")
+            return Refusal(403, "the request came from another page")
         if not scope["path"].startswith("/api/"):
             return None
         if any(site not in (b"same-origin", b"none") for site in headers.get(b"sec-fetch-site", [])):
-            return Refusal(403, "another page asked")
+            return Refusal(403, "the request came from another page")
         sent = headers.get(TOKEN_HEADER, [])
         if len(sent) != 1 or not hmac.compare_digest(sent[0], self.token):
-            return Refusal(401, "no token, or that of another run: open the address that `curate view` printed")
+            return Refusal(
+                401, "the token is missing or belongs to another run: open the address that `curate view` printed"
+            )
         return _body_refusal(headers) if scope["method"] == "POST" else None
 
     def _is_ours(self, host: bytes) -> bool:
@@ -122,10 +124,10 @@ def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
 
 def _body_refusal(headers: Mapping[bytes, list[bytes]]) -> Refusal | None:
     if headers.get(b"content-type", [b""])[0].partition(b";")[0].strip() != b"application/json":
-        return Refusal(415, "a mark is JSON")
+        return Refusal(415, "a mark must be JSON")
     lengths = headers.get(b"content-length", [])
     if len(lengths) != 1 or not lengths[0].isdigit() or int(lengths[0]) > MAX_BODY:
-        return Refusal(413, f"a mark has at most {MAX_BODY} bytes")
+        return Refusal(413, f"a mark may have at most {MAX_BODY} bytes")
     return None
 
 

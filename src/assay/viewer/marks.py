@@ -71,7 +71,7 @@ class Marks:
             raise LakeError(f"{self.path} cannot be read as marks: {error}") from error
         marks = {row.get("verdict") or "": (row.get("right") or "").strip().lower() for row in rows}
         if strange := sorted({mark for mark in marks.values() if mark not in MARKS}):
-            raise LakeError(f"{self.path}: a mark is yes, no or unsure, not {strange[0][:40]!r}")
+            raise LakeError(f"{self.path}: a mark must be yes, no or unsure, found {strange[0][:40]!r}")
         return {verdict: MARKS[mark] for verdict, mark in marks.items() if verdict}
 
     def append(self, verdict: str, mark: str) -> None:
@@ -82,11 +82,11 @@ class Marks:
             LakeError: the disk refused.
         """
         if mark not in WRITTEN:
-            raise ConfigError(f"a mark is one of {', '.join(WRITTEN)}, not {mark[:40]!r}")
+            raise ConfigError(f"a mark must be one of {', '.join(WRITTEN)}, found {mark[:40]!r}")
         if not VERDICT.fullmatch(verdict):
-            raise ConfigError("that is no id of a verdict")
+            raise ConfigError("this is not the id of a verdict")
         if self.path is None:
-            raise ConfigError("this lake has no folder for marks: name a file with --marks")
+            raise ConfigError("this lake has no folder for marks; name a file with --marks")
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with self._turn:
             try:
@@ -109,9 +109,13 @@ class Marks:
         if not size:
             return f"{head}\n"
         if size > MOST_BYTES:
-            raise ConfigError(f"{self.path} has {size} bytes, at most {MOST_BYTES}: begin another with --marks")
+            raise ConfigError(
+                f"{self.path} has {size} bytes, and at most {MOST_BYTES} are allowed: start another file with --marks"
+            )
         if file.readline(200).decode("utf-8-sig", "replace").strip() != head:
-            raise ConfigError(f"{self.path} is no file of marks, whose columns are {head}: begin another with --marks")
+            raise ConfigError(
+                f"{self.path} is not a file of marks with the columns {head}: start another file with --marks"
+            )
         file.seek(-1, os.SEEK_END)
         return "" if file.read(1) == b"\n" else "\n"
 
@@ -121,7 +125,7 @@ def _open(path: Path, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no file")
+        raise OSError(errno.EINVAL, "it is not a file")
     return descriptor
 
 

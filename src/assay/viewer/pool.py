@@ -172,7 +172,7 @@ class PoolIndex:
         if strange := sorted(chosen.keys() - set(FACETS)):
             raise ConfigError(f"no facet {strange[0]!r}; known: {', '.join(FACETS)}")
         if sort and sort not in SORTS:
-            raise ConfigError(f"no order by {sort!r}; known: {', '.join(SORTS)}")
+            raise ConfigError(f"cannot sort by {sort!r}; known: {', '.join(SORTS)}")
         name = content_id("view", condition.strip(), sorted(chosen.items()), sort, descending)
         with self._turn:
             if (view := self._views.get(name)) is None:

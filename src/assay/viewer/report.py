@@ -41,7 +41,7 @@ def write_report(context: RunContext, out: Path | None = None, results: StageRes
         ConfigError: the lake is a bucket and no place is given, or the place cannot be written.
     """
     if out is None and context.lake.storage.remote:
-        raise ConfigError(f"{context.lake.place} is a bucket, whose folder holds no pages: name a file with --out")
+        raise ConfigError(f"{context.lake.place} is a bucket, where no page can be written: name a file with --out")
     place = out or context.lake.root / "reports" / f"{context.config.name.replace('/', '-')}.html"
     aside = place.with_name(f".{place.name}.tmp")
     try:
@@ -54,7 +54,7 @@ def write_report(context: RunContext, out: Path | None = None, results: StageRes
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"the page cannot be written to {place}: {error.strerror}") from error
+        raise ConfigError(f"cannot write the page to {place}: {error.strerror}") from error
     return place
 
 

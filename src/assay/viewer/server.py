@@ -116,7 +116,7 @@ def _bind(port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise ConfigError(
-            f"address {HOST}:{port}: {(error.strerror or str(error)).lower()}; --port names another"
+            f"address {HOST}:{port}: {(error.strerror or str(error)).lower()}; choose another with --port"
         ) from error
     bound.listen(128)
     return bound

@@ -29,7 +29,7 @@ def test_the_state_of_another_models_scores_is_refused(pool_of):
 
 
 def test_a_checkpoint_without_curriculum_state_says_what_is_missing():
-    with pytest.raises(ConfigError, match=r"lacks key, calls.*nothing"):
+    with pytest.raises(ConfigError, match=r"has no key, calls.*nothing"):
         Dynamic().begin(Pool(("a",)), seed=0).load_state_dict({})
 
 

@@ -45,7 +45,9 @@ def test_a_gguf_given_to_transformers_names_the_engine_that_reads_it(tmp_path):
     (tmp_path / "model.gguf").write_bytes(BYTES)
     with pytest.raises(ConfigError, match="engine 'llamacpp' reads it"):
         registry.find_checkpoint(str(tmp_path / "model.gguf"))
-    with pytest.raises(ConfigError, match=r"no transformers checkpoint .*llamacpp' reads its file 'model.gguf'"):
+    with pytest.raises(
+        ConfigError, match=r"not contain a transformers checkpoint .*llamacpp' reads its file 'model.gguf'"
+    ):
         registry.find_checkpoint(str(tmp_path))
 
 
@@ -72,7 +74,7 @@ def test_a_hub_model_that_cannot_be_reached_is_one_line(tmp_path, monkeypatch):
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigError, match="'lab/none' is neither here nor to be had") as caught:
+    with pytest.raises(ConfigError, match="'lab/none' is neither on this machine nor available") as caught:
         registry.identify_policy("lab/none")
     assert "\n" not in str(caught.value)
 

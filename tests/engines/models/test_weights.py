@@ -28,7 +28,9 @@ def test_a_trainers_notes_do_not_change_a_folders_revision(folder):
 
 def test_a_folder_without_weights_is_refused_with_what_it_holds(folder):
     (folder / "model.safetensors").rename(folder / "model.gguf")
-    with pytest.raises(ConfigError, match=r"no transformers checkpoint .*llamacpp' reads its file 'model.gguf'"):
+    with pytest.raises(
+        ConfigError, match=r"not contain a transformers checkpoint .*llamacpp' reads its file 'model.gguf'"
+    ):
         weights.check_checkpoint(folder)
 
 

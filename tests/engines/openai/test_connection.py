@@ -42,7 +42,7 @@ def test_a_date_to_retry_after_counts_from_now():
 
 
 def test_what_is_no_json_is_broken():
-    with pytest.raises(RetryableError, match=r"no JSON: b'\{oh"):
+    with pytest.raises(RetryableError, match=r"not JSON: b'\{oh"):
         parse_json(b"{oh")
 
 

@@ -21,7 +21,7 @@ def test_the_body_says_what_servers_have_defaults_for_and_sends_no_seed(ask):
 def test_the_plain_protocol_has_no_top_k(ask):
     plain = {**DEFAULTS, "extended": False}
     assert not {"top_k", "min_p"} & set(build_body(ask(), 0, **plain))
-    with pytest.raises(ConfigError, match="top_k 5 needs `extended`"):
+    with pytest.raises(ConfigError, match="top_k 5 needs extended = true"):
         build_body(ask(top_k=5), 0, **plain)
 
 

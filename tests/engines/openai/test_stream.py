@@ -47,7 +47,7 @@ def test_a_sample_without_its_end_is_broken():
 @pytest.mark.parametrize(
     ("event", "kind", "words"),
     [
-        ("text", RetryableError, "no answer"),
+        ("text", RetryableError, "not a completion"),
         ({"error": {"code": 500, "message": "out of memory"}}, RetryableError, "out of memory"),
         ({"error": {"code": 429, "message": "wait"}}, RetryableError, "wait"),
         ({"error": "died"}, RetryableError, "died"),

@@ -43,5 +43,5 @@ def test_the_same_sample_asked_for_twice_comes_twice_with_or_without_a_seed():
 
 
 def test_samples_that_end_too_early_say_how_many_are_missing():
-    with pytest.raises(EngineError, match="1 of 2 samples never came"):
+    with pytest.raises(EngineError, match="1 of 2 samples never arrived"):
         list(collect_in_order([ask(samples=(0, 1))], iter([(answer(ask()),)]), revision="r"))

@@ -27,7 +27,7 @@ def tokenizer():
 
 def test_a_template_that_refuses_is_one_line_with_the_problem(tokenizer):
     with pytest.raises(
-        ConfigError, match=r"^problem p1: the chat template refuses its messages: System role not supported$"
+        ConfigError, match=r"^problem p1: the chat template rejects its messages: System role not supported$"
     ):
         prompts.encode_prompt(tokenizer, _request(("system", "Be brief."), ("user", "1+1")))
 

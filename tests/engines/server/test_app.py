@@ -34,7 +34,7 @@ def test_an_engine_that_failed_may_be_asked_again_and_one_that_could_not_may_not
     with pytest.raises(InvalidRequest, match="9 tokens"):
         unwrap_answer(rollout(finish="error", prompt_tokens=9))
     with pytest.raises(InvalidRequest, match="does not fit"):
-        unwrap_answer(ConfigError("max_tokens 9 does not fit a context of 8 tokens"))
+        unwrap_answer(ConfigError("max_tokens 9 does not fit into a context of 8 tokens"))
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_head_that_is_long_or_could_be_read_in_two_ways_is_refused(serve, line
     service = serve(key="right")
     given = post(GOOD, head=line + b"\r\nAuthorization: Bearer right\r\n")
     status, told = send_bytes(service, given)
-    assert (status, told["error"]["message"]) == (400, "the request's head is too long, or can be read in two ways")
+    assert (status, told["error"]["message"]) == (400, "the request's head is too long or ambiguous")
     assert send_bytes(service, post(GOOD, head=b"X: \xe9\tz\r\nY:\r\nAuthorization: Bearer right\r\n"))[0] == 200
 
 

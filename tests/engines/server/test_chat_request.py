@@ -89,16 +89,16 @@ def test_only_a_begun_answer_is_gone_on_with(turns, goes_on, left, begun):
         ({"messages": {}}, "at least one"),
         ({"messages": "2+2"}, "at least one"),
         ({"messages": [TURN], "tools": [{}]}, "tools"),
-        ({"messages": ["2+2"]}, "a role and a text"),
-        ({"messages": [{"content": "2+2"}]}, "a role and a text"),
-        ({"messages": [{"role": 5, "content": "2+2"}]}, "a role and a text"),
-        ({"messages": [{"role": "user", "content": None}]}, "a role and a text"),
-        ({"messages": [{"role": "user", "content": [["2+2"]]}]}, "a role and a text"),
-        ({"messages": [{"role": "user", "content": [{"type": "text", "text": {}}]}]}, "a role and a text"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "a role and a text"),
+        ({"messages": ["2+2"]}, "a role and text content"),
+        ({"messages": [{"content": "2+2"}]}, "a role and text content"),
+        ({"messages": [{"role": 5, "content": "2+2"}]}, "a role and text content"),
+        ({"messages": [{"role": "user", "content": None}]}, "a role and text content"),
+        ({"messages": [{"role": "user", "content": [["2+2"]]}]}, "a role and text content"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": {}}]}]}, "a role and text content"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "a role and text content"),
         ({"messages": [{"role": "user", "content": "a\ud800"}]}, "messages: half of a surrogate pair at character 1"),
         ({"messages": [{"role": "\udfff", "content": "a"}]}, "role: half of a surrogate pair at character 0"),
-        ({"messages": [BEGUN], "continue_final_message": True}, "a begun answer needs a question"),
+        ({"messages": [BEGUN], "continue_final_message": True}, "a partial answer needs a question"),
     ],
 )
 def test_messages_that_are_none_are_refused(body, words):
@@ -128,14 +128,14 @@ def test_messages_that_are_none_are_refused(body, words):
         ({"seed": {}}, "seed: a whole number"),
         ({"seed": 1 << 63}, "seed of more than 64 bits"),
         ({"seed": (1 << 63) - 1}, "out of range"),
-        ({"stop": {"a": 1}}, "stop: a text or a list"),
-        ({"stop": [["a"]]}, "stop: a text or a list"),
-        ({"stop": ["a"] * (MAX_STOPS + 1)}, "stop: a text or a list"),
+        ({"stop": {"a": 1}}, "stop: must be a string or a list"),
+        ({"stop": [["a"]]}, "stop: must be a string or a list"),
+        ({"stop": ["a"] * (MAX_STOPS + 1)}, "stop: must be a string or a list"),
         ({"stop": "\ud83d"}, "stop: half of a surrogate pair"),
         ({"chat_template_kwargs": [1]}, "an object is needed"),
         (
             {"chat_template_kwargs": {"padding": "max_length", "max_length": 1 << 40}},
-            "max_length, padding is the server's own",
+            "max_length, padding is set by the server",
         ),
         ({"chat_template_kwargs": {"\ud800": 1}}, "chat_template_kwargs: half of a surrogate pair"),
     ],
@@ -147,7 +147,7 @@ def test_settings_that_an_engine_could_stumble_over_are_refused(limited, words):
 
 @pytest.mark.parametrize("name", sorted(RENDERING))
 def test_what_renders_the_template_is_no_variable_of_it(name):
-    with pytest.raises(InvalidRequest, match=f"{name} is the server's own"):
+    with pytest.raises(InvalidRequest, match=f"{name} is set by the server"):
         ask(chat_template_kwargs={name: "x", "enable_thinking": False})
 
 
@@ -192,13 +192,13 @@ def spread(size: int) -> list[dict[str, str]]:
         (
             {"messages": spread(MAX_TEXT_CHARS)},
             {"messages": spread(MAX_TEXT_CHARS + 1)},
-            f"at most {MAX_TEXT_CHARS} characters are read, not {MAX_TEXT_CHARS + 1}",
+            f"at most {MAX_TEXT_CHARS} characters are accepted, found {MAX_TEXT_CHARS + 1}",
         ),
-        ({"messages": [TURN] * MAX_TURNS}, {"messages": [TURN] * (MAX_TURNS + 1)}, f"at most {MAX_TURNS} are read"),
+        ({"messages": [TURN] * MAX_TURNS}, {"messages": [TURN] * (MAX_TURNS + 1)}, f"at most {MAX_TURNS} are accepted"),
         (
             {"messages": [{**TURN, "role": "r" * MAX_ROLE_CHARS}]},
             {"messages": [{**TURN, "role": "r" * (MAX_ROLE_CHARS + 1)}]},
-            "a role has at most",
+            "a role may have at most",
         ),
         (
             {"messages": [TURN], "chat_template_kwargs": {"a": "x" * (MAX_VARIABLES_CHARS - len('{"a":""}'))}},

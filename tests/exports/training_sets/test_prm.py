@@ -16,7 +16,7 @@ def test_a_step_is_right_where_any_completion_was(steps: StepsRow) -> None:
 
 def test_more_can_be_asked_of_a_step(steps: StepsRow) -> None:
     assert Prm(above=0.5).rows([steps])[0]["labels"] == [True, False, False]
-    with pytest.raises(ValueError, match=r"above is 1.0, and must lie in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"above must lie in \[0, 1\), found 1.0"):
         Prm(above=1.0)
 
 

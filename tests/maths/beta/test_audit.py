@@ -31,7 +31,7 @@ def test_a_correction_undoes_the_verifier_and_is_clamped():
 
 
 def test_a_verifier_that_says_nothing_corrects_nothing():
-    with pytest.raises(ValueError, match="says nothing"):
+    with pytest.raises(ValueError, match="carry no information"):
         rogan_gladen(0.5, 0.5, 0.5)
 
 

@@ -129,5 +129,5 @@ def test_wrong_counts_are_refused_with_their_place():
         fit_1pl([[1, 2]], [[1, 1]])
     with pytest.raises(ValueError, match=r"shapes \(1, 2\) of right and \(1, 1\)"):
         fit_1pl([[1, 0]], [[1]])
-    with pytest.raises(ValueError, match="a spread of 0 is not above 0"):
+    with pytest.raises(ValueError, match="the spread must be above 0, found 0"):
         fit_1pl([[1]], [[1]], spread=0)

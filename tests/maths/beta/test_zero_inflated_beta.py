@@ -83,9 +83,9 @@ def test_the_log_marginal_of_a_row_of_failures_holds_both_ways_to_fail():
 
 
 def test_what_is_no_belief_is_refused():
-    with pytest.raises(ValueError, match="no belief"):
+    with pytest.raises(ValueError, match="not a distribution"):
         ZeroInflatedBeta.of(0, 1)
-    with pytest.raises(ValueError, match="no belief"):
+    with pytest.raises(ValueError, match="not a distribution"):
         ZeroInflatedBeta.of(1, 1, 1.0)
     with pytest.raises(ValueError, match=r"\(2,\).*\(1,\)"):
         fit_zero_inflated_beta([1, 2], [1])

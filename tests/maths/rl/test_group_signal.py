@@ -50,9 +50,9 @@ def test_doubt_costs_signal_and_vanishes_with_evidence():
 
 
 def test_a_group_below_one_is_named():
-    with pytest.raises(ValueError, match="0 attempts"):
+    with pytest.raises(ValueError, match="at least 1, found 0"):
         group_signal(0.5, 0)
-    with pytest.raises(ValueError, match="-1 attempts"):
+    with pytest.raises(ValueError, match="at least 1, found -1"):
         expected_signal(1, 1, -1)
 
 

@@ -102,5 +102,5 @@ def test_moments_of_the_mean_reward_are_those_of_two_attempts():
 def test_a_single_attempt_has_no_signal_and_impossible_groups_are_refused():
     assert float(reward_signal(GRADED, 1)[0]) == pytest.approx(0)
     assert float(reward_signal(GRADED, 1, kind="sd")[0]) == 0
-    with pytest.raises(ValueError, match="below"):
+    with pytest.raises(ValueError, match="must be at least 1"):
         reward_signal(GRADED, 0)

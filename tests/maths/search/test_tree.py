@@ -205,7 +205,7 @@ def test_both_ends_of_exploration():
 def test_a_search_refuses_what_it_did_not_ask_for():
     running = search(SearchConfig(), FirstChild())  # type: ignore[arg-type]
     next(running)
-    with pytest.raises(TypeError, match="'c' where it asked for a step"):
+    with pytest.raises(TypeError, match="expected a step, found 'c'"):
         running.send("correct")
 
 

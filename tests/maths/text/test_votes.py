@@ -39,7 +39,7 @@ def test_nothing_said_is_no_cluster():
 def test_wrong_weights_are_refused():
     with pytest.raises(ValueError, match="1 weights for 2 answers"):
         answer_clusters(["a", "b"], [1.0])
-    with pytest.raises(ValueError, match=r"a weight of -1\.0 is negative"):
+    with pytest.raises(ValueError, match=r"weights must not be negative, found -1\.0"):
         answer_clusters(["a", "b"], [1.0, -1.0])
 
 

@@ -80,7 +80,7 @@ def test_a_verifier_that_accepts_wrong_answers_has_its_rate_lowered(judged, tmp_
     assert rate["corrected"] == pytest.approx(0.6 * rate["observed"])
 
 
-@pytest.mark.parametrize(("mark", "message"), [("maybe", "neither yes nor no"), ("", "nothing is marked")])
+@pytest.mark.parametrize(("mark", "message"), [("maybe", "must be yes or no"), ("", "no row is marked")])
 def test_a_sheet_that_cannot_be_read_is_named(judged, tmp_path, mark, message):
     path = tmp_path / "sheet.csv"
     write_sheet(judged, path, 3)

@@ -71,5 +71,5 @@ def test_too_few_attempted_problems_or_no_split_is_an_error_that_says_what_to_do
         estimate_value(run_context)
     run_stages(run_context)
     done_stages(run_context, "split", "this test")
-    with pytest.raises(ConfigError, match=r"32 of 32 problems were attempted, and a forecast needs 40.*--pilot"):
+    with pytest.raises(ConfigError, match=r"32 of 32 problems were attempted, but a forecast needs 40.*--pilot"):
         estimate_value(run_context)

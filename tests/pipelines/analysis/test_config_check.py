@@ -42,7 +42,7 @@ def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(context: Ma
         ([{"prompt": "1 + 1?", "answer": ""}] * 3, "all 3 rows would be dropped, 3 as answer_empty"),
         (
             [{"prompt": f"{n} + 1?", "answer": None} for n in range(1500)],
-            "the first 1000 rows all would be dropped, 1000 as answer_not_text",
+            "each of the first 1000 rows would be dropped, 1000 as answer_not_text",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_reward_that_raises_on_the_gold_answer_is_an_error(context: MakeContex
 def test_a_kept_field_that_no_row_holds_is_an_error(context: MakeContext, lab: Path) -> None:
     rows = [{"prompt": f"{n} + 1?", "answer": str(n + 1), "level": 1} for n in range(3)]
     run_context = context(source=source(lab, rows, metadata_fields=["level", "levle"]))
-    with pytest.raises(ConfigError, match="metadata_fields names 'levle', which none of its 3 rows holds"):
+    with pytest.raises(ConfigError, match="metadata_fields names 'levle', which none of its 3 rows has"):
         list(config_check.look_at_sources(run_context))
     assert list(config_check.look_at_sources(context(source=source(lab, rows, metadata_fields=["level"]))))
 
@@ -140,7 +140,7 @@ def test_a_budget_or_a_split_that_leaves_nothing_is_foretold(context: MakeContex
     run_context = context(select={"budget": 0}, split={"held_out": 40})
     warnings = config_check.list_forebodings(run_context.config, list(config_check.look_at_sources(run_context)))
     assert warnings == [
-        "select.budget = 0 keeps no problem",
+        "select.budget = 0 keeps no problems",
         "split.held_out = 40 leaves none of 40 problems to train on",
     ]
     run_context = context(select={"budget": 1}, split={"held_out": 39})

@@ -62,7 +62,7 @@ def test_rows_without_the_field_and_a_source_without_rows_leave_nothing(context:
         "nothing to train on: none of the 3 rows of the sources is a problem (missing_field 3); "
         "of source 'odd' no row is left of 3 (missing_field 3)"
     )
-    assert "the sources hold no row" in lacking(context(source=[rows(tmp_path, "none.jsonl")])).empty
+    assert "the sources have no rows" in lacking(context(source=[rows(tmp_path, "none.jsonl")])).empty
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_the_row_carries_what_was_kept_and_measured(finished: RunContext, tmp_pa
 
 def test_an_export_of_data_alone_has_no_reward_to_check(finished: RunContext, tmp_path: Path) -> None:
     export(finished, "jsonl", tmp_path / "out")
-    with pytest.raises(ConfigError, match="carries data alone"):
+    with pytest.raises(ConfigError, match="carries only data"):
         check_export(finished, "jsonl", tmp_path / "out")
 
 
@@ -143,7 +143,7 @@ def test_a_reward_from_outside_travels_along_with_its_file(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("reward.py", "give it another name"), ("../own.py", "outside the export's")]
+    ("place", "said"), [("reward.py", "rename the file"), ("../own.py", "above the config's folder")]
 )
 def test_a_reward_s_file_overwrites_neither_the_export_s_own_nor_what_lies_outside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
@@ -161,7 +161,7 @@ def test_a_reward_s_file_overwrites_neither_the_export_s_own_nor_what_lies_outsi
 
 
 def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path) -> None:
-    lake, context = make_context(tmp_path, order={"curriculum": "posterior", "half_life": 9.0})
+    lake, context = make_context(tmp_path, order={"curriculum": "posterior", "half_life_steps": 9.0})
     with lake:
         files = {to: export(context, to, tmp_path / to)["files"] for to in ("verl", "slime")}
         context.judge.close()
@@ -169,4 +169,4 @@ def test_an_adaptive_curriculum_travels_along_with_its_pool(tmp_path: Path) -> N
         assert {file, "curriculum.json"} <= set(files[to])
         curriculum = load_curriculum(tmp_path / to / "curriculum.json")
         assert len(set(curriculum.sample(8))) == 8
-        assert json.loads((tmp_path / to / "curriculum.json").read_text())["settings"] == {"half_life": 9.0}
+        assert json.loads((tmp_path / to / "curriculum.json").read_text())["settings"] == {"half_life_steps": 9.0}

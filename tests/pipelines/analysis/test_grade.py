@@ -42,8 +42,8 @@ def test_grade_alone_loads_no_lake() -> None:
         ({"finish": "done"}, "known are stop, length, error"),
         ({"verifier": "code"}, "allow_code"),
         ({"gold": None}, "NoneType"),
-        ({"metadata": [1]}, "metadata is an object"),
-        ({"verifier": 3}, "are texts"),
+        ({"metadata": [1]}, "metadata must be an object"),
+        ({"verifier": 3}, "must be strings"),
         ({"gold": "\ud800"}, "gold answer"),
         ({"metadata": {"a": {1, 2}}}, "plain JSON"),
         ({"verifier": "numeric", "settings": {"wrong": 1}}, "no setting 'wrong'"),
@@ -81,10 +81,10 @@ def test_rows_bring_their_own_golds_and_verifiers() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("{", "line 2 is no JSON"),
+        ("{", "line 2 is not JSON"),
         ("[1]", "found list"),
-        ('{"gold": 1}', "no column text"),
-        ('{"text": "1"}', "no column gold"),
+        ('{"gold": 1}', "no field text"),
+        ('{"text": "1"}', "no field gold"),
         ('{"text": 1, "gold": 1}', "line 2: an"),
     ],
 )

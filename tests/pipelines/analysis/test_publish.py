@@ -99,7 +99,7 @@ def test_a_public_one_must_be_asked_for(hub: StubHub, folder: Path) -> None:
     publish(folder, "me/sums", public=True)
     assert hub.repositories == {"me/sums": False}
     hub.files.clear()
-    with pytest.raises(ConfigError, match="me/sums is there and public: --public publishes there"):
+    with pytest.raises(ConfigError, match="me/sums already exists and is public: add --public to publish there"):
         publish(folder, "me/sums")
     assert hub.files == {}
 
@@ -114,7 +114,7 @@ def test_a_refusal_is_one_line_and_the_folder_stays(hub: StubHub, folder: Path, 
     assert str(caught.value).startswith("me/sums was not published: ")
     assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith(f"{folder} is written")
+    assert str(caught.value).endswith(f"{folder}")
     assert "hf_of_a_test" not in str(caught.value)
 
 
@@ -127,7 +127,7 @@ def test_a_hub_that_does_not_answer_is_one_line(folder: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("to", "name", "message"),
     [
-        ("verl", "me/sums", "--push publishes what --to hub writes"),
+        ("verl", "me/sums", "--push only publishes exports made with --to hub"),
         ("hub", "sums", "is not of the form OWNER/NAME"),
         ("hub", "me/su ms", "--push 'me/su ms'"),
     ],

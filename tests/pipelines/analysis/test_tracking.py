@@ -109,6 +109,6 @@ def test_a_tracker_that_fails_is_a_warning_and_one_that_is_not_installed_an_erro
     monkeypatch.setattr(tracking, "TRACKERS", {"wandb": away})
     tracking.track_run(finished)
     warnings = finished.reporter.warnings  # type: ignore[attr-defined]
-    assert warnings == ["wandb was not told of this run: ConnectionError: no server"]
+    assert warnings == ["wandb did not get this run: ConnectionError: no server"]
     with pytest.raises(ConfigError, match=r"track\.report_to names 'no_such_tracker', which is not installed"):
         check_reports(["no_such_tracker"], key="track.report_to")

@@ -1,4 +1,4 @@
-"""A run is ended, and says why, where its first attempts are no evidence; the first ones are shown in any case."""
+"""A run is ended, and says why, where its first attempts cannot be counted; the first ones are shown in any case."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_sixty_four_refusals_end_a_run_with_their_texts_and_a_remedy() -> None:
     counted(refused=63).check()
     with pytest.raises(
         EvidenceError,
-        match=r"64 of the first 64 attempts are no evidence \(64 refused\): 32 x status 400: too long by 0; 32 x",
+        match=r"64 of the first 64 attempts cannot be counted \(64 refused\): 32 x status 400: too long by 0; 32 x",
     ):
         counted(refused=64).check()
 
@@ -86,7 +86,9 @@ def cut_at_one_word(context: Made, **changes: Any) -> RunContext:
 
 def test_a_run_whose_attempts_are_all_cut_ends_after_the_first_64_and_keeps_them(context: Made) -> None:
     made = cut_at_one_word(context)
-    with pytest.raises(EvidenceError, match=r"64 cut\): 64 x cut at 1 tokens; policy.max_tokens is too small"):
+    with pytest.raises(
+        EvidenceError, match=r"64 cut\): 64 x cut at 1 tokens; raise policy.max_tokens, which is too small"
+    ):
         run_stages(made)
     assert made.meter.samples == 64
     assert made.lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 64}]

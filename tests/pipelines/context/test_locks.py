@@ -25,7 +25,7 @@ def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> Non
     with schedule_lock(tmp_path, "nightly", overlap="refuse", dead_after_s=DEAD_S, say=silent):
         with (
             pytest.raises(
-                LockRefused, match=rf"another scheduled run of 'nightly' is at work \(process {os.getpid()} on"
+                LockRefused, match=rf"another scheduled run of 'nightly' is running \(process {os.getpid()} on"
             ),
             schedule_lock(tmp_path, "nightly", overlap="refuse", dead_after_s=DEAD_S, say=silent),
         ):
@@ -54,7 +54,7 @@ def test_a_second_run_waits_until_the_first_ends_and_a_third_is_refused(tmp_path
         waiting.start()
         while not told:
             time.sleep(0.05)
-        with pytest.raises(LockRefused, match="another one waits"):  # noqa: SIM117
+        with pytest.raises(LockRefused, match="another one is waiting"):  # noqa: SIM117
             with schedule_lock(tmp_path, "nightly", overlap="wait", dead_after_s=DEAD_S, say=silent):
                 pass
         order.append("first")
@@ -92,7 +92,7 @@ def test_a_run_that_stood_still_says_so_and_leaves_the_other_its_turn(tmp_path: 
         other = take(tmp_path, name, limit_s=60)
         while not told:
             time.sleep(0.05)
-    assert "taken for dead" in told[0]
+    assert "considered dead" in told[0]
     assert holder(tmp_path, name)["token"] == other
 
 

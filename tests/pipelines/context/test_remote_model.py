@@ -125,7 +125,7 @@ def test_another_checkpoint_under_the_same_name_stops_before_anything_is_drawn(
     serve(rule="spread")
     other = context(score={"n": 5})
     preflight(other, "order")
-    with pytest.raises(ConfigError, match="another checkpoint than the one whose attempts the lake holds") as caught:
+    with pytest.raises(ConfigError, match="is not the checkpoint whose attempts the lake holds") as caught:
         run_stages(other)
     assert "\n" not in str(caught.value)
     assert len(stored(other)) == SAMPLES

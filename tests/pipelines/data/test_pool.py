@@ -104,7 +104,8 @@ def test_what_the_query_gives_is_part_of_the_selection_s_key(context: Made, chea
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [("tokens", "gives 128 rows"), ("avg(tokens) AS other, 1", "has problem_id and value, not")]
+    ("value", "words"),
+    [("tokens", "found 128 rows"), ("avg(tokens) AS other, 1", "must have problem_id and value, found")],
 )
 def test_a_query_that_is_no_column_is_refused(
     context: Made, cheapest: Callable[[str], None], value: str, words: str

@@ -114,5 +114,5 @@ def test_a_joint_filter_reads_again_only_problems_that_share_a_key(
 
 
 def test_a_finding_about_a_problem_that_was_not_given_is_refused() -> None:
-    with pytest.raises(ConfigError, match="filter 'mine' dropped 'x', which is not among the 1 problems"):
+    with pytest.raises(ConfigError, match="filter 'mine' dropped 'x', which is not among its 1 problems"):
         check_findings("mine", [Drop("clean", "odd", "x")], {"a": None})

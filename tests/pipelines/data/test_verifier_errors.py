@@ -74,7 +74,7 @@ def test_another_audit_counts_the_scores_anew(audited, context, tmp_path):
 
 
 def test_a_selection_by_corrected_rates_reads_them_and_one_without_them_is_refused(audited, context):
-    with pytest.raises(ConfigError, match="no score carries a corrected rate"):
+    with pytest.raises(ConfigError, match="no score has a corrected rate"):
         run_stages(context(policy={"temperature": 1.0}, select={"rates": "corrected"}))
     band = {"selector": "band", "low": 0.3, "high": 0.62, "budget": 40}
     raw, by_raw = scores_of(context(**CORRECTED, select=band))

@@ -194,7 +194,7 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
 
 def test_a_refresh_that_a_limit_stops_tells_no_rate(trained: Any) -> None:
     new, before = trained([(9, 2)], limit={"tokens": 10})
-    with pytest.raises(Stopped, match=r"limit\.tokens = 10 reached.*no rate was told"):
+    with pytest.raises(Stopped, match=r"limit\.tokens = 10 reached.*no pass rates were updated"):
         run_planned(refreshing(new, before))
     assert new.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'refresh'") == [{"n": 0}]
     drawn = new.meter.samples

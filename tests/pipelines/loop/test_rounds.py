@@ -111,7 +111,7 @@ def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: MakeContext) -> No
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"split": {"held_out": 0}}, "nothing is held out"),
+        ({"split": {"held_out": 0}}, "but there are none"),
         ({"policy": {"model": "scripted", "engine": "scripted"}}, "'scripted' cannot load a checkpoint"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_loop_learns_right_answers_first_and_rewards_after(tiny: MakeContext) 
 
 
 def test_a_round_that_learns_stored_rows_needs_a_method(tiny: MakeContext) -> None:
-    with pytest.raises(ConfigError, match=r"loop.kinds has 'dpo', which learns what synthesis makes: name a method"):
+    with pytest.raises(ConfigError, match=r"loop.kinds has 'dpo', which trains on synthesized rows: name a method"):
         check_config(tiny(loop={"kinds": ["grpo", "dpo"]}).config)
     check_config(tiny(loop={"kinds": ["dpo"]}, dpo={"method": "tree_pairs"}).config)
 

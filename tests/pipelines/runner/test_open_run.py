@@ -31,10 +31,10 @@ def test_an_engine_that_fails_leaves_a_failed_run_and_none_that_looks_killed(
     tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise EngineError("no server answers")
+        raise EngineError("no server responds")
 
     monkeypatch.setattr(Scripted, "generate", fail)
-    with pytest.raises(EngineError, match="no server answers"):
+    with pytest.raises(EngineError, match="no server responds"):
         api.score(tables)
     assert ends(tables) == ["failed"]
 

@@ -146,7 +146,7 @@ def test_two_planners_at_once_decide_the_same(ready: Made, plain: Plain, monkeyp
     monkeypatch.setattr(made.reporter, "warn", heard.append)
     assert not work(made, ShardConfig(chunk=16, lease_s=0.4)).partly
     assert other[0]
-    assert sum("another worker plans too" in each for each in heard) == 1
+    assert sum("another worker is planning too" in each for each in heard) == 1
     assert same(made, plain())
 
 

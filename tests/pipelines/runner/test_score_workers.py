@@ -100,7 +100,7 @@ def test_a_chunk_that_outlives_its_lease_says_so(ready: Made, monkeypatch: pytes
 
 def test_a_scorer_whose_evidence_cannot_be_divided_is_refused(ready: Made, tables: dict[str, Any]) -> None:
     tables["score"] = {"scorer": "irt", "n": 2}
-    with pytest.raises(ConfigError, match="'irt' decides over all problems at once"):
+    with pytest.raises(ConfigError, match="'irt' looks at all problems together"):
         score_shards(ready(), ShardConfig())
 
 

@@ -87,7 +87,7 @@ def test_held_out_problems_are_never_attempted_nor_selected_and_stay_the_same(wa
 
 
 def test_a_stage_alone_names_the_stage_that_it_lacks(context: Made) -> None:
-    with pytest.raises(ConfigError, match="score needs ingest, which is not done: `curate ingest CONFIG` first"):
+    with pytest.raises(ConfigError, match="score needs ingest, which is not done: run `curate ingest CONFIG` first"):
         run_stages(context(), "score", only=True)
 
 

@@ -55,7 +55,7 @@ def test_difficulties_are_fitted_anew_when_another_policy_has_answered(context):
 
 
 def test_one_policy_alone_is_refused(context):
-    with pytest.raises(ConfigError, match="found 1 respondents in the store and needs 2"):
+    with pytest.raises(ConfigError, match="found 1 policies with attempts in the lake and needs at least 2"):
         run_stages(context(score={"scorer": "irt"}))
 
 
@@ -98,7 +98,7 @@ def test_the_temperature_of_a_wanted_entropy_is_found_with_a_real_model(context,
         "max_tokens": 8,
         "template": "{prompt}",
     }
-    tables["score"] = {"scorer": "entropy", "n": 4, "temperatures": [0.5, 1.0, 2.0], "wanted": 0.8}
+    tables["score"] = {"scorer": "entropy", "n": 4, "temperatures": [0.5, 1.0, 2.0], "target_nats_per_token": 0.8}
     made = context()
     run_stages(made, "score")
     found = scores(made, "entropy")

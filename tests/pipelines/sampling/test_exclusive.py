@@ -64,7 +64,7 @@ def test_a_run_that_waits_can_be_stopped_and_has_said_why(context: Made, monkeyp
     said: list[str] = []
     monkeypatch.setattr(waiting.reporter, "say", said.append, raising=False)
     waiting.stop = lambda: bool(said)
-    with pytest.raises(Stopped, match="nothing was under way"):
+    with pytest.raises(Stopped, match="this worker held nothing"):
         run_stages(waiting, "score")
     assert sum("this one waits until it ends" in each for each in said) == 1
     assert waiting.meter.samples == 0

@@ -38,7 +38,7 @@ ANSWERS = {
     "What is 7 + 1?": ("a;", "b;", "c;"),
     **{f"What is 7 + 1?{begun}": ("The answer is 0", "The answer is 1") for begun in ("a;", "b;", "c;")},
 }
-SEARCH = {"scorer": "mcts", "delimiter": ";", "iterations": 12, "steps": 3, "baseline": 0}
+SEARCH = {"scorer": "mcts", "delimiter": ";", "iterations": 12, "max_steps": 3, "baseline_attempts": 0}
 
 
 def plan(folder: Path) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def test_searches_run_on_a_server(context, tables, tmp_path):
 
 
 def test_the_baseline_is_drawn_under_the_same_prompt_and_temperature_and_told(context):
-    made = context(score={"baseline": 2})
+    made = context(score={"baseline_attempts": 2})
     detail = made.finished("score", run_stages(made).of("score").key).detail
     assert {name: detail[name] for name in ("hard_by_search", "hard_by_attempts", "hard_by_both")} == {
         "hard_by_search": 2,

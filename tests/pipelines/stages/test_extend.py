@@ -201,7 +201,7 @@ def test_attempts_drawn_at_the_long_cap_stay_beside_the_extended_ones(scored: Ma
 
 
 def test_a_cap_that_is_not_longer_and_a_lake_without_attempts_are_refused(drawn: Made) -> None:
-    with pytest.raises(ConfigError, match=r"--max-tokens 4 is not above policy\.max_tokens = 4"):
+    with pytest.raises(ConfigError, match=r"--max-tokens 4 must be above policy\.max_tokens = 4"):
         run_extension(drawn(SHORT), SHORT)
     with pytest.raises(ConfigError, match="nothing to extend"):
         run_extension(drawn(SHORT), LONG)

@@ -146,7 +146,7 @@ def test_published_columns_are_known_by_name_form_or_model(
 
 def test_a_column_per_model_needs_its_direction_said(lake: Lake, tmp_path: Path) -> None:
     row = {"problem": "What is 2 + 2?", "extra_info": {"model_difficulty": {"m": 1}}}
-    with pytest.raises(ConfigError, match="--direction easier or harder"):
+    with pytest.raises(ConfigError, match="set --direction to easier or harder"):
         import_scores(lake, write(tmp_path / "data.jsonl", [row]), "extra_info.model_difficulty", model="m")
 
 
@@ -237,7 +237,7 @@ def test_token_ids_without_a_tokenizer_are_one_line(lake: Lake, tokenizer: Any, 
     prompt, answers = open_instruct_rows(tokenizer)
     row = {"prompt_tokens": prompt, "response_tokens": answers[0][0], "reward": 1.0, "finish_reason": "stop", "step": 1}
     log = write(tmp_path / "log.jsonl", [row])
-    with pytest.raises(ConfigError, match="the rows hold token ids: --tokenizer FOLDER"):
+    with pytest.raises(ConfigError, match="the rows hold token ids: name the folder"):
         import_rollouts(lake, "open_instruct", log, policy="p")
     with pytest.raises(ConfigError, match=r"no tokenizer\.json there"):
         import_rollouts(lake, "open_instruct", log, policy="p", tokenizer=str(tmp_path))

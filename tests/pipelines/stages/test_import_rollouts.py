@@ -285,7 +285,11 @@ def test_several_answers_in_one_row_are_as_many_attempts(lake: Lake, tmp_path: P
 
 @pytest.mark.parametrize(
     ("right", "message"),
-    [("reward >", "is no expression"), ("__import__('os')", "holds no call"), ("a.b", "holds no attribute")],
+    [
+        ("reward >", "is not an expression"),
+        ("__import__('os')", "call is not allowed"),
+        ("a.b", "attribute is not allowed"),
+    ],
 )
 def test_what_is_no_expression_is_refused_before_anything_is_read(
     lake: Lake, tmp_path: Path, right: str, message: str

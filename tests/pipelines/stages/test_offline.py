@@ -204,20 +204,20 @@ def test_a_training_killed_by_the_machine_goes_on_to_the_same_weights(tiny: Made
 
 def test_what_cannot_be_learnt_is_said_in_one_line(tiny: Made) -> None:
     context = tiny()
-    first = "dart is not done for what the lake holds now: `curate synthesize CONFIG dart` first"
+    first = "dart is not up to date with the lake: run `curate synthesize CONFIG dart` first"
     with pytest.raises(ConfigError, match=first):
         run_training(context, "sft")
     synthesize(context)
-    with pytest.raises(ConfigError, match="RightOverWrong is not done for what the lake holds now"):
+    with pytest.raises(ConfigError, match="RightOverWrong is not up to date with the lake"):
         run_training(context, "dpo")
     synthesize(context, PAIRS)
     with pytest.raises(ConfigError, match="dart made no pairs"):
         run_training(tiny(dpo={"method": "dart"}), "dpo")
     with pytest.raises(ConfigError, match="no method of synthesis is named"):
         run_training(tiny(synthesize={}), "sft")
-    with pytest.raises(ConfigError, match=r"nothing to resume: .*`train sft CONFIG` starts it"):
+    with pytest.raises(ConfigError, match=r"nothing to resume: .*start it with `train sft CONFIG`"):
         run_training(context, "sft", resume=True)
-    with pytest.raises(ConfigError, match="train eval needs a finished training: `train sft CONFIG` first"):
+    with pytest.raises(ConfigError, match="train eval needs a finished training: run `train sft CONFIG` first"):
         evaluate(context, kind="sft")
 
 
@@ -234,7 +234,7 @@ def test_of_several_methods_one_must_be_named(tiny: Made) -> None:
     both = {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT, PAIRS: {"both": True}}}
     context = tiny(synthesize=both)
     assert synthesize(context) > synthesize(context, PAIRS) - synthesize(tiny(), PAIRS) > 0
-    with pytest.raises(ConfigError, match="dart, python:our_pairs:RightOverWrong have targets: name one of them"):
+    with pytest.raises(ConfigError, match="dart, python:our_pairs:RightOverWrong have targets: choose one of them"):
         run_training(context, "sft")
     stage = plan_training(tiny(synthesize=both, sft={"method": PAIRS}), "sft")
     assert stage.remaining().rows_in == len(context.lake.rows("SELECT 1 FROM targets WHERE method = ?", [PAIRS]))

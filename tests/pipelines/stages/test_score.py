@@ -250,7 +250,7 @@ def test_pass_at_k_after_an_adaptive_design_is_the_posteriors_and_marked_so(pool
 
 
 def test_pass_at_k_of_a_fixed_design_is_refused_beyond_n(pool):
-    with pytest.raises(ConfigError, match=r"pass@9 of score.n = 8"):
+    with pytest.raises(ConfigError, match=r"pass@9 needs k from 1 to score.n = 8"):
         estimate_pass_at_k(pool(score={"n": 8}), [9])
 
 

@@ -165,7 +165,7 @@ def test_what_a_server_scored_is_trained_on_the_weights_that_the_config_names(ti
     with closing(ModelServer(Transformers("tiny-arithmetic")).start()) as server:
         served = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1)
     preflight(served, "order")
-    with pytest.raises(ConfigError, match=r"runs on a server: name its weights in train\.model"):
+    with pytest.raises(ConfigError, match=r"runs on a server; name its weights in train\.model"):
         run_training(served)
     weighed = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="tiny-arithmetic")
     preflight(weighed, "train")

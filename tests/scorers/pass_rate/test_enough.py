@@ -124,5 +124,5 @@ def test_under_a_fixed_prior_what_was_not_read_has_no_score():
 
 def test_a_band_or_a_predicted_prior_is_refused():
     for settings in ({"goal": "band"}, {"prior": "predicted"}):
-        with pytest.raises(ValueError, match="mixed problems"):
+        with pytest.raises(ValueError, match="needs goal"):
             PassRate(allocation="enough", **settings)

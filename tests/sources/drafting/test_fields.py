@@ -82,9 +82,9 @@ def test_rows_without_a_question_give_no_guess():
     ("name", "text", "message"),
     [
         ("a.jsonl", "", "none of its first 0 rows is an object"),
-        ("a.jsonl", "7\n", "none of its first 1 rows is an object with fields, the first: 7"),
+        ("a.jsonl", "7\n", "none of its first 1 rows is an object with named fields, the first: 7"),
         ("a.jsonl", "\x00\x01", "the first: "),
-        ("a.xlsx", "x", "unknown kind '.xlsx'"),
+        ("a.xlsx", "x", "unknown file type '.xlsx'"),
     ],
 )
 def test_a_file_without_rows_is_one_sentence(tmp_path, name, text, message):

@@ -74,7 +74,7 @@ def test_an_old_entry_that_changes_after_a_new_one_has_seen_it_is_told(
         lake.append(attempted("c", "cc"))
     entry = sorted((root / "manifest").glob("*.json"))[1]
     entry.write_text(entry.read_text().replace('"run":"r1"', '"run":"r7"'))
-    with Lake(root) as lake, pytest.raises(LakeError, match="not as later ones saw them; `curate lake fsck"):
+    with Lake(root) as lake, pytest.raises(LakeError, match="differs from what later entries saw; `curate lake fsck"):
         lake.rows(RATES)
     assert [finding.kind for finding in fsck(root)] == ["entry"]
     with Lake(root) as lake:

@@ -256,7 +256,7 @@ def test_what_cannot_be_forgotten_is_named(tmp_path: Path) -> None:
 def test_a_name_that_nothing_has_is_refused_with_its_neighbours(tmp_path: Path, attempted: Rows) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("p", "cw", policy="good"))
-        with pytest.raises(LakeError, match=r"no policy here is called 'goood'.*good"):
+        with pytest.raises(LakeError, match=r"no policy in this lake is called 'goood'.*good"):
             must_know(lake, "policy", "goood")
         must_know(lake, "policy", "good")
         forget(lake, "policy", "good")
@@ -341,7 +341,7 @@ def test_a_damaged_catalogue_is_named_and_written_anew(tmp_path: Path, attempted
         assert "the next command that writes" in looked.said
         assert catalogue.read_bytes() == damaged
         (found,) = fsck(tmp_path / "lake")
-        assert found.said.endswith("; written anew")
+        assert found.said.endswith("; written again")
         assert fsck(tmp_path / "lake") == []
     with duckdb.connect(str(catalogue), read_only=True) as other:
         assert other.sql("SELECT n_correct, n_wrong FROM pass_rates").fetchall() == [(1, 1)]

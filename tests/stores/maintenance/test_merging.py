@@ -162,11 +162,11 @@ def test_a_killed_merge_is_gone_on_with(tmp_path: Path, attempted: Rows, commit:
 
 def test_the_lake_itself_and_a_newer_format_are_refused(tmp_path: Path) -> None:
     ours = fill(tmp_path / "ours", {"problems": [problem("p")]})
-    with pytest.raises(LakeError, match="is the lake itself"):
+    with pytest.raises(LakeError, match="is this lake itself"):
         merged(ours, ours)
     newer = fill(tmp_path / "newer", {"problems": [problem("q")]})
     (newer / "lake.json").write_text('{"format": 99, "version": "9.9"}')
-    with pytest.raises(LakeError, match="lake format 99; this version reads up to"):
+    with pytest.raises(LakeError, match="lake format 99, but this version reads formats up to"):
         merged(ours, newer)
     with pytest.raises(LakeError, match="no lake at"):
         merged(ours, tmp_path / "nowhere")

@@ -40,7 +40,7 @@ def test_the_limit_is_taken_from_the_environment(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("ASSAY_LAKE_CACHE_GIB", "0")
     assert evict(tmp_path, now=1e9) == 1
     monkeypatch.setenv("ASSAY_LAKE_CACHE_GIB", "plenty")
-    with pytest.raises(ConfigError, match="'plenty' is no number of GiB"):
+    with pytest.raises(ConfigError, match="'plenty' must be a number of GiB"):
         evict(tmp_path)
 
 

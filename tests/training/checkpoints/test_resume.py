@@ -76,7 +76,7 @@ def test_what_was_made_twice_stays_and_counts_once(room: SimpleNamespace) -> Non
     assert {rollout.policy_name for rollout in room.sink.counted} == {
         f"tiny+step-{step}+attempt-1" for step in range(3)
     }
-    assert "going on after step 0 of 3; attempt 2 at what follows" in room.reporter.lines
+    assert "continuing after step 0 of 3; attempt 2 from there" in room.reporter.lines
 
 
 def test_a_kill_after_the_last_step_makes_no_step_again(room: SimpleNamespace) -> None:

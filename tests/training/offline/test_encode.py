@@ -65,7 +65,7 @@ def test_rows_beyond_the_window_are_left_out_and_told(encoder: RowEncoder) -> No
     assert choose_fitting_rows(rows, ["a", "b", "c"], window=40, warn=warnings.append) == [rows[0], rows[2]]
     length = len(rows[1]["input_ids"])
     assert warnings == [f"1 of 3 rows exceed the window of 40 tokens and are left out; the longest, b, has {length}"]
-    with pytest.raises(ConfigError, match="none of 3 rows can be trained on: window of 5 tokens"):
+    with pytest.raises(ConfigError, match="none of 3 rows fits the window of 5 tokens"):
         choose_fitting_rows(rows, ["a", "b", "c"], window=5, warn=warnings.append)
     assert choose_fitting_rows(rows, ["a", "b", "c"], window=None, warn=warnings.append) == rows
 

@@ -160,7 +160,7 @@ def test_pairs_that_prefer_nothing_and_weights_that_are_none_are_refused(stored:
     for row, changes, message in (
         (replace(PAIR, rejected="2"), {}, "1 of 1 pairs prefer an answer to itself, first q"),
         (replace(PAIR, soft_label=0.5), {}, r"1 of 1 pairs have a soft label outside \(0.5, 1\]"),
-        (replace(PAIR, soft_label=0.9), {"loss": "ipo"}, "loss 'ipo' reads no soft labels"),
+        (replace(PAIR, soft_label=0.9), {"loss": "ipo"}, "loss 'ipo' cannot use soft labels"),
     ):
         with pytest.raises(ConfigError, match=message):
             stored.dpo([row], **changes)

@@ -79,10 +79,10 @@ def test_a_stopped_run_goes_on_to_the_weights_of_one_that_was_not(
 ) -> None:
     whole = getattr(stored, method)(output=tmp_path / "whole")
     asked = iter([False, False, True])
-    with pytest.raises(Stopped, match="after step 3 of 4; its state is kept"):
+    with pytest.raises(Stopped, match="after step 3 of 4; its state is saved"):
         getattr(stored, method)(stop=lambda: next(asked))
     again = getattr(stored, method)()
-    assert "going on after step 3 of 4" in stored.reporter.lines
+    assert "continuing after step 3 of 4" in stored.reporter.lines
     assert same(whole.checkpoint, again.checkpoint)
     assert (whole.tokens, whole.run) == (again.tokens, again.run)
 
@@ -137,12 +137,12 @@ def test_greedy_policies_and_stop_strings_are_evaluated(stored: SimpleNamespace,
 def test_what_cannot_be_trained_is_refused_in_one_line(stored: SimpleNamespace, method: str) -> None:
     train = getattr(stored, method)
     refusals = {
-        "0 rows to train on": {"rows": []},
+        "there are no stored rows": {"rows": []},
         f"{method} has no loss 'mle'": {"loss": "mle"},
         "does not divide rows_per_step = 2": {"micro_batch": 3},
-        "epochs is 0, and must be above 0": {"epochs": 0, "steps": 0},
-        "average = 0.5 needs save_every above 0": {"average": 0.5, "save_every": 0},
-        "is no checkpoint": {"checkpoint": stored.output},
+        "epochs must be above 0, found 0": {"epochs": 0, "steps": 0},
+        "ema_alpha = 0.5 needs save_every above 0": {"average": 0.5, "save_every": 0},
+        "is not a checkpoint": {"checkpoint": stored.output},
     }
     for message, changes in refusals.items():
         with pytest.raises(ConfigError, match=message):
@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(stored: SimpleNamespace, tmp_p
     died = subprocess.run([sys.executable, script, method, *names], env=environment, capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
     killed = getattr(stored, method)(save_every=2, output=tmp_path / "killed")
-    assert "going on after step 2 of 4" in stored.reporter.lines[0]
+    assert "continuing after step 2 of 4" in stored.reporter.lines[0]
     assert [step for step, _ in stored.sink.logs] == [2, 3]
     whole = getattr(stored, method)(save_every=2, output=tmp_path / "whole")
     assert same(whole.checkpoint, killed.checkpoint)

@@ -160,11 +160,11 @@ def test_a_teacher_that_is_gone_stops_the_run_in_one_line_or_is_done_without(roo
     tutor.gone = True
     with pytest.raises(
         EngineError,
-        match="step 1: the teacher did not answer: no answer from the teacher's address; `train resume` goes on",
+        match="step 1: the teacher did not answer: no answer from the teacher's address; run `train resume`",
     ):
         guided(room, tutor)
     guided(room, tutor, if_gone="go_on")
-    assert any("nothing is guided" in line for line in room.reporter.warnings)
+    assert any("no rollout is guided" in line for line in room.reporter.warnings)
     assert not any(rollout.guided for rollout in room.sink.rollouts)
 
 
@@ -187,7 +187,7 @@ def test_a_teachers_server_that_dies_is_one_line_and_the_run_goes_on_once_it_is_
             dead.append(step) if step == 1 else None,
         )
         with pytest.raises(
-            EngineError, match=r"step 3: the teacher did not answer: .*; `train resume` goes on once it does"
+            EngineError, match=r"step 3: the teacher did not answer: .*; run `train resume` once it does"
         ):
             guided(room, tutor, teacher=teacher, steps=4, save_every=2)
         dead.clear()

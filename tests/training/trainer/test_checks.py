@@ -17,11 +17,11 @@ def test_what_can_make_a_step_passes() -> None:
     ("change", "complaint"),
     [
         ({"group_size": 1}, "group_size is 1: .* at least 2"),
-        ({"steps": 0}, "steps is 0"),
-        ({"groups": 0}, "problems_per_step is 0"),
-        ({"micro_batch": 0}, "micro_batch_size is 0"),
+        ({"steps": 0}, "steps must be at least 1, found 0"),
+        ({"groups": 0}, "problems_per_step must be at least 1, found 0"),
+        ({"micro_batch": 0}, "micro_batch_size must be at least 1, found 0"),
         ({"micro_batch": 3}, "micro_batch_size = 3 does not divide a step's 2 x 4 = 8"),
-        ({"learning_rate": 0}, "learning_rate is 0"),
+        ({"learning_rate": 0}, "learning_rate must be above 0, found 0"),
     ],
 )
 def test_what_cannot_is_refused_with_its_numbers(change: dict[str, int], complaint: str) -> None:
@@ -35,7 +35,7 @@ def test_greedy_sampling_is_refused() -> None:
 
 
 def test_an_id_without_a_problem_or_label_is_named() -> None:
-    with pytest.raises(ConfigError, match="1 ids of the curriculum have no problem, first 'x'"):
+    with pytest.raises(ConfigError, match="1 problems of the curriculum have no problem, first 'x'"):
         check_curriculum(["x", "x"], {}, {})
     with pytest.raises(ConfigError, match=f"no label, first '{PROBLEM.id}'"):
         check_curriculum([PROBLEM.id], {PROBLEM.id: PROBLEM}, {})

@@ -82,20 +82,20 @@ def test_public_and_private_tests_of_one_object_are_joined() -> None:
 @pytest.mark.parametrize(
     ("label", "why"),
     [
-        ('{"inputs": [{"a": 1}], "outputs": ["1"]}', "a text, a number or a list of lines"),
+        ('{"inputs": [{"a": 1}], "outputs": ["1"]}', "a string, a number or a list of lines"),
         ('[{"input": "1"}]', "no output"),
         ("[1, 2]", "objects or assertions"),
         ('["add(1, 2)"]', "no assertion"),
-        ('{"fn_name": "os.system(1)", "inputs": [[1]], "outputs": [1]}', "no function's name"),
+        ('{"fn_name": "os.system(1)", "inputs": [[1]], "outputs": [1]}', "is not the name of a function"),
         ('{"fn_name": "f", "inputs": ["abc"], "outputs": ["1"]}', "neither JSON nor a Python literal"),
-        ('{"fn_name": "f", "input": [1, 2], "output": [1, 2]}', "one call or many"),
-        ('{"fn_name": "f", "inputs": [{"a": 1}], "outputs": [1]}', "arguments by name"),
-        ("{'fn_name': 'f', 'inputs': [[1]], 'outputs': [{1, 2}]}", "no JSON data"),
+        ('{"fn_name": "f", "input": [1, 2], "output": [1, 2]}', "one call or several"),
+        ('{"fn_name": "f", "inputs": [{"a": 1}], "outputs": [1]}', "arguments are given by name"),
+        ("{'fn_name': 'f', 'inputs': [[1]], 'outputs': [{1, 2}]}", "is not JSON data"),
         ("[" * 5000 + "]" * 5000, "neither JSON|nested too deep"),
         ("from solution import f\n\ndef test_f():\n    assert f(1) == 1", "no assertion and no function"),
         ("What is 2 + 2?", "neither JSON"),
-        ("", "0 tests"),
-        ("{}", "no known shape"),
+        ("", "there are no tests"),
+        ("{}", "not have a known shape"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(label: str, why: str) -> None:

@@ -204,7 +204,7 @@ def test_where_there_is_no_isolation_one_line_names_the_one_setting():
 def test_another_system_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(launcher_module.sys, "platform", "darwin")
     monkeypatch.setattr(launcher_module, "_launchers", {})
-    with pytest.raises(IsolationUnavailable, match="Linux only, this is darwin"):
+    with pytest.raises(IsolationUnavailable, match="on Linux, found darwin"):
         get_launcher(OPEN)
 
 

@@ -147,9 +147,9 @@ def test_a_signature_that_the_trainer_does_not_call_is_refused_by_name(folder: P
     with pytest.raises(ConfigError, match=r"is other_words\(prompt, answer\); verl calls other_words\(data_source"):
         wrap_plugin(f"verl:{place}:other_words", build_part("verifier", f"verl:{place}:other_words"))
     name = f"trl:{folder / 'trl_reward.py'}:token_reward"
-    with pytest.raises(ConfigError, match="reads completion_ids"):
+    with pytest.raises(ConfigError, match="needs completion_ids"):
         wrap_plugin(name, build_part("verifier", name))
     with pytest.raises(ConfigError, match=r"no file 'gone\.py'"):
         build_part("verifier", "verl:gone.py:f")
-    with pytest.raises(ConfigError, match="only a verifier may begin with verl:"):
+    with pytest.raises(ConfigError, match="only verifiers may begin with verl:"):
         build_part("selector", f"verl:{place}:compute_score")

@@ -68,7 +68,8 @@ def audit(
     with report_errors(reporter):
         if [sheet is None, marked is None, not wrong_golds].count(False) != 1:
             raise ConfigError(
-                "curate audit needs one of --sheet CSV, to write one, --marked CSV, to read one, and --wrong-golds"
+                "curate audit needs exactly one of --sheet CSV (write a sheet), --marked CSV (read it back) and "
+                "--wrong-golds"
             )
         config = load_config(path, lake, sets)
     run_with_context(
@@ -134,7 +135,7 @@ def _print(audits: list[dict[str, Any]], rates: list[dict[str, Any]], cost: floa
     reach = [(row["source"], row["verifier"], *_format_resampling(row)) for row in rates]
     title = f"\nresampling until the verifier accepts, where a false accept costs {cost:g} right answers"
     console.print(
-        build_table(title, ("source", "verifier", "right of accepted, at most", "best K", "right", "false"), reach)
+        build_table(title, ("source", "verifier", "correct among accepted, at most", "best K", "right", "false"), reach)
     )
 
 
@@ -147,7 +148,7 @@ def _format_resampling(rate: dict[str, Any]) -> tuple[str, ...]:
 
 def _format_rate(rate: dict[str, Any]) -> str:
     if rate["corrected"] is None:
-        return "unknown: the verifier says nothing"
+        return "unknown: the verifier is not informative"
     return f"{rate['corrected']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
 
 
@@ -167,8 +168,8 @@ def _wrong_golds(context: Any, sample: int, seed: int, as_json: bool) -> int:
         )
         for row in wrong_golds
     ]
-    columns = ("source", "verifier", "right ones accepted", "wrong ones accepted", "rate, 95% interval")
-    open_console().print(build_table("attempts judged against other problems' gold answers", columns, rows))
+    columns = ("source", "verifier", "correct answers accepted", "wrong answers accepted", "rate, 95% interval")
+    open_console().print(build_table("attempts graded against other problems' gold answers", columns, rows))
     for row in wrong_golds:
         for example in row["examples"]:
             open_console().print(

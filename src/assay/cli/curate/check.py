@@ -54,7 +54,7 @@ def check(
             _print_golds(trials)
             policy, sampler = context.policy, config.policy.sampler.id
             reporter.say(
-                f"{path}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}"
+                f"{path}: valid. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}"
             )
 
 
@@ -87,7 +87,7 @@ def _list_warnings(context: Any, samples: list[Any], golds: list[Any]) -> list[s
         if not gold.accepted:
             lines.append(
                 f"{gold.source}: the verifier {gold.verifier!r} accepts the gold answer {gold.gold[:80]!r} "
-                "in no usual form"
+                "in none of the usual forms"
             )
     return lines + config_check.list_forebodings(context.config, samples)
 
@@ -103,6 +103,8 @@ def _print_golds(golds: list[Any]) -> None:
     for gold in golds:
         console.print(f"gold ({gold.source}): {gold.gold[:GOLD_SHOWN]}", markup=False, soft_wrap=True)
         if not gold.verdicts:
-            console.print(f"  the verifier {gold.verifier!r} runs programs, which no sentence is", markup=False)
+            console.print(
+                f"  the verifier {gold.verifier!r} runs programs, so it was not tried on sentences", markup=False
+            )
         for text, verdict in zip(gold.texts, gold.verdicts, strict=True):
             console.print(f"  {verdict.outcome}: {text[:GOLD_SHOWN]!r}", markup=False, soft_wrap=True)

@@ -33,7 +33,7 @@ LEGEND = (
     "\nsignal: of the groups paid for, the share whose rewards differ, or the mean standard deviation of their rewards "
     "where train.objective divides by none; ± its standard deviation over simulated runs",
     "mixed: share of these groups that are neither all right nor all wrong, which is what online curricula go by",
-    "the policy stands still: what it learns on the way is not foreseen",
+    "the policy is held fixed: what it learns during training is not simulated",
 )
 
 

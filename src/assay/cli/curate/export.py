@@ -113,11 +113,11 @@ def export(
         folder = out.resolve()
         is_set = to in list_parts("training_set")
         if check and is_set:
-            raise ConfigError(f"--check sends answers through an exported reward, and {to} has none")
+            raise ConfigError(f"--check runs the exported reward, and an export to {to} has none")
         if push:
             check_publication(to, push)
         elif public:
-            raise ConfigError("--public goes with --push OWNER/NAME")
+            raise ConfigError("--public only works together with --push OWNER/NAME")
         only_check = check and folder.is_dir() and any(folder.iterdir())
         with (
             Lake(config.lake, create=False) as opened,
@@ -135,7 +135,7 @@ def export(
             print_json(result | ({"check": asdict(checks)} if checks else {}))
         else:
             if not only_check:
-                reporter.say(f"{result['folder']}: {_describe_rows(to, result)}; it is read so:\n{result['snippet']}")
+                reporter.say(f"{result['folder']}: {_describe_rows(to, result)}; read it with:\n{result['snippet']}")
             if checks:
                 _show_check(reporter, checks)
             if push and "published" in result:

@@ -47,19 +47,20 @@ def extend(
 
 def _print_counts(counts: dict[str, Any], reporter: ConsoleReporter) -> None:
     reporter.say(
-        f"from {counts['from']} to {counts['to']} tokens: {counts['finished']} attempts had ended and count as they "
-        "are, "
-        f"{counts['continued']} were continued now with {counts['tokens']} tokens; "
-        f"{counts['tokens_kept']} tokens that were paid before count again"
+        f"from {counts['from']} to {counts['to']} tokens: {counts['finished']} attempts had already ended and count "
+        "unchanged, "
+        f"{counts['continued']} were continued with {counts['tokens']} new tokens; "
+        f"{counts['tokens_kept']} tokens generated before are reused"
     )
     if counts["by_text"]:
         reporter.warn(
-            f"{counts['by_text']} were continued from their text, whose token ids are not stored or not read by this "
-            "engine: a text may be split into other tokens than those that were sampled"
+            f"{counts['by_text']} were continued from their text, because their token ids are not stored or this "
+            "engine cannot use them; the text may be tokenized differently than when it was sampled"
         )
     if counts["left"]:
         reporter.warn(
-            f"{counts['left']} cut attempts are left; their problems do not count under the longer cap yet, and the "
-            "same command goes on"
+            f"{counts['left']} truncated attempts are left, and their problems do not count under the longer cap "
+            "yet; run the "
+            "same command again to continue"
         )
     reporter.say(f"next: curate run CONFIG --set policy.max_tokens={counts['to']}, or write it into the config")

@@ -56,7 +56,7 @@ def grade(
         }
         answer, many = (text, False) if text is not None else _read_answer(file)
         if not many and gold is None:
-            raise ConfigError("--gold is missing: there is nothing to compare the answer with")
+            raise ConfigError("--gold is missing: it names the answer to compare with")
         cases = rows_of(answer.split("\n"), **defaults) if many else [case_of(answer, **defaults)]
         results = [
             _describe_verdict(verdict, case.label.answer)
@@ -83,10 +83,11 @@ def _read_answer(file: str) -> tuple[str, bool]:
         answer = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
-            f"no answer to read from {file!r}: {(error.strerror or str(error)).lower()}; --text gives the answer itself"
+            f"cannot read an answer from {file!r}: {(error.strerror or str(error)).lower()}; --text gives the answer "
+            "itself"
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file!r} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise ConfigError(f"{file!r} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     return answer, Path(file).suffix in (".jsonl", ".ndjson") or (file == "-" and _is_row(answer))
 
 
@@ -102,9 +103,9 @@ def _parse_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise ConfigError(f"--metadata is no JSON: {error}") from error
+        raise ConfigError(f"--metadata is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ConfigError(f"--metadata is an object, found {type(value).__name__}")
+        raise ConfigError(f"--metadata must be a JSON object, found {type(value).__name__}")
     return value
 
 

@@ -28,7 +28,10 @@ Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A .jsonl or .parquet file, or a folder of them.", show_default=False)
 ]
 Tool = Annotated[
-    str, typer.Option("--from", metavar="TOOL", help="verl, trl, open_instruct, verifiers, nemo_gym, prm or jsonl.")
+    str,
+    typer.Option(
+        "--from", metavar="TOOL", help="The tool: verl, trl, open_instruct, verifiers, nemo_gym, prm or jsonl."
+    ),
 ]
 PolicyName = Annotated[
     str,
@@ -206,4 +209,4 @@ def _print_counts(result: Any, as_json: bool, reporter: ConsoleReporter) -> None
         reasons = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
         reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {reasons or 'none'}")
     if result.unrated:
-        reporter.warn(f"{result.unrated} rows have no reward that is a number: --reward names its column")
+        reporter.warn(f"{result.unrated} rows have no numeric reward; name its column with --reward")

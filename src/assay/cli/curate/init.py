@@ -42,7 +42,9 @@ def init(
 
         config = out or Path(data.name.split(".")[0] + ".toml")
         if config.exists() and not force:
-            raise ConfigError(f"{config} is there already: --out names another file, --force writes over it")
+            raise ConfigError(
+                f"{config} already exists: write to another file with --out, or overwrite it with --force"
+            )
         draft = config_draft.draft_config(data, prompt=prompt, answer=answer)
         if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
             draft = _ask(data, draft, prompt, answer)
@@ -70,6 +72,8 @@ def _ask(data: Path, draft: Any, prompt: str, answer: str) -> Any:
 
 
 def _print_draft(draft: Any, problems: list[dict[str, str]], config: Path) -> None:
+    from assay.pipelines.analysis import config_draft
+
     console = open_console()
     for number, problem in enumerate(problems, 1):
         console.print(f"problem {number}", style="bold", markup=False)
@@ -84,4 +88,6 @@ def _print_draft(draft: Any, problems: list[dict[str, str]], config: Path) -> No
         console.print(f"dropped: {reasons}; {draft.example}", markup=False, soft_wrap=True)
     for note in draft.guess.notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
+    if config_draft.is_cut(draft):
+        console.print(f"a first run reads {config_draft.TRIAL_ROWS} rows; delete `limit` for all of them", markup=False)
     console.print(f"wrote {config}; next: curate check {config}", markup=False, soft_wrap=True)

@@ -43,7 +43,7 @@ def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = F
     if as_json:
         print_json([asdict(finding) for finding in findings])
     elif not findings:
-        reporter.say(f"{lake}: every file is as its commit left it")
+        reporter.say(f"{lake}: every file is intact")
     else:
         open_console().print(
             build_table(
@@ -129,5 +129,5 @@ def _maintain(lake: str, as_json: bool, work: Any) -> None:
     removed_text = ", ".join(f"{count} {name}" for name, count in result.removed.items())
     reporter.say(
         f"{lake}: {result.before} files, now {result.after}; {removed_text or 'no rows'} removed; {result.swept} "
-        f"replaced files deleted" + (f"; {result.rests} rests of killed writes deleted" if result.rests else "")
+        f"replaced files deleted" + (f"; {result.rests} leftovers of killed writes deleted" if result.rests else "")
     )

@@ -24,7 +24,7 @@ Caps = Annotated[
 ]
 CUT_BY = {
     "tokenizer": "the policy's tokenizer",
-    "characters": "characters, in proportion to tokens: this engine has no tokenizer at hand",
+    "characters": "characters, converted to tokens in proportion, because this engine has no tokenizer",
 }
 
 

@@ -43,14 +43,14 @@ def _refresh(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> 
         return PARTLY if result["left"] else DONE
     console = open_console()
     if result["nothing_to_do"]:
-        console.print("nothing to do: all scores are of the present verifiers and the last checkpoint", style="bold")
+        console.print("nothing to do: all scores use the current verifiers and the last checkpoint", style="bold")
     if result["regraded"]:
         console.print(
-            f"{result['regraded']} stored rollouts judged anew"
+            f"{result['regraded']} stored rollouts graded again"
             + ("; so were the config's scores" if result["rescored"] else "")
         )
     if (counts := result["refresh"]) is None:
-        console.print("no training of this config is done, so nothing has moved its policy")
+        console.print("this config has no finished training, so its policy has not changed")
     elif "decided" in counts:
         _print_counts(console, counts)
     console.print(f"spent now: {result['tokens']} tokens", markup=False)
@@ -68,6 +68,7 @@ def _print_counts(console: Any, counts: dict[str, Any]) -> None:
     again = [(name, n, attempted) for name, (n, attempted) in counts["again"].items()]
     console.print(build_table("dropped problems", ("last pass rate", "problems", "attempted again"), again))
     console.print(
-        f"{counts['samples']} new rollouts, {counts['tokens']} tokens; {counts['opened']} never solved before now are",
+        f"{counts['samples']} new rollouts, {counts['tokens']} tokens; {counts['opened']} problems solved for the "
+        "first time",
         markup=False,
     )

@@ -37,13 +37,15 @@ def _regrade(context: Any, as_json: bool, reporter: ConsoleReporter) -> int:
     if as_json:
         print_json(result)
     elif result["terms"] and not result["judged"]:
-        reporter.say(f"{result['terms']} stored rollouts lacked a term of [train.reward]; no verdict was missing")
+        reporter.say(
+            f"{result['terms']} stored rollouts got their missing terms of [train.reward]; no verdict was missing"
+        )
     elif not result["judged"]:
-        reporter.say("nothing to regrade: every stored rollout has a verdict of its present label and verifier")
+        reporter.say("nothing to regrade: every stored rollout has a verdict by its current label and verifier")
     else:
         rows = [("strict", *change.values()) for change in result["changes"]] + [
             ("lenient", *change.values()) for change in result["changes_lenient"]
         ]
-        title = f"{result['judged']} rollouts judged, {result['from_training']} from training"
+        title = f"{result['judged']} rollouts graded, {result['from_training']} from training"
         open_console().print(build_table(title, ("reading", "before", "now", "rollouts"), rows))
     return PARTLY if result["left"] else DONE

@@ -101,16 +101,16 @@ def _print(result: dict[str, Any]) -> None:
         console.print(f"label of {label['problem_id']}: {label['a']!r} -> {label['b']!r}", markup=False, soft_wrap=True)
     moved_rows = [row for row in rates["examples"] if abs(row["chance_up"] - 0.5) >= 0.45]
     if moved_rows:
-        head = ("problem", result["a"], result["b"], "chance that it rose")
+        head = ("problem", result["a"], result["b"], "P(it rose)")
         rows = [(row["problem_id"], row["a"], row["b"], row["chance_up"]) for row in moved_rows]
-        console.print(build_table("rates that moved most surely", head, rows))
+        console.print(build_table("rates that moved most clearly", head, rows))
 
 
 def _say_rates(rates: dict[str, Any]) -> str:
     if not rates["compared"]:
-        return "no problem has a posterior in both"
+        return "no problem has a score in both"
     return (
-        f"{rates['changed']} have other evidence, {rates['up']} surely rose, {rates['down']} surely fell; "
+        f"{rates['changed']} have new attempts, {rates['up']} clearly rose, {rates['down']} clearly fell; "
         f"mean {rates['mean_change']:+.3f}"
     )
 

@@ -58,7 +58,7 @@ def run(
     with report_errors(reporter):
         config = load_config(path, lake, sets)
         if pilot and not dry_run:
-            raise ConfigError(f"--pilot {pilot} goes with --dry-run: a run attempts all problems")
+            raise ConfigError(f"--pilot {pilot} needs --dry-run: a run itself attempts all problems")
         if dry_run and not pilot:
             _estimate(config, reporter, as_json)
             return

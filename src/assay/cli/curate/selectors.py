@@ -22,7 +22,8 @@ LEGEND = (
     "\nsignal: expected share of groups whose rewards differ (all right and all wrong ones do not), or standard "
     "deviation "
     "of their rewards where train.objective divides by none, averaged over a run that gains `drift` logits",
-    "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for "
+    "radius, distance: largest and mean distance from a problem to the nearest kept one, 0 to 2; tokens: one group "
+    "of attempts for "
     "each kept problem",
 )
 

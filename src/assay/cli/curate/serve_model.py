@@ -61,7 +61,7 @@ def serve_model(
         check_bind(host, key)
         built = _build_from_config(path, sets) if path else _build_from_name(engine, model, sets)
         service = ModelServer(built, host, port, key, slots)
-        reporter.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")
+        reporter.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; press Ctrl-C to stop")
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it starts in the background ignore the first
             signal.signal(number, _interrupt)
         try:

@@ -59,8 +59,8 @@ def _rewrite_catalogue(lake: Any) -> str:
     try:
         lake.catalogue()
     except LakeError as error:
-        return f"the lake has moved, and the paths in {lake.root / 'assay.duckdb'} stay those of its old place: {error}"
-    return f"the lake has moved: the paths in {lake.root / 'assay.duckdb'} are rewritten"
+        return f"the lake was moved, but the paths in {lake.root / 'assay.duckdb'} could not be updated: {error}"
+    return f"the lake was moved: the paths in {lake.root / 'assay.duckdb'} are updated"
 
 
 def _format_fraction(value: float) -> str:

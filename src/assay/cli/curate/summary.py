@@ -8,7 +8,7 @@ from rich.console import Console
 
 from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.runner import print_json
-from assay.cli.tables import build_table
+from assay.cli.tables import build_table, short_path
 from assay.pipelines.stages import pool_stages
 
 SHOWN = 12  # places of the curriculum
@@ -122,9 +122,11 @@ def _print_disputed(console: Console, disputed: dict[str, Any] | None) -> None:
     ]
     title = (
         f"\n{disputed['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not "
-        f"hard; look at their golds)"
+        f"hard; check their gold answers)"
     )
-    console.print(build_table(title, ("problem", "gold", "an answer", "leniently right", "how it was judged"), rows))
+    console.print(
+        build_table(title, ("problem", "gold", "an answer", "leniently right", "how answers were graded"), rows)
+    )
 
 
 def _print_curriculum(console: Console, places: list[dict[str, Any]]) -> None:
@@ -154,7 +156,7 @@ def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
-    costs, lake = result["spent"], result["lake"]
+    costs, lake = result["spent"], short_path(result["lake"])
     generated = "tokens of a recording replayed, none generated," if costs["replayed"] else "tokens generated"
     console.print(
         f"\nspent now: {costs['tokens']} {generated} in {costs['samples']} attempts, {costs['seconds']} s",
@@ -169,7 +171,7 @@ def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
     following = (
         f"next: train run {config}{'' if result['has_weights'] else ' --set train.model=FOLDER (of the served weights)'}"
         if result.get("curriculum")
-        else "the curriculum is empty: nothing to train on; the table of drops says why"
+        else "the curriculum is empty, so there is nothing to train on; the table of drops says why"
     )
     console.print(following, markup=False, soft_wrap=True)
 
@@ -209,8 +211,8 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
     console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
     if estimate["disk"]["short"]:
         reporter.warn(
-            f"the disk is short: {_format_size(estimate['disk']['bytes'])} are expected, "
-            f"{_format_size(estimate['disk']['free'])} are free"
+            f"not enough disk space: {_format_size(estimate['disk']['bytes'])} needed, "
+            f"{_format_size(estimate['disk']['free'])} free"
         )
 
 
@@ -218,7 +220,9 @@ def _format_disk(disk: dict[str, Any]) -> str:
     if disk["bytes"] is None:
         return f"unknown until {pool_stages()[-1]} is done; {_format_size(disk['free'])} free"
     basis = (
-        f"by {disk['attempts']} stored attempts" if disk["attempts"] else "at most, if every attempt reaches the cap"
+        f"estimated from {disk['attempts']} stored attempts"
+        if disk["attempts"]
+        else "at most, if every attempt reaches the cap"
     )
     least = f"{_format_size(disk['bytes_min'])} to " if disk["bytes_min"] < disk["bytes"] else ""
     return f"{least}{_format_size(disk['bytes'])} more ({basis}); {_format_size(disk['free'])} free"

@@ -73,8 +73,7 @@ def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
     console.print(f"\n{describe_value(estimate)}", soft_wrap=True)
     console.print(
         "median [80%]. A group is mixed "
-        "where right and wrong answers stand in it; how often a problem comes again is not counted, and a small pool "
-        "that is "
+        "if it holds both right and wrong answers. Repeated visits are not modelled, so a small pool that is "
         "walked many times teaches less than this says.",
         soft_wrap=True,
     )

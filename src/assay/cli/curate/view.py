@@ -52,7 +52,7 @@ def view(
         place = config.lake if config is not None else shown
         viewer = Viewer(place, reporter, config=config, port=port, live=live, marks=marks)
         reporter.say(f"{viewer.state.place} at {viewer.url}")
-        reporter.say("open this address in a browser of this machine; Ctrl-C ends it")
+        reporter.say("open this address in a browser of this machine; press Ctrl-C to stop")
         with tempfile.TemporaryDirectory(prefix="assay-view-") as folder, suppress(KeyboardInterrupt):
             if open_page:
                 webbrowser.open(_doorway(Path(folder), viewer.url).as_uri())

@@ -54,7 +54,7 @@ def _stage_of(kind: str) -> str:
     from assay.pipelines.stages import KINDS
 
     if kind not in KINDS:
-        raise ConfigError(f"--kind {kind!r} is none of {', '.join(KINDS)}")
+        raise ConfigError(f"--kind {kind!r} must be one of {', '.join(KINDS)}")
     return KINDS[kind].name
 
 

@@ -17,7 +17,7 @@ from assay.cli.runner import (
     report_errors,
     run_with_context,
 )
-from assay.cli.tables import build_table
+from assay.cli.tables import build_table, short_path
 
 HEAD = (
     "round",
@@ -67,7 +67,7 @@ def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int
             [round_row(report) for report in reports],
         )
     )
-    console.print(f"checkpoint: {reports[-1]['checkpoint']}", markup=False, soft_wrap=True)
+    console.print(f"checkpoint: {short_path(reports[-1]['checkpoint'])}", markup=False, soft_wrap=True)
     console.print(f"spent now: {context.meter.tokens} tokens", markup=False)
     return DONE
 

@@ -14,7 +14,7 @@ from assay.cli.runner import (
     report_errors,
     run_with_context,
 )
-from assay.cli.tables import build_table
+from assay.cli.tables import build_table, short_path
 from assay.cli.train.run import SHOWN, is_first_process, pick_steps
 
 LOG = """
@@ -78,7 +78,7 @@ def _train(context: Any, kind: str, as_json: bool) -> int:
     more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
     console.print(build_table(f"{kind}{more}", ("step", *names), rows))
     detail = outcome.detail
-    console.print(f"checkpoint: {detail['checkpoint']}", markup=False, soft_wrap=True)
+    console.print(f"checkpoint: {short_path(detail['checkpoint'])}", markup=False, soft_wrap=True)
     console.print(
         f"{detail['rows']} rows of {detail['method']}, {detail['tokens']} tokens trained on; "
         f"held-out attempts stored: {detail['rollouts']}; spent now: {context.meter.tokens} tokens",

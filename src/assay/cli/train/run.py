@@ -18,7 +18,7 @@ from assay.cli.runner import (
     report_errors,
     run_with_context,
 )
-from assay.cli.tables import build_table
+from assay.cli.tables import build_table, short_path
 
 SHOWN = 20  # steps
 METRICS = ("reward", "mixed", "kl", "entropy", "grad_norm", "loss", "seconds")
@@ -77,7 +77,7 @@ def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None
     rows = [(log[i]["step"] + 1, *(log[i][name] for name in metric_names)) for i in pick_steps(len(log), SHOWN)]
     more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
     console.print(build_table(f"training{more}", ("step", *(name.replace("_", " ") for name in metric_names)), rows))
-    console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
+    console.print(f"checkpoint: {short_path(outcome.detail['checkpoint'])}", markup=False, soft_wrap=True)
     console.print(
         f"rollouts written: {outcome.detail['rollouts']}; spent now: {context.meter.tokens} tokens", markup=False
     )

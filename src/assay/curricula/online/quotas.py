@@ -55,12 +55,12 @@ class QuotaCurriculum:
         source_names = set(source.tolist())
         if (missing := sorted(set(shares) - source_names)) and len(pool):
             raise ConfigError(
-                f"quotas name source {missing[0]!r}, of which no problem is left; there is "
+                f"quotas name source {missing[0]!r}, which has no problems left; sources with problems: "
                 f"{', '.join(sorted(source_names))}"
             )
         self.names = [name for name in sorted(shares) if shares[name] > 0]
         if not self.names:
-            raise ConfigError(f"the quotas {dict(shares)} give no source a share")
+            raise ConfigError(f"the quotas {dict(shares)} give every source a share of 0")
         self.shares = np.array([shares[name] for name in self.names], dtype=np.float64)
         self.given: Ints = np.zeros(len(self.names), dtype=np.int64)
         self.states = [
@@ -145,7 +145,7 @@ class QuotaCurriculum:
 
     def _of(self, problem_id: str) -> int:
         if problem_id not in self._place:
-            raise LookupError(f"problem {problem_id!r} is none of the curriculum's {len(self.ids)}")
+            raise LookupError(f"problem {problem_id!r} is not among the curriculum's {len(self.ids)} problems")
         return self._place[problem_id]
 
 

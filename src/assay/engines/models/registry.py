@@ -76,7 +76,7 @@ def find_gguf(model: str) -> Path:
         return path
     if path.is_dir() or HUB_ID.match(model):
         raise ConfigError(
-            f"model {model!r} is no .gguf file, and llamacpp reads nothing else; "
+            f"model {model!r} is not a .gguf file, and llamacpp reads nothing else; "
             "engine 'transformers' reads folders and hub ids"
         )
     raise unknown_model(model)

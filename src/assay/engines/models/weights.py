@@ -55,7 +55,9 @@ def check_checkpoint(folder: Path) -> None:
     ):
         inside = sorted(path.name for path in folder.glob("*.gguf"))
         hint = f"; engine 'llamacpp' reads its file {inside[0]!r}" if inside else ""
-        raise ConfigError(f"folder {str(folder)!r} holds no transformers checkpoint (config.json and weights){hint}")
+        raise ConfigError(
+            f"folder {str(folder)!r} does not contain a transformers checkpoint (config.json and weights){hint}"
+        )
 
 
 def find_commit(model: str, hub_revision: str) -> str:
@@ -98,5 +100,6 @@ def fetch_snapshot(model: str, hub_revision: str, *, local: bool = False) -> Pat
 def _unreachable_model(model: str, error: Exception) -> ConfigError:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
     return ConfigError(
-        f"model {model!r} is neither here nor to be had from the hub: {reason}; {suggest_names(model, NAMES)}"
+        f"model {model!r} is neither on this machine nor available from the hub: {reason}; "
+        f"{suggest_names(model, NAMES)}"
     )

@@ -163,12 +163,12 @@ class HttpConnection:
         while piece := response.read1(PIECE_BYTES):
             size += len(piece)
             if size > max_bytes:
-                raise RetryableError(f"an answer of more than {max_bytes} bytes")
+                raise RetryableError(f"the response is longer than {max_bytes} bytes")
             if time.monotonic() > self.deadline:
-                raise RetryableError(f"no end of the answer within {self._timeout_s:.0f} s")
+                raise RetryableError(f"the response did not end within {self._timeout_s:.0f} s")
             yield piece
         if response.length:
-            raise RetryableError(f"the answer broke off {response.length} bytes before its end", dead=True)
+            raise RetryableError(f"the response broke off {response.length} bytes before its end", dead=True)
         _release_if_read(response)
 
     def _read_body(self, response: http.client.HTTPResponse, max_bytes: int) -> bytes:
@@ -179,7 +179,7 @@ class HttpConnection:
         if self._key and (
             self._key.encode() in text or (b"\\" in text and self._key in json.dumps(value, ensure_ascii=False))
         ):
-            raise RetryableError("the answer repeats the key")
+            raise RetryableError("the response repeats the API key")
         return value
 
     def _finish_response(self, response: http.client.HTTPResponse) -> None:
@@ -218,7 +218,7 @@ class _ErrorTranslation:
                 f"{type(error).__name__}: {self.connection.hide(str(error))[:SHOWN_CHARS]}", dead=True, answered=False
             ) from None
         if isinstance(error, ValueError | OverflowError | MemoryError):  # what http.client raises on malformed answers
-            raise RetryableError(f"no answer that can be read ({type(error).__name__})", dead=True) from None
+            raise RetryableError(f"the response is not valid HTTP ({type(error).__name__})", dead=True) from None
 
 
 def classify_status(
@@ -236,7 +236,7 @@ def classify_status(
     words = " ".join(hide(body.decode("utf-8", "replace")).split())[:SHOWN_CHARS]
     if 300 <= status < 400:
         place = hide(target)[:SHOWN_CHARS] or "nowhere"
-        words = f"a redirect to {place}, which is not followed; `urls` must name the place itself"
+        words = f"it redirects to {place}, which is not followed; put that address into `urls`"
     if status < 400:
         return RetryableError(f"status {status}: {words}", answered=False)
     if status in (408, 409, 425, 429) or status >= http.client.INTERNAL_SERVER_ERROR:
@@ -273,9 +273,11 @@ def parse_json(text: bytes, hide: Callable[[str], str] = str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise RetryableError("JSON that is nested too deep") from None
+        raise RetryableError("the response is JSON nested too deeply") from None
     except ValueError:
-        raise RetryableError(f"no JSON: {hide(text.decode('utf-8', 'replace'))[:40].encode()!r}") from None
+        raise RetryableError(
+            f"the response is not JSON: {hide(text.decode('utf-8', 'replace'))[:40].encode()!r}"
+        ) from None
 
 
 def _read_start(response: http.client.HTTPResponse) -> bytes:
@@ -308,7 +310,7 @@ def _read_events(pieces: Iterator[bytes]) -> Iterator[bytes]:
             rest.clear()
         rest += last
         if len(rest) > BODY_BYTES:
-            raise RetryableError(f"an event of more than {BODY_BYTES} bytes")
+            raise RetryableError(f"a stream event is longer than {BODY_BYTES} bytes")
         yield from (line[5:].strip() for line in lines if line.startswith(b"data:"))
     if rest.startswith(b"data:"):
         yield bytes(rest[5:]).strip()
@@ -326,7 +328,7 @@ def list_models(listing: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(data, list) or not all(
         isinstance(model, Mapping) and isinstance(model.get("id"), str) for model in data
     ):
-        raise RetryableError("its list of models is no list of objects with an id", answered=False)
+        raise RetryableError("its list of models is not a list of objects with an id", answered=False)
     return {model["id"]: model for model in data}
 
 

@@ -78,7 +78,7 @@ class Endpoints:
         summary = (
             f"all {len(self.servers)} servers failed more than {self.patience} times in a row"
             if all_failed
-            else "no server answers any more"
+            else "no server responds any more"
         )
         return f"{summary}: " + "; ".join(
             f"{server.url}: {server.cause or 'no answer'} ({self._describe_failures(server)})"
@@ -87,7 +87,7 @@ class Endpoints:
 
     def _describe_failures(self, server: Endpoint) -> str:
         busy_s = self._busy_for_s(server)
-        return f"asked for patience for {busy_s:.0f} s" if busy_s > 0 else f"{server.failures} failures in a row"
+        return f"asked clients to wait for {busy_s:.0f} s" if busy_s > 0 else f"{server.failures} failures in a row"
 
     def _busy_for_s(self, server: Endpoint) -> float:
         return 0.0 if server.busy_since is None else self._clock() - server.busy_since
@@ -158,12 +158,12 @@ class Endpoints:
         server.failures, server.waits, server.busy_since, server.last_answer = 0, 0, None, self._clock()
         if refusal.status in ACCOUNT_STATUSES:
             raise EngineError(
-                f"{server.url}: {refusal}; key or account; what had arrived is kept, the same command goes on"
+                f"{server.url}: {refusal}; check the API key or the account. What arrived is kept; run the same "
+                "command again to continue"
             )
         if not self.answers and self.refusals >= FIRST_REFUSALS:
             raise EngineError(
-                f"{server.url}: the first {self.refusals} requests were all refused and nothing was answered; "
-                f"the last: {refusal}"
+                f"{server.url}: the first {self.refusals} requests were all refused; the last refusal: {refusal}"
             )
 
     def needs_identity_check(self, server: Endpoint) -> bool:

@@ -85,7 +85,7 @@ class Openai:
 
     def __post_init__(self) -> None:
         if not self.urls:
-            raise ValueError("no urls")
+            raise ValueError("urls is empty: name at least one server")
         for url in self.urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -133,7 +133,7 @@ class Openai:
                 return identity
             finally:
                 connection.close()
-        raise EngineError(f"no server answers: {'; '.join(reasons)}")
+        raise EngineError(f"no server responds: {'; '.join(reasons)}")
 
     def _wait_for_identity(self, connection: HttpConnection, url: str) -> dict[str, str]:
         """Return the identity, asked for again while the server is busy or fails.
@@ -182,7 +182,7 @@ class Openai:
             raise
         if servers.lost:
             self.close()
-            raise EngineError(f"{servers.causes}; what had arrived is kept, the same command goes on")
+            raise EngineError(f"{servers.causes}; what arrived is kept; run the same command again to continue")
 
     def count_tokens(self, request: Request) -> int:
         """Count the prompt tokens of one request as the server does.
@@ -235,7 +235,7 @@ class Openai:
             names = list(list_models(connection.get(self._join_path("/models"))))
         if len(names) != 1:
             listing = ", ".join(map(repr, sorted(names))) or "none"
-            raise ConfigError(f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {listing}")
+            raise ConfigError(f"{self.urls[0]} serves {len(names)} models; name one of them in `model`: {listing}")
         return names[0]
 
     def _connect(self, url: str) -> HttpConnection:
@@ -244,8 +244,8 @@ class Openai:
             raise ConfigError(f"the environment variable {self.key_env} of key_env is not set")
         if not all("!" <= letter <= "~" for letter in key):
             raise ConfigError(
-                f"the environment variable {self.key_env} of key_env holds no key: "
-                "blanks, line breaks or letters beyond ASCII"
+                f"the environment variable {self.key_env} of key_env is not a valid key: "
+                "it holds blanks, line breaks or characters beyond ASCII"
             )
         return HttpConnection(url, key=key, silence_s=self.silence_s, timeout_s=self.timeout_s)
 
@@ -284,9 +284,13 @@ class Openai:
                 if refusal.status == 404 and not urlsplit(url).path.rstrip("/").endswith("/v1")
                 else ""
             )
-            raise ConfigError(f"{url} lists no models: {refusal}; key_env = {self.key_env!r}{hint}") from refusal
+            raise ConfigError(
+                f"{url} does not list its models: {refusal}; key_env = {self.key_env!r}{hint}"
+            ) from refusal
         if self._model_name not in models:
-            raise ConfigError(f"{url} serves no model {self._model_name!r}; {suggest_names(self._model_name, models)}")
+            raise ConfigError(
+                f"{url} does not serve a model {self._model_name!r}; {suggest_names(self._model_name, models)}"
+            )
         greedy = SamplingConfig(temperature=0.0, max_tokens=PROBE_TOKENS)
         identity = {"root": str(models[self._model_name].get("root") or self._model_name)}
         for prompt in PROBES:
@@ -299,7 +303,8 @@ class Openai:
                         f"{url}, model {self._model_name!r}: {refusal}; key_env = {self.key_env!r}"
                     ) from refusal
                 raise ConfigError(
-                    f"{url} refuses a plain request ({refusal}); if it names top_k, min_p or such, set extended = false"
+                    f"{url} refused a simple test request ({refusal}); if it complains about top_k, min_p or "
+                    "similar, set extended = false"
                 ) from refusal
         return identity
 
@@ -373,7 +378,7 @@ class Openai:
             raise
         except Exception as error:
             connection.close()
-            raise RetryableError(f"an answer that cannot be read ({type(error).__name__})") from error
+            raise RetryableError(f"a response that cannot be read ({type(error).__name__})") from error
 
     def _verify_identity(self, servers: Endpoints, server: Endpoint, connection: HttpConnection) -> None:
         """Check that a server that is new, reconnected or was silent serves the same weights as the others."""
@@ -385,11 +390,11 @@ class Openai:
             try:
                 identity = self._read_identity(connection, server.url)
             except ConfigError as error:
-                raise EngineError(f"{error}; what had arrived is kept, the same command goes on") from error
+                raise EngineError(f"{error}; what arrived is kept; run the same command again to continue") from error
             if differing := [name for name, value in self.identity.items() if identity[name] != value]:
                 first = differing[0]
                 raise EngineError(
-                    f"{server.url} serves another checkpoint under the name {self._model_name!r}: "
+                    f"{server.url} now serves another checkpoint under the name {self._model_name!r}: "
                     f"{len(differing)} of {len(identity)} answers differ, "
                     f"first {first!r}: {identity[first]!r}, was {self.identity[first]!r}"
                 )

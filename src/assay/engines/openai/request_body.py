@@ -90,6 +90,8 @@ def build_body(
     if extended:
         body |= {"top_k": sampler.top_k or -1, "min_p": 0.0, "repetition_penalty": 1.0}
     elif sampler.top_k:
-        raise ConfigError(f"top_k {sampler.top_k} needs `extended`: the plain protocol has no such key")
+        raise ConfigError(
+            f"top_k {sampler.top_k} needs extended = true: the plain OpenAI protocol has no such parameter"
+        )
     optional = {"stop": list(sampler.stop), "seed": send_seed and request.seed_of(sample), "logprobs": logprobs}
     return body | {name: value for name, value in optional.items() if value}

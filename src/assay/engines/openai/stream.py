@@ -64,7 +64,7 @@ class StreamedCompletion:
             RequestRejected: the server refuses the request inside the stream.
         """
         if not isinstance(event, dict):
-            raise RetryableError(f"no answer: {_shorten(event)}")
+            raise RetryableError(f"not a completion: {_shorten(event)}")
         if complaint := event.get("error"):
             raise _classify_error(complaint)
         if event.get("object") == "error":
@@ -73,7 +73,7 @@ class StreamedCompletion:
             self._read_usage(usage)
         choices = event.get("choices")
         if choices is not None and not isinstance(choices, list):
-            raise RetryableError(f"choices are no list: {_shorten(choices)}")
+            raise RetryableError(f"choices are not a list: {_shorten(choices)}")
         for choice in choices or ():
             self._read_choice(choice)
 
@@ -85,12 +85,12 @@ class StreamedCompletion:
             RequestRejected: a content filter ended it.
         """
         if self.reason in FILTERED:
-            raise RequestRejected(200, f"the server's filter ended the answer ({self.reason})")
+            raise RequestRejected(200, f"the server's content filter ended the answer ({self.reason})")
         if self.reason not in FINISHES:
             raise RetryableError(
                 f"the answer ended with finish reason {_shorten(self.reason)}"
                 if self.reason
-                else "fewer choices than were asked for"
+                else "fewer choices than requested"
             )
         return self
 
@@ -125,18 +125,18 @@ class StreamedCompletion:
 
     def _read_usage(self, usage: Any) -> None:
         if not isinstance(usage, Mapping):
-            raise RetryableError(f"usage is no object: {_shorten(usage)}")
+            raise RetryableError(f"usage is not an object: {_shorten(usage)}")
         self.tokens = _check_count("completion_tokens", usage.get("completion_tokens"), max_value=4 * self.cap + 4096)
         self.prompt_tokens = _check_count("prompt_tokens", usage.get("prompt_tokens"), max_value=PROMPT_TOKENS) or 0
 
     def _read_choice(self, choice: Any) -> None:
         if not isinstance(choice, dict):
-            raise RetryableError(f"a choice is no object: {_shorten(choice)}")
+            raise RetryableError(f"a choice is not an object: {_shorten(choice)}")
         if choice.get("index"):
             return
         message = choice.get("delta") or choice.get("message") or {}
         if not isinstance(message, dict):
-            raise RetryableError(f"a choice's delta is no object: {_shorten(message)}")
+            raise RetryableError(f"a choice's delta is not an object: {_shorten(message)}")
         content, reasoning = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
         if type(content) is str and not reasoning:  # nearly all events
             self._add_texts((), (content,) if content else ())
@@ -168,9 +168,9 @@ class StreamedCompletion:
             match = {"matched": reason["matched"]} if "matched" in reason else match
             reason = reason.get("type")
             if not isinstance(reason, str) or not reason:
-                raise RetryableError("a finish reason without a type")
+                raise RetryableError("a finish reason has no type")
         if not isinstance(reason, str):
-            raise RetryableError(f"a finish reason that is no text: {_shorten(reason)}")
+            raise RetryableError(f"a finish reason is not text: {_shorten(reason)}")
         self.reason = reason.lower()
         if FINISHES.get(self.reason) == "stop" and match:
             stop = next(iter(match.values()))
@@ -195,7 +195,7 @@ def _check_count(name: str, value: Any, *, max_value: int) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
-        raise RetryableError(f"{name} is no count: {_shorten(value)}")
+        raise RetryableError(f"{name} is not a count: {_shorten(value)}")
     if not 0 <= value <= max_value:
         raise RetryableError(f"{name} = {_shorten(value)} is out of range, 0 to {max_value}")
     return int(value)
@@ -216,7 +216,7 @@ def _split_content(content: Any, depth: int, *, is_reasoning: bool = False) -> t
     if isinstance(content, str):
         return ([content], []) if is_reasoning else ([], [content])
     if depth > 2 * MAX_DEPTH:
-        raise RetryableError("content that is nested too deep")
+        raise RetryableError("content is nested too deeply")
     if isinstance(content, Mapping):
         kind = content.get("type")
         name = next(
@@ -228,11 +228,11 @@ def _split_content(content: Any, depth: int, *, is_reasoning: bool = False) -> t
             None,
         )
         if name is None and kind not in (*THINKING, "text", "output_text", "summary_text", "signature"):
-            raise RetryableError(f"a part of the content without text: {_shorten(kind)}")
+            raise RetryableError(f"a content part has no text: {_shorten(kind)}")
         return _split_content(content[name] if name else None, depth + 1, is_reasoning=is_reasoning or kind in THINKING)
     if not isinstance(content, list) or depth > MAX_DEPTH:
         raise RetryableError(
-            f"content is no text: {_shorten(content)}" if depth <= MAX_DEPTH else "content that is nested too deep"
+            f"content is not text: {_shorten(content)}" if depth <= MAX_DEPTH else "content is nested too deeply"
         )
     pairs = [_split_content(part, depth + 1, is_reasoning=is_reasoning) for part in content]
     return [text for reasonings, _ in pairs for text in reasonings], [text for _, texts in pairs for text in texts]
@@ -247,11 +247,11 @@ def _read_logprobs(scores: Any) -> list[float]:
     """
     tokens = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
     if not isinstance(tokens, Sequence) or isinstance(tokens, str):
-        raise RetryableError(f"log-probabilities are no list: {_shorten(tokens)}")
+        raise RetryableError(f"log-probabilities are not a list: {_shorten(tokens)}")
     values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in tokens]
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RetryableError(f"a log-probability is no number: {_shorten(value)}")
+            raise RetryableError(f"a log-probability is not a number: {_shorten(value)}")
     return [float(value) for value in values]
 
 

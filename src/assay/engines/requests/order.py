@@ -30,7 +30,7 @@ def collect_in_order(
         while missing := [key for key in keys if key not in waiting and (key[0], UNSEEDED) not in waiting]:
             arrived = next(arriving, None)
             if arrived is None:
-                raise EngineError(f"problem {request.problem_id}: {len(missing)} of {len(keys)} samples never came")
+                raise EngineError(f"problem {request.problem_id}: {len(missing)} of {len(keys)} samples never arrived")
             for rollout in arrived:
                 waiting.setdefault((rollout.id, rollout.seed), []).append(rollout)
         yield tuple(_pop_oldest(waiting, key if key in waiting else (key[0], UNSEEDED)) for key in keys)

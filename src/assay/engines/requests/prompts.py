@@ -17,7 +17,10 @@ def load_tokenizer(folder: Path, model: str, *, extra: str) -> Any:
     """
     tokenizer = require("transformers", extra=extra).AutoTokenizer.from_pretrained(folder)
     if not tokenizer.chat_template:
-        raise ConfigError(f"model {model!r} has no chat template, and a prompt without one is another quantity")
+        raise ConfigError(
+            f"model {model!r} has no chat template, and pass rates without one would not be comparable; use an "
+            "instruct model"
+        )
     return tokenizer
 
 
@@ -38,7 +41,7 @@ def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
         )
     except Exception as error:  # a template is a program, which may raise anything
         raise ConfigError(
-            f"problem {request.problem_id}: the chat template refuses its messages: {error or type(error).__name__}"
+            f"problem {request.problem_id}: the chat template rejects its messages: {error or type(error).__name__}"
         ) from error
     if request.prefix_tokens is not None:
         return (*tokenizer(text, add_special_tokens=False)["input_ids"], *request.prefix_tokens)

@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return super().parse_request()
         except BadHead:
-            self._refuse(400, "the request's head is too long, or can be read in two ways")
+            self._refuse(400, "the request's head is too long or ambiguous")
             return False
         finally:
             self.rfile = whole
@@ -145,15 +145,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.service.key:
             header = self.headers.get("Authorization", "").encode("utf-8", "replace")
             if not hmac.compare_digest(header, f"Bearer {self.service.key}".encode()):
-                return 401, "no key, or a wrong one"
+                return 401, "the API key is missing or wrong"
         lengths = set(self.headers.get_all("Content-Length") or ())
         if self.headers.get("Transfer-Encoding") or (self.command == "POST" and not lengths):
             return 411, "a body needs a Content-Length"
         length = lengths.pop().strip() if lengths else "0"
         if lengths or not (length.isascii() and length.isdigit()):
-            return 400, "Content-Length is no number of bytes"
+            return 400, "Content-Length is not a number of bytes"
         if len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES:
-            return 413, f"a request has at most {MAX_REQUEST_BYTES} bytes"
+            return 413, f"a request may have at most {MAX_REQUEST_BYTES} bytes"
         return None
 
     def _refuse(self, status: int, words: str) -> None:
@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             reply = answer(_read_object(body))
         except (ValueError, TypeError, RecursionError) as error:
-            words = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
+            words = "the body is nested too deeply" if isinstance(error, RecursionError) else str(error)
             return self._send_json(400, _error_body(400, words))
         except RequestFailed as error:
             return self._send_json(500, _error_body(500, str(error)))
@@ -283,12 +283,12 @@ _SENT = object()  # marks an answer that has already been sent
 def _read_object(body: bytes) -> Mapping[str, Any]:
     value = json.loads(body or b"{}", parse_constant=_reject_constant)
     if not isinstance(value, dict):
-        raise InvalidRequest("the body is no JSON object")
+        raise InvalidRequest("the body is not a JSON object")
     return value
 
 
 def _reject_constant(name: str) -> Any:
-    raise InvalidRequest(f"{name} is no JSON")
+    raise InvalidRequest(f"{name} is not JSON")
 
 
 def unwrap_answer(answer: Rollout | Exception) -> Rollout:
@@ -304,8 +304,8 @@ def unwrap_answer(answer: Rollout | Exception) -> Rollout:
         raise RequestFailed(f"the engine failed: {answer}")
     if answer.finish == "error":
         raise InvalidRequest(
-            f"the engine gave no answer to a prompt of {answer.prompt_tokens} tokens; "
-            "with its cap it may exceed the context"
+            f"the engine returned no answer to a prompt of {answer.prompt_tokens} tokens; "
+            "prompt and max_tokens may exceed the context"
         )
     return answer
 

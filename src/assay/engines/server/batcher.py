@@ -163,7 +163,7 @@ class RequestBatcher:
                     flight.deliver(rollout)
                 if self._closed:
                     break
-            flight.fail(EngineError("the server is closing" if self._closed else "the engine gave no answer"))
+            flight.fail(EngineError("the server is closing" if self._closed else "the engine returned no answer"))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to the request
             flight.fail(error)
 
@@ -204,7 +204,7 @@ class RequestBatcher:
                 answers = list(rollouts)
                 if len(answers) != sum(pending.n for pending in group):
                     raise EngineError(
-                        f"the engine gave {len(answers)} answers in place of {sum(pending.n for pending in group)}"
+                        f"the engine gave {len(answers)} answers instead of {sum(pending.n for pending in group)}"
                     )
                 unanswered.remove(group)
                 for pending in group:

@@ -49,9 +49,9 @@ def read_request(body: Mapping[str, Any]) -> PendingRequest:
     """
     messages = body.get("messages")
     if not messages or not isinstance(messages, list):
-        raise InvalidRequest("messages: at least one is needed")
+        raise InvalidRequest("messages: at least one message is needed")
     if len(messages) > MAX_TURNS:
-        raise InvalidRequest(f"messages: at most {MAX_TURNS} are read, not {len(messages)}")
+        raise InvalidRequest(f"messages: at most {MAX_TURNS} are accepted, found {len(messages)}")
     if body.get("tools"):
         raise InvalidRequest("tools are not supported")
     arguments = _read_template_variables(body.get("chat_template_kwargs") or {})
@@ -76,11 +76,11 @@ def _read_messages(messages: list[Any], *, continues: bool) -> tuple[tuple[Messa
     """Return the turns to answer, and the begun answer to continue: the last turn, where it is to be continued."""
     turns = tuple(_read_message(message) for message in messages)
     if (size := sum(len(turn.content) for turn in turns)) > MAX_TEXT_CHARS:
-        raise InvalidRequest(f"messages: at most {MAX_TEXT_CHARS} characters are read, not {size}")
+        raise InvalidRequest(f"messages: at most {MAX_TEXT_CHARS} characters are accepted, found {size}")
     if not continues or turns[-1].role != "assistant" or not turns[-1].content:
         return turns, ""
     if len(turns) == 1:
-        raise InvalidRequest("messages: a begun answer needs a question before it")
+        raise InvalidRequest("messages: a partial answer needs a question before it")
     return turns[:-1], turns[-1].content
 
 
@@ -112,15 +112,15 @@ def _read_template_variables(variables: Any) -> str:
         raise InvalidRequest("chat_template_kwargs: an object is needed")
     if reserved := sorted(RENDERING & variables.keys()):
         raise InvalidRequest(
-            f"chat_template_kwargs: {', '.join(reserved)} is the server's own; "
-            "only variables of the model's template may stand there"
+            f"chat_template_kwargs: {', '.join(reserved)} is set by the server; "
+            "only variables of the model's chat template are allowed"
         )
     text = _check_text(canonical_json(variables), "chat_template_kwargs")
     if _measure_depth(variables) > MAX_DEPTH:
         raise InvalidRequest(f"chat_template_kwargs: nested more than {MAX_DEPTH} deep")
     if len(text) > MAX_VARIABLES_CHARS:
         raise InvalidRequest(
-            f"chat_template_kwargs: at most {MAX_VARIABLES_CHARS} characters are read, not {len(text)}"
+            f"chat_template_kwargs: at most {MAX_VARIABLES_CHARS} characters are accepted, found {len(text)}"
         )
     return text
 
@@ -137,7 +137,7 @@ def _measure_depth(value: Any) -> int:
 def _read_stops(value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(stops, list) or len(stops) > MAX_STOPS or not all(isinstance(stop, str) for stop in stops):
-        raise InvalidRequest(f"stop: a text or a list of at most {MAX_STOPS} texts is needed")
+        raise InvalidRequest(f"stop: must be a string or a list of at most {MAX_STOPS} strings")
     return tuple(_check_text(stop, "stop") for stop in stops if stop)
 
 
@@ -156,7 +156,7 @@ def _read_message(message: Any) -> Message:
         texts = [part.get("text") for part in content]
         content = "".join(texts) if all(isinstance(text, str) for text in texts) else None
     if not isinstance(content, str) or not isinstance(message.get("role"), str):
-        raise InvalidRequest("messages: each needs a role and a text")
+        raise InvalidRequest("messages: each needs a role and text content")
     if len(message["role"]) > MAX_ROLE_CHARS:
-        raise InvalidRequest(f"messages: a role has at most {MAX_ROLE_CHARS} characters")
+        raise InvalidRequest(f"messages: a role may have at most {MAX_ROLE_CHARS} characters")
     return Message(_check_text(message["role"], "messages: role"), _check_text(content, "messages"))

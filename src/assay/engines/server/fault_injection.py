@@ -38,7 +38,7 @@ def send_with_fault(
     if kind == "death":
         send(b"".join(half))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
-        raise ConnectionResetError("a rehearsed death")
+        raise ConnectionResetError("injected fault: connection reset")
     if kind == "garbage":
         send(b'data: {"choices": [{"del\xff\n\n' + DONE)
     elif kind == "fewer":

@@ -31,7 +31,7 @@ def check_bind(host: str, key: str) -> None:
     """
     if not all("!" <= letter <= "~" for letter in key):
         raise ConfigError(
-            "the key of --key-env holds blanks, line breaks or letters beyond ASCII, which no client can send"
+            "the key in --key-env holds blanks, line breaks or characters beyond ASCII, which clients cannot send"
         )
     try:
         infos = socket.getaddrinfo(host or "0.0.0.0", None, socket.AF_INET)  # bind reads "" in the same way
@@ -39,7 +39,8 @@ def check_bind(host: str, key: str) -> None:
         raise ConfigError(f"--host {host!r}: {str(error).lower()}") from error
     if not key and not all(ipaddress.ip_address(info[4][0]).is_loopback for info in infos):
         raise ConfigError(
-            f"--host {host or '0.0.0.0'} lets other machines in: --key-env VARIABLE names the key to ask of them"
+            f"--host {host or '0.0.0.0'} accepts other machines; name the environment variable of the API key that "
+            "they must send with --key-env"
         )
 
 

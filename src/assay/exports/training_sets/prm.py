@@ -23,7 +23,7 @@ class Prm:
 
     def __post_init__(self) -> None:
         if not 0 <= self.above < 1:
-            raise ValueError(f"above is {self.above}, and must lie in [0, 1)")
+            raise ValueError(f"above must lie in [0, 1), found {self.above}")
 
     def left_out(self, row: StepsRow) -> str:
         """Return why an answer cannot be expressed; "" where it can."""

@@ -24,7 +24,7 @@ def response_targets(fail_rate: ArrayLike, *, rule: Rule, most: int) -> NDArray[
     """
     fail = np.asarray(fail_rate, dtype=np.float64)
     if most < 1:
-        raise ValueError(f"{most} answers of a problem are below 1")
+        raise ValueError(f"the number of answers per problem must be at least 1, found {most}")
     if invalid := fail[~((fail >= 0) & (fail <= 1))].tolist():
         raise ValueError(f"a fail rate of {invalid[0]} is outside [0, 1]")
     if rule == "uniform":

@@ -92,7 +92,8 @@ def rogan_gladen(observed: ArrayLike, soundness: float, completeness: float) -> 
     gain = completeness + soundness - 1
     if gain <= 0:
         raise ValueError(
-            f"soundness {soundness:g} and completeness {completeness:g} sum to at most 1: such a verdict says nothing"
+            f"soundness {soundness:g} and completeness {completeness:g} sum to at most 1: the verdicts carry no "
+            "information"
         )
     return np.asarray(np.clip((np.asarray(observed, dtype=np.float64) - (1 - soundness)) / gain, 0.0, 1.0))
 
@@ -108,7 +109,7 @@ def corrected_rate(
         ValueError: as `audit` and `rogan_gladen`; no attempt.
     """
     if correct + wrong < 1:
-        raise ValueError("no attempt: there is no rate to correct")
+        raise ValueError("there are no attempts, so there is no rate to correct")
     point = audit(accepted, rejected, share, level=level)
     value = float(rogan_gladen(correct / (correct + wrong), point.soundness.value, point.completeness.value))
     a, b = _quantiles(*accepted)[::4, None, None], _quantiles(*rejected)[None, ::4, None]

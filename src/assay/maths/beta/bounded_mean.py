@@ -44,7 +44,7 @@ def betting_interval(
     inside = np.arange(x.shape[1]) < n[:, None]
     if ((x < low) | (x > high))[inside].any():
         strange = x[inside & ((x < low) | (x > high))][0]
-        raise ValueError(f"a reward of {strange} is outside the bounds [{low}, {high}]")
+        raise ValueError(f"the reward {strange} is outside the bounds [{low}, {high}]")
     scaled = np.where(inside, (x - low) / (high - low), 0.0)
     parts = [_unit_interval(scaled[i : i + CHUNK], inside[i : i + CHUNK], 1 - level) for i in range(0, len(x), CHUNK)]
     ends = np.concatenate([np.empty((0, 2)), *parts])

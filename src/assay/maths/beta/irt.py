@@ -151,7 +151,7 @@ def _counts(right: ArrayLike, trials: ArrayLike, spread: float) -> tuple[Floats,
         i, j = np.argwhere(~((k >= 0) & (k <= t)))[0]
         raise ValueError(f"respondent {i}, problem {j}: {k[i, j]:g} right of {t[i, j]:g}")
     if not spread > 0:
-        raise ValueError(f"a spread of {spread} is not above 0")
+        raise ValueError(f"the spread must be above 0, found {spread}")
     return k, t
 
 

@@ -30,7 +30,7 @@ def posterior(correct: ArrayLike, wrong: ArrayLike, *, prior: str = "jeffreys") 
         raise LookupError(f"unknown prior {prior!r}; known: {sorted(PRIORS)}")
     n_correct, n_wrong = np.asarray(correct, dtype=np.float64), np.asarray(wrong, dtype=np.float64)
     if (lowest := min(n_correct.min(initial=0), n_wrong.min(initial=0))) < 0:
-        raise ValueError(f"a count of {lowest:g} attempts is negative")
+        raise ValueError(f"counts must not be negative, found {lowest:g}")
     a0, b0 = PRIORS[prior]
     return np.asarray(n_correct + a0), np.asarray(n_wrong + b0)
 
@@ -61,7 +61,7 @@ def interval(
     interval, with its ends set likewise).
     """
     if not 0 < level < 1:
-        raise ValueError(f"a level of {level} is not inside (0, 1)")
+        raise ValueError(f"the level must lie inside (0, 1), found {level}")
     a, b = posterior(correct, wrong, prior=prior)
     tail = (1 - level) / 2
     low = np.where(np.asarray(correct) == 0, 0.0, special.betaincinv(a, b, tail))
@@ -84,7 +84,7 @@ def beyond(a: ArrayLike, b: ArrayLike, low: float, high: float, *, level: float 
     if not 0 <= low < high <= 1:
         raise ValueError(f"the band [{low}, {high}] is not inside [0, 1]")
     if not 0 < level < 1:
-        raise ValueError(f"a level of {level} is not inside (0, 1)")
+        raise ValueError(f"the level must lie inside (0, 1), found {level}")
     tail = (1 - level) / 2
     first, second, place = distinct_pairs(a, b)
     below = (low > 0) & (special.betainc(first, second, low) >= 1 - tail)

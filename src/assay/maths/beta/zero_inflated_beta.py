@@ -49,7 +49,7 @@ class ZeroInflatedBeta:
         if not is_valid.all():
             raise ValueError(
                 f"Beta({first.min():g}, {second.min():g}) with {never.max():g} at 0 and {always.max():g} at 1 "
-                "is no belief"
+                "is not a distribution"
             )
         return cls(first, second, never, always)
 

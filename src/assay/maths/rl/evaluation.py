@@ -21,7 +21,7 @@ def pass_at(k: int, correct: ArrayLike, attempts: ArrayLike) -> Floats:
     ([0.25, 0.0, 1.0], [0.5, 1.0])
     """
     if k < 1:
-        raise ValueError(f"pass@{k}: k is below 1")
+        raise ValueError(f"pass@{k}: k must be at least 1")
     c, n = np.broadcast_arrays(np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64))
     wrong = n - c
     enough = wrong >= k

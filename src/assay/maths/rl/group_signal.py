@@ -132,5 +132,5 @@ def log_rising(x: Floats, power: int) -> Floats:
 
 def _is_single(group_size: int) -> bool:
     if group_size < 1:
-        raise ValueError(f"a group of {group_size} attempts is below 1")
+        raise ValueError(f"group_size must be at least 1, found {group_size}")
     return group_size == 1

@@ -122,7 +122,7 @@ def reward_signal(
     GRPO, arXiv:2503.20783.
     """
     if group_size < 1 or tau < 0:
-        raise ValueError(f"a group of {group_size} attempts, tau = {tau}: neither may be below 1, and below 0")
+        raise ValueError(f"a group of {group_size} attempts, tau = {tau}: they must be at least 1 and at least 0")
     if kind == "mixed" and tau == 0:
         return chance_of_unequal(posterior, group_size)
     signal, two = np.zeros(len(posterior)), posterior.is_two_valued

@@ -17,7 +17,7 @@ def entropy(logprobs: Sequence[Sequence[float]]) -> float:
     """
     tokens = [value for answer in logprobs for value in answer]
     if not tokens:
-        raise ValueError("no token to take an entropy of")
+        raise ValueError("there are no tokens to compute an entropy from")
     return -sum(tokens) / len(tokens)
 
 

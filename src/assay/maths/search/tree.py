@@ -200,13 +200,13 @@ def _complete_and_judge(
 
 def _as_step(reply: SearchStep | str) -> SearchStep:
     if not isinstance(reply, SearchStep):
-        raise TypeError(f"a search was told {reply!r} where it asked for a step")
+        raise TypeError(f"the search expected a step, found {reply!r}")
     return reply
 
 
 def _as_outcome(reply: TreeReply) -> Outcome:
     if not isinstance(reply, str):
-        raise TypeError(f"a search was told {reply!r} where it asked for a verdict")
+        raise TypeError(f"the search expected a verdict, found {reply!r}")
     return reply
 
 

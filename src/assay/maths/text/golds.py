@@ -186,8 +186,7 @@ def find_oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
     if tools := metadata.get(TOOLS_COLUMN):
         yield (
             "tools_not_offered",
-            f"the column {tools!r} offers tools, which the policy is neither told of nor given: only the prompt is "
-            "asked",
+            f"the column {tools!r} offers tools, which the policy does not get: only the prompt is sent",
         )
     if label.verifier == "choice" and _counts_options(label.answer, problem, metadata):
         yield (

@@ -38,7 +38,7 @@ def answer_clusters(
     if len(vote_weights) != len(answers):
         raise ValueError(f"{len(vote_weights)} weights for {len(answers)} answers")
     if vote_weights and min(vote_weights) < 0:
-        raise ValueError(f"a weight of {min(vote_weights)} is negative")
+        raise ValueError(f"weights must not be negative, found {min(vote_weights)}")
     groups: dict[object, list[tuple[str, float]]] = {}
     for answer, weight in zip(answers, vote_weights, strict=True):
         if answer.strip():

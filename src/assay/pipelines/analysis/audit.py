@@ -52,7 +52,7 @@ def write_sheet(context: RunContext, path: Path, size: int, seed: int = 0) -> di
         ConfigError: nothing is judged yet, or the sheet exists already.
     """
     if path.exists():
-        raise ConfigError(f"{path} exists; name another sheet, or read this one with --marked {path}")
+        raise ConfigError(f"{path} already exists; choose another file, or read this sheet with --marked {path}")
     verdicts, problems, labels = _read_verdicts(context)
     sheet_rows = [
         row
@@ -99,8 +99,8 @@ def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
     verdicts = {row["id"]: row for row in verdict_rows}
     if strange := [id_ for id_ in marks if id_ not in verdicts]:
         raise ConfigError(
-            f"{path}: verdict {strange[0]!r} is not among the {len(verdicts)} present ones "
-            "(regraded since, or another config's)"
+            f"{path}: verdict {strange[0]!r} is not among the {len(verdicts)} current ones "
+            "(graded again since, or from another config)"
         )
     kinds = sorted({(verdicts[id_]["verifier"], verdicts[id_]["version"]) for id_ in marks})
     rows = [_audit_row(verdict_rows, marks, *kind, context.read_otherwise) for kind in kinds]
@@ -202,7 +202,8 @@ def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str,
     verdicts = context.lake.rows(JUDGED, [context.mode, *present_parameters(context, labels.values())])
     if not verdicts:
         raise ConfigError(
-            "no verdict of the present labels and verifiers: `curate score CONFIG` or `curate regrade CONFIG` first"
+            "there are no verdicts by the current labels and verifiers: run `curate score CONFIG` or `curate regrade "
+            "CONFIG` first"
         )
     return verdicts, problems, labels
 
@@ -222,19 +223,19 @@ def _read_texts(context: RunContext, ids: list[str]) -> list[dict[str, Any]]:
 
 def _read_marks(path: Path) -> dict[str, bool]:
     if not path.is_file():
-        raise ConfigError(f"no sheet at {path}; `curate audit CONFIG --sheet {path}` writes one")
+        raise ConfigError(f"no sheet at {path}; write one with `curate audit CONFIG --sheet {path}`")
     marks: dict[str, bool] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             mark = (row.get("right") or "").strip().lower()
             if mark and mark not in (*YES, *NO, UNSURE):
-                raise ConfigError(f"{path}, row {number}: right is {mark!r}, neither yes nor no")
+                raise ConfigError(f"{path}, row {number}: right must be yes or no, found {mark!r}")
             if mark == UNSURE:
                 marks.pop(row.get("verdict") or "", None)
             elif mark:
                 marks[row.get("verdict") or ""] = mark in YES
     if not marks:
-        raise ConfigError(f"{path}: nothing is marked; write yes or no into the column 'right'")
+        raise ConfigError(f"{path}: no row is marked; write yes or no into the column 'right'")
     return marks
 
 

@@ -41,8 +41,8 @@ def estimate_value(context: RunContext, *, worlds: int = 24, drift: float = 0.0)
     attempted = int((attempts.tried > 0).sum())
     if attempted < LEAST:
         raise ConfigError(
-            f"{attempted} of {len(attempts.tried)} problems were attempted, and a forecast needs {LEAST}: "
-            "`curate estimate CONFIG --pilot 100` attempts some, and `curate score` all"
+            f"{attempted} of {len(attempts.tried)} problems were attempted, but a forecast needs {LEAST}; "
+            "attempt some with `curate estimate CONFIG --pilot 100`, or all with `curate score CONFIG`"
         )
     return _forecast(context, attempts, worlds=worlds, drift=drift)
 

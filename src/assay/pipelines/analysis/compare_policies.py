@@ -46,8 +46,9 @@ def compare_policies(
     ids = sorted(first.keys() & second.keys())
     if not ids:
         raise ConfigError(
-            f"{before!r} attempted {len(first)} problems of this config and {after!r} {len(second)}, and none both: "
-            "nothing can be paired"
+            f"{before!r} attempted {len(first)} problems of this config and {after!r} {len(second)}, but none in "
+            "common, "
+            "so nothing can be compared"
         )
     table = [np.array([part[id_] for id_ in ids], dtype=np.int64) for part in (first, second)]
     rates = compare_rates(*table)

@@ -110,16 +110,16 @@ def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
 def _check_rows(look: SourceLook, source: SourceConfig) -> None:
     places = source.settings.get("paths") or source.settings.get("path") or source.type
     if not look.rows:
-        raise ConfigError(f"source {look.name!r} is empty: {places!r} holds no row to read")
+        raise ConfigError(f"source {look.name!r} is empty: {places!r} holds no rows")
     if not look.problems:
         (reason, count), *_ = look.dropped.most_common(1)
-        all_rows = f"all {look.rows} rows" if look.whole else f"the first {look.rows} rows all"
+        all_rows = f"all {look.rows} rows" if look.whole else f"each of the first {look.rows} rows"
         raise ConfigError(
             f"source {look.name!r}: {all_rows} would be dropped, {count} as {reason}, such as {look.examples[reason]}"
         )
     if look.whole and (absent := _find_absent_field(look, source)):
         raise ConfigError(
-            f"source {look.name!r}: metadata_fields names {absent!r}, which none of its {look.rows} rows holds"
+            f"source {look.name!r}: metadata_fields names {absent!r}, which none of its {look.rows} rows has"
         )
 
 
@@ -153,7 +153,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
 def list_forebodings(config: Config, looks: list[SourceLook]) -> list[str]:
     """Warn, a sentence per cause, of a config that would end with nothing to train on."""
     many = len({problem.id for look in looks for problem, _ in look.problems})
-    warnings = ["select.budget = 0 keeps no problem"] if config.select.budget == 0 else []
+    warnings = ["select.budget = 0 keeps no problems"] if config.select.budget == 0 else []
     if all(look.whole for look in looks) and config.split.held_out >= many:
         warnings.append(f"split.held_out = {config.split.held_out} leaves none of {many} problems to train on")
     return warnings

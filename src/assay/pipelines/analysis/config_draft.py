@@ -18,10 +18,14 @@ ROWS = 200  # that are read with a guess
 ENOUGH = 0.9  # share of them that must be problems for the first guess to be taken
 TRIED = 12  # guesses at most
 HELD_OUT_SHARE = 0.1
+TRIAL_ROWS = 60  # that a first config reads: with 4 short attempts each, minutes on two cores for the packaged model
 BUDGET = 100  # of a first selection; a third of the rows where there are fewer
-TEMPLATES = {
-    "choice": "{prompt}\n\nReason step by step, and put the letter of the right option within \\boxed{}.",
-    "code": "{prompt}\n\nWrite the program in one ```python block.",
+TEMPLATES = {  # of a first run, whose answers are short, and of a model that reasons
+    "choice": (
+        "{prompt}\n\nAnswer only with the letter of the right option, within \\boxed{}.",
+        "{prompt}\n\nReason step by step, and put the letter of the right option within \\boxed{}.",
+    ),
+    "code": ("{prompt}\n\nWrite the program in one ```python block.", ""),
 }
 ALLOW_CODE = (
     "# The verifier runs programs that the model writes, in a sandbox (SECURITY.md); true agrees to that.",
@@ -29,7 +33,10 @@ ALLOW_CODE = (
     "allow_code = false",
     "",
 )
-TEMPLATE = "{prompt}\n\nReason step by step, and put the final answer within \\boxed{}."
+TEMPLATE = (
+    "{prompt}\n\nGive only the final answer, within \\boxed{}.",
+    "{prompt}\n\nReason step by step, and put the final answer within \\boxed{}.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def draft_config(data: Path, *, prompt: str = "", answer: str = "") -> Draft:
         why = f"{best.example}; " if best else ""
         raise ConfigError(
             f"{data.name}: no field looks like a question with its answer; {why}fields: {fields}; "
-            "--prompt and --answer name them"
+            "name them with --prompt and --answer"
         )
     return best
 
@@ -99,6 +106,11 @@ def try_guess(data: Path, guess: FieldGuess) -> Draft:
     return Draft(guess, len(problems) + dropped.total(), problems, dropped, example)
 
 
+def is_cut(draft: Draft) -> bool:
+    """Return whether a first config reads only the first rows of the draft's file."""
+    return draft.rows > TRIAL_ROWS
+
+
 def render_config(draft: Draft, data: Path, config: Path) -> str:
     """Write a draft as TOML with comments.
 
@@ -111,6 +123,8 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
     place = os.path.relpath(data.absolute(), config.absolute().parent)
     reads = f"{len(draft.problems)} of the first {draft.rows} rows are problems"
     reasons = ", ".join(f"{count} {reason}" for reason, count in draft.dropped.most_common())
+    count = min(len(draft.problems), TRIAL_ROWS)
+    template, reasoning = TEMPLATES.get(verifier, TEMPLATE)
     lines = [
         f"# A first config for {data.name}, written by `curate init`. All keys, with defaults and sources: "
         "configs/reference.toml.",
@@ -130,10 +144,13 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
             if "verifier" in draft.guess.settings
             else ['verifier = "math" # or choice, numeric, exact, code, python:MODULE:FUNCTION']
         ),
+        *(
+            [f"limit = {TRIAL_ROWS} # only the first rows, for a first run in minutes; delete this line to read all"]
+            * is_cut(draft)
+        ),
         "",
         "[split]",
-        f"held_out = {max(1, round(HELD_OUT_SHARE * len(draft.problems)))} # problems kept for evaluation, never "
-        "trained on",
+        f"held_out = {max(1, round(HELD_OUT_SHARE * count))} # problems kept for evaluation, never trained on",
         "",
         "# The model whose difficulty is measured, and how it is asked. A server (vLLM, SGLang, llama.cpp, a hosted "
         "one):",
@@ -145,17 +162,18 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         'engine = "llamacpp"',
         'model = "smollm2-135m-instruct" # small, on CPUs; `assay doctor` lists what is here',
         "temperature = 1.0",
-        "max_tokens = 256 # for a first run on a CPU; a reasoning model needs thousands: --pilot says what share of "
-        "its attempts is truncated",
-        f"template = {_toml(TEMPLATES.get(verifier, TEMPLATE))}",
+        f"max_tokens = {256 if verifier == 'code' else 64} # short, for a first run on a CPU; a reasoning model needs thousands",
+        'truncated = "wrong" # how attempts that reach the cap count, as in GRPO; "ignore" leaves them out',
+        f"template = {_toml(template)}",
+        *([f"# template = {_toml(reasoning)} # for a model that reasons"] if reasoning else []),
         "",
         *(ALLOW_CODE if verifier == "code" else ()),
         "[score]",
-        "n = 8 # attempts per problem",
+        "n = 4 # attempts per problem; 8 or more for a pass rate to rely on",
         "",
         "[select]",
         'selector = "frontier" # the problems of most signal for GRPO',
-        f"budget = {max(1, min(BUDGET, len(draft.problems) // 3))} # problems to train on",
+        f"budget = {max(1, min(BUDGET, count // 3))} # problems to train on",
         "",
     ]
     return "\n".join(lines)

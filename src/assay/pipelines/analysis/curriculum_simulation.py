@@ -66,7 +66,8 @@ def simulate_curricula(context: RunContext, curricula: Sequence[str] = (), *, re
     )
     if not len(pool):
         raise ConfigError(
-            f"none of the {len(unscored)} selected problems has what {', '.join(configs)} need; nothing can be foreseen"
+            f"none of the {len(unscored)} selected problems has the columns that {', '.join(configs)} need, so "
+            "nothing can be simulated"
         )
     cost = mean_tokens(context, pool)
     rows = [

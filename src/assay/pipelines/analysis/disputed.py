@@ -59,7 +59,6 @@ def disputed_sentence(disputed: Mapping[str, Any]) -> str:
     example = next(iter(disputed["examples"]), None)
     example_text = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
     return (
-        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some "
-        f"leniently{example_text}. "
-        'They are not hard: look at their golds, or set grade.mode = "lenient"'
+        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{example_text}. "
+        'They are not hard: check their gold answers, or set grade.mode = "lenient"'
     )

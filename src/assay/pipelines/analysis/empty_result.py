@@ -91,7 +91,7 @@ def _explain_attempts(context: RunContext, results: StageResults) -> str:
         return ""
     refusals = f", and the requests of {n_refused} problems were refused" if n_refused else ""
     return (
-        f"; of {total} attempts {row['truncated']} were cut at the cap and {row['error']} could not be "
+        f"; of {total} attempts {row['truncated']} were truncated at the cap and {row['error']} could not be "
         f"judged{refusals}: "
         f"{REMEDIES[worst]}"
     )
@@ -102,7 +102,7 @@ def _explain_stage(outcome: StageResult) -> str:
     match outcome.stage:
         case "ingest":
             return (
-                f"none of the {many} rows of the sources is a problem{reasons}" if many else "the sources hold no row"
+                f"none of the {many} rows of the sources is a problem{reasons}" if many else "the sources have no rows"
             )
         case "clean":
             return f"the filters of [clean] keep none of {many} problems{reasons}"

@@ -56,7 +56,7 @@ def export(
     """
     part = build_export(context, to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
+        raise ConfigError(f"{folder} already exists and is not empty; name a new folder with --out")
     results = run_stages(context, "order", only=True)
     curriculum_rows, dropped_rows = _read_rows(context, results)
     verifiers = curriculum_rows.verifiers
@@ -270,4 +270,4 @@ def write_rows(
     elif path.suffix == ".parquet":
         query_results.write_parquet(path, (pa.Table.from_pylist(chunk) for chunk in parts()))
     else:
-        raise ConfigError(f"an export writes parquet, jsonl or csv, not {path.suffix!r}")
+        raise ConfigError(f"an export is written as parquet, jsonl or csv, not {path.suffix!r}")

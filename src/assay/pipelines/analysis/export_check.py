@@ -69,13 +69,13 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
     """
     part = build_export(context, to, settings)
     if "reward.py" not in {Path(name).name for name in getattr(part, "files", lambda name: {})(context.config.name)}:
-        raise ConfigError(f"export {to!r} carries data alone and no reward that could be checked")
+        raise ConfigError(f"export {to!r} carries only data, so there is no reward to check")
     inner = data_folder(part, folder)
     rows = _read_rows(inner / f"train.{getattr(part, 'suffix', 'parquet')}")
     problems, labels = read_side(context, run_stages(context, "order", only=True), "train")
     exported = {id_: row for id_, row in rows.items() if id_ in labels}
     if not exported:
-        raise ConfigError(f"none of the {len(rows)} problems in {inner} is in the pool of this config")
+        raise ConfigError(f"none of the {len(rows)} problems in {inner} belongs to the pool of this config")
     trials = [
         *_gold_trials(context, {id_: (problems[id_], labels[id_]) for id_ in exported}),
         *_attempt_trials(context, [labels[id_] for id_ in exported]),
@@ -89,7 +89,7 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
 def _read_rows(path: Path) -> dict[str, Row]:
     """Return the first row of each problem in an exported file."""
     if not path.is_file():
-        raise ConfigError(f"no file {str(path)!r}: export before you check")
+        raise ConfigError(f"no file {str(path)!r}: run the export first")
     if path.suffix == ".jsonl":
         rows: Iterable[Row] = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     else:

@@ -43,7 +43,9 @@ def plan_columns(sources: Iterable[ExportRow], columns: Sequence[str]) -> dict[s
     for name in columns:
         if count and not kinds[name]:
             names_text = ", ".join(sorted(field_names)) or "none"
-            raise ConfigError(f"export.columns names {name!r}, which no source keeps; kept fields: {names_text}")
+            raise ConfigError(
+                f"export.columns names {name!r}, which no source keeps (metadata_fields); kept fields: {names_text}"
+            )
     return {name: len(kinds[name]) == 1 and not isinstance(first.get(name), dict) for name in columns}
 
 
@@ -80,7 +82,7 @@ def _merge(row: Row, extra: Row) -> Row:
     place = next((name for name in FREE_FORM if isinstance(row.get(name), dict)), None)
     target = row[place] if place else row
     if duplicates := sorted(set(target) & set(extra)):
-        raise ConfigError(f"export.columns names {duplicates[0]!r}, which the export has already")
+        raise ConfigError(f"export.columns names {duplicates[0]!r}, which the export already has")
     return {**row, place: {**target, **extra}} if place else {**row, **extra}
 
 
@@ -95,19 +97,20 @@ def check_outside_files(context: RunContext, part: Any, verifiers: Iterable[str]
     folders = [name.parent for name in own if name.name == "reward.py"]
     if folders and (secrets := find_secrets(context.config.grade.model_dump(mode="json"), "grade")):
         raise ConfigError(
-            f"{', '.join(secrets)}: a key that stands as it is would leave with the reward; write 'env:NAME' in its "
+            f"{', '.join(secrets)}: these keys stand in the config as plain text and would be exported with the "
+            "reward; write 'env:NAME' in its "
             "place, and set the environment variable NAME"
         )
     for verifier, place in _outside_files(verifiers).items() if folders else ():
         if ".." in Path(place).parts:
             raise ConfigError(
-                f"verifier {verifier!r} lies above the config's folder, and would lie outside the export's: "
+                f"verifier {verifier!r} is above the config's folder, so it cannot be copied into the export: "
                 "move the file into the config's folder"
             )
         if any(folder / place in own for folder in folders):
             raise ConfigError(
-                f"verifier {verifier!r} lies in a file that has the name of one of the export's own, "
-                f"{', '.join(sorted(map(str, own)))}: give it another name"
+                f"verifier {verifier!r} is in a file with the name of one of the export's own files, "
+                f"{', '.join(sorted(map(str, own)))}: rename the file"
             )
 
 
@@ -134,7 +137,7 @@ def write_curriculum(context: RunContext, results: StageResults, part: Any, fold
     if not files or not isinstance(curriculum, AdaptiveCurriculum):
         return
     if "vectors" in curriculum.needs:
-        raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which an export does not carry")
+        raise ConfigError(f"curriculum {config.curriculum!r} needs vectors, which exports do not contain")
     kept = read_selected_ids(context, results.rows_of("select"))
     pool, _ = scored_pool(context, results, curriculum_needs(curriculum, config), kept, queries_of(curriculum))
     content = {

@@ -51,7 +51,7 @@ def export_rollouts(
     if form not in FORMS:
         raise ConfigError(f"unknown form {form!r}; {suggest_names(form, FORMS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
+        raise ConfigError(f"{folder} already exists and is not empty; name a new folder with --out")
     problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
     rows = _read_rollouts(context, problems, labels, every_policy)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def export_rollouts(
             n_judged += row["outcome"] is not None
             outcomes[row["outcome"] or "not judged"] = outcomes.get(row["outcome"] or "not judged", 0) + 1
     if not n_written:
-        raise ConfigError(f"the lake holds no rollout of {context.policy.name!r} for this config's problems")
+        raise ConfigError(f"the lake holds no rollouts of {context.policy.name!r} for this config's problems")
     return {"folder": str(folder), "form": form, "rollouts": n_written, "judged": n_judged, "outcomes": outcomes}
 
 

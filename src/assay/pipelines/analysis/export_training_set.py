@@ -46,7 +46,7 @@ def export_training_set(
     """
     part = build_part("training_set", to, {**context.config.export.settings.get(to, {}), **(settings or {})})
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
+        raise ConfigError(f"{folder} already exists and is not empty; name a new folder with --out")
     inputs = done_stages(context, "score", f"curate export --to {to}")
     config = _training_of(context.config, to, part.table)
     synthesis = find_synthesis(context, inputs, part.table, method or config.method)

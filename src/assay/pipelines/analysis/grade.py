@@ -89,9 +89,9 @@ def case_of(
         ConfigError: a text that is none, or an unknown finish.
     """
     if not isinstance(text, str):
-        raise ConfigError(f"an answer is a text, found {type(text).__name__}")
+        raise ConfigError(f"an answer must be a string, found {type(text).__name__}")
     if not isinstance(verifier, str) or not isinstance(metadata or {}, Mapping) or not isinstance(prompt, str):
-        raise ConfigError("verifier and prompt are texts, metadata is an object")
+        raise ConfigError("verifier and prompt must be strings, metadata must be an object")
     if finish not in get_args(Finish):
         raise ConfigError(f"finish = {finish!r}; known are {', '.join(get_args(Finish))}")
     try:
@@ -99,7 +99,7 @@ def case_of(
         label = Label.of(problem.id, _gold_text(gold), verifier=verifier)
     except (ValueError, TypeError) as error:
         raise ConfigError(
-            f"the gold answer, the prompt and the metadata are text and plain JSON data: {error}"
+            f"the gold answer, the prompt and the metadata must be text or plain JSON data: {error}"
         ) from error
     return GradingCase(problem, label, Rollout("graded", problem.id, "", "", "", 0, -1, text, 0, finish))  # type: ignore[arg-type]
 
@@ -121,9 +121,11 @@ def rows_of(lines: Iterable[str], **defaults: Any) -> list[GradingCase]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ConfigError(f"line {number} is no JSON: {error}") from error
+            raise ConfigError(f"line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
-            raise ConfigError(f"line {number} is no object with the columns text and gold, found {type(row).__name__}")
+            raise ConfigError(
+                f"line {number} must be an object with the fields text and gold, found {type(row).__name__}"
+            )
         own = {
             name: row[name]
             for name in ("gold", "verifier", "metadata", "finish", "prompt")
@@ -131,7 +133,7 @@ def rows_of(lines: Iterable[str], **defaults: Any) -> list[GradingCase]:
         }
         if "text" not in row or ("gold" not in own and defaults.get("gold") is None):
             lacking = "text" if "text" not in row else "gold (--gold gives one for all)"
-            raise ConfigError(f"line {number} has no column {lacking}; it has {', '.join(map(str, row))[:200]}")
+            raise ConfigError(f"line {number} has no field {lacking}; its fields: {', '.join(map(str, row))[:200]}")
         try:
             cases.append(case_of(row["text"], **{**defaults, **own}))
         except ConfigError as error:
@@ -146,7 +148,7 @@ def _gold_text(gold: Any) -> str:
     if isinstance(gold, list | tuple | dict):
         return json.dumps(gold, ensure_ascii=False)
     if gold is None or isinstance(gold, bytes):
-        raise ValueError(f"a gold answer of type {type(gold).__name__}")
+        raise ValueError(f"a gold answer must be a string or a number, found {type(gold).__name__}")
     return str(gold)
 
 

@@ -35,9 +35,7 @@ def count_by_length(context: RunContext, caps: Sequence[int] = ()) -> dict[str, 
     problems, labels = read_side(context, run_stages(context, "split", only=True), "train")
     attempts = StoredRollouts(context, problems, labels)
     if not attempts.stored:
-        raise ConfigError(
-            "lengths needs stored attempts and found none under this policy and sampler: `curate score CONFIG` first"
-        )
+        raise ConfigError("no attempts of this policy and sampling config are stored: run `curate score CONFIG` first")
     whole = context.config.policy.max_tokens
     chosen_caps = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})
     counts_at = {cap: attempts.draw_truncated(dict.fromkeys(problems, 0), cap) for cap in chosen_caps}

@@ -59,7 +59,7 @@ def estimate_pass_at_k(context: RunContext, ks: Sequence[int]) -> dict[str, Any]
     if settings.get("allocation", "fixed") != "fixed":
         return _posterior_passes(context, ks)
     if wrong := [k for k in ks if not 1 <= k <= n]:
-        raise ConfigError(f"pass@{wrong[0]} of score.n = {n} attempts; k is 1 to n")
+        raise ConfigError(f"pass@{wrong[0]} needs k from 1 to score.n = {n}")
     outcomes = _read_outcomes(context, run_stages(context, "split", only=True), n)
     rows = [_problem_row(id_, attempts, ks) for id_, attempts in outcomes.items() if len(attempts) == n]
     if lacking := len(outcomes) - len(rows):
@@ -88,7 +88,7 @@ def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     inputs = done_stages(context, "score", "pass@k after an adaptive allocation")
     scores = [row for row in current_scores(context, inputs.rows_of("score")) if row["beta_a"] is not None]
     if not scores:
-        raise ConfigError("pass@k after an adaptive allocation needs scores with a posterior, and none is stored")
+        raise ConfigError("pass@k after an adaptive allocation needs scores with a posterior, but none is stored")
     with_truncated = context.config.policy.truncated == "wrong"
     right = np.array([row["n_correct"] for row in scores], dtype=np.int64)
     wrong = np.array([row["n_wrong"] + with_truncated * row["n_truncated"] for row in scores], dtype=np.int64)

@@ -35,7 +35,10 @@ def publish(folder: Path, repository: str, *, public: bool = False) -> str:
         api.create_repo(repository, repo_type="dataset", private=not public, exist_ok=True)
         is_private = api.dataset_info(repository).private
     if not public and not is_private:
-        raise ConfigError(f"{repository} is there and public: --public publishes there, or --push names another")
+        raise ConfigError(
+            f"{repository} already exists and is public: add --public to publish there, or name another data set "
+            "with --push"
+        )
     with _refusals(repository, folder):
         commit: Any = api.upload_folder(
             repo_id=repository, folder_path=folder, repo_type="dataset", commit_message="Export from assay"
@@ -48,7 +51,9 @@ def _refusals(repository: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # of the hub's client, or of the HTTP library below it, which its versions change
-        raise PublishError(f"{repository} was not published: {_reason(error)}; {folder} is written") from error
+        raise PublishError(
+            f"{repository} was not published: {_reason(error)}; the export itself is in {folder}"
+        ) from error
 
 
 def check_publication(to: str, repository: str) -> None:
@@ -58,7 +63,7 @@ def check_publication(to: str, repository: str) -> None:
         ConfigError: it is no export for the hub, or the name is none.
     """
     if to != "hub":
-        raise ConfigError(f"--push publishes what --to hub writes, with its card; --to {to} was asked for")
+        raise ConfigError(f"--push only publishes exports made with --to hub, found --to {to}")
     _check_name(repository)
 
 

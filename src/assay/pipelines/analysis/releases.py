@@ -60,17 +60,16 @@ def tag_release(context: RunContext, name: str, *, note: str = "") -> dict[str, 
         ConfigError: no name, a stage is not done, another process tags, or the name is another release's.
     """
     if not name or name != name.strip() or name.endswith(".toml"):
-        raise ConfigError(f"{name!r} is no name of a release: one word, and not that of a config")
+        raise ConfigError(f"{name!r} cannot name a release: use one word that is not the name of a config file")
     release = present_release(context, name)
     header = {**release.header, "note": note, "time": time.time()}
     with lease(context.lake.storage, "tag", limit_s=600) as mine:
         if not mine:
-            raise ConfigError("another process tags this lake at this moment; try again")
+            raise ConfigError("another process is tagging this lake right now; try again")
         before = context.lake.rows("SELECT content FROM tags WHERE tag = ?", [name])
         if before and before[0]["content"] != header["content"]:
             raise ConfigError(
-                f"{name!r} is a release already, and it is another one: releases are never changed; choose another "
-                "name "
+                f"{name!r} already names a release with other content, and releases never change; choose another name "
                 f"(`curate diff {name} CONFIG` says what changed since)"
             )
         if not before:

@@ -97,7 +97,7 @@ def plan_of(lake: Lake, key: str) -> Config:
     if len(selections) != 1:
         many = ", ".join(row["key"][:16] for row in selections) or "none"
         raise ConfigError(
-            f"{len(selections)} selections in {lake.place} have a key that begins with {key!r}: {many}; "
+            f"{len(selections)} selections in {lake.place} have keys that begin with {key!r}: {many}; "
             "`curate status CONFIG` shows them"
         )
     return parse_stored_config(json.loads(selections[0]["plan"]))

@@ -76,7 +76,7 @@ def _read_refreshes(context: RunContext) -> list[list[str]]:
 
 def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
     if row["policy"] is None:
-        return ["its scores are gone, or it was made before selections named them"]
+        return ["its scores are missing, or it was made before selections recorded them"]
     reasons = [f"{row['newer']} newer attempts of its policy and sampler"] if row["newer"] else []
     reasons += [
         f"{verifier} is now {version}"
@@ -93,7 +93,7 @@ def _find_reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
             "attempts)"
         )
     reasons += [
-        f"training on it made policy {moved_row['policy']}, whose pass rates are told"
+        f"training on it made policy {moved_row['policy']}, whose pass rates are known"
         for moved_row in context.lake.rows(REFRESHED, [row["selection"]])
     ]
     return reasons
@@ -104,4 +104,4 @@ def _present_version(context: RunContext, verifier: str) -> str:
     try:
         return f"{name}@{context.judge.version(name)}"
     except ConfigError:
-        return f"gone: no verifier {name!r}"
+        return f"missing: no verifier {name!r}"

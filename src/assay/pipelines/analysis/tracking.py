@@ -51,7 +51,7 @@ def track_run(context: RunContext) -> None:
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001  # a tracker's server may be away, and may raise anything
-            context.reporter.warn(f"{name} was not told of this run: {type(error).__name__}: {error}")
+            context.reporter.warn(f"{name} did not get this run: {type(error).__name__}: {error}")
 
 
 def collect_run(context: RunContext) -> TrackedRun:

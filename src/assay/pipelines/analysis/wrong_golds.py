@@ -49,7 +49,7 @@ def judge_wrong_golds(context: RunContext, size: int, seed: int = 0) -> list[dic
     problems, labels = read_cleaned_problems(context, run_stages(context, "clean", only=True))
     rows = context.lake.rows(JUDGED, [context.mode, *present_parameters(context, labels.values())])
     if not rows:
-        raise ConfigError("no verdict of the present labels and verifiers: `curate score CONFIG` first")
+        raise ConfigError("there are no verdicts by the current labels and verifiers: run `curate score CONFIG` first")
     return [
         _judge_group(context, source, verifier, group, problems, labels, size, seed)
         for (source, verifier), group in sorted(_group(rows, problems, labels).items())

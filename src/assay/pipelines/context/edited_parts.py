@@ -30,7 +30,7 @@ def edited_parts(lake: Lake, config: Config) -> list[str]:
             if json.loads(row["versions"]).get(name, version) != version:
                 moment = datetime.fromtimestamp(row["time"], UTC)
                 edited.append(
-                    f"{name!r} has been edited since the run of {moment:%Y-%m-%d %H:%M:%S} UTC: what it decides is "
-                    "made anew, and stored attempts are kept"
+                    f"{name!r} was edited since the run of {moment:%Y-%m-%d %H:%M:%S} UTC: its decisions are "
+                    "made again; stored attempts are kept"
                 )
     return edited

@@ -18,8 +18,8 @@ def explain_empty_lake(lake: Lake, config: Config) -> str:
         return f"nothing is stored in {place}"
     beside = Path(config.folder or ".") / place
     lake_path = os.path.relpath(beside) if (beside / "lake.json").is_file() else ""
-    other = f"; beside the config lies one: `--lake {lake_path}`" if lake_path else "; --lake names another"
+    other = f"; there is one beside the config: `--lake {lake_path}`" if lake_path else "; name another one with --lake"
     return (
-        f"nothing is stored in {place.absolute()}: `lake` starts from the working directory, not from the config's "
+        f"nothing is stored in {place.absolute()}: `lake` is relative to the working directory, not to the config's "
         f"folder{other}"
     )

@@ -13,9 +13,9 @@ KIND_OF = {"correct": "correct", "wrong": "wrong", "unparsable": "wrong", "trunc
 EVIDENCE = ("correct", "wrong")
 TEXTS_SHOWN, SHOWN = 3, 160  # different texts of what went wrong; characters of an example
 REMEDIES = {
-    "cut": "policy.max_tokens is too small for what the model writes",
-    "error": "grade.settings, the verifier and the answers do not fit together",
-    "refused": "the server refuses what [policy] asks for",
+    "cut": "raise policy.max_tokens, which is too small for what this model writes",
+    "error": "look at some of these answers: the verifier or [grade.settings] does not match their form",
+    "refused": "correct [policy], since the server refuses its requests",
 }
 
 
@@ -70,8 +70,8 @@ class FirstAttempts:
         )
         worst = max(kinds, key=lambda kind: self.counts[kind])
         raise EvidenceError(
-            f"{total - good} of the first {total} attempts are no evidence ({counts}): {texts}; {REMEDIES[worst]}; "
-            f"what is stored stays, score.stop_early = false continues anyway"
+            f"{total - good} of the first {total} attempts cannot be counted ({counts}): {texts}; {REMEDIES[worst]}; "
+            f"what is stored stays; set score.stop_early = false to continue anyway"
         )
 
 
@@ -82,7 +82,7 @@ def describe_refusals(texts: Sequence[str]) -> str:
     )
     return (
         f"all {len(texts)} requests were refused and none was answered: {examples}; {REMEDIES['refused']}; "
-        "nothing was paid for, score.stop_early = false continues anyway"
+        "no tokens were generated; set score.stop_early = false to continue anyway"
     )
 
 
@@ -134,6 +134,6 @@ def show_tracebacks(context: Any) -> None:
         if (name := f"traceback of {verifier}") not in context.warned:
             context.warned.add(name)
             context.reporter.warn(
-                f"the verifier {verifier!r} raises, and what it should judge are verifier errors; the first "
+                f"the verifier {verifier!r} raises an exception, and the answers count as verifier errors; the first "
                 f"traceback:\n{trace}"
             )

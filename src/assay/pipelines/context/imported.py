@@ -83,8 +83,8 @@ def find_imported(lake: Lake, config: Config) -> ImportedEvidence:
     if not own:
         names = sorted({row["policy"] for row in rows})
         raise ConfigError(
-            f"score.evidence = {config.score.evidence!r}: no attempts of a policy {name!r} were imported; "
-            + (suggest_names(name, names) if names else "`curate import rollouts FILE CONFIG` imports some")
+            f"score.evidence = {config.score.evidence!r}: no attempts of a policy {name!r} are imported; "
+            + (suggest_names(name, names) if names else "import some with `curate import rollouts FILE CONFIG`")
         )
     first = own[0]
     key = [first["policy"], first["sampler"]]

@@ -41,7 +41,7 @@ def schedule_lock(
     """
     mine = content_id("turn", deployment)
     if overlap == "refuse":
-        token = _take_if_dead(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is at work")
+        token = _take_if_dead(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is running")
     else:
         token = take(root, mine, limit_s=dead_after_s) or _wait_in_queue(root, deployment, dead_after_s, say)
     with keep_renewed(root, mine, token, dead_after_s, say):
@@ -51,11 +51,11 @@ def schedule_lock(
 def _wait_in_queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str], None]) -> str:
     mine, queue = content_id("turn", deployment), content_id("queue", deployment)
     place = _take_if_dead(
-        root, queue, dead_after_s, f"a scheduled run of {deployment!r} is at work and another one waits"
+        root, queue, dead_after_s, f"a scheduled run of {deployment!r} is running and another one is waiting"
     )
     with keep_renewed(root, queue, place, dead_after_s, say):
         say(
-            f"another scheduled run of {deployment!r} is at work{holder_text(root, mine)}: this one waits until it ends"
+            f"another scheduled run of {deployment!r} is running{holder_text(root, mine)}: this one waits until it ends"
         )
         while (token := take(root, mine, limit_s=dead_after_s)) is None:
             time.sleep(min(1.0, dead_after_s / LOOKS))
@@ -90,8 +90,8 @@ def keep_renewed(root: Place, name: str, token: str, dead_after_s: float, say: C
             try:
                 if not renew(root, name, token, limit_s=dead_after_s):
                     say(
-                        f"this run stood still for over {dead_after_s:.0f} s and was taken for dead: "
-                        "another may work beside it; rows are the same"
+                        f"this run stood still for over {dead_after_s:.0f} s and was considered dead; "
+                        "another run may work beside it, and the stored rows stay the same"
                     )
                     return
             except (OSError, LakeError) as error:

@@ -48,14 +48,14 @@ def require_stored_policy(context: RunContext) -> None:
         if policy.revision != context.policy.revision:  # a server came up, or was changed, after this run had begun
             raise EngineError(
                 f"{policy.name!r} has the revision {policy.revision!r}, and this run began with "
-                f"{context.policy.revision!r}; the same command starts anew"
+                f"{context.policy.revision!r}; run the same command again to start over"
             )
         return
     revision, before = next(reversed(identities.items()))
     differing = [name for name, value in identity.items() if before.get(name) != value]
     first = differing[0]
     raise ConfigError(
-        f"{policy.name!r} is another checkpoint than the one whose attempts the lake holds: "
+        f"{policy.name!r} is not the checkpoint whose attempts the lake holds: "
         f"{len(differing)} of {len(identity)} answers differ, "
         f"first {first!r}: {identity[first]!r}, was {before.get(first)!r}; "
         f"set policy.revision = {policy.revision!r} if a new policy is meant, "

@@ -116,7 +116,7 @@ class StageResults:
             ConfigError: the stage is not among them.
         """
         if (result := self.get(stage)) is None:
-            raise ConfigError(f"{stage} is not done: `curate {stage} CONFIG` first, or `curate run CONFIG`")
+            raise ConfigError(f"{stage} is not done: run `curate {stage} CONFIG` first, or `curate run CONFIG`")
         return result
 
     def get(self, stage: str) -> StageResult | None:

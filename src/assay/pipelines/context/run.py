@@ -165,7 +165,7 @@ class RunContext:
         try:
             _ = self.policy
         except EngineError as error:
-            self.reporter.warn(f"{error}; the lake knows no attempts of this policy")
+            self.reporter.warn(f"{error}; the lake holds no attempts of this policy")
             self.__dict__["policy"] = Policy(self.config.policy.model, UNKNOWN_REVISION)
 
     @property
@@ -207,7 +207,7 @@ class RunContext:
             Stopped: it was; what was committed is kept.
         """
         if getattr(self.stop, "asked", False):  # by a signal; other reasons end a run only in stages that pay
-            raise Stopped("asked to stop; what is committed is kept")
+            raise Stopped("stopped on request; everything committed is kept")
 
     def beside(self, config: Config) -> "RunContext":
         """Return the context of another config in the same run, with its lake, reporter, stop, meter and warnings."""

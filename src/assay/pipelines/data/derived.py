@@ -43,8 +43,8 @@ class StoredDerivations:
             return str(rows[0]["id"])
         methods = self.lake.rows("SELECT DISTINCT method FROM derivations WHERE problem_id <> parent_id")
         raise ConfigError(
-            f"the lake holds no problems of a finished synthesis {method!r}, `curate synthesize CONFIG {method}` makes "
-            "them; "
+            f"the lake holds no problems of a finished synthesis {method!r}; make them with `curate synthesize "
+            f"CONFIG {method}`; "
             f"{suggest_names(method, [row['method'] for row in methods])}"
         )
 

@@ -46,7 +46,10 @@ def _full_encoder(context: RunContext, texts: Callable[[], Iterable[str]], *, or
         corpus = texts() if config.embed.encoder == "tfidf" else ()
         return load_encoder(config.embed.encoder, texts=corpus, ordered=ordered)
     if config.policy.engine in ("scripted", "replay"):
-        raise ConfigError(f"embed.encoder is 'policy', but engine {config.policy.engine!r} has no hidden states")
+        raise ConfigError(
+            f"embed.encoder is 'policy', but the engine {config.policy.engine!r} gives no hidden states; use another "
+            "encoder"
+        )
     return HiddenStates(registry.find_checkpoint(config.policy.model, config.policy.revision), context.policy.revision)
 
 

@@ -171,9 +171,9 @@ def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.T
     }
     table = context.lake.query(query, {name: value for name, value in values.items() if f"${name}" in query} or None)
     if set(table.column_names) != {"problem_id", "value"}:
-        raise ConfigError(f"a pool's column has problem_id and value, not {table.column_names}: {query}")
+        raise ConfigError(f"a pool column must have problem_id and value, found {table.column_names}: {query}")
     if pc.count_distinct(table["problem_id"]).as_py() != table.num_rows:
-        raise ConfigError(f"a pool's column has one row per problem, and this gives {table.num_rows} rows: {query}")
+        raise ConfigError(f"a pool column must have at most one row per problem, found {table.num_rows} rows: {query}")
     if pa.types.is_decimal(table["value"].type):  # a sum of whole numbers
         return table.set_column(table.column_names.index("value"), "value", table["value"].cast(pa.float64()))
     return table

@@ -190,6 +190,5 @@ def check_findings(name: str, findings: Sequence[Drop | Label | Note], golds: Ma
         if finding.problem_id not in golds:
             did = {Drop: "dropped", Note: "noted"}.get(type(finding), "relabelled")
             raise ConfigError(
-                f"filter {name!r} {did} {finding.problem_id!r}, "
-                f"which is not among the {len(golds)} problems that it was given"
+                f"filter {name!r} {did} {finding.problem_id!r}, which is not among its {len(golds)} problems"
             )

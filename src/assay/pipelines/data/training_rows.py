@@ -68,9 +68,8 @@ def _refuse_held_out(held_out: set[str], rows: Sequence[Mapping[str, Any]], synt
     leaked = sorted({row["problem_id"] for row in rows} & held_out)
     if leaked:
         raise ConfigError(
-            f"{synthesis.method} has {synthesis.table} of {len(leaked)} held-out problems, first {leaked[0]}: the "
-            "split "
-            "was another when they were made; synthesize anew"
+            f"{synthesis.method} has {synthesis.table} of {len(leaked)} held-out problems, first {leaked[0]}: the split "
+            "was different when they were made; run `curate synthesize` again"
         )
 
 
@@ -134,8 +133,8 @@ def _steps_row(row: Mapping[str, Any], prompt: tuple[ChatTurn, ...]) -> StepsRow
 def _text(row: Mapping[str, Any], name: str) -> str:
     if row[name] is None:
         raise ConfigError(
-            f"row {row['id']} of {row['method']} has no {name.replace('_', ' ')}: the attempt behind it is not in the "
-            "lake; `curate lake fsck` says what is lost"
+            f"row {row['id']} of {row['method']} has no {name.replace('_', ' ')}: its attempt is not in the "
+            "lake; `curate lake fsck` reports what is lost"
         )
     return str(row[name])
 

@@ -30,7 +30,7 @@ def find_checkpoint(context: RunContext, training: StageResult) -> Path:
         table = "train" if training.stage == "train" else training.stage
         raise ConfigError(
             f"no checkpoint at {str(last)!r}: it was moved or deleted; "
-            f"put it back, or train anew with another {table}.seed"
+            f"put it back, or train again with another {table}.seed"
         )
     return last
 
@@ -45,8 +45,8 @@ def checkpoint_engine(policy: PolicyConfig) -> str:
     """
     if policy.engine not in READ_BY:
         raise ConfigError(
-            f"policy.engine = {policy.engine!r} cannot load a checkpoint, and each round samples the last one; "
-            f"use {', '.join(sorted(READ_BY))}, or serve each checkpoint yourself and name it in a config of its own"
+            f"policy.engine = {policy.engine!r} cannot load a checkpoint, but each round samples from the last one; "
+            f"use {', '.join(sorted(READ_BY))}, or serve each checkpoint yourself and name it in its own config"
         )
     return READ_BY[policy.engine]
 

@@ -145,7 +145,7 @@ def compare_counts(before: Counted, after: Counted) -> tuple[float, float, float
     shared = sorted(before.keys() & after.keys())
     if not shared:
         raise ConfigError(
-            f"{len(before)} and {len(after)} problems were attempted, and none by both: nothing can be paired"
+            f"{len(before)} and {len(after)} problems were attempted, but none by both, so nothing can be compared"
         )
     first, second = ({id_: counts[id_] for id_ in shared} for counts in (before, after))
     return paired_difference(_pass_rates(first, 1), _pass_rates(second, 1))
@@ -219,7 +219,7 @@ def _attempt_now(context: RunContext, training: Stage, samples: int) -> list[tup
     result = training.finished()
     if result is None:
         command = "run" if training.name == "train" else training.name
-        raise ConfigError(f"train eval needs a finished training: `train {command} CONFIG` first")
+        raise ConfigError(f"train eval needs a finished training: run `train {command} CONFIG` first")
     last = find_checkpoint(context, result)
     return [
         (name, _attempt_held_out(context, training.inputs, model, samples))
@@ -234,7 +234,7 @@ def _attempt_held_out(context: RunContext, inputs: StageResults, model: str, sam
         problems, labels = read_side(other, inputs, "held_out")
         ids = sorted(problems)[: context.config.train.eval_problems]
         if not ids:
-            raise ConfigError("nothing is held out to evaluate on: split.held_out is 0")
+            raise ConfigError("there are no held-out problems to evaluate on: set split.held_out above 0")
         attempts = StoredRollouts(
             other, {id_: problems[id_] for id_ in ids}, labels, sampler=context.config.train_sampler
         )

@@ -153,8 +153,8 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
     loop, part = context.config.loop, score.build_scorer(context)
     if context.config.train_sampler.id != context.config.policy.sampler.id:
         context.reporter.warn(
-            "training sampled otherwise than scoring does, so its rollouts tell no pass rate: "
-            "all that was selected is attempted"
+            "training sampled with other settings than scoring, so its rollouts give no pass rates: "
+            "all selected problems are attempted again"
         )
     versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
     arguments = [
@@ -268,7 +268,9 @@ def _refresh(stage: Refresh) -> StageResult:
     fresh = attempts.draw_first(choice.wanted)
     if len(fresh) < len(choice.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
-        raise Stopped(f"{why}; {len(fresh)} of {len(choice.wanted)} problems were attempted anew, and no rate was told")
+        raise Stopped(
+            f"{why}; {len(fresh)} of {len(choice.wanted)} problems were attempted again, and no pass rates were updated"
+        )
     evidence = {
         id_: _add_attempts(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in fresh.items()
     } | {id_: seen[id_] for id_ in choice.decided}

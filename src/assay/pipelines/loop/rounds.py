@@ -157,11 +157,11 @@ def check_config(config: Config) -> None:
     """
     checkpoint_engine(config.policy)
     if not config.split.held_out:
-        raise ConfigError("rounds are compared on held-out problems, and nothing is held out: split.held_out is 0")
+        raise ConfigError("rounds are compared on held-out problems, but there are none: set split.held_out above 0")
     for kind in dict.fromkeys(config.loop.kinds):
         if kind != "grpo" and not (getattr(config, kind).method or config.synthesize.methods):
             raise ConfigError(
-                f"loop.kinds has {kind!r}, which learns what synthesis makes: name a method in {kind}.method or "
+                f"loop.kinds has {kind!r}, which trains on synthesized rows: name a method in {kind}.method or "
                 "synthesize.methods"
             )
 
@@ -251,7 +251,7 @@ def report(round_: Round) -> StageResult:
         evaluate.count_held_out(context, round_.training(), context.config.train.eval_samples)
     )
     if limit := context.limit_reached():
-        raise Stopped(f"{limit}, while held-out problems were attempted")
+        raise Stopped(f"{limit} while attempting held-out problems")
     detail = {
         "round": round_.number,
         "kind": round_.kind,
@@ -299,7 +299,7 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
     round_ = first_round(context)
     pool = side_ids(context, round_.results, "train")
     if not context.lake.rows(SCORED, [context.policy.revision, pool])[0]["n"]:
-        raise ConfigError("nothing to refresh: this config was never scored; `curate run CONFIG` first")
+        raise ConfigError("nothing to refresh, because this config was never scored: run `curate run CONFIG` first")
     outcomes = [curate(round_)]
     while round_.training().finished():
         checkpoint_engine(context.config.policy)
@@ -337,8 +337,7 @@ def _score_round(round_: Round) -> StageResult:
 def _require_whole(outcome: StageResult) -> None:
     if outcome.partly:
         raise Stopped(
-            f"only {outcome.rows_out} of {outcome.rows_in} problems could be scored, "
-            "and no round is begun on a part of them"
+            f"only {outcome.rows_out} of {outcome.rows_in} problems could be scored, and a round needs all of them"
         )
 
 

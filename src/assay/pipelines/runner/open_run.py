@@ -53,7 +53,7 @@ def run_context(
         preflight(context, upto)
         if lake.older_format is not None:
             reporter.say(
-                f"{lake.place} began in lake format {lake.older_format}; new files are added in the present one, "
+                f"{lake.place} began in lake format {lake.older_format}; new files use the current format, "
                 "which older versions do not read"
             )
         for sentence in edited_parts(lake, config):

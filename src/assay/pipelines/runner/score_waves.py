@@ -47,7 +47,7 @@ def score_in_waves(
             if board.answer(board.open()):
                 continue
             if (token := take(context.lake.root, lease_name, limit_s=terms.lease_s)) is None:
-                pause(context, "another worker plans the rounds")
+                pause(context, "another worker is planning the rounds")
                 continue
             try:
                 return _plan(
@@ -161,7 +161,7 @@ class SharedRollouts(StoredRollouts):
         while open_chunks := self.board.open():
             self.hold()
             if not self.board.answer(open_chunks):
-                pause(self.context, "a round's last chunks are with other workers")
+                pause(self.context, "other workers hold the last chunks of this round")
         self.context.lake.mark_known()
         self.look_again(list(n_attempts))
 
@@ -183,7 +183,7 @@ def _plan(
                 context.warned.add("plan")
                 context.reporter.warn(
                     f"planning took longer than its lease of {board.terms.lease_s:g} s, "
-                    "and another worker plans too: --lease-s"
+                    "and another worker is planning too; raise --lease-s"
                 )
 
     return context.finished("score", key) or score_problems(

@@ -41,8 +41,8 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
     if needs and not apart:
         raise ConfigError(
-            f"scorer {context.config.score.scorer!r} decides over all problems at once; "
-            "`curate score CONFIG` without --worker runs it"
+            f"scorer {context.config.score.scorer!r} looks at all problems together; "
+            "run `curate score CONFIG` without --worker"
         )
     if result := context.finished("score", key):
         return result
@@ -58,7 +58,7 @@ def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: 
             return StageResult("score", key, problems, 0, {"chunks_left": len(open_chunks)}, partly=True)
         chunk = next((name for name in open_chunks if name not in given_up and chunks.take(name)), None)
         if chunk is None:
-            pause(context, f"{len(open_chunks)} chunks are with other workers")
+            pause(context, f"{len(open_chunks)} chunks are held by other workers")
         elif chunk not in chunks.scored:
             given_up.add(chunk)
     return write_scores(context, key, terms)

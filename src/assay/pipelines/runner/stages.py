@@ -44,8 +44,8 @@ def run_stages(context: RunContext, upto: str = "", *, only: bool = False) -> St
         stage, result = plan_stage(context, entry.name, results, prepare=not earlier)
         if result is None and earlier:
             raise ConfigError(
-                f"{upto} needs {entry.name}, which is not done: `curate {entry.name} CONFIG` first, or `curate run "
-                "CONFIG`"
+                f"{upto} needs {entry.name}, which is not done: run `curate {entry.name} CONFIG` first, or `curate "
+                "run CONFIG`"
             )
         results = results.plus(result or run_planned(stage))
     return results
@@ -132,7 +132,7 @@ def done_stages(context: RunContext, upto: str, needed_by: str) -> StageResults:
     if state.following is not None:
         empty = explain_empty_lake(context.lake, context.config)
         raise ConfigError(
-            f"{needed_by} needs {state.following.name}, which is not done: `curate run CONFIG` first"
+            f"{needed_by} needs {state.following.name}, which is not done: run `curate run CONFIG` first"
             f"{f' ({empty})' if empty else ''}"
         )
     return state.results
@@ -195,8 +195,9 @@ def run_training(context: RunContext, kind: str = "grpo", *, resume: bool = Fals
     if resume and result is None and not (shorter or count_steps_done(context, stage.key.rows)):
         command = "run" if kind == "grpo" else kind
         raise ConfigError(
-            f"nothing to resume: this config's training has kept no state yet; `train {command} CONFIG` starts it. A "
-            "finished training goes on to more train.steps where train.keep_state = true kept its last state"
+            f"nothing to resume: this config's training has not saved a state yet; start it with `train {command} "
+            "CONFIG`. A "
+            "finished training can continue to more train.steps if train.keep_state = true kept its last state"
         )
     return result or run_planned(stage)
 
@@ -216,5 +217,5 @@ def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
         return entry.load()(context, done_stages(context, "score", f"train {entry.name}"))
     inputs = run_stages(context, only=True)
     if context.finished("order", inputs.of("order").key) is None:
-        raise ConfigError("train needs order, which is not done: `curate run CONFIG` first")
+        raise ConfigError("train needs order, which is not done: run `curate run CONFIG` first")
     return entry.load()(context, inputs)

@@ -65,6 +65,6 @@ def named_methods(context: RunContext, method: str) -> Sequence[str]:
     names = (method,) if method else context.config.synthesize.methods
     if not names:
         raise ConfigError(
-            f"{SYNTHESIZE.name}: no method is named: `curate synthesize CONFIG METHOD`, or synthesize.methods"
+            f"{SYNTHESIZE.name}: no method is named: run `curate synthesize CONFIG METHOD`, or set synthesize.methods"
         )
     return names

@@ -129,7 +129,7 @@ class StoredRollouts:
             n_attempts: how many attempts each problem shall have; a limit of the config may stop the run before.
 
         Raises:
-            Stopped: the run was asked to stop; the attempts that had arrived are committed.
+            Stopped: the run was stopped on request; the attempts that arrived are committed.
         """
         self._judge_unjudged(n_attempts)
         missing = self.missing(n_attempts)
@@ -254,7 +254,7 @@ class StoredRollouts:
         }
         if not ids:
             return
-        self.context.reporter.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
+        self.context.reporter.say(f"{len(ids)} stored rollouts are graded by the current verifier, without new tokens")
         before = judged_before(self.context, sorted(ids))
         rollouts = [
             replace(rollout, sample=ids[rollout.id][1]) for rollout in stored_rollouts(self.context, sorted(ids))
@@ -277,7 +277,7 @@ class StoredRollouts:
                 most=max(len(request.samples) for request in requests) if streaming else 0,
             )
         if self.context.stop():
-            raise Stopped("asked to stop; the attempts that had arrived are committed")
+            raise Stopped("stopped on request; the attempts that arrived are committed")
 
     def _introduce(self, first_request: Request) -> None:
         """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it.
@@ -353,7 +353,7 @@ class StoredRollouts:
     def _reach_limit(self) -> bool:
         if limit := self.context.limit_reached():
             self.stopped = limit
-            self.context.reporter.warn(f"{limit}; going on with the evidence so far")
+            self.context.reporter.warn(f"{limit}; continuing with the attempts so far")
         return bool(self.stopped)
 
     def _meter_arrivals(
@@ -387,9 +387,8 @@ class StoredRollouts:
                 yield attempts
         if faults:
             self.failed += len(faults)
-            self.context.reporter.warn(
-                f"{len(faults)} attempts failed and are not stored, the next run draws them; the first: {faults[0]}"
-            )
+            again = f"{len(faults)} attempts failed and are not stored; the next run samples them again"
+            self.context.reporter.warn(f"{again}. The first failure: {faults[0]}")
         self._report_refused(refusals, answered=has_answers)
 
     def _report_refused(self, refusals: Sequence[Rollout], *, answered: bool) -> None:
@@ -404,7 +403,7 @@ class StoredRollouts:
         keep = self._keep_refused and (answered or not stop_early)
         then = "--retry-refused asks again" if keep else "the next run asks again"
         for text, count in Counter(rollout.refused for rollout in refusals).most_common(REFUSALS_SHOWN):
-            self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
+            self.context.reporter.warn(f"{count} requests were refused and do not count as attempts, {then}; {text}")
         if refusals and keep:
             texts = {rollout.problem_id: rollout.refused for rollout in refusals}
             keep_refusals(self.context, self.policy, self.sampler, texts)

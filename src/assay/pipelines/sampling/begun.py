@@ -96,7 +96,7 @@ def _draw(
                         context.meter.samples += len(good)
                         bar.advance(len(rollouts), note=f"{context.meter.tokens} tokens")
                         if context.stop():
-                            raise Stopped("asked to stop; the continuations that had arrived are committed")
+                            raise Stopped("stopped on request; the continuations that arrived are committed")
             finally:
                 context.append({"continuations": rows})
                 texts.update((row["id"], (row["text"], row["ended"])) for row in rows)

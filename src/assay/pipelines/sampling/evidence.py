@@ -140,7 +140,7 @@ def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any)
     if context.imported is not None:
         raise ConfigError(
             f"scorer {context.config.score.scorer!r} searches with the policy, and score.evidence = "
-            f"{context.config.score.evidence!r} has recorded answers alone"
+            f"{context.config.score.evidence!r} has only recorded answers"
         )
     rules: SearchConfig = part.rules
     searches = Searches(context, attempts.problems, attempts.labels, rules, scoring="")
@@ -172,7 +172,7 @@ def compare_with_attempts(
         How many problems are hard by the search (solved after more than n iterations, or never), by the attempts (none
         of n right) and by both, and how many tokens each generated; {} for a scorer without such a baseline.
     """
-    n = int(getattr(part, "baseline", 0))
+    n = int(getattr(part, "baseline_attempts", 0))
     if not n or not scores:
         return {}
     rules: SearchConfig = part.rules

@@ -31,7 +31,7 @@ def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[No
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         if not waited:
             context.reporter.say(
-                f"another run attempts these problems for {policy.name}{holder_text(context.lake.root, name)}: "
+                f"another run is attempting these problems for {policy.name}{holder_text(context.lake.root, name)}: "
                 "this one waits until it ends, "
                 "since both would pay for the same; `curate score --worker` shares them"
             )

@@ -104,13 +104,13 @@ def build_benchmarks(context: RunContext, part: Filter) -> dict[str, Source]:
             config = SourceConfig.model_validate(table)
         except ValueError as error:
             raise ConfigError(
-                f'clean.settings.contaminated.against: {dict(table)} names no type, such as type = "files"'
+                f'clean.settings.contaminated.against: {dict(table)} needs a type, such as type = "files"'
             ) from error
         name = str(
             config.settings.get("name") or config.settings.get("path") or config.settings.get("paths") or config.type
         )
         if name in sources:
-            raise ConfigError(f"two benchmarks are named {name!r}; `name` tells them apart")
+            raise ConfigError(f"two benchmarks are named {name!r}; give each its own `name`")
         sources[name] = build_source(context, config)
     return sources
 
@@ -162,7 +162,7 @@ class StoredPolicyGrader:
         attempts = StoredRollouts(self.context, labelled, golds, sampler=sampler)
         attempts.draw(dict.fromkeys(labelled, n))
         if attempts.stopped:
-            raise Stopped(f"{attempts.stopped} while cleaning; a filter that asks the policy needs all of its attempts")
+            raise Stopped(f"{attempts.stopped} while cleaning; a filter that uses the policy needs all of its attempts")
         versions = sorted(
             {f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in golds.values()}
         )
@@ -196,7 +196,9 @@ def _read_benchmark(context: RunContext, name: str, source: Source) -> list[Prob
         else:
             problems.append(row[0])
     if not problems:
-        raise ConfigError(f"benchmark {name!r} holds 0 problems ({len(bad)} bad rows): nothing could be found in it")
+        raise ConfigError(
+            f"benchmark {name!r} holds 0 problems ({len(bad)} bad rows): so nothing can be compared with it"
+        )
     if bad:
         context.reporter.warn(
             f"benchmark {name!r}: {len(bad)} of {len(problems) + len(bad)} rows cannot be compared, "

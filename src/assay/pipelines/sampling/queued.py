@@ -35,7 +35,7 @@ class QueuedRollouts(StoredRollouts):
             The queue as it was left: finished, or stopped by a limit, or closed for problems whose attempts failed.
 
         Raises:
-            Stopped: the run was asked to stop; the attempts that had arrived are committed.
+            Stopped: the run was stopped on request; the attempts that arrived are committed.
         """
         ids = sorted(wanted, key=lambda id_: content_id("order", self.context.config.seed, id_))
         right = [len(seen[id_]) if seen is not None else self._tally(id_).counts.correct for id_ in ids]
@@ -46,7 +46,7 @@ class QueuedRollouts(StoredRollouts):
         self._introduce(self.with_pictures(self.request(ids[0], (0,))))
         Filling(self, queue, ids, batch, seen).run()
         if self.context.stop():
-            raise Stopped("asked to stop; the attempts that had arrived are committed")
+            raise Stopped("stopped on request; the attempts that arrived are committed")
         return queue
 
     def judge_stored(self, ids: Sequence[str]) -> None:

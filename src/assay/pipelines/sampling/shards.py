@@ -23,7 +23,7 @@ class ShardConfig:
 
     def __post_init__(self) -> None:
         if self.chunk < 1 or self.lease_s <= 0:
-            raise ConfigError(f"a chunk of {self.chunk} problems for {self.lease_s} s; both must be positive")
+            raise ConfigError(f"a chunk of {self.chunk} problems for {self.lease_s} s: both must be above 0")
 
 
 def cut_chunks(context: RunContext, ids: Collection[str], size: int) -> list[list[str]]:
@@ -56,7 +56,7 @@ def pause(context: RunContext, why: str = "") -> None:
         context.reporter.say(f"{why}; waiting")
     time.sleep(LOOK_S)
     if context.stop():
-        raise Stopped("asked to stop while waiting; nothing was under way here")
+        raise Stopped("stopped on request while waiting; this worker held nothing")
 
 
 def warn_if_late(context: RunContext, seconds: float, terms: ShardConfig) -> None:

@@ -228,9 +228,8 @@ class LakeEvidence:
         """
         if self.context.imported is not None:
             raise ConfigError(
-                f"this method asks the policy for more, and score.evidence = {self.context.config.score.evidence!r} "
-                "has "
-                "recorded answers alone"
+                f"this method samples more attempts, but score.evidence = {self.context.config.score.evidence!r} has "
+                "only recorded answers"
             )
 
     def say(self, text: str) -> None:

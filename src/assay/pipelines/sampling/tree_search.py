@@ -124,7 +124,7 @@ class Searches:
             )
             self._commit()
         if self.context.stop():
-            raise Stopped("asked to stop; what the searches had heard is committed")
+            raise Stopped("stopped on request; what the searches received is committed")
         return stored_nodes | self._done
 
     def missing(self, ids: Sequence[str]) -> list[str]:
@@ -311,14 +311,14 @@ class Searches:
     def _count_failed(self, rollout: Rollout) -> None:
         if not self.failed:
             self.context.reporter.warn(
-                f"an answer failed, and its search waits for the next run; the first: {rollout.fault}"
+                f"an answer failed, so its search continues in the next run; the first failure: {rollout.fault}"
             )
         self.failed += 1
 
     def _must_halt(self) -> bool:
         if not self.stopped and (limit := self.context.limit_reached()):
             self.stopped = limit
-            self.context.reporter.warn(f"{limit}; searches that are not finished go on in the next run")
+            self.context.reporter.warn(f"{limit}; unfinished searches continue in the next run")
         return (
             bool(self.stopped or (self.failed and not isinstance(self.context.engine, StreamingEngine)))
             or self.context.stop()

@@ -46,7 +46,7 @@ class Cutter:
         if length > self.sampler.max_tokens:
             raise ConfigError(
                 f"at_length = {length} is above policy.max_tokens = {self.sampler.max_tokens}: "
-                "no stored answer tells of a longer cap"
+                "stored answers say nothing about a longer cap"
             )
         outcomes = self._known.setdefault(length, {})
         fresh = [id_ for id_ in ids if id_ not in outcomes]

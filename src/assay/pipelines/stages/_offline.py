@@ -83,9 +83,9 @@ class OfflineStage(Stage):
             )
         if len(learnt_rows) < len(stored_rows):
             self.context.reporter.say(
-                f"{self.name}: {len(learnt_rows)} of {len(stored_rows)} {self.table} of {self.synthesis.method} are "
-                "learnt; the "
-                f"others are not verified or below min_confidence = {config.min_confidence}"
+                f"{self.name}: {len(learnt_rows)} of {len(stored_rows)} {self.table} of {self.synthesis.method} are trained on; "
+                "the "
+                f"others are not verified or are below min_confidence = {config.min_confidence}"
             )
         return learnt_rows
 

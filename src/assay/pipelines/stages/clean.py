@@ -84,7 +84,7 @@ class Clean(Stage):
         if notes:
             detail["noticed"] = count_notes(notes)
             reasons = ", ".join(f"{reason} {count}" for reason, count in detail["noticed"].items())
-            context.reporter.say(f"clean: noticed {reasons} of problems that stay")
+            context.reporter.say(f"clean: noticed {reasons} on problems that stay")
         rows = {
             "labels": [asdict(label) for label in corrected],
             "pool_members": [_member(key, label) for label in corrected],

@@ -69,7 +69,7 @@ def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[s
     """
     source: SamplingConfig = context.config.policy.sampler
     if max_tokens <= source.max_tokens:
-        raise ConfigError(f"--max-tokens {max_tokens} is not above policy.max_tokens = {source.max_tokens}")
+        raise ConfigError(f"--max-tokens {max_tokens} must be above policy.max_tokens = {source.max_tokens}")
     problems, labels = read_side(context, inputs, "train")
     target = replace(source, max_tokens=max_tokens)
     with exclusive_sampling(context, sorted(problems)):
@@ -77,7 +77,7 @@ def extend(context: RunContext, inputs: StageResults, max_tokens: int) -> dict[s
         if not attempts:
             raise ConfigError(
                 f"no attempts of {context.policy.name!r} at policy.max_tokens = {source.max_tokens} are stored: "
-                "nothing to extend; `curate run` draws at the cap that the config says"
+                "there is nothing to extend; `curate run` samples at the cap of the config"
             )
         work = Extension(context, problems, labels, source, target, attempts)
         work.run()

@@ -161,7 +161,7 @@ def _rule(right: float | str) -> Callable[[Mapping[str, Any], float], bool]:
 
 def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], matcher: Matcher) -> str:
     if not report.rows:
-        return "the files hold no rows: nothing was imported"
+        return "the files have no rows, so nothing was imported"
     reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
     return (
         f"none of {report.rows} rows is an attempt at one of the lake's {matcher.count} problems ({reasons}); "

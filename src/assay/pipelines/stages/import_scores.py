@@ -93,7 +93,8 @@ def _check_direction(folder: Path, column: str, model: str, direction: str, divi
         cell = _read_cell(row, column, model)
         if (direction or "/" not in str(cell)) and _read_share(row, cell, divisor) is not None:
             raise ConfigError(
-                f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}"
+                f"set --direction to easier or harder: what does a larger {column!r} mean? Columns known by name: "
+                f"{', '.join(COLUMNS)}"
             )
 
 

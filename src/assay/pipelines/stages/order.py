@@ -61,7 +61,8 @@ class Order(Stage):
         pool, lacking = scored_pool(context, self.inputs, needs, self.kept, queries_of(self.curriculum))
         if lacking:
             context.reporter.warn(
-                f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(needs)}); "
+                f"{len(lacking)} selected problems have no value for what {config.curriculum!r} needs "
+                f"({', '.join(needs)}); "
                 "they come last, in id order"
             )
         rng = np.random.default_rng(derive_seed("arrange", config.seed))
@@ -83,7 +84,7 @@ class Order(Stage):
         part = build_part("curriculum", config.curriculum, config.settings)
         if config.quotas and not isinstance(part, AdaptiveCurriculum):
             raise ConfigError(
-                f"order.quotas are of online curricula, and {config.curriculum!r} is a fixed order: "
+                f"order.quotas needs an online curriculum, and {config.curriculum!r} is a fixed order: "
                 'use one that chooses during training (such as "bins"), or curriculum = "target" with its ratios'
             )
 

@@ -89,8 +89,8 @@ def say_moved(context: RunContext) -> None:
     )
     rows = [tuple(row.values()) for row in changes]
     title = (
-        f"a verifier has a new version: {n_judged} stored rollouts judged anew without a token, "
-        f"{n_moved} strict verdicts moved"
+        f"a verifier has a new version: {n_judged} stored rollouts were graded again without generating tokens, "
+        f"{n_moved} strict verdicts changed"
     )
     if rows:
         context.reporter.table(title, ("reading", "before", "now", "rollouts"), rows)

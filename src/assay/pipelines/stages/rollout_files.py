@@ -94,7 +94,7 @@ class Tokens:
             return row
         if self._tokenizer is None:
             raise ConfigError(
-                "the rows hold token ids: --tokenizer FOLDER names the tokenizer of the model that was sampled"
+                "the rows hold token ids: name the folder of the sampled model's tokenizer with --tokenizer FOLDER"
             )
         prompt = self._tokenizer.decode(row.get("prompt_ids") or [], skip_special_tokens=False)
         return {**row, "prompt": prompt, "completion": self._tokenizer.decode(row["completion_ids"])}
@@ -164,7 +164,7 @@ def read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     if not folder.exists():
         raise ConfigError(f"no such file or folder: {folder}")
     if not paths:
-        raise ConfigError(f"{folder} holds no .jsonl and no .parquet file")
+        raise ConfigError(f"{folder} contains no .jsonl or .parquet file")
     for path in paths:
         for line, row in enumerate(_rows(path), 1):
             yield from ((path, line, attempt) for attempt in flatten_row(row))

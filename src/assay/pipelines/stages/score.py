@@ -141,8 +141,9 @@ def warn_of_default_model(context: RunContext, attempts: StoredRollouts) -> None
         return
     if remaining_attempts(context, attempts).attempts_max:
         context.reporter.warn(
-            f"no model is named: the default, {policy.model!r}, attempts the problems; `policy.model` names yours, in "
-            "Python `model=` of assay.score"
+            f"no model is named, so the default, {policy.model!r}, attempts the problems; name yours with "
+            "policy.model, in "
+            "Python with model= of assay.score"
         )
 
 
@@ -155,8 +156,9 @@ def build_scorer(context: RunContext) -> Any:
     part = with_signal(build_part("scorer", context.config.score.scorer, scorer_settings(context)), context.config)
     if context.imported is not None and (allocation := scorer_settings(context).get("allocation", "fixed")) != "fixed":
         raise ConfigError(
-            f"score.allocation = {allocation!r} decides what is drawn next, and score.evidence = "
-            f"{context.config.score.evidence!r} draws nothing: allocation = 'fixed' counts all recorded attempts"
+            f"score.allocation = {allocation!r} decides what is sampled next, but score.evidence = "
+            f"{context.config.score.evidence!r} samples nothing; use allocation = 'fixed', which counts all recorded "
+            "attempts"
         )
     return part
 
@@ -298,7 +300,8 @@ def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts)
     if len(corrected) < len(scores):
         context.reporter.warn(
             f'score.verifier_errors = "corrected": {len(scores) - len(corrected)} of {len(scores)} scores have no '
-            "corrected rate, since no audit of their verifier says anything: `curate audit CONFIG --sheet CSV`"
+            "corrected rate, because no audit of their verifier is informative enough: `curate audit CONFIG --sheet "
+            "CSV`"
         )
     return corrected
 
@@ -340,10 +343,10 @@ def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
     highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
     if graded and not any(score.counts.correct for score in scores):
         context.reporter.warn(
-            f"rewards are graded, up to {highest:g}, and no attempt is correct: all pass rates are alike, and gates by "
-            "right "
-            "answers keep nothing. `correct_at` in [grade.settings.VERIFIER] says from which reward on an answer is "
-            "correct"
+            f"rewards are graded (up to {highest:g}), but no attempt counts as correct, so all pass rates are equal "
+            "and every gate on "
+            "correct answers keeps nothing; set `correct_at` in [grade.settings.VERIFIER] to the lowest reward of a "
+            "correct answer"
         )
 
 
@@ -352,9 +355,9 @@ def _warn_of_empty_intervals(context: RunContext, scores: Sequence[Score]) -> No
     name = context.config.score.scorer
     if name.startswith(OUTSIDE) and scores and all(score.low == 0 and score.high == 1 for score in scores):
         context.reporter.warn(
-            f"all {len(scores)} scores of {name!r} have the interval [0, 1], which says that "
-            "nothing is known: selectors that need a score find these problems unscored; a scorer that knows no "
-            "interval returns low = high = value"
+            f"all {len(scores)} scores of {name!r} have the interval [0, 1], which means that "
+            "nothing is known, so selectors treat these problems as unscored; a scorer without an "
+            "interval should return low = high = value"
         )
 
 
@@ -367,9 +370,9 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
     )
     if others and not attempts.stored and context.imported is None:
         context.reporter.warn(
-            f"{others[0]['n']} stored rollouts of this policy were made under another sampler "
-            f"({others[0]['sampler']}): a pass rate under another prompt or temperature is another quantity, "
-            f"so all samples are drawn afresh{_hint_at_extension(context, others[0]['sampler'])}"
+            f"{others[0]['n']} stored rollouts of this policy were sampled under another sampling config "
+            f"({others[0]['sampler']}): pass rates under another prompt, temperature or cap are not comparable, "
+            f"so all attempts are sampled again{_hint_at_extension(context, others[0]['sampler'])}"
         )
 
 
@@ -382,5 +385,5 @@ def _hint_at_extension(context: RunContext, sampler: str) -> str:
         return ""
     return (
         f"; only their cap is shorter: `curate extend CONFIG --set policy.max_tokens={shorter} "
-        f"--max-tokens {own_settings['max_tokens']}` lets them count, and continues those that it cut"
+        f"--max-tokens {own_settings['max_tokens']}` reuses them and continues the truncated ones"
     )

@@ -115,8 +115,7 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
     count_query = "SELECT count(corrected) AS n FROM current_scores WHERE scoring_id = ?"
     if not context.lake.rows(count_query, [scoring])[0]["n"]:
         raise ConfigError(
-            'select.rates = "corrected" and no score carries a corrected rate: set score.verifier_errors = '
-            '"corrected", '
+            'select.rates = "corrected" but no score has a corrected rate: set score.verifier_errors = "corrected", '
             "and mark answers with `curate audit CONFIG --sheet CSV`"
         )
     return RATE_QUERIES
@@ -177,12 +176,12 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, n_chosen: in
         beside = f" ({unscored} more are unscored)" if unscored else ""
         context.reporter.warn(
             f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
-            "all of it stays, unless the selector drops it"
+            "all problems are kept unless the selector drops them"
         )
     if n_chosen < min(config.budget, len(pool)):
         context.reporter.warn(
             f"{config.selector!r} keeps {n_chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
-            "the others say why"
+            "the drop reasons of the others say why"
         )
 
 
@@ -200,26 +199,26 @@ def _warn_of_evidence(context: RunContext, scoring: str, chosen_ids: Sequence[st
     judged = int(row["wrong"] + row["correct"])
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
-            f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at "
-            "the prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
+            f"none of {row['wrong']} graded attempts is correct, and groups without a correct one teach nothing: look at "
+            "the prompt as the model reads it (policy.template), at the gold answers, and at some answers (`curate sql`)"
         )
     elif not judged and (row["cut"] or row["error"]):
         worst = "cut" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
-            f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} "
-            f"not judged), so no score says anything: {REMEDIES[worst]}"
+            f"none of {row['cut'] + row['error']} attempts can be counted ({row['cut']} cut at the cap, {row['error']} "
+            f"not graded), so the scores carry no information: {REMEDIES[worst]}"
         )
     elif row["unsolved"] > len(chosen_ids) / 2 and not row["spread"] and row["correct"] < RARE * judged:
         context.reporter.warn(
-            f"{row['unsolved']} of {len(chosen_ids)} chosen problems have no right attempt, and only {row['correct']} "
-            f"of {judged} judged attempts are right: these problems were chosen because little is known of them, and "
-            "groups without a right attempt train nothing. Try a stronger model, easier problems or another prompt "
+            f"{row['unsolved']} of {len(chosen_ids)} chosen problems have no correct attempt, and only {row['correct']} "
+            f"of {judged} graded attempts are correct: these problems were chosen because little is known about them, and "
+            "groups without a correct attempt teach nothing. Try a stronger model, easier problems or another prompt "
             "(policy.template) before you train"
         )
     if judged and row["cut"] > judged:
-        counted = "count as wrong" if context.config.policy.truncated == "wrong" else "say nothing of difficulty"
+        counted = "count as wrong" if context.config.policy.truncated == "wrong" else "say nothing about difficulty"
         context.reporter.warn(
-            f"{row['cut']} of {row['cut'] + judged} attempts were cut at policy.max_tokens and {counted}: "
+            f"{row['cut']} of {row['cut'] + judged} attempts were truncated at policy.max_tokens and {counted}: "
             f"{REMEDIES['cut']}"
         )
 
@@ -229,13 +228,13 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
     train, policy = context.config.train, context.config.policy
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
-            f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: the signal is another"
+            f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: so the selection "
+            "assumes a different group size than training"
         )
     if train.truncated not in (None, policy.truncated):
         context.reporter.warn(
-            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts "
-            "count "
-            "otherwise in training than in these scores; without train.truncated they count alike"
+            f"policy.truncated = {policy.truncated!r}, but train.truncated = {train.truncated!r}: truncated attempts count "
+            "differently in training than in these scores; remove train.truncated to count them alike"
         )
 
 
@@ -247,6 +246,6 @@ def _check_conserved(selector: str, pool: Pool, chosen_ids: tuple[str, ...], dro
     accounted = Counter(pool_ids)
     wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
     raise ConfigError(
-        f"selector {selector!r} told of {len(pool_ids)} problems for a pool of {len(pool)}; "
-        f"the first that is off: {wrong[0]}"
+        f"selector {selector!r} returned {len(pool_ids)} problems for a pool of {len(pool)}; "
+        f"the first wrong one: {wrong[0]}"
     )

@@ -63,7 +63,7 @@ def _exclusive_draw(context: RunContext, split: str) -> Iterator[None]:
     """Hold the right to draw for this split; a run that was killed blocks others no longer than its lease lasts."""
     name = content_id("drawing", split)
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
-        pause(context, "another run draws held-out problems for the same [split]")
+        pause(context, "another run is choosing held-out problems for the same [split]")
     with keep_renewed(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
         yield
 

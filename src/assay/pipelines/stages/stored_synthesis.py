@@ -35,13 +35,13 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
     what = table.replace("_", " ")
     if len(having) > 1:
         names = ", ".join(str(result.detail["method"]) for result in having)
-        raise ConfigError(f"{names} have {what}: name one of them as the method to learn from")
+        raise ConfigError(f"{names} have {what}: choose one of them as the method to train on")
     if not having and lacking:
         command = f"curate synthesize CONFIG {lacking[0]}"
-        raise ConfigError(f"{lacking[0]} is not done for what the lake holds now: `{command}` first")
+        raise ConfigError(f"{lacking[0]} is not up to date with the lake: run `{command}` first")
     if not having:
         names = ", ".join(str(result.detail["method"]) for result in results)
-        raise ConfigError(f"{names} made no {what}; `curate sql` on {table} shows which methods did")
+        raise ConfigError(f"{names} made no {what}; query the table {table} with `curate sql` to see which methods did")
     return Synthesis(table, str(having[0].detail["method"]), having[0].key.rows)
 
 

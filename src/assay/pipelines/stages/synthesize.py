@@ -181,7 +181,9 @@ def build_method(context: RunContext, name: str) -> Synthesizer:
         ConfigError: an unknown method or setting, or none is named.
     """
     if not name:
-        raise ConfigError("no method is named: `curate synthesize CONFIG METHOD`, or a list in synthesize.methods")
+        raise ConfigError(
+            "no method is named: run `curate synthesize CONFIG METHOD`, or list methods in synthesize.methods"
+        )
     part: Synthesizer = build_part("method", name, context.config.synthesize.settings.get(name))
     return part
 
@@ -194,21 +196,21 @@ def require_evidence(context: RunContext, evidence: LakeEvidence, name: str, par
     """
     if "counts" in part.needs and not any(counts.total for counts in evidence.counts().values()):
         raise ConfigError(
-            f"{name} reads pass rates, and the scores of {context.config.score.scorer!r} hold none: "
-            "`curate score CONFIG` with score.scorer = 'pass_rate' first"
+            f"{name} needs pass rates, but the scores of {context.config.score.scorer!r} hold none: "
+            "run `curate score CONFIG` with score.scorer = 'pass_rate' first"
         )
     if not part.draws and "attempted" in part.needs and evidence.fingerprint[0] == "0":
         raise ConfigError(
-            f"{name} reads graded attempts, and the lake holds none of this policy by the present verifier: "
+            f"{name} needs graded attempts, and the lake holds none of this policy by the current verifier: "
             "`curate score CONFIG` or `curate regrade CONFIG` first"
         )
     if "teacher" in part.needs and context.config.synthesize.teacher is None:
         raise ConfigError(
-            f"{name} asks a teacher, and the config names none: [synthesize.teacher] with model and engine, as in "
-            "[policy]"
+            f"{name} needs a teacher, and the config names none: add [synthesize.teacher] with model and engine, as "
+            "in [policy]"
         )
     if "searched" in part.needs and next(evidence.searched(), None) is None:
         raise ConfigError(
-            f"{name} reads tree searches, and the lake holds none of this policy: "
-            "`curate score CONFIG` with score.scorer = 'mcts' and score.exhaust = true first"
+            f"{name} needs tree searches, and the lake holds none of this policy: "
+            "`curate score CONFIG` with score.scorer = 'mcts' and score.use_all_iterations = true first"
         )

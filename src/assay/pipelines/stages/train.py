@@ -165,7 +165,7 @@ def base_checkpoint(context: RunContext) -> Path:
         return registry.find_checkpoint(config.train.model)
     if hasattr(type(context.engine), "identity"):
         raise ConfigError(
-            f"policy {config.policy.model!r} runs on a server: name its weights in train.model, "
+            f"policy {config.policy.model!r} runs on a server; name its weights in train.model: "
             "a folder, a hub id or a name in the catalogue"
         )
     return registry.find_checkpoint(config.policy.model, config.policy.revision)
@@ -192,7 +192,7 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
     problems, labels = read_side(context, inputs, "held_out")
     ids = sorted(problems)[: context.config.train.eval_problems]
     if not ids:
-        raise ConfigError("nothing is held out to evaluate on: split.held_out is 0")
+        raise ConfigError("there are no held-out problems to evaluate on: set split.held_out above 0")
     return HeldOutSet(
         {id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids}, context.config.train.eval_samples
     )
@@ -239,7 +239,7 @@ def begin_online_curriculum(
     pool, lacking = scored_pool(context, inputs, needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
-            f"{len(lacking)} ordered problems lack what {context.config.order.curriculum!r} needs "
+            f"{len(lacking)} ordered problems have no value for what {context.config.order.curriculum!r} needs "
             "and are not trained on"
         )
     return begin_curriculum(part, pool, config.quotas, seed=config.seed)
@@ -254,7 +254,9 @@ def output_folder(context: RunContext, key: str) -> Path:
     if context.config.train.output:
         return Path(context.config.train.output).expanduser()
     if context.lake.storage.remote:
-        raise ConfigError(f"{context.lake.place} is a bucket and holds no checkpoints: name a folder in train.output")
+        raise ConfigError(
+            f"{context.lake.place} is a bucket, which cannot hold checkpoints: name a folder in train.output"
+        )
     return context.lake.root / "checkpoints" / key
 
 
@@ -330,7 +332,7 @@ def warn_of_deviation(context: RunContext) -> None:
         if trained[name] != value:
             context.reporter.warn(
                 f"{name}: scored under {value!r}, trained under {trained[name]!r}; "
-                "a pass rate measured under another value is another quantity"
+                "pass rates measured under another value are not comparable"
             )
 
 
@@ -338,8 +340,8 @@ def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
     """Warn where a selection weighs its problems and training does not."""
     if (weights := curriculum.weights.values()) and context.config.train.weights == "ignore":
         context.reporter.warn(
-            f"the selection weighs {len(weights)} problems between {min(weights):.2f} and {max(weights):.2f}, and "
-            'training does not: train.weights = "loss" or "sampling" does'
+            f"the selection gives {len(weights)} problems weights from {min(weights):.2f} to {max(weights):.2f}, but "
+            'training ignores them; train.weights = "loss" or "sampling" uses them'
         )
 
 
@@ -355,7 +357,9 @@ def _train(
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:
-        raise EmptyResultError("the curriculum is empty: nothing to train on; look at `curate status CONFIG` for why")
+        raise EmptyResultError(
+            "the curriculum is empty, so there is nothing to train on; `curate status CONFIG` shows why"
+        )
     warn_of_deviation(context)
     _warn_of_weights(context, curriculum)
     context.lake.append(

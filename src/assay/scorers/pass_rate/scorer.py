@@ -98,9 +98,7 @@ class PassRate:
         if self.low >= self.high:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
         if self.allocation == "enough" and (self.goal == "band" or self.prior == "predicted" or self.against):
-            raise ValueError(
-                'allocation "enough" looks for mixed problems: goal "select", and prior fitted, jeffreys or uniform'
-            )
+            raise ValueError('allocation "enough" needs goal "select", and prior fitted, jeffreys or uniform')
         if self.min_attempts > self.max_attempts:
             raise ValueError(f"min_attempts = {self.min_attempts} is above max_attempts = {self.max_attempts}")
 
@@ -246,8 +244,8 @@ class PassRate:
             return Goal(0, 8, self.low, self.high, self.stop_error)
         if self.budget is None or self.group_size is None:
             raise ValueError(
-                f"allocation {self.allocation!r} selects, so it needs budget and group_size; [select] of the config "
-                "has them"
+                f"allocation {self.allocation!r} decides which problems are selected, so it needs budget and "
+                "group_size, which come from [select]"
             )
         budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
         return Goal(

@@ -104,7 +104,7 @@ def read_sample(path: Path, limit: int = ROWS) -> list[Mapping[str, Any]]:
     objects = [row for row in rows if isinstance(row, Mapping)]
     if not objects:
         first = f", the first: {rows[0].detail if isinstance(rows[0], BadRow) else repr(rows[0])[:80]}" if rows else ""
-        raise ConfigError(f"{path.name}: none of its first {len(rows)} rows is an object with fields{first}")
+        raise ConfigError(f"{path.name}: none of its first {len(rows)} rows is an object with named fields{first}")
     return objects
 
 

@@ -164,8 +164,8 @@ def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
         tree, digest = read_sealed(data)
         if isinstance(newer := tree.get("format"), int) and newer > FORMAT:
             raise LakeError(
-                f"{storage.place}/{path} is of lake format {newer}; "
-                f"this version reads up to {FORMAT}: upgrade assay-curation"
+                f"{storage.place}/{path} has lake format {newer}, "
+                f"but this version reads formats up to {FORMAT}: upgrade assay-curation"
             )
         return _entry(tree, name, digest or hashlib.sha256(data).hexdigest(), whole=bool(digest))
     except (NoFile, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -178,7 +178,7 @@ def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
 def _entry(tree: Mapping[str, Any], name: str, digest: str, *, whole: bool) -> Entry:
     """Return the entry that a JSON object describes, as far as it is plausible; `whole` = its hash holds."""
     if tree["format"] >= 3 and not whole:
-        raise Damaged("its SHA-256 is gone")
+        raise Damaged("its SHA-256 is missing")
     if tree["name"] != name:
         raise Damaged(f"it calls itself {tree['name']!r}")
     files = tuple([_file(file, name, whole=whole) for file in tree["files"] if file["table"] not in RETIRED])

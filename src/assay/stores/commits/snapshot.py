@@ -43,8 +43,8 @@ class Snapshot:
             self.read_new()
         if fresh and self.changed:
             raise LakeError(
-                f"{self._of(self.changed)} not as later ones saw them; "
-                f"`curate lake fsck --lake {self.storage.place}` puts them right"
+                f"{self._of(self.changed)} differs from what later entries saw; "
+                f"`curate lake fsck --lake {self.storage.place}` repairs them"
             )
         return fresh
 
@@ -93,8 +93,8 @@ class Snapshot:
 
     def _bereft(self, lost_files: list[str]) -> str:
         return (
-            f"{self._of(lost_files)} gone, and later ones name them; "
-            f"`curate lake fsck --lake {self.storage.place}` enters again what can be entered"
+            f"{self._of(lost_files)} missing, but later entries name them; "
+            f"`curate lake fsck --lake {self.storage.place}` restores what it can"
         )
 
     def _of(self, names: Iterable[str]) -> str:

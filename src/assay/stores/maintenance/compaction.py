@@ -57,7 +57,9 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Maintenance
     """
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
-            raise LakeError(f"another compaction of {lake.place} is under way; its lease ends by itself within an hour")
+            raise LakeError(
+                f"another compaction of {lake.place} is running; if it was killed, its lease ends within an hour"
+            )
         with lake.pin_snapshot():
             files = [file for entry in lake.entries() for file in entry.files]
             if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.has_duplicates():
@@ -113,11 +115,11 @@ def forget(
         LakeError: `by` is unknown, a release holds such rows, another compaction is under way, or the disk refused.
     """
     if by not in SUBJECTS:
-        raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(SUBJECTS)}")
+        raise LakeError(f"rows cannot be deleted by {by!r}; known: {', '.join(SUBJECTS)}")
     conditions = rows_of(by, value)
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
-            raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
+            raise LakeError(f"a compaction of {lake.place} is running; if it was killed, its lease ends within an hour")
         with lake.pin_snapshot():
             if not tagged:
                 _refuse_tagged(lake, conditions)
@@ -142,7 +144,7 @@ def _refuse_tagged(lake: Lake, conditions: Mapping[str, str]) -> None:
     if releases:
         releases_text = ", ".join(f"{row['tag']} ({row['n']} problems)" for row in releases)
         raise LakeError(
-            f"nothing was removed: releases hold these rows: {releases_text}; `curate lake delete --tagged` removes "
+            f"nothing was deleted, because releases hold these rows: {releases_text}; `curate lake delete --tagged` removes "
             "them from the "
             "releases too"
         )
@@ -158,7 +160,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
     if value not in names and not lake.rows(
         "SELECT id FROM tombstones WHERE what = ? AND value = ? LIMIT 1", [by, value]
     ):
-        raise LakeError(f"no {by} here is called {value!r}; {suggest_names(value, names)}")
+        raise LakeError(f"no {by} in this lake is called {value!r}; {suggest_names(value, names)}")
 
 
 def erase(
@@ -297,8 +299,8 @@ def sweep_rests(lake: Lake) -> int:
     with lake.storage.undisturbed() as alone:
         if not alone and not lake.storage.remote:
             raise LakeError(
-                f"{lake.place}: a commit is under way, so rests of killed writes stay in tables/; "
-                "everything else is done: run this again"
+                f"{lake.place}: a commit is under way, so leftovers of killed writes stay in tables/; "
+                "everything else is done; run this again later"
             )
         entry_paths = {file.path for entry in lake.all_entries() for file in entry.files}
         rests = [path for path in lake.storage.files("tables") if path not in entry_paths and _rest(path, alone)]
@@ -384,8 +386,7 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
             fault = f"{lake.place}/{file.path} is gone"
         if fault:
             raise LakeError(
-                f"{fault}; nothing was changed: `curate lake fsck` names what is broken and restores what can be "
-                "restored"
+                f"{fault}; nothing was changed: `curate lake fsck` reports what is broken and restores what it can"
             )
 
 

@@ -42,10 +42,10 @@ OURS = {
 }
 CATALOGUE = "assay.duckdb"
 FEW = 8  # damaged files up to which they are set aside without `drop`
-DROP = "`curate lake fsck --drop` takes their rows out of the views"
+DROP = "`curate lake fsck --drop` removes their rows from the views"
 NO_WAY_BACK = (
-    "; nothing restores these texts while their attempts count: `curate lake fsck --drop` takes the attempts out, "
-    "and `curate score CONFIG` redoes them"
+    "; these texts cannot be restored while their attempts count: `curate lake fsck --drop` removes the attempts, "
+    "and `curate score CONFIG` samples them again"
 )
 
 
@@ -136,8 +136,8 @@ def _mark(root: Storage, repair: bool) -> Iterator[LakeFault]:
             fault = str(error).partition(";")[0]
     if not commits:
         raise LakeError(
-            f"{root.place}/lake.json is torn, and there is no commit: "
-            "remove it, and the next command that writes founds the lake"
+            f"{root.place}/lake.json is damaged, and the lake has no commits: "
+            "delete it, and the next command that writes creates the lake"
         )
     if repair:
         if "lake.json" in names:
@@ -205,7 +205,7 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[LakeFault]:
             conditions = rows_that_need(whole, ids_left) | {whole: f"id NOT IN ({ids_left})"}
             compaction.erase(lake, conditions, {whole: count}, "lost", part, run=run)
         message = f"{count} attempts have lost their texts" + (
-            "; they are taken out of the views" if drop else NO_WAY_BACK
+            "; they were removed from the views" if drop else NO_WAY_BACK
         )
         yield LakeFault(
             "textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else ""
@@ -221,7 +221,7 @@ def _derived(root: Storage, repair: bool) -> Iterator[LakeFault]:
         yield LakeFault(
             "derived",
             intervals.PATH,
-            f"{fault}; " + ("written anew" if repair else "fsck writes it anew, and nobody reads it until then"),
+            f"{fault}; " + ("written again" if repair else "fsck writes it again; until then it is not read"),
         )
 
 
@@ -231,7 +231,7 @@ def _catalogue(lake: Lake, repair: bool) -> Iterator[LakeFault]:
     if (
         lake.storage.remote
         or not path.exists()
-        or not (fault := catalogue_fault(path) if path.is_file() else "it is no file")
+        or not (fault := catalogue_fault(path) if path.is_file() else "it is not a file")
     ):
         return
     if repair and not path.is_file():
@@ -240,7 +240,7 @@ def _catalogue(lake: Lake, repair: bool) -> Iterator[LakeFault]:
     yield LakeFault(
         "catalogue",
         CATALOGUE,
-        f"{fault}; " + ("written anew" if repair else "fsck, or the next command that writes, writes it anew"),
+        f"{fault}; " + ("written again" if repair else "fsck, or the next command that writes, writes it again"),
     )
 
 
@@ -255,10 +255,10 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> LakeFaul
         return report(
             "missing",
             f"{file.rows} rows, {file.bytes} bytes in the manifest, no file on disk; "
-            f"it counts again when it is there again; {DROP}",
+            f"its rows count again once it is back; {DROP}",
         )
     if size < 0:
-        return report("broken", "no regular file" + _after(file))
+        return report("broken", "not a regular file" + _after(file))
     root.stale(file.path)
     path = root.local(file.path)
     try:
@@ -271,7 +271,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> LakeFaul
     if entry.format < 3 and _entry_errs(file, size, digest, rows):
         fault = (
             f"{file.bytes} bytes, {file.rows} rows, SHA-256 {file.sha256[:12]} in the entry, "
-            "which bears no hash; the file is whole: entered again"
+            "which has no hash; the file is intact and was entered again"
         )
         return LakeFault("entry", manifest.entry_path(entry.name), fault, run=entry.name)
     if size != file.bytes:
@@ -338,14 +338,16 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[LakeF
             yield LakeFault(
                 kind,
                 name,
-                "a write that never finished" if kind == "left_over" else "not of this lake; nobody reads it",
+                "a write that never finished"
+                if kind == "left_over"
+                else "does not belong to this lake and is never read",
             )
     for inside in sorted(path for folder in ("tables", "manifest") for path in root.files(folder)):
         path = PurePosixPath(inside)
         if inside == MARK:
             continue
         if path.name.startswith(".") and path.name.endswith(".tmp"):
-            yield LakeFault("left_over", inside, "a write that never finished; nobody reads it")
+            yield LakeFault("left_over", inside, "left by a write that never finished; never read")
         elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
             continue
         elif NAME.fullmatch(path.name) and present_name(path.parent.name):
@@ -353,7 +355,7 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[LakeF
                 yield LakeFault(
                     "left_over",
                     inside,
-                    "of a commit that never happened, or the last one, whose entry is gone; nobody reads it",
+                    "of a commit that never happened, or the last one, whose entry is gone; it is never read",
                 )
         else:
-            yield LakeFault("foreign", inside, "not of this lake; nobody reads it")
+            yield LakeFault("foreign", inside, "does not belong to this lake and is never read")

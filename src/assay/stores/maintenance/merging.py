@@ -58,7 +58,7 @@ def merge_lakes(lake: Lake, other: Lake, *, run: str = "") -> MergeResult:
         LakeError: both are one lake, a file of one is damaged, or the disk refused.
     """
     if lake.storage.place == other.storage.place or lake.root.resolve() == other.root.resolve():
-        raise LakeError(f"{other.place} is the lake itself: name another one to merge")
+        raise LakeError(f"{other.place} is this lake itself: name another lake to merge")
     result = MergeResult()
     with other.pin_snapshot():
         conditions = _withheld(lake, other, result)

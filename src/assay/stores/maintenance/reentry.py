@@ -19,7 +19,7 @@ from assay.stores.renames import generation_of, present_name
 from assay.stores.storage.backend import Storage
 
 NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
-BACK = "; what it replaced may be back: run `curate lake delete` again for what was forgotten"
+BACK = "; what it replaced may be back: run `curate lake delete` again for what was deleted"
 
 
 def set_aside(storage: Storage, path: str) -> None:
@@ -135,10 +135,10 @@ def _gone(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> Iter
         action = enter_again(snapshot.storage, name, files.get(name, []), repair=repair)
         kind = "entry" if action else "lost"
         outcome = action or (
-            "neither its copy nor a file of it is left: its rows are gone, "
-            "and until `curate lake fsck --drop` takes note of it nothing is answered"
+            "neither its copy nor any of its files is left, so its rows are lost, "
+            "and queries fail until `curate lake fsck --drop` has recorded that"
         )
-        yield kind, manifest.entry_path(name), f"gone, and later entries name it; {outcome}"
+        yield kind, manifest.entry_path(name), f"missing, but later entries name it; {outcome}"
 
 
 def _there(storage: Storage, name: str) -> str:

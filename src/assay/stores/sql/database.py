@@ -50,7 +50,7 @@ def memory_gib() -> float:
     except ValueError:
         gib = 0.0
     if not 0 < gib < 2**20:
-        raise ConfigError(f"{MEMORY} = {text!r} is no number of GiB above 0")
+        raise ConfigError(f"{MEMORY} = {text!r} must be a number of GiB above 0")
     return gib
 
 

@@ -149,7 +149,7 @@ def describe_difference(path: str, size: int, digest: str) -> str:
     try:
         there = os.stat(path)
         if not stat.S_ISREG(there.st_mode):
-            return f"{path} is no regular file"
+            return f"{path} is not a regular file"
         if there.st_size != size:
             return f"{path} has {there.st_size} bytes on disk, {size} in the manifest"
         if digest and hash_file(Path(path)) != digest:

@@ -182,17 +182,17 @@ class Local:
             handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, "rb") as file:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise NoFile(f"{place} is no regular file")
+                    raise NoFile(f"{place} is not a regular file")
                 return file.read()
         except (FileNotFoundError, NotADirectoryError) as error:
             if os.path.islink(place):
-                raise NoFile(f"{place} is a link that leads nowhere") from error
+                raise NoFile(f"{place} is a broken link") from error
             raise
         except IsADirectoryError as error:
             raise NoFile(f"{place} is a folder, not a file") from error
         except OSError as error:
             if error.errno in NO_FILE:
-                raise NoFile(f"{place} is no regular file: {os.strerror(error.errno or 0)}") from error
+                raise NoFile(f"{place} is not a regular file: {os.strerror(error.errno or 0)}") from error
             raise unreadable_error(Path(place), error) from error
 
     def stale(self, path: str) -> None:

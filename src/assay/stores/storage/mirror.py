@@ -54,7 +54,7 @@ def _limit_bytes() -> float:
     try:
         return float(setting) * 2**30
     except ValueError as error:
-        raise ConfigError(f"{LIMIT}={setting!r} is no number of GiB") from error
+        raise ConfigError(f"{LIMIT}={setting!r} must be a number of GiB") from error
 
 
 def _stat(path: Path) -> os.stat_result | None:

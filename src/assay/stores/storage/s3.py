@@ -36,14 +36,14 @@ TRIES = 5  # of a put that conflicted with another writer's
 ABSENT = ("404", "NoSuchKey", "NotFound")
 REFUSED = ("412", "PreconditionFailed")
 MESSAGES = {  # by the service's error code
-    "NoSuchBucket": "there is no such bucket; make it, or correct the address",
+    "NoSuchBucket": "there is no such bucket; create it, or correct the address",
     "AccessDenied": "no permission: the credentials do not allow it",
     "403": "no permission: the credentials do not allow it",
-    "InvalidAccessKeyId": "no permission: the service does not know the access key",
-    "SignatureDoesNotMatch": "no permission: the secret key does not fit the access key",
+    "InvalidAccessKeyId": "no permission: the service does not know this access key",
+    "SignatureDoesNotMatch": "no permission: the secret key does not match the access key",
     "ExpiredToken": "no permission: the credentials have expired",
-    "PermanentRedirect": "the bucket lies in another region; AWS_DEFAULT_REGION names it",
-    "301": "the bucket lies in another region; AWS_DEFAULT_REGION names it",
+    "PermanentRedirect": "the bucket is in another region; set AWS_DEFAULT_REGION to it",
+    "301": "the bucket is in another region; set AWS_DEFAULT_REGION to it",
 }
 
 Value = TypeVar("Value")
@@ -59,10 +59,10 @@ def bucket(address: str) -> "Bucket":
     """
     if re.match(r"s3:/+[^/]*@", address):
         raise ConfigError(
-            "an address of a lake holds no credentials; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, do"
+            "a lake address must not hold credentials; use AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         )
     if not (match := ADDRESS.fullmatch(address)):
-        raise ConfigError(f"{address!r} is no address of a lake; s3://BUCKET/PREFIX is one")
+        raise ConfigError(f"{address!r} is not a lake address such as s3://BUCKET/PREFIX")
     opened = Bucket(match[1], (match[2] or "").strip("/"))
     opened.names("")
     return opened
@@ -149,7 +149,7 @@ class Bucket:
             LakeError: there is another of this name.
         """
         if not self.make(path, data):
-            raise LakeError(f"{self.place}/{path} is there already; an entry is never rewritten")
+            raise LakeError(f"{self.place}/{path} already exists, and entries are never rewritten")
         with contextlib.suppress(LakeError):
             self._mirror.put(path, data)
 
@@ -357,14 +357,15 @@ class Bucket:
             raise kind(f"{self.place}: {what}: {MESSAGES.get(code, f'{message} ({code})')}{safe}") from error
         except self._errors.NoCredentialsError as error:
             raise kind(
-                f"{self.place}: no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, name them"
+                f"{self.place}: no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, are not "
+                "set"
             ) from error
         except self._errors.ResponseStreamingError as error:  # before the ConnectionError that it is not always
-            raise LakeError(f"{self.place}: {what}: its bytes broke off {CUT_TRIES} times{safe}") from error
+            raise LakeError(f"{self.place}: {what}: the download broke off {CUT_TRIES} times{safe}") from error
         except self._errors.ConnectionError as error:
             raise kind(
                 f"{self.place}: {self._host()} does not answer ({type(error).__name__}); "
-                f"AWS_ENDPOINT_URL names the service{safe}"
+                f"AWS_ENDPOINT_URL must name the service{safe}"
             ) from error
         except (*self._cut, self._errors.HTTPClientError) as error:
             words = " ".join(str(error).split())[:200]

@@ -49,7 +49,8 @@ def average_checkpoints(folders: Sequence[Path], last: dict[str, Any], alpha: fl
         tensors = _read_tensors(folder)
         if total and total.keys() != tensors.keys():
             raise ValueError(
-                f"{str(folder)!r} stores {len(tensors)} weights that are not the {len(total)} of {str(folders[0])!r}"
+                f"{str(folder)!r} stores {len(tensors)} weights that differ from the {len(total)} of "
+                f"{str(folders[0])!r}"
             )
         total = {name: tensor.double() * weight + total.get(name, 0.0) for name, tensor in tensors.items()}
     return {name: (tensor + last[name].double() * weights[-1]).to(last[name].dtype) for name, tensor in total.items()}

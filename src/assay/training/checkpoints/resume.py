@@ -59,8 +59,8 @@ def restore_curriculum(folder: Path | None, curriculum: OnlineCurriculum) -> Non
         return
     if not (folder / CURRICULUM_FILE).is_file():
         raise ConfigError(
-            f"{str(folder)!r} holds no {CURRICULUM_FILE}, so the curriculum cannot go on from there; "
-            "it was kept without an online curriculum"
+            f"{str(folder)!r} contains no {CURRICULUM_FILE}, so the curriculum cannot continue from there; "
+            "it was saved without an online curriculum"
         )
     with np.load(folder / CURRICULUM_FILE) as arrays:
         curriculum.load_state_dict(dict(arrays))

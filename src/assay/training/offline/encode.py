@@ -74,7 +74,9 @@ class RowEncoder:
             ids = [*self._encode(row.completion), end]
             return ids, list(ids)
         if not self.tokenizer.is_fast:
-            raise ConfigError(f"target {row.id} masks a part of its answer, which needs a fast tokenizer")
+            raise ConfigError(
+                f"target {row.id} masks a part of its answer, which needs a fast tokenizer (tokenizer.json)"
+            )
         encoding = self.tokenizer(row.completion, add_special_tokens=False, return_offsets_mapping=True)
         labels = [
             NO_LOSS if any(begin < last and first < end_ for begin, end_ in row.masked) else token
@@ -128,5 +130,5 @@ def choose_fitting_rows(
             f"{len(fitting_rows) - len(learnt)} of {len(rows)} rows carry no loss, since all of their answer is masked"
         )
     if not learnt:
-        raise ConfigError(f"none of {len(rows)} rows can be trained on: window of {window} tokens")
+        raise ConfigError(f"none of {len(rows)} rows fits the window of {window} tokens")
     return learnt

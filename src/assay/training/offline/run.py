@@ -163,16 +163,16 @@ def _content(row: TargetRow | PairRow) -> dict[str, Any]:
 def _check(method: Method[Row], rows: Sequence[Row], settings: OfflineSettings) -> OfflineSettings:
     """Refuse what cannot be trained; return the settings with their loss."""
     if not rows:
-        raise ConfigError(f"0 rows to train on: {method.name} learns from rows that are stored")
+        raise ConfigError(f"there are no stored rows for {method.name} to train on")
     settings = replace(settings, loss=settings.loss or method.losses[0])
     if settings.loss not in method.losses:
-        raise ConfigError(f"{method.name} has no loss {settings.loss!r}; it has {', '.join(method.losses)}")
+        raise ConfigError(f"{method.name} has no loss {settings.loss!r}; known: {', '.join(method.losses)}")
     _, processes = rank_and_world_size()
     if settings.rows_per_step % (settings.rows * processes):
         together = f"micro_batch of {settings.rows} in {processes} processes" if processes > 1 else "micro_batch"
         raise ConfigError(f"{together} ({settings.rows}) does not divide rows_per_step = {settings.rows_per_step}")
     if settings.epochs <= 0 and not settings.steps:
-        raise ConfigError(f"epochs is {settings.epochs}, and must be above 0")
+        raise ConfigError(f"epochs must be above 0, found {settings.epochs}")
     check_reports(settings.report_to)
     check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):

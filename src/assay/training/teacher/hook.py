@@ -128,9 +128,9 @@ class TeacherHook:
     def _handle_missing_teacher(self, step: int, error: EngineError) -> list[TeacherRollout]:
         if self.settings.if_gone == "stop":
             raise EngineError(
-                f"step {step + 1}: the teacher did not answer: {error}; `train resume` goes on once it does"
+                f"step {step + 1}: the teacher did not answer: {error}; run `train resume` once it does"
             ) from error
-        self.reporter.warn(f"step {step + 1}: the teacher did not answer, so nothing is guided: {error}")
+        self.reporter.warn(f"step {step + 1}: the teacher did not answer, so no rollout is guided: {error}")
         return []
 
 

@@ -38,7 +38,9 @@ class TeacherSettings:
             if value not in choices:
                 raise ConfigError(f"teacher.{name} is {value!r}; {suggest_names(value, choices)}")
         if not (0 <= self.share_last <= 1 and 0 <= self.share <= 1):
-            raise ConfigError(f"teacher.fraction goes from {self.share} to {self.share_last}, and shares lie in [0, 1]")
+            raise ConfigError(
+                f"teacher.fraction goes from {self.share} to {self.share_last}, but fractions must lie in [0, 1]"
+            )
 
     def share_at(self, step: int) -> float:
         """Return the share of a step, counted from 0."""

@@ -35,7 +35,7 @@ def load_tokenizer(checkpoint: Path) -> Any:
     from transformers import AutoTokenizer
 
     if not (checkpoint / "config.json").is_file():
-        raise ConfigError(f"{str(checkpoint)!r} is no checkpoint: it holds no config.json")
+        raise ConfigError(f"{str(checkpoint)!r} is not a checkpoint: it has no config.json")
     return AutoTokenizer.from_pretrained(str(checkpoint), padding_side="left", local_files_only=True)
 
 

@@ -17,11 +17,11 @@ def check_curriculum(order: Sequence[str], problems: Mapping[str, Problem], labe
         ConfigError: an empty curriculum, or an id that lacks one of them.
     """
     if not order:
-        raise ConfigError("the curriculum is empty: 0 problems to train on")
+        raise ConfigError("the curriculum is empty: there are no problems to train on")
     for name, rows in (("problem", problems), ("label", labels)):
         lacking = [id_ for id_ in dict.fromkeys(order) if id_ not in rows]
         if lacking:
-            raise ConfigError(f"{len(lacking)} ids of the curriculum have no {name}, first {lacking[0]!r}")
+            raise ConfigError(f"{len(lacking)} problems of the curriculum have no {name}, first {lacking[0]!r}")
 
 
 def check_numbers(
@@ -45,17 +45,18 @@ def check_numbers(
         )
     for name, value in (("steps", steps), ("problems_per_step", groups), ("micro_batch_size", micro_batch)):
         if value < 1:
-            raise ConfigError(f"{name} is {value}, and at least 1 is needed")
+            raise ConfigError(f"{name} must be at least 1, found {value}")
     rollouts = f"a step's {groups} x {group_size} = {groups * group_size} rollouts"
     if (groups * group_size) % micro_batch:
         raise ConfigError(f"micro_batch_size = {micro_batch} does not divide {rollouts}")
     if (groups * group_size) % (micro_batch * processes):
         raise ConfigError(f"{processes} processes of micro_batch_size {micro_batch} do not divide {rollouts}")
     if learning_rate <= 0:
-        raise ConfigError(f"learning_rate is {learning_rate}, and must be above 0")
+        raise ConfigError(f"learning_rate must be above 0, found {learning_rate}")
     if sampler.temperature <= 0:
         raise ConfigError(
-            f"temperature is {sampler.temperature}: greedy rollouts of one problem are all the same and teach nothing"
+            f"temperature is {sampler.temperature}: greedy rollouts of one problem are all alike, so there is "
+            "nothing to learn"
         )
 
 
@@ -66,10 +67,10 @@ def check_processes(processes: int, *, groups: int, relift: int, guided: bool) -
         ConfigError: ReLIFT in several processes, or a teacher over groups that would be cut in two.
     """
     if processes > 1 and relift:
-        raise ConfigError(f"relift_batch = {relift} in {processes} processes: its buffer lives in one")
+        raise ConfigError(f"relift_batch = {relift} in {processes} processes: it supports one process")
     if guided and groups % processes:
         raise ConfigError(
-            f"a teacher in {processes} processes needs whole groups in each, and {groups} groups a step do not divide"
+            f"a teacher in {processes} processes needs whole groups in each, and {groups} groups per step do not divide"
         )
 
 
@@ -80,10 +81,11 @@ def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
         ConfigError: no state is saved, or they hold adapters.
     """
     if alpha and not save_every:
-        raise ConfigError(f"average = {alpha} needs save_every above 0: it averages the states that are kept")
+        raise ConfigError(f"ema_alpha = {alpha} needs save_every above 0, since it averages saved states")
     if alpha and lora_rank:
         raise ConfigError(
-            f"average = {alpha} with lora_rank = {lora_rank}: products of averaged adapters are no average of weights"
+            f"ema_alpha = {alpha} cannot be combined with lora_rank = {lora_rank}: the product of averaged adapters "
+            "is not the average of the weights"
         )
 
 
@@ -121,7 +123,7 @@ def check_window(
     """
     if not getattr(tokenizer, "chat_template", None):
         raise ConfigError(
-            f"the policy's tokenizer in {tokenizer.name_or_path!r} has no chat template, and prompts are chats"
+            f"the policy's tokenizer in {tokenizer.name_or_path!r} has no chat template; use an instruct model"
         )
     if window is None:
         return

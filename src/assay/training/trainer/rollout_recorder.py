@@ -407,8 +407,8 @@ class RolloutRecorder:
         self.earlier_metrics = {}
         if not rewards:
             self.reporter.warn(
-                f"step {self.step + 1}: the verifier failed on all {len(self.verdicts)} rollouts; "
-                "nothing is learnt from them"
+                f"step {self.step + 1}: the verifier failed on all {len(self.verdicts)} rollouts, "
+                "so there is nothing to learn from them"
             )
 
     def _check_truncation(self, share: float) -> None:
@@ -420,7 +420,7 @@ class RolloutRecorder:
             )
         if share > WARN_TRUNCATED:
             self.reporter.warn(
-                f"{finding}; a cut answer is mostly graded as wrong: "
+                f"{finding}; truncated answers usually count as wrong: "
                 f"raise max_tokens above {limit}, or ask for shorter answers"
             )
 

@@ -45,8 +45,8 @@ def resume_record(record: RunRecord, state: ResumeState, steps: int, revisions: 
 
         (record.attempt,) = broadcast_object_list([record.attempt])
     if state.step or record.attempt:
-        attempt = f"; attempt {record.attempt + 1} at what follows" if record.attempt else ""
-        record.reporter.say(f"going on after step {state.step} of {steps}{attempt}")
+        attempt = f"; attempt {record.attempt + 1} from there" if record.attempt else ""
+        record.reporter.say(f"continuing after step {state.step} of {steps}{attempt}")
 
 
 def run_steps(trainer: Any, saver: Any, sink: RolloutSink, states: Path) -> float:
@@ -73,7 +73,7 @@ def run_steps(trainer: Any, saver: Any, sink: RolloutSink, states: Path) -> floa
         _remove_empty(states)
     if saver.stopped:
         progress = f"step {trainer.state.global_step} of {trainer.args.max_steps}"
-        raise Stopped(f"asked to stop after {progress}; its state is kept")
+        raise Stopped(f"stopped on request after {progress}; its state is saved")
     return time.perf_counter() - began
 
 

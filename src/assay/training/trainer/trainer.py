@@ -131,7 +131,7 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
             batches.append(batch)
         if not admitted_groups:
             raise TrainingError(
-                f"step {step + 1}: none of {len(spare_groups)} groups in {len(batches)} batches is one to learn from; "
+                f"step {step + 1}: none of {len(spare_groups)} groups in {len(batches)} batches can be learned from; "
                 "no update was made"
             )
         if len(batches) == 1:

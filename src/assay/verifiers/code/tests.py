@@ -85,9 +85,9 @@ def parse_tests(answer: str) -> list[UnitTest]:
     try:
         tests = _parse(answer, ParseContext(), MAX_DEPTH)
     except RecursionError:
-        raise ValueError("nested too deep to be read") from None
+        raise ValueError("nested too deeply to be read") from None
     if not tests:
-        raise ValueError("0 tests")
+        raise ValueError("there are no tests")
     return tests
 
 
@@ -115,14 +115,14 @@ def parse_public_tests(answer: str) -> list[UnitTest]:
 def _parse(data: Any, context: ParseContext, depth: int) -> list[UnitTest]:
     """Parse tests of any known shape."""
     if depth < 0:
-        raise ValueError(f"tests lie more than {MAX_DEPTH} objects deep")
+        raise ValueError(f"tests are nested more than {MAX_DEPTH} objects deep")
     if isinstance(data, str):
         return _parse_text(data, context, depth)
     if isinstance(data, Mapping):
         return _parse_object(data, _read_context(data, context), depth)
     if isinstance(data, list):
         return _parse_list(data, context)
-    raise ValueError(f"tests are an object, a list or a text, found {_shorten(data)}")
+    raise ValueError(f"tests must be an object, a list or a string, found {_shorten(data)}")
 
 
 def _parse_text(text: str, context: ParseContext, depth: int) -> list[UnitTest]:
@@ -135,9 +135,7 @@ def _parse_text(text: str, context: ParseContext, depth: int) -> list[UnitTest]:
     if not text.strip():
         return []
     if BASE64.fullmatch(text) and "assert" not in text:
-        raise ValueError(
-            "compressed private tests are not unpickled, since a pickle can run code: decode them beforehand"
-        )
+        raise ValueError("compressed private tests are not unpickled, because a pickle can run code: decode them first")
     return _parse_statements(text, context)
 
 
@@ -161,7 +159,7 @@ def _parse_object(data: Mapping[str, Any], context: ParseContext, depth: int) ->
         if isinstance(test_input, list) and isinstance(expected, list):
             if context.function:
                 raise ValueError(
-                    f"an object of {_list_keys(data)} may be one call or many: "
+                    f"an object of {_list_keys(data)} could be one call or several; "
                     "use inputs and outputs, or a list of objects"
                 )
             return _pair_lists(test_input, expected, context, str(data.get("type") or data.get("testtype") or ""))
@@ -170,7 +168,7 @@ def _parse_object(data: Mapping[str, Any], context: ParseContext, depth: int) ->
     if not held_tests and any(name in data for name in (*TEST_KEYS, "inputs", "outputs")):
         return []
     if not held_tests:
-        raise ValueError(f"an object of {_list_keys(data)} is no known shape of tests")
+        raise ValueError(f"an object of {_list_keys(data)} does not have a known shape of tests")
     return [test for value in held_tests for test in _parse(value, context, depth - 1)]
 
 
@@ -184,7 +182,7 @@ def _parse_list(rows: Sequence[Any], context: ParseContext) -> list[UnitTest]:
     tests: list[UnitTest] = []
     for row in rows:
         if not isinstance(row, Mapping):
-            raise ValueError(f"a list of tests holds objects or assertions as text, found {_shorten(row)}")
+            raise ValueError(f"a list of tests must hold objects or assertions as strings, found {_shorten(row)}")
         test_input, expected = _first_value(row, INPUT_KEYS), _first_value(row, OUTPUT_KEYS)
         if expected is None:
             raise ValueError(f"a test of {_list_keys(row)} has no output")
@@ -220,12 +218,12 @@ def _make_test(test_input: Any, expected: Any, context: ParseContext, kind: str)
             else [_parse_value(line) for line in test_input.strip("\n").split("\n") if line.strip()]
         )
         if not isinstance(arguments, list):
-            raise ValueError(f"the input of a function_call is a list of arguments, found {_shorten(test_input)}")
+            raise ValueError(f"the input of a function_call must be a list of arguments, found {_shorten(test_input)}")
         return CallTest(
             name, tuple(arguments), _as_json_data(_parse_value(expected) if isinstance(expected, str) else expected)
         )
     if isinstance(test_input, Mapping):
-        raise ValueError(f"arguments by name, {_list_keys(test_input)}: a call is a list of arguments")
+        raise ValueError(f"arguments are given by name ({_list_keys(test_input)}); give them as a list")
     return CallTest(name, tuple(test_input) if isinstance(test_input, list) else (test_input,), _as_json_data(expected))
 
 
@@ -291,7 +289,7 @@ def _missing_check_call(body: Sequence[ast.stmt], context: ParseContext) -> str:
     if is_called:
         return ""
     if not context.function:
-        raise ValueError("a function `check` is called by nobody: the row names no entry_point")
+        raise ValueError("the function `check` is never called, because the row has no entry_point")
     return f"check({'Solution().' if context.is_method else ''}{context.function})"
 
 
@@ -311,7 +309,7 @@ def _read_context(data: Mapping[str, Any], outer: ParseContext) -> ParseContext:
     if isinstance(name, str) and name.startswith("Solution()."):
         name, is_method = name.removeprefix("Solution()."), True
     if name and not all(part.isidentifier() for part in str(name).split(".")):
-        raise ValueError(f"{_shorten(name)} is no function's name")
+        raise ValueError(f"{_shorten(name)} is not the name of a function")
     return ParseContext(str(name or ""), setup, is_method)
 
 
@@ -328,7 +326,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(line, str | int | float) for line in value):
         return "\n".join(str(line) for line in value)
     raise ValueError(
-        f"a text of standard input or output is a text, a number or a list of lines, found {_shorten(value)}"
+        f"standard input and output must be a string, a number or a list of lines, found {_shorten(value)}"
     )
 
 
@@ -364,7 +362,7 @@ def _as_json_data(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except TypeError:
-        raise ValueError(f"a result that is no JSON data: {_shorten(value)}") from None
+        raise ValueError(f"the result is not JSON data: {_shorten(value)}") from None
 
 
 def _join(*parts: str) -> str:

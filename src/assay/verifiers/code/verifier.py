@@ -60,7 +60,7 @@ class Code:
 
     def __post_init__(self) -> None:
         if min(self.cpu_s, self.wall_s, self.limit_s, self.memory_mb, self.file_mb, self.disk_mb, self.processes) <= 0:
-            raise ValueError("every limit must be positive")
+            raise ValueError("all limits must be above 0")
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold = {self.threshold:g} must lie in (0, 1]")
 
@@ -171,7 +171,7 @@ class Code:
             return answer
         name, path = Path(reference[1]), Path(self.tests, reference[1])
         if name.is_absolute() or ".." in name.parts or (path.exists() and not path.is_file()):
-            raise ValueError(f"{reference[1]} is no file below tests = {self.tests!r}")
+            raise ValueError(f"{reference[1]} is not a file below tests = {self.tests!r}")
         data = path.read_bytes()
         if (digest := hashlib.sha256(data).hexdigest()) != reference[2]:
             raise ValueError(f"{reference[1]} has the hash {digest[:12]}, the label says {reference[2][:12]}")

@@ -304,8 +304,8 @@ def explain_exit(code: int, stderr: bytes) -> str:
 def _start_launcher(limits: Limits) -> Launcher:
     if sys.platform != "linux":
         raise IsolationUnavailable(
-            f"programs are run on Linux only, this is {sys.platform}; "
-            "grade.settings.code.sandbox_url names a sandbox elsewhere"
+            f"programs can only be run on Linux, found {sys.platform}; "
+            "grade.settings.code.sandbox_url can name a sandbox elsewhere"
         )
     packages = package_paths(limits.packages)
     isolated = Launcher(packages, isolated=True)
@@ -315,7 +315,7 @@ def _start_launcher(limits: Limits) -> Launcher:
     if not limits.disposable_machine:
         raise IsolationUnavailable(
             f"programs cannot be isolated here ({isolated.refusal}); "
-            f"on a machine that may be lost `{SETTING}` runs them without"
+            f"on a disposable machine, `{SETTING}` runs them without isolation"
         )
     return Launcher(packages, isolated=False)
 

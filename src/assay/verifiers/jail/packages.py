@@ -22,7 +22,7 @@ def package_paths(names: Iterable[str]) -> dict[str, str]:
     pending, done_names, paths = list(names), set[str](), dict[str, str]()
     for name in pending:
         if not find_distribution(name):
-            raise ValueError(f"packages: {name!r} is not installed here; `pip install {name}`, or leave it out")
+            raise ValueError(f"packages: {name!r} is not installed here; run `pip install {name}`, or leave it out")
     while pending:
         name = pending.pop()
         installed = find_distribution(name)

@@ -273,7 +273,7 @@ class RemoteProgram:
         if callable(value) and not isinstance(value, type):
             self.functions.append(value)
             return ["f", len(self.functions) - 1]
-        raise TestFault(f"the test gives the program a {type(value).__name__}, which is no plain data")
+        raise TestFault(f"the test gives the program a {type(value).__name__}, which is not plain data")
 
     def _resolve(self, data: list[Any]) -> Any:
         if data[0] == "r" and type(data[1]) is int:

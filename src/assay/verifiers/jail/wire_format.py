@@ -52,7 +52,7 @@ def load(data: bytes, resolve: Resolve | None = None) -> Any:
     try:
         return _unpack(json.loads(data), resolve or _refuse_tag, 0)
     except (RecursionError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
-        raise ValueError(f"no plain data: {type(error).__name__}") from None
+        raise ValueError(f"not plain data: {type(error).__name__}") from None
 
 
 def load_json(data: bytes, resolve: Resolve) -> Any:
@@ -74,7 +74,7 @@ def load_json(data: bytes, resolve: Resolve) -> Any:
     try:
         return _unpack_json(json.loads(data), resolve, 0)
     except (RecursionError, TypeError, KeyError, IndexError) as error:
-        raise ValueError(f"no plain data: {type(error).__name__}") from None
+        raise ValueError(f"not plain data: {type(error).__name__}") from None
 
 
 def key_text(key: Any) -> Any:
@@ -96,7 +96,7 @@ def _unpack_json(data: Any, resolve: Resolve, depth: int) -> Any:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if not isinstance(data, list):
         if isinstance(data, dict):
-            raise ValueError("no plain data: an object")
+            raise ValueError("not plain data: an object")
         return data
     tag, items = data[0], data[1:]
     if tag in ("l", "t"):
@@ -157,7 +157,7 @@ def _unpack(data: Any, resolve: Resolve, depth: int) -> Any:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if not isinstance(data, list):
         if isinstance(data, dict):
-            raise ValueError("no plain data: an object")
+            raise ValueError("not plain data: an object")
         return data
     tag, items = data[0], data[1:]
     for name, base in SEQUENCES:
@@ -179,8 +179,8 @@ READERS: dict[str, Callable[..., Any]] = {
 
 
 def _refuse(value: Any) -> list[Any]:
-    raise ValueError(f"{type(value).__name__} is no plain data")
+    raise ValueError(f"{type(value).__name__} is not plain data")
 
 
 def _refuse_tag(data: list[Any]) -> Any:
-    raise ValueError(f"no plain data: tag {str(data[0])[:20]!r}")
+    raise ValueError(f"not plain data: tag {str(data[0])[:20]!r}")

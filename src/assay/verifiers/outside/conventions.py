@@ -91,10 +91,10 @@ def check_signature(name: str, function: Function) -> None:
     if name.startswith("trl:"):
         parameter = signature.parameters.get("completion_ids")
         if parameter is not None and parameter.default is parameter.empty:
-            raise ConfigError(f"verifier {name!r} reads completion_ids, which stored attempts do not hold")
+            raise ConfigError(f"verifier {name!r} needs completion_ids, which stored attempts do not have")
         if not {"completions", "kwargs"} & set(signature.parameters) and not _takes_any(signature):
             raise ConfigError(
-                f"verifier {name!r} takes {signature}; TRL calls it with prompts=, completions= and columns"
+                f"verifier {name!r} takes {signature}; TRL calls rewards with prompts=, completions= and columns"
             )
         return
     words = VERL_BATCH if takes_lists(function) else VERL

@@ -111,7 +111,7 @@ def hash_file(path: Path) -> str:
 def _module_file(module: str, verifier: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
-        raise ConfigError(f"verifier {verifier!r}: there is no source file of module {module!r}")
+        raise ConfigError(f"verifier {verifier!r}: cannot find the source file of module {module!r}")
     return Path(spec.origin)
 
 
@@ -174,7 +174,7 @@ def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
     if isinstance(plugin, type) and callable(getattr(plugin, "judge", None)):
         return plugin()  # type: ignore[no-any-return]
     if not callable(plugin):
-        raise ConfigError(f"verifier {verifier!r} is a {type(plugin).__name__}, neither a function nor a verifier")
+        raise ConfigError(f"verifier {verifier!r} must be a function or a verifier, found {type(plugin).__name__}")
     check_signature(verifier, plugin)
     # its version is an attribute of the object, not of the class
     return cast(Verifier, RewardFunction(verifier, source_version(verifier), plugin))

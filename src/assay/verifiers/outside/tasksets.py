@@ -42,11 +42,11 @@ class TasksetReward:
 
     def __init__(self, name: str, tasks: list[Any]) -> None:
         if not tasks:
-            raise ConfigError(f"verifier {name!r}: the taskset has no task")
+            raise ConfigError(f"verifier {name!r}: the taskset has no tasks")
         self.name, self.version = name, source_version(name)
         if needing := [fn.__name__ for fn in tasks[0].hooks("reward") if _needs_runtime(fn)]:
             raise ConfigError(
-                f"verifier {name!r}: its reward {needing[0]!r} needs a runtime, and stored attempts have none"
+                f"verifier {name!r}: its reward {needing[0]!r} needs a runtime, which stored attempts do not have"
             )
         self.tasks = {key: task for task in reversed(tasks) for key in (task.key, task.data.prompt_text.strip())}
 

@@ -65,7 +65,7 @@ class Grader:
         outside: Mapping[str, CallLimits] | None = None,
     ) -> None:
         if limit_s <= 0 or workers < 1:
-            raise ValueError(f"{workers} workers with {limit_s} s a case; both must be positive")
+            raise ValueError(f"{workers} workers with {limit_s} s per case: both must be above 0")
         self.limit_s, self.size, self.memory = limit_s, workers, memory
         self.allow_code = allow_code
         self.settings = settings or {}
@@ -283,7 +283,7 @@ class Grader:
             if getattr(part, "dangerous", False) and not self.allow_code:
                 raise ConfigError(
                     f"verifier {verifier!r} runs programs that a model wrote; "
-                    "`grade.allow_code = true` in the config allows it"
+                    "set `grade.allow_code = true` in the config to allow it"
                 )
             if refusal := getattr(part, "refusal", lambda: "")():
                 raise ConfigError(f"verifier {verifier!r}: {refusal}")

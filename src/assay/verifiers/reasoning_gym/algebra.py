@@ -133,7 +133,7 @@ def _resolve_function(name: str) -> Any:
     sympy: Any = importlib.import_module("sympy")
     spelled = SPELLINGS.get(name, name)
     if spelled not in FUNCTIONS:
-        raise ExpressionError(f"{name!r} is no function that is read")
+        raise ExpressionError(f"{name!r} is not a known function")
     return getattr(sympy, spelled)
 
 

@@ -103,7 +103,7 @@ def test_traces_of_the_verifiers_library(tmp_path: Path) -> None:
     assert shares(result) == {"dead": 1 / 3, "solved": 1 / 3, "mixed": 1 / 3}
     assert result.totals["tokens"] == 12 * 25
     assert result.summary.golds == 3
-    assert result.share("answers", "cut by the cap") == 1.0
+    assert result.share("answers", "truncated by the cap") == 1.0
     assert result.facts.own_correctness
 
 

@@ -137,18 +137,18 @@ def test_cut_answers_that_count_as_failures_are_counted(tmp_path: Path) -> None:
         group(three, [0, 1]),
     )
     result = dissect([log], NO_GRADES)
-    assert result.share("answers", "cut by the cap") == 3 / 6
-    assert result.share("answers", "failures that are cut answers") == 3 / 4
-    assert result.share("answers", "dead groups of cut answers alone") == 1.0
-    assert result.share("answers", "groups whose every failure is a cut") == 2 / 3
+    assert result.share("answers", "truncated by the cap") == 3 / 6
+    assert result.share("answers", "failures that are truncated answers") == 3 / 4
+    assert result.share("answers", "dead groups with only truncated answers") == 1.0
+    assert result.share("answers", "groups in which every failure was truncated") == 2 / 3
 
 
 def test_a_cap_is_inferred_where_many_answers_have_the_same_largest_length(tmp_path: Path) -> None:
     lengths = [*range(100, 120), 256, 256, 256, 256]
     rows = [{**group(questions(1)[0], [0])[0], "tokens": length} for length in lengths]
     result = dissect([write(tmp_path / "log.jsonl", rows, without=["finish"])], NO_GRADES)
-    assert result.share("answers", "cut by the cap") == 4 / 24
-    assert "inferred" in finding(result, "answers", "cut by the cap").note
+    assert result.share("answers", "truncated by the cap") == 4 / 24
+    assert "inferred" in finding(result, "answers", "truncated by the cap").note
 
 
 def test_copies_and_benchmark_questions_are_found_with_their_share_of_the_tokens(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_reward_that_rises_while_correctness_stands_is_named(tmp_path: Path) -
         for q in questions()
     ]
     result = dissect([write(tmp_path / "log.jsonl", *groups)], NO_GRADES)
-    assert "rises while correctness stands" in finding(result, "reward", "verdict").note
+    assert "rises while correctness stays level" in finding(result, "reward", "verdict").note
     assert result.share("reward", "rise of correctness") == 0.0
     assert result.share("reward", "rise of the reward") == pytest.approx(0.4 / 1.5)
 
@@ -220,7 +220,7 @@ def test_re_grading_shows_a_reward_that_is_hacked_where_the_log_has_golds_alone(
         for q in questions(20)
     ]
     result = dissect([write(tmp_path / "log.jsonl", *groups)])
-    assert "rises while correctness stands" in finding(result, "reward", "verdict").note
+    assert "rises while correctness stays level" in finding(result, "reward", "verdict").note
     assert (result.share("grades", "successes that no reading confirms") or 0) > 0.2
 
 

@@ -96,7 +96,7 @@ def grade_findings(graded: Sequence[RegradedAttempt], attempts: int, *, verifier
     """Return shares of the re-graded answers, each of the recorded failures or successes that it doubts."""
     if not graded:
         why = "the log has no gold answers: --pool FILE gives them" if attempts else "no answer could be read"
-        return [Finding("grades", "disputed answers", None, note=f"cannot be said: {why}")]
+        return [Finding("grades", "disputed answers", None, note=f"unknown: {why}")]
     _, place = np.unique([row.attempt.problem for row in graded], return_inverse=True)
     whole = len(graded) >= attempts
     scope = f"verifier {verifier}, {'every answer' if whole else f'a sample of {len(graded):,} answers'}"

@@ -82,8 +82,8 @@ def write_pool(rows: Sequence[dict[str, Any]], place: Path) -> int:
     kept_rows = [row for row in rows if row["kept"] and row["answer"]]
     if not kept_rows:
         raise ConfigError(
-            f"{place} was not written: no problem that stays has a gold answer; --gold names the column, --pool a file "
-            "with them"
+            f"{place} was not written, because none of the kept problems has a gold answer; name the column with "
+            "--gold or a file with them with --pool"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("w", encoding="utf-8") as file:

@@ -131,9 +131,9 @@ def _too_few(log: RolloutLog) -> str:
 
 def _finding(name: str, meaning: str, replay: WayEffect | str) -> Finding:
     if isinstance(replay, str):
-        return Finding("choosing", name, None, note=f"cannot be said: {replay}")
+        return Finding("choosing", name, None, note=f"unknown: {replay}")
     if not replay.signal.sum():
-        return Finding("choosing", name, None, note="cannot be said: no group of the log has signal")
+        return Finding("choosing", name, None, note="unknown: no group of the log has signal")
     parts = np.stack([replay.saved, replay.signal - replay.lost], 1)
     ratios = resampled_ratios(parts, np.stack([replay.weight, replay.signal], 1))
     gain = ratios[:, 1] / np.maximum(1 - ratios[:, 0], 1e-12)  # signal per token, against the log's

@@ -175,7 +175,7 @@ def _notes(summary: LogSummary, facts: LogFacts, prompts: Prompts) -> list[str]:
     )
     notes = [f"{right}; a group is what was answered to one question in one {_unit_of_time(facts)}"]
     if facts.unit == "characters":
-        notes.append("the log counts no tokens: characters of the answers stand for them")
+        notes.append("the log has no token counts: characters of the answers are used instead")
     if facts.steps == "file":
         notes.append(
             "the log has no steps: time is the order of its files, and answers to one question in one file are one "

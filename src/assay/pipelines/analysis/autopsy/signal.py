@@ -41,7 +41,7 @@ def cut_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
         why = "the log says neither why answers ended nor how many tokens they have"
         if facts.unit == "tokens":
             why = "the log does not say why answers ended, and no length stands out as a cap"
-        return [Finding("answers", "cut by the cap", None, note=why)]
+        return [Finding("answers", "truncated by the cap", None, note=why)]
     rows = log.columns("""
         SELECT sum(cut) AS cut, sum(n) AS n, sum(cut_wrong) AS cut_wrong, sum(n - c) AS wrong,
                count(*) FILTER (kind = 'dead' AND cut = n) AS all_cut, count(*) FILTER (kind = 'dead') AS dead,
@@ -49,10 +49,10 @@ def cut_findings(log: RolloutLog, facts: LogFacts) -> list[Finding]:
                count(*) FILTER (kind IN ('dead', 'mixed')) AS failing
         FROM groups GROUP BY problem ORDER BY problem""")
     lines = (
-        ("cut by the cap", "cut", "n", "answers"),
-        ("failures that are cut answers", "cut_wrong", "wrong", "answers"),
-        ("dead groups of cut answers alone", "all_cut", "dead", "groups"),
-        ("groups whose every failure is a cut", "only_cut", "failing", "groups"),
+        ("truncated by the cap", "cut", "n", "answers"),
+        ("failures that are truncated answers", "cut_wrong", "wrong", "answers"),
+        ("dead groups with only truncated answers", "all_cut", "dead", "groups"),
+        ("groups in which every failure was truncated", "only_cut", "failing", "groups"),
     )
     intervals = ratio_intervals(
         np.stack([rows[part] for _, part, _, _ in lines], 1), np.stack([rows[whole] for _, _, whole, _ in lines], 1)

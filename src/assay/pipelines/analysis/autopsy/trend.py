@@ -1,4 +1,4 @@
-"""Whether the reward rises while correctness stands: the first third of the training against the last third."""
+"""Whether the reward rises while correctness stays level: the first third of the training against the last third."""
 
 from collections.abc import Sequence
 
@@ -28,9 +28,7 @@ def trend_findings(
 ) -> list[Finding]:
     """Return how much reward and correctness rose, and whether the one rose without the other."""
     if facts.steps == "file" or facts.times < 3:
-        return [
-            Finding("reward", "rise of the reward", None, note="cannot be said: the log has no steps, or fewer than 3")
-        ]
+        return [Finding("reward", "rise of the reward", None, note="unknown: the log has no steps, or fewer than 3")]
     span = log.rows("SELECT max(reward) - min(reward) AS span FROM attempts")[0]["span"] or 1.0
     reward, own, paired = _rises(log, span)
     correct, source = (own, "the log's own column") if facts.own_correctness else (None, "")
@@ -41,7 +39,7 @@ def trend_findings(
     findings = [_rise("rise of the reward", reward, note)]
     if correct is None:
         why = "the log has neither a column for correctness nor gold answers: --correct or --pool"
-        return [*findings, Finding("reward", "rise of correctness", None, note=f"cannot be said: {why}")]
+        return [*findings, Finding("reward", "rise of correctness", None, note=f"unknown: {why}")]
     findings.append(_rise("rise of correctness", correct, f"by {source}"))
     return [*findings, Finding("reward", "verdict", None, note=judge_trend(*findings))]
 
@@ -59,7 +57,7 @@ def judge_trend(reward: Finding, correct: Finding) -> str:
     if correct_high < 0:
         return "the reward rises while correctness falls: something other than the answer is rewarded"
     if correct_high < reward_low:
-        return "the reward rises while correctness stands: something other than the answer is rewarded"
+        return "the reward rises while correctness stays level: something other than the answer is rewarded"
     return "the reward rises; whether correctness does is not clear from these answers"
 
 
