@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
-from operator import lt
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -460,7 +459,7 @@ class Pool:
     cluster: NDArray[np.int64] | None = None  # (n,)
 
     def __post_init__(self) -> None:
-        if not all(map(lt, self.ids, islice(self.ids, 1, None))):
+        if any(first >= second for first, second in pairwise(self.ids)):
             raise ValueError(f"{len(self.ids)} ids must be ascending and distinct")
         for name, rows in self._rows().items():
             if len(rows) != len(self.ids):
