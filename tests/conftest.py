@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -285,6 +286,22 @@ def chromium() -> list[str]:
             pytest.fail(f"none of {', '.join(names)} is installed, and ASSAY_NEEDS_BROWSER asks for one")
         pytest.skip("no Chromium is installed: apt-get install chromium")
     return [place, "--headless", "--hide-scrollbars", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+
+
+@pytest.fixture(scope="session")
+def png() -> Callable[..., bytes]:
+    """Makes the file of a picture of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    def make(width: int = 3, height: int = 2, colour: bytes = b"\xc8\x1e\x28") -> bytes:
+        header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes((8, 2, 0, 0, 0))
+        rows = zlib.compress((b"\0" + colour * width) * height)
+        parts = (chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from assay.core.identity import canonical_json
+from assay.core.pictures import Picture, place_pictures
 
 
 class ChatTurn(TypedDict):
@@ -46,6 +47,14 @@ class ExportRow:
     temperature: float = 1.0
     max_tokens: int = 0  # cap of one attempt
     template: str = "{prompt}"
+    media: tuple[str, ...] = ()  # SHA-256 of each picture of the problem
+    pictures: tuple[Picture, ...] | None = None  # their files; None = no row of the data set shows any
+
+    def shown_turns(self) -> list[tuple[str, list[str | Picture]]]:
+        """Return the prompt's turns as role and pieces: texts, and pictures where the text marks them."""
+        users = [turn["content"] for turn in self.prompt if turn["role"] == "user"]
+        placed = iter(place_pictures(users, self.pictures or ()))
+        return [(turn["role"], next(placed) if turn["role"] == "user" else [turn["content"]]) for turn in self.prompt]
 
     def record(self) -> "Row":
         """Return what travels with a row into any trainer: where it comes from, what judges it and what was measured.

@@ -92,6 +92,8 @@ class EngineHooks:
 
     # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
     keeps_tokens: ClassVar[bool] = False
+    # True: it shows the model a request's `pictures`; others refuse such problems
+    takes_pictures: ClassVar[bool] = False
     # True: its answers were paid for before; its tokens are counted, and called replayed
     recorded: ClassVar[bool] = False
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from assay.core.alternatives import split_answers
 from assay.core.identity import canonical_json, content_id, derive_seed, hash_json, quote, verdict_id
+from assay.core.pictures import Picture
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
@@ -35,6 +36,8 @@ class Problem:
     media: tuple[str, ...] = ()  # SHA-256 of each attached file's bytes
     source: str = ""
     metadata: str = "{}"  # canonical JSON: fields that the source keeps, or a generator's entry
+    # the files of `media`, where a source has just read them; the lake keeps them apart from the problem
+    pictures: tuple[Picture, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(
@@ -44,6 +47,7 @@ class Problem:
         source: str = "",
         media: tuple[str, ...] = (),
         metadata: Mapping[str, Any] | None = None,
+        pictures: tuple[Picture, ...] = (),
     ) -> "Problem":
         """Build the problem of one user turn, or of a whole chat, with its content hash.
 
@@ -52,10 +56,12 @@ class Problem:
             source: name of its `[[source]]`.
             media: SHA-256 of each attached file's bytes.
             metadata: further fields; they are not part of the id.
+            pictures: the attached files, in place of `media`.
         """
+        media = tuple(picture.id for picture in pictures) or media
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
         fields = canonical_json(dict(metadata)) if metadata else "{}"
-        return cls(_problem_id(messages, media), messages, media, source, fields)
+        return cls(_problem_id(messages, media), messages, media, source, fields, pictures)
 
     @property
     def text(self) -> str:
@@ -207,6 +213,9 @@ class Request:
     # the begun answer's token ids, for engines that keep them (`core.hooks.EngineHooks`): the rollout's text is then
     # the whole answer, since a token need not end with a letter
     prefix_tokens: tuple[int, ...] | None = None
+    pictures: tuple[
+        Picture, ...
+    ] = ()  # of the problem, in the order of its `media`; its id stands for them in every key
 
     def seed_of(self, sample: int) -> int:
         """Return the seed of a sample: hash(problem id, begun answer, run seed) + sample index.

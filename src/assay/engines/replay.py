@@ -28,6 +28,7 @@ class Replay:
     """
 
     recorded: ClassVar[bool] = True
+    takes_pictures: ClassVar[bool] = True  # they were there when the attempts were recorded
     path: str  # a file or a folder of them; "package:recordings/NAME.parquet" is one that the package bundles
     model: str = ""  # policy_name of the rows to use; "" = the only one
     revision: str = ""  # policy of the rows to use; "" = the only one

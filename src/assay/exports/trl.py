@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from assay.core.export_rows import CheckedAttempt, ExportRow, Row
+from assay.core.pictures import Picture
 from assay.exports._reward_file import load_function
 
 REWARD = '''"""Reward of this data set for TRL: the verifier that measured its pass rates. Settings lie in reward.json."""
@@ -30,19 +31,19 @@ class Trl:
     """One row per place of the curriculum: `prompt` as a chat, `answer` and `solution` for reward functions.
 
     `solution` is the answer between dollar signs, as `trl.rewards.accuracy_reward` reads it. The other columns say
-    where the row comes from and what was measured; the reward beside the data judges by them.
+    where the row comes from and what was measured; the reward beside the data judges by them. Where problems show pictures,
+    turns are lists of parts and `images` holds the files; `load_dataset(...).cast_column("images", List(Image()))` opens
+    them.
     """
 
     max_completion_length: int = 0  # the cap of training; 0 = the cap under which the pass rates were measured
 
     row_wise: ClassVar[bool] = True
+    takes_pictures: ClassVar[bool] = True
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        return [
-            {"prompt": list(row.prompt), "answer": row.answer, "solution": _solution(row), **row.record()}
-            for row in rows
-        ]
+        return [{**_prompt(row), "answer": row.answer, "solution": _solution(row), **row.record()} for row in rows]
 
     def snippet(self, file: str) -> str:
         """Return a script that trains on the file with its reward, without shuffling it."""
@@ -80,3 +81,14 @@ class Trl:
 def _solution(row: ExportRow) -> str:
     bare = row.verifier in IN_DOLLARS and "$" not in row.answer and "\\boxed" not in row.answer
     return f"${row.answer}$" if bare else row.answer
+
+
+def _prompt(row: ExportRow) -> Row:
+    if row.pictures is None:
+        return {"prompt": list(row.prompt)}
+    turns = [{"role": role, "content": [_part(piece) for piece in pieces]} for role, pieces in row.shown_turns()]
+    return {"prompt": turns, "images": [picture.record() for picture in row.pictures]}
+
+
+def _part(piece: str | Picture) -> dict[str, str | None]:
+    return {"type": "image", "text": None} if isinstance(piece, Picture) else {"type": "text", "text": piece}

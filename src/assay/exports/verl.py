@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from assay.core.export_rows import CheckedAttempt, ExportRow, Row
+from assay.core.export_rows import ChatTurn, CheckedAttempt, ExportRow, Row
+from assay.core.pictures import Picture
 from assay.exports._reward_file import load_function
 
 REWARD = '''"""Reward of this data set for verl: the verifier that measured its pass rates. Settings lie in reward.json."""
@@ -76,7 +77,8 @@ class Verl:
     `curate import rollouts --from verl` finds the problem of each rollout by `extra_info.assay_id`. verl's default
     reward raises NotImplementedError for a `data_source` that it does not know, so the reward beside the data is named
     in the snippet. verl does not tell a reward whether a completion was cut, so a graded reward may pay a cut one that
-    the lake counts as truncated: `--check` says so. A row that came from verl's own data keeps its `data_source` and
+    the lake counts as truncated: `--check` says so. Pictures are in `images`, where verl looks for them, and `<image>` in the prompt
+    says where each stands. A row that came from verl's own data keeps its `data_source` and
     the fields of its `extra_info`.
     """
 
@@ -86,6 +88,7 @@ class Verl:
     sampler_files: ClassVar[Mapping[str, str]] = {"sampler.py": SAMPLER}
 
     row_wise: ClassVar[bool] = True
+    takes_pictures: ClassVar[bool] = True
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
@@ -96,7 +99,8 @@ class Verl:
         own = metadata.get("extra_info")
         return {
             "data_source": self.data_source or metadata.get("data_source") or row.source,
-            "prompt": list(row.prompt),
+            "prompt": list(row.prompt) if row.pictures is None else _marked_turns(row),
+            **({} if row.pictures is None else {"images": [picture.record() for picture in row.pictures]}),
             "ability": self.ability or ABILITIES.get(row.verifier, "reasoning"),
             "reward_model": {"style": "rule", "ground_truth": row.answer},
             "extra_info": {
@@ -134,3 +138,11 @@ class Verl:
             for row, attempt in zip(rows, attempts, strict=True)
         ]
         return [None if result["outcome"] == "verifier_error" else result["score"] for result in results]
+
+
+def _marked_turns(row: ExportRow) -> list[ChatTurn]:
+    """Return the prompt with verl's mark for each picture."""
+    return [
+        ChatTurn(role=role, content="".join("<image>" if isinstance(piece, Picture) else piece for piece in pieces))
+        for role, pieces in row.shown_turns()
+    ]

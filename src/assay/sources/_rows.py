@@ -8,11 +8,13 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.parts import is_outside, list_parts
+from assay.core.pictures import MARK, Picture, count_marks
 from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
@@ -29,9 +31,17 @@ from assay.maths.text.golds import (
 )
 from assay.maths.text.options import OPTION_FIELDS, listed_options, may_list_options, parsed_options
 from assay.sources._bad_row import BadRow, escape_surrogates, shorten
-from assay.sources._chats import MEDIA, MEDIA_COLUMN, TOOL_COLUMNS, parse_chat_text, read_chat
+from assay.sources._chats import (
+    MEDIA,
+    MEDIA_COLUMN,
+    PICTURE_COLUMN,
+    TOOL_COLUMNS,
+    parse_chat_text,
+    read_chat,
+)
 from assay.sources._code_tests import TEST_COLUMNS, pack_tests
 from assay.sources._options import append_options, find_hidden_options, letter_of_index
+from assay.sources._pictures import PictureBudget, PictureReader
 from assay.sources._row_fields import find_column, read_field
 
 PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are not mathematics
@@ -45,6 +55,7 @@ class Row(NamedTuple):
     file: str = ""
     line: int = 0  # from 1
     source: str = ""
+    folder: str = ""  # where paths of pictures start; "" = nowhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +68,8 @@ class Fields:
     A gold answer may be a text, a list or an object. A list of one element is that element; `answer_list` says what a
     longer one means; in an object the field that is named like an answer counts. Rows that text alone cannot pose, or
     whose text is damaged, are drops: `needs_image`, `ends_with_assistant`, `gold_control_character`,
-    `prompt_control_character`.
+    `prompt_control_character`. With `media = "keep"` a row's pictures are kept with its problem, and `<image>` in the
+    text says where they stand.
     """
 
     # One field, or several that are joined. A single field may hold a chat: a list of {role, content}.
@@ -79,7 +91,12 @@ class Fields:
     answer_list: Literal["", "any", "all"] = ""
     # A chat that ends with the assistant's turn: drop it, remove that turn, or let the policy continue it.
     assistant_end: Literal["drop", "remove", "keep"] = "drop"
-    media: Literal["drop", "ignore"] = "drop"  # rows with pictures or their placeholders; ignore: pose them as texts
+    # Rows with pictures or their placeholders: drop them, pose them as texts, or keep the pictures with the problem.
+    media: Literal["drop", "ignore", "keep"] = "drop"
+    picture_fields: tuple[str, ...] = ()  # that hold pictures; () = those named like pictures, in the file's order
+    picture_folder: str = ""  # where relative paths of pictures start; "" = the folder of the data file
+    max_picture_bytes: int = 10_000_000  # of one picture
+    max_pictures_bytes: int = 4_000_000_000  # of all pictures of this source; rows behind them are drops
     # Fields to keep in the metadata; a row that lacks one, or whose value JSON cannot hold, goes without it.
     metadata_fields: tuple[str, ...] = ()
     verifier: str = "math"
@@ -95,6 +112,13 @@ class Fields:
                 f"offset {self.offset} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at "
                 "least 1"
             )
+        if not 0 < self.max_picture_bytes <= self.max_pictures_bytes:
+            raise ValueError(
+                f"max_picture_bytes {self.max_picture_bytes} must be above 0, "
+                f"and max_pictures_bytes {self.max_pictures_bytes} no less"
+            )
+        if self.picture_fields and self.media != "keep":
+            raise ValueError(f'picture_fields names pictures, and media = "{self.media}" keeps none')
         template_is_complete = all(field in self.options_template for field in ("{letter}", "{text}"))
         if self.answer_index not in (None, 0, 1) or not template_is_complete:
             raise ValueError(
@@ -118,7 +142,8 @@ class Fields:
     def required_fields(self) -> tuple[str, ...]:
         """The fields that a file with a schema must have."""
         prompts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
-        return tuple(dict.fromkeys((*prompts, self.answer, *self._option_fields, *self.metadata_fields)))
+        named = (*prompts, self.answer, *self._option_fields, *self.metadata_fields, *self.picture_fields)
+        return tuple(dict.fromkeys(named))
 
     @property
     def _option_fields(self) -> tuple[str, ...]:
@@ -145,7 +170,7 @@ class Fields:
             for column in columns
             if column in extra
             or column.lower() in TOOL_COLUMNS
-            or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
+            or (self.media != "ignore" and not self.picture_fields and MEDIA_COLUMN.fullmatch(column))
         ]
         paths = (path for name in self.required_fields for path in name.split("|"))
         return list(dict.fromkeys([*(column for path in paths if (column := find_column(path, columns))), *beside]))
@@ -153,9 +178,13 @@ class Fields:
     def convert_rows(self, rows: Iterable[Row]) -> Iterator[SourceRow]:
         """Yield one problem with its label, or one drop, for each row after `offset`, up to `limit`."""
         stop = None if self.limit is None else self.offset + self.limit
+        budget = PictureBudget(self.max_pictures_bytes)
         for row in islice(rows, self.offset, stop):
             try:
-                yield self.convert_row(row)
+                problem, label = self.convert_row(row)
+                if problem.pictures and (why := budget.refusal(problem.pictures)):
+                    raise BadRow("pictures_over_limit", why)
+                yield problem, label
             except BadRow as bad:
                 yield Drop("ingest", bad.reason, detail=bad.detail, source=row.source, file=row.file, line=row.line)
 
@@ -169,25 +198,28 @@ class Fields:
             raise row.value
         if not isinstance(row.value, Mapping):
             raise BadRow("not_an_object", f"a row is an object with fields, found {shorten(row.value)}")
-        prompt = self._read_prompt(row.value)
+        shown: list[Any] | None = [] if self.media == "keep" else None
+        prompt = self._read_prompt(row.value, shown)
         turns = (Message("user", prompt),) if isinstance(prompt, str) else self._end_with_question(prompt)
         self._check_text("prompt", *(turn.content for turn in turns))
-        self._check_media(row.value, turns)
+        pictures = self._read_pictures(row, turns, shown) if shown is not None else ()
+        if shown is None:
+            self._check_media(row.value, turns)
         options = self._read_options(row.value)
         turns = append_options(turns, options, self.options_template)
         answer = self._read_letter(row.value, options) or self._read_answer(row.value)
         self._check_options_shown(row.value, turns, answer)
         tools = {TOOLS_COLUMN: name} if (name := _find_tools(row.value)) else {}
         metadata = self._read_kept_fields(row.value) | ({"options": options} if options else {}) | tools
-        problem = Problem.of(turns, source=row.source, metadata=metadata)
+        problem = Problem.of(turns, source=row.source, metadata=metadata, pictures=pictures)
         return problem, Label.of(problem.id, answer, verifier=self.verifier)
 
-    def _read_prompt(self, row: Mapping[str, Any]) -> str | tuple[Message, ...]:
+    def _read_prompt(self, row: Mapping[str, Any], shown: list[Any] | None) -> str | tuple[Message, ...]:
         if isinstance(self.prompt, str):
             value = read_field(row, self.prompt)
             if not isinstance(value, str):
-                return read_chat(value, self.prompt)
-            return parse_chat_text(value, self.prompt) or value
+                return read_chat(value, self.prompt, shown)
+            return parse_chat_text(value, self.prompt, shown) or value
         texts = []
         for name in self.prompt:
             value = read_field(row, name)
@@ -293,7 +325,7 @@ class Fields:
     def _check_media(self, row: Mapping[str, Any], turns: tuple[Message, ...]) -> None:
         if self.media == "ignore" or self.verifier in PROGRAMS:
             return
-        remedy = 'problems are texts here, and media = "ignore" poses them so'
+        remedy = 'media = "keep" keeps the pictures, media = "ignore" poses such rows as texts'
         for turn in turns:
             marked = "<" in turn.content or "[" in turn.content  # every placeholder holds one of them
             if marked and (placeholder := MEDIA.search(turn.content)):
@@ -301,6 +333,32 @@ class Fields:
         for name in _columns_of(tuple(row)).media:
             if _is_present(row[name]):
                 raise BadRow("needs_image", f"the row holds {name!r}; {remedy}")
+
+    def _read_pictures(self, row: Row, turns: tuple[Message, ...], shown: list[Any]) -> tuple[Picture, ...]:
+        """Read the pictures of a row: those of the prompt's own parts, then those of its fields.
+
+        Raises:
+            BadRow: one cannot be kept, the text shows more than there are, or there is a film or a sound.
+        """
+        folder = str(Path(self.folder) / self.picture_folder) if self.picture_folder else row.folder
+        reader = PictureReader(folder, self.max_picture_bytes)
+        values = [*(value for value in shown if value is not None), *self._picture_values(row.value)]
+        pictures = reader.read(value for value in values if _is_present(value))
+        marks = count_marks([turn.content for turn in turns])
+        foreign = next((found[0] for turn in turns if (found := MEDIA.search(MARK.sub("", turn.content)))), "")
+        if self.verifier not in PROGRAMS and (marks > len(pictures) or (foreign and not pictures)):
+            what = f"pictures: the prompt shows {marks}, the row holds {len(pictures)}" if marks else ""
+            raise BadRow("needs_image", what or f"the prompt holds {shorten(foreign)}, and the row no picture")
+        return pictures
+
+    def _picture_values(self, row: Mapping[str, Any]) -> list[Any]:
+        if self.picture_fields:
+            return [read_field(row, name) for name in self.picture_fields]
+        names = [name for name in row if isinstance(name, str) and MEDIA_COLUMN.fullmatch(name)]
+        for name in names:
+            if not PICTURE_COLUMN.fullmatch(name) and _is_present(row[name]) and self.verifier not in PROGRAMS:
+                raise BadRow("needs_image", f"the row holds {name!r}; pictures are kept, films and sounds are not")
+        return [row[name] for name in names if PICTURE_COLUMN.fullmatch(name)]
 
     def _check_text(self, what: str, *texts: str) -> None:
         if sum(map(len, texts)) * MAX_CHAR_BYTES <= self.max_bytes and all(map(str.isprintable, texts)):

@@ -60,7 +60,7 @@ class Files(Fields):
         for name, path, columns in places:
             source = self.name or path.name.split(".")[0]
             for line, value in read_rows(path, columns):
-                yield Row(value, file=name, line=line, source=source)
+                yield Row(value, file=name, line=line, source=source, folder=str(path.parent))
 
     def _columns(self, name: str, path: Path) -> list[str] | None:
         try:

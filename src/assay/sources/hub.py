@@ -41,6 +41,8 @@ class Hub(Fields):
         schema = dataset.column_names
         if schema is not None:
             dataset = dataset.select_columns(self.select_columns(schema, f"{self.path} ({self.split})"))
+        if self.media == "keep":
+            dataset = _undecoded(dataset)
         return self.convert_rows(self._rows(dataset))
 
     def fingerprint(self) -> str:
@@ -60,10 +62,10 @@ class Hub(Fields):
     def _rows(self, dataset: Any) -> Iterator[Row]:
         from datasets.exceptions import DatasetsError
 
-        source, number = self.name or Path(self.path).name, 0
+        source, number, folder = self.name or Path(self.path).name, 0, str(self._folder() or "")
         try:
             for number, value in enumerate(dataset, 1):
-                yield Row(value, file=self.path, line=number, source=source)
+                yield Row(value, file=self.path, line=number, source=source, folder=folder)
         except (DatasetsError, OSError, ValueError, TypeError, KeyError) as error:
             bad = BadRow("broken_file", f"{shorten(str(error), 200)}; row {number + 1} and what follows is lost")
             yield Row(bad, file=self.path, line=number + 1, source=source)
@@ -105,3 +107,15 @@ class Hub(Fields):
         if self.split not in dataset:
             raise ConfigError(f"{self.path} has no split {self.split!r}; {suggest_names(self.split, dataset.keys())}")
         return dataset[self.split]
+
+
+def _undecoded(dataset: Any) -> Any:
+    """Return a dataset whose pictures are the bytes of their files: decoded and written again, they would be others."""
+    import datasets
+
+    for name, feature in (dataset.features or {}).items():
+        if isinstance(feature, datasets.Image):
+            dataset = dataset.cast_column(name, datasets.Image(decode=False))
+        elif isinstance(getattr(feature, "feature", None), datasets.Image):  # a list of them
+            dataset = dataset.cast_column(name, type(feature)(datasets.Image(decode=False)))
+    return dataset

@@ -1,5 +1,6 @@
 """The answer of a query as plain values for JSON, and as CSV or Parquet bytes for files and pipes."""
 
+import base64
 import json
 import math
 import tempfile
@@ -24,7 +25,8 @@ def to_json_rows(answer: pa.Table) -> list[dict[str, Any]]:
 def to_json_value(value: Any) -> Any:
     """Return a value as JSON can hold it.
 
-    Decimals, and sums, which DuckDB makes HUGEINT, become numbers; NaN and the infinities become text.
+    Decimals, and sums, which DuckDB makes HUGEINT, become numbers; NaN and the infinities become text; bytes become
+    base64.
     """
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
@@ -32,6 +34,8 @@ def to_json_value(value: Any) -> Any:
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, list):
         return [to_json_value(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return {name: to_json_value(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
@@ -52,19 +56,21 @@ def unique_names(columns: list[str]) -> list[str]:
 
 
 def encode_csv(answer: pa.Table) -> bytes:
-    """Return the answer as CSV with a header line; nested columns are JSON text."""
+    """Return the answer as CSV with a header line; nested columns are JSON text, bytes are base64."""
     columns = [
-        pa.array(
-            [None if value is None else json.dumps(to_json_value(value), default=str) for value in column.to_pylist()],
-            pa.string(),
-        )
-        if pa.types.is_nested(column.type)
+        pa.array([_cell(value) for value in column.to_pylist()], pa.string())
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type)
         else column
         for column in answer.columns
     ]
     sink = pa.BufferOutputStream()
     pa.csv.write_csv(pa.table(columns, names=answer.column_names), sink)
     return bytes(sink.getvalue())
+
+
+def _cell(value: Any) -> str | None:
+    known = to_json_value(value)
+    return known if known is None or isinstance(known, str) else json.dumps(known, default=str)
 
 
 def encode_parquet(answer: pa.Table) -> bytes:

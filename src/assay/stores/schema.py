@@ -10,7 +10,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-TEXT, INT, FLOAT, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+TEXT, INT, FLOAT, FLAG, BYTES = pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.binary()
 TURN = pa.struct([("role", TEXT), ("content", TEXT)])  # of a chat
 # `made_by` of bookkeeping tables: every run writes them, no stage makes them again, and `lineage` leaves them out
 RUNS = ("run",)
@@ -84,6 +84,7 @@ def sql_type(kind: pa.DataType) -> str:
         INT: "BIGINT",
         FLOAT: "DOUBLE",
         FLAG: "BOOLEAN",
+        BYTES: "BLOB",
         pa.float32(): "FLOAT",
         pa.int32(): "INTEGER",
     }

@@ -17,6 +17,7 @@ from assay.core.errors import ConfigError, EngineError, EvidenceError, LakeError
 from assay.viewer import answers
 from assay.viewer.guard import App, Guard
 from assay.viewer.marks import Marks, knows_verdict
+from assay.viewer.problem import picture_file
 from assay.viewer.state import ViewState
 
 STATIC = Path(__file__).parent / "static"
@@ -34,6 +35,7 @@ def build_app(state: ViewState, marks: Marks, *, port: int | None, token: str) -
     """
     routes = [Route(f"/api/{name}", _route(state, answer)) for name, answer in answers.ANSWERS.items()]
     routes += [
+        Route("/api/picture", _picture(state)),
         Route("/api/audit", _audit(state, marks), methods=["GET", "POST"]),
         Route("/", lambda request: FileResponse(STATIC / "index.html")),
         Route("/favicon.ico", lambda request: FileResponse(STATIC / "icon.svg")),
@@ -44,6 +46,19 @@ def build_app(state: ViewState, marks: Marks, *, port: int | None, token: str) -
 def _route(state: ViewState, answer: Answer) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         return await _told(lambda: answer(state, request.query_params))
+
+    return endpoint
+
+
+def _picture(state: ViewState) -> Callable[[Request], Any]:
+    """Answer with a picture's bytes under the type that they tell: no other type is ever named."""
+
+    async def endpoint(request: Request) -> Response:
+        def work() -> Response:
+            kind, data = picture_file(state.reader, request.query_params.get("id", ""))
+            return Response(data, media_type=kind)
+
+        return await _answered(work)
 
     return endpoint
 
@@ -76,9 +91,14 @@ def _append(state: ViewState, marks: Marks, body: bytes) -> dict[str, Any]:
 
 
 async def _told(work: Callable[[], Any]) -> Response:
-    """Answer with what the work returns; an error that a reader can act on is its one line."""
+    """Answer with what the work returns, as JSON."""
+    return await _answered(lambda: JSONResponse(work()))
+
+
+async def _answered(work: Callable[[], Response]) -> Response:
+    """Answer as the work says; an error that a reader can act on is its one line."""
     try:
-        return JSONResponse(await run_in_threadpool(work))
+        return await run_in_threadpool(work)
     except answers.Gone as gone:
         return JSONResponse({"error": str(gone)}, status_code=410)
     except ConfigError as error:

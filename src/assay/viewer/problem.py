@@ -1,9 +1,10 @@
 """One problem with everything that the lake holds of it, and its attempts side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.core.errors import ConfigError
+from assay.core.pictures import media_type
 from assay.stores.reader import LakeReader
 from assay.verifiers.answers.thinking import strip_thinking
 from assay.viewer.keys import ViewKeys
@@ -28,6 +29,11 @@ SELECT id, source, metadata, media, characters,
        list_transform(messages, lambda m: struct_pack(role := m.role, content := left(m.content, ?))) AS messages
 FROM problems WHERE id = ?
 """
+PICTURES = """
+SELECT sha256 AS id, any_value(media_type) AS media_type, any_value(width) AS width, any_value(height) AS height, any_value(size) AS size
+FROM pictures WHERE sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY sha256
+"""
+PICTURE = "SELECT data FROM pictures WHERE sha256 = ? LIMIT 1"
 LABELS = "SELECT id, left(answer, 4000) AS answer, verifier, origin FROM labels WHERE problem_id = ? ORDER BY id"
 WHOLE = """
 SELECT r.id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.prompt_tokens, r.finish, r.step, r.advantage, r.guided, r.extended
@@ -78,6 +84,7 @@ def problem_page(reader: LakeReader, keys: ViewKeys, problem: str, *, offset: in
     cluster = next((entry for entry in history["clusters"] if entry["clustering_id"] == keys.clustering), None)
     return {
         "problem": row,
+        "pictures": _pictures(reader, row["media"] or []),
         "labels": reader.rows(LABELS, [problem]),
         "why": explain(history, keys),
         "history": history,
@@ -86,6 +93,30 @@ def problem_page(reader: LakeReader, keys: ViewKeys, problem: str, *, offset: in
         "offset": offset,
         "near": reader.rows(NEAR, [keys.clustering, cluster["cluster"], problem]) if cluster else [],
     }
+
+
+def picture_file(reader: LakeReader, name: str) -> tuple[str, bytes]:
+    """Return a picture's media type, told by its bytes alone, and its bytes.
+
+    Args:
+        reader: the lake.
+        name: SHA-256 of the bytes.
+
+    Raises:
+        ConfigError: there is no such picture, or its bytes are those of none.
+    """
+    found = reader.table(PICTURE, [name])["data"].to_pylist()
+    if not found:
+        raise ConfigError(f"no picture {name[:64]!r} in this lake")
+    if not (kind := media_type(found[0])):
+        raise ConfigError(f"the bytes of {name[:64]!r} are no picture")
+    return kind, found[0]
+
+
+def _pictures(reader: LakeReader, media: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what is known of each picture, in the problem's order; one that the lake lacks has no media type."""
+    known = {row["id"]: row for row in reader.rows(PICTURES, [sorted(set(media))])} if media else {}
+    return [known.get(name, {"id": name, "media_type": ""}) for name in media]
 
 
 def explain(history: Mapping[str, list[dict[str, Any]]], keys: ViewKeys) -> dict[str, str]:

@@ -18,7 +18,7 @@ from assay.viewer.keys import ViewKeys, config_keys
 from assay.viewer.overview import overview
 from assay.viewer.pool import PoolIndex, read_pool
 from assay.viewer.selections import stored_selections
-from assay.viewer.telling import shown_problem, telling_problems
+from assay.viewer.telling import shown_pictures, shown_problem, telling_problems
 from assay.viewer.training import curriculum, training
 
 READ_S = 600.0  # limit of one read: nobody waits in front of a page
@@ -101,11 +101,13 @@ def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[st
         pool: the problems.
     """
     chosen = telling_problems(pool)
+    problems = {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen}
     paid = costs(reader, keys)
     return {
         "overview": overview(reader, keys, pool),
         "telling": chosen,
-        "problems": {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen},
+        "problems": problems,
+        "pictures": shown_pictures(reader, [picture for page in problems.values() for picture in page["pictures"]]),
         "difficulty": difficulty(pool),
         "clusters": cluster_map(reader, keys, pool, points=POINTS),
         "selectors": {**stored_selections(reader, keys), "can_compare": False},

@@ -1,25 +1,28 @@
 """The problems that a reader should look at: disputed, truncated, failed, never solved, and some of those that were chosen."""
 
+import base64
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys
 from assay.viewer.pool import PoolIndex
-from assay.viewer.problem import problem_page
+from assay.viewer.problem import picture_file, problem_page
 
 SHOWN = 20
 ATTEMPTS = 6  # of one problem
 TEXT, QUESTION = 1_500, 4_000  # characters of an attempt, of its thinking and of a question that the page holds
+PICTURE, PICTURES = 200_000, 1_500_000  # bytes of one picture, and of all pictures, that the page holds
 ALL = "n_correct + n_wrong + n_truncated + n_error"
 # why, its colour, which problems, the most telling first, at most so many
 GROUPS = (
-    ("right only leniently", "cut", "disputed", "n_wrong DESC", 4),
-    ("attempts without a verdict", "err", "n_error > 0", f"n_error / ({ALL}) DESC", 2),
-    ("truncated attempts", "cut", "n_truncated > 0", f"n_truncated / ({ALL}) DESC", 4),
-    ("never solved, none truncated", "bad", "outcome = 'none right' AND n_truncated = 0", "n_wrong DESC", 3),
-    ("selected, right and wrong", "good", "kept AND rate > 0 AND rate < 1", "abs(rate - 0.5)", 5),
-    ("first in the curriculum", "good", "place IS NOT NULL", "place", 2),
-    ("always solved", "mid", "outcome = 'all right'", "n_correct DESC", 2),
+    ("right only leniently", "truncated", "disputed", "n_wrong DESC", 4),
+    ("attempts without a verdict", "error", "n_error > 0", f"n_error / ({ALL}) DESC", 2),
+    ("truncated attempts", "truncated", "n_truncated > 0", f"n_truncated / ({ALL}) DESC", 4),
+    ("never solved, none truncated", "wrong", "outcome = 'none right' AND n_truncated = 0", "n_wrong DESC", 3),
+    ("selected, right and wrong", "correct", "kept AND rate > 0 AND rate < 1", "abs(rate - 0.5)", 5),
+    ("first in the curriculum", "correct", "place IS NOT NULL", "place", 2),
+    ("always solved", "mixed", "outcome = 'all right'", "n_correct DESC", 2),
     ("attempted", "", "n_correct IS NOT NULL", "hash(id)", SHOWN),
 )
 
@@ -62,6 +65,25 @@ def shown_problem(reader: LakeReader, keys: ViewKeys, problem: str) -> dict[str,
         for attempt in _various(page["attempts"])
     ]
     return page
+
+
+def shown_pictures(reader: LakeReader, pictures: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the pictures that a page has room for as data addresses, by their hashes.
+
+    Args:
+        reader: the lake.
+        pictures: what `problem_page` says of each, in the order of the page.
+    """
+    found: dict[str, str] = {}
+    left = PICTURES
+    for picture in pictures:
+        name, size = picture["id"], picture.get("size") or 0
+        if name in found or not 0 < size <= min(PICTURE, left):
+            continue
+        kind, data = picture_file(reader, name)
+        found[name] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        left -= size
+    return found
 
 
 def _various(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,13 +1,12 @@
 """Sample from any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a hosted one, or `curate serve-model`."""
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from assay.core.errors import ConfigError, EngineError, suggest_names
@@ -16,7 +15,7 @@ from assay.core.types import Message, Policy, Request, Rollout, SamplingConfig
 from assay.engines.openai.concurrency import run_concurrently
 from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, ask_optional, list_models
 from assay.engines.openai.endpoints import Endpoint, Endpoints, draw_backoff_s
-from assay.engines.openai.request_body import build_body, build_chat
+from assay.engines.openai.request_body import build_body, build_chat, show_chat
 from assay.engines.openai.stream import PROMPT_TOKENS, StreamedCompletion
 from assay.engines.requests.order import collect_in_order
 
@@ -65,9 +64,12 @@ class Openai:
     prompts. A server whose connection broke, or that was silent for a minute, answers them again before it is used;
     another answer means another checkpoint and ends the run.
 
+    Pictures of a problem are sent as data URIs inside the user's turns; a server whose model sees none refuses them.
+
     No seed is sent unless `send_seed`, which makes some servers slow and few exact. The recorded seed is then -1.
     """
 
+    takes_pictures: ClassVar[bool] = True
     model: str = ""  # the name that the server uses; "" = its only model
     urls: tuple[str, ...] = ("http://127.0.0.1:8000/v1",)
     revision: str = ""  # takes the place of the hash, and no answers are compared: you vouch for the weights
@@ -206,11 +208,7 @@ class Openai:
             if "prompt" not in reply:
                 reply = ask_optional(connection, f"{root}/apply-template", chat)
         prompt = reply.get("prompt")
-        return (
-            prompt
-            if isinstance(prompt, str) and prompt
-            else str(json.dumps(chat["messages"], indent=1, ensure_ascii=False))
-        )
+        return prompt if isinstance(prompt, str) and prompt else show_chat(chat)
 
     def close(self) -> None:
         """Close idle connections and cut off calls under way; the next call opens new ones."""

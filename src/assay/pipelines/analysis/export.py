@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ from assay.pipelines.analysis.export_reading import CHOSEN, LEFT_OUT, ExportRows
 from assay.pipelines.analysis.summary import list_drops, summarize_difficulty
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
+from assay.pipelines.data.pictures import read_pictures
 from assay.pipelines.runner.stages import run_stages
 from assay.stores import query_results
 
 ROWS = 10_000  # that are objects at a time
+PICTURED_ROWS = 64  # the same, of rows with pictures
 
 
 def export(
@@ -60,14 +63,16 @@ def export(
     if refusal := getattr(part, "refusal", lambda names: "")(verifiers):
         raise ConfigError(f"export {to!r}: {refusal}")
     check_outside_files(context, part, verifiers)
+    shows_pictures = _shows_pictures(part, to, [curriculum_rows, dropped_rows] if filtered else [curriculum_rows])
+    illustrate = partial(_with_pictures, context) if shows_pictures else None
     inner = data_folder(part, folder)
     inner.mkdir(parents=True, exist_ok=True)
     suffix = getattr(part, "suffix", "parquet")
     columns = context.config.export.columns
     has_filtered = filtered and bool(len(dropped_rows))
-    write_rows(inner / f"train.{suffix}", part, curriculum_rows, columns)
+    write_rows(inner / f"train.{suffix}", part, curriculum_rows, columns, illustrate)
     if has_filtered:
-        write_rows(inner / f"filtered.{suffix}", part, dropped_rows, columns)
+        write_rows(inner / f"filtered.{suffix}", part, dropped_rows, columns, illustrate)
     write_reward_files(context, part, inner, verifiers)
     write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
@@ -148,6 +153,7 @@ def _export_row(
         temperature=sampler.temperature,
         max_tokens=sampler.max_tokens,
         template=sampler.template,
+        media=problem.media,
     )
 
 
@@ -208,17 +214,49 @@ def _spent(context: RunContext) -> dict[str, int]:
     )[0]
 
 
-def write_rows(path: Path, part: Any, rows: Sequence[ExportRow], columns: Sequence[str]) -> None:
+def _shows_pictures(part: Any, to: str, rows: Sequence[ExportRows]) -> bool:
+    """Return whether an export's problems show pictures.
+
+    Raises:
+        ConfigError: they do, and the export writes texts only.
+    """
+    shown = sum(some.pictured for some in rows)
+    if shown and not getattr(part, "takes_pictures", False):
+        raise ConfigError(
+            f"{shown} problems show pictures, and the export {to!r} writes texts only; verl and trl carry pictures"
+        )
+    return bool(shown)
+
+
+def _with_pictures(context: RunContext, row: ExportRow) -> ExportRow:
+    return replace(row, pictures=read_pictures(context.lake, row.assay_id, row.media))
+
+
+def write_rows(
+    path: Path,
+    part: Any,
+    rows: Sequence[ExportRow],
+    columns: Sequence[str],
+    with_pictures: Callable[[ExportRow], ExportRow] | None = None,
+) -> None:
     """Write the rows of an export in the form that the name's ending says: in parts, where no row depends on another.
+
+    Args:
+        path: of the file.
+        part: the export.
+        rows: the rows, which may be walked more than once.
+        columns: kept fields that become columns.
+        with_pictures: adds the pictures of a row, as it is written; None = no row shows any.
 
     Raises:
         ConfigError: an ending that no export has, or a column that no source keeps.
     """
     plan = plan_columns(rows, columns)
-    size = ROWS if getattr(part, "row_wise", False) else sys.maxsize
+    most = PICTURED_ROWS if with_pictures else ROWS
+    size = most if getattr(part, "row_wise", False) else sys.maxsize
 
     def parts() -> Iterator[list[dict[str, Any]]]:
-        rows_left = iter(rows)
+        rows_left = map(with_pictures, rows) if with_pictures else iter(rows)
         while chunk := list(islice(rows_left, size)):
             yield add_columns(part.rows(chunk), chunk, plan)
 

@@ -46,6 +46,13 @@ COUNT = {
     CHOSEN: "SELECT coalesce(sum(passes), 0)::BIGINT AS n FROM curriculum WHERE curriculum_id = ?",
     LEFT_OUT: "SELECT count(*) AS n FROM selections WHERE selection_id = ? AND NOT kept",
 }
+PICTURED = {
+    query: f"SELECT count(*) AS n FROM problems WHERE len(media) > 0 AND id IN (SELECT problem_id FROM {rows})"
+    for query, rows in (
+        (CHOSEN, "curriculum WHERE curriculum_id = ?"),
+        (LEFT_OUT, "selections WHERE selection_id = ? AND NOT kept"),
+    )
+}
 VERIFIERS = {
     query: SIDE
     + "SELECT DISTINCT l.verifier FROM side s JOIN labels l ON l.id = s.label_id "
@@ -96,6 +103,11 @@ class ExportRows(Sequence[ExportRow]):
         """The verifiers that judge these rows, ascending."""
         rows = self.context.lake.rows(VERIFIERS[self.query], [*side_parameters(self.inputs, "train"), *self._keys[:1]])
         return [str(row["verifier"]) for row in rows]
+
+    @property
+    def pictured(self) -> int:
+        """How many of the problems show pictures."""
+        return int(self.context.lake.rows(PICTURED[self.query], self._keys[:1])[0]["n"])
 
     @overload
     def __getitem__(self, index: int) -> ExportRow: ...

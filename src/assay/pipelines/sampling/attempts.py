@@ -40,6 +40,7 @@ from assay.pipelines.context import remote_model
 from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
+from assay.pipelines.data.pictures import pictures_of, refuse_pictures
 from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
 from assay.pipelines.sampling.respondents import count_stored
@@ -267,7 +268,7 @@ class StoredRollouts:
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
         requests = self.requests(missing)
-        self._introduce(requests[0])
+        self._introduce(self.with_pictures(requests[0]))
         streaming = isinstance(self.context.engine, StreamingEngine)
         with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
             arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
@@ -279,7 +280,13 @@ class StoredRollouts:
             raise Stopped("asked to stop; the attempts that had arrived are committed")
 
     def _introduce(self, first_request: Request) -> None:
-        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it."""
+        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it.
+
+        Raises:
+            ConfigError: a problem shows a picture, and the engine reads texts only.
+        """
+        if not getattr(type(self.context.engine), "takes_pictures", False):
+            refuse_pictures(self.problems.values(), f"engine {self.context.config.policy.engine!r}")
         if not (first := self.context.first_attempts).counts:
             first.trusted = sum(
                 outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
@@ -324,6 +331,8 @@ class StoredRollouts:
 
     def _generate_by_problem(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
         """Yield the engine's rollouts, problem by problem, until a limit of the config is reached."""
+        if not getattr(type(self.context.engine), "recorded", False):
+            requests = [self.with_pictures(request) for request in requests]
         for rollouts in self.context.engine.generate(requests):
             yield rollouts
             if self._reach_limit():
@@ -337,7 +346,9 @@ class StoredRollouts:
         """
         engine = self.context.engine
         assert isinstance(engine, StreamingEngine)
-        yield from engine.stream(request for request in requests if not (self.stopped or self._reach_limit()))
+        yield from engine.stream(
+            self.with_pictures(request) for request in requests if not (self.stopped or self._reach_limit())
+        )
 
     def _reach_limit(self) -> bool:
         if limit := self.context.limit_reached():
@@ -408,6 +419,11 @@ class StoredRollouts:
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """Make the request for these samples of one problem."""
         return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.context.config.seed)
+
+    def with_pictures(self, request: Request) -> Request:
+        """Return a request with the pictures of its problem; they are read when it is sent, so that few are in memory."""
+        pictures = pictures_of(self.context.lake, self.problems[request.problem_id])
+        return replace(request, pictures=pictures) if pictures else request
 
     def _commit(self, wave: Sequence[Rollout]) -> None:
         rollouts = sorted(wave, key=lambda rollout: (rollout.problem_id, rollout.sample))

@@ -10,6 +10,7 @@ from assay.core.errors import Stopped
 from assay.core.types import GradingCase, Label, Problem, Request, Rollout, SamplingConfig
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.pictures import refuse_pictures
 from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import settings_of
 
@@ -46,7 +47,9 @@ def complete_begun(
 
     Raises:
         Stopped: the run was asked to stop; what had arrived is committed.
+        ConfigError: one of the problems shows a picture.
     """
+    refuse_pictures((problems[id_] for id_, _ in begun_answers), "the continuation of begun answers")
     policy = context.engine.policy
     requests = [
         Request(id_, sampler.render(problems[id_]), sampler, tuple(range(n)), context.config.seed, prefix)

@@ -43,7 +43,7 @@ class QueuedRollouts(StoredRollouts):
         queue = TrialQueue([wanted[id_] for id_ in ids], cap, right=np.minimum(right, trials), trials=trials)
         if queue.finished:
             return queue
-        self._introduce(self.request(ids[0], (0,)))
+        self._introduce(self.with_pictures(self.request(ids[0], (0,))))
         Filling(self, queue, ids, batch, seen).run()
         if self.context.stop():
             raise Stopped("asked to stop; the attempts that had arrived are committed")
@@ -140,7 +140,7 @@ class Filling:
         waiting: list[Request] = []
         while not self.queue.finished and not self.attempts.at_limit():
             waiting = waiting or self._requests()[::-1]
-            yield waiting.pop() if waiting else None
+            yield self.attempts.with_pictures(waiting.pop()) if waiting else None
 
     def _without_lost(self, raw: Iterator[tuple[Rollout, ...]]) -> Generator[tuple[Rollout, ...], None, None]:
         """Close the problems whose attempts fail or are refused: the next run asks for them again."""

@@ -33,6 +33,7 @@ from assay.maths.search.tree import (
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.pictures import refuse_pictures
 from assay.pipelines.sampling.attempt_rows import replace_surrogates
 from assay.pipelines.sampling.attempts import COMMIT_S, settings_of
 
@@ -108,11 +109,13 @@ class Searches:
 
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
+            ConfigError: one of the problems shows a picture.
         """
         stored_nodes = self._stored(ids)
         missing = [id_ for id_ in ids if id_ not in stored_nodes]
         if not missing:
             return stored_nodes
+        refuse_pictures((self.problems[id_] for id_ in missing), "a tree search")
         self._open(missing)
         with self.context.reporter.track("searches", len(missing)) as bar:
             self._bar = bar

@@ -3,9 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
+from assay.pipelines.data.pictures import picture_table
 from assay.pipelines.data.problem_batches import problem_table
 from assay.pipelines.data.sources import build_source, check_outside_verifiers
 from assay.pipelines.sampling.attempt_rows import make_columns
@@ -30,6 +30,7 @@ from assay.stores.lake import Lake
 from assay.stores.tables import schema
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
+CHUNK_BYTES = 64 << 20  # bytes of pictures behind which a commit ends earlier
 
 
 class Ingest(Stage):
@@ -125,7 +126,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     drop_counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    while chunk := list(islice(source_rows, CHUNK)):
+    while chunk := _next_chunk(source_rows):
         checked_rows = [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)]
         tables, drops, notes = _tables(checked_rows, key, digests, rows_in, context.run)
         rows_in += len(chunk)
@@ -141,6 +142,18 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
         context.reporter.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
     detail = {"dropped": dict(drop_counts), **({"noticed": dict(reasons)} if reasons else {})}
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
+
+
+def _next_chunk(rows: Iterator[SourceRow]) -> list[SourceRow]:
+    """Take the rows of one commit from a source: so many, or so many bytes of pictures."""
+    chunk: list[SourceRow] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += 0 if isinstance(row, Drop) else sum(len(picture.data) for picture in row[0].pictures)
+        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+            break
+    return chunk
 
 
 def check_label(context: RunContext, source_row: SourceRow, number: int) -> SourceRow:
@@ -210,6 +223,7 @@ def _tables(
         "problems": problem_table(problems, run),
         "labels": make_columns("labels", labels, run),
         "pool_members": pa.table([*member_columns, [run] * len(ids)], schema=schema("pool_members")),
+        "pictures": picture_table(problems, run),
     }
     return tables, drops, notes
 

@@ -38,6 +38,9 @@ RATE_QUERIES = {
 }
 
 
+RARE = 0.05  # share of right attempts below which a model is next to lost on a pool
+
+
 class Select(Stage):
     """Choose from the scored train side by the config's selector."""
 
@@ -91,7 +94,7 @@ class Select(Stage):
             **({"disputed": tuple(sorted(disputed))} if disputed else {}),
         }
         _warn_of_budget(context, pool, len(unscored), len(selection.ids))
-        _warn_of_unsolved(context, self.scoring)
+        _warn_of_evidence(context, self.scoring, selection.ids)
         rows = _rows(self.key.rows, selection, dropped_ids, context.run)
         reasons = {reason: len(ids) for reason, ids in dropped_ids.items() if ids}
         detail = {"dropped": reasons, "scoring": self.scoring}
@@ -183,26 +186,41 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, n_chosen: in
         )
 
 
-def _warn_of_unsolved(context: RunContext, scoring: str) -> None:
-    """Warn where no attempt at all is right and no problem's rewards differ: a prompt may be to blame, not the
-    problems."""
+def _warn_of_evidence(context: RunContext, scoring: str, chosen_ids: Sequence[str]) -> None:
+    """Warn where the attempts say too little to choose by: none is right, most were cut, or most of what was chosen is
+    unsolved because the model solves next to nothing.
+    """
     counted_outcomes = (
-        "SELECT sum(n_wrong) AS wrong, sum(n_correct) AS correct, sum(n_truncated) AS cut, sum(n_error) AS error, "
-        "max(reward_sd) AS spread FROM current_scores WHERE scoring_id = ?"
+        "SELECT coalesce(sum(n_wrong), 0) AS wrong, coalesce(sum(n_correct), 0) AS correct, "
+        "coalesce(sum(n_truncated), 0) AS cut, coalesce(sum(n_error), 0) AS error, max(reward_sd) AS spread, "
+        "count(*) FILTER (n_correct = 0 AND problem_id IN (SELECT unnest(?::VARCHAR[]))) AS unsolved "
+        "FROM current_scores WHERE scoring_id = ?"
     )
-    row = context.lake.rows(counted_outcomes, [scoring])[0]
+    row = context.lake.rows(counted_outcomes, [list(chosen_ids), scoring])[0]
+    judged = int(row["wrong"] + row["correct"])
     if row["wrong"] and not row["correct"] and not row["spread"]:
         context.reporter.warn(
             f"none of {row['wrong']} judged attempts is right, and groups without a right one train nothing: look at "
-            "the "
-            "prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
+            "the prompt as the model reads it (policy.template), at the gold answers, and at what was said (`curate sql`)"
         )
-    elif (row["cut"] or row["error"]) and not row["wrong"] and not row["correct"]:
+    elif not judged and (row["cut"] or row["error"]):
         worst = "cut" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
             f"none of {row['cut'] + row['error']} attempts is evidence ({row['cut']} cut at the cap, {row['error']} "
-            "not judged), "
-            f"so no score says anything: {REMEDIES[worst]}"
+            f"not judged), so no score says anything: {REMEDIES[worst]}"
+        )
+    elif row["unsolved"] > len(chosen_ids) / 2 and not row["spread"] and row["correct"] < RARE * judged:
+        context.reporter.warn(
+            f"{row['unsolved']} of {len(chosen_ids)} chosen problems have no right attempt, and only {row['correct']} "
+            f"of {judged} judged attempts are right: these problems were chosen because little is known of them, and "
+            "groups without a right attempt train nothing. Try a stronger model, easier problems or another prompt "
+            "(policy.template) before you train"
+        )
+    if judged and row["cut"] > judged:
+        counted = "count as wrong" if context.config.policy.truncated == "wrong" else "say nothing of difficulty"
+        context.reporter.warn(
+            f"{row['cut']} of {row['cut'] + judged} attempts were cut at policy.max_tokens and {counted}: "
+            f"{REMEDIES['cut']}"
         )
 
 

@@ -21,6 +21,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
+from assay.pipelines.data.pictures import refuse_pictures
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import read_cleaned_problems, read_side
 from assay.pipelines.sampling.attempt_rows import attempt_tables
@@ -361,6 +362,7 @@ def _train(
         {"sampling_configs": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
     )
     problems, labels = read_cleaned_problems(context, inputs)
+    refuse_pictures((problems[id_] for id_ in dict.fromkeys(curriculum.order)), "this trainer")
     sink = LakeSink(context, key.rows)
 
     def finish(trained: TrainingResult) -> StageResult:

@@ -179,7 +179,9 @@ def _guess_with(
             "facts about a problem, for SQL and exports",
         )
     if media := _find_media(columns, prompt):
-        notes.append(f'{media}: such rows are dropped (needs_image); media = "ignore" would pose them as texts')
+        notes.append(
+            f'{media}: such rows are dropped (needs_image); media = "keep" would keep the pictures, "ignore" pose them as texts'
+        )
     return FieldGuess(settings, reasons, tuple(notes))
 
 

@@ -10,8 +10,8 @@ from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 _INTRO = re.compile(
     r"(?:(?:so|thus|hence|therefore|and|i\s(?:pick|choose|say|think)|it\sis|it's|must\sbe|is|are|both"
     r"|either|the|correct|right|best|final|only|answer[s]?|options?|choices?|letters?|"
-    r"statements?|la|el|le|die|der|选项|选择|选|項|项|選|選項|选择题|вариант|option|opción|opção|opzione|antwort"
-    r"|réponse|선택지|ข้อ|विकल्प|الخيار)[\s:：#]{0,3})*",
+    r"statements?|la|el|le|die|der|选项|选择题|选择|选|選項|選|項|项|вариант|option|opción|opção|opzione|antwort"
+    r"|réponse|선택지|ข้อ|विकल्प|الخيار)[\s:：#]{0,3})*+",
     re.IGNORECASE,
 )
 _BRACKETED = r"[(\[（{{]\s?([{letters}])\s?[)\]）}}]"

@@ -188,8 +188,9 @@ _CONDITION = re.compile(
     re.DOTALL,
 )
 _WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|"
-_WORD += r"\\%|%|\\\$|[€£元₹]|\^\s*\{?\s*\\circ\s*\}?\s*(?:[CF](?![A-Za-z]))?)"
-_POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
+# no blanks at the end of these two: what repeats them begins with blanks, and two readings of each blank double the time
+_WORD += r"\\%|%|\\\$|[€£元₹]|\^\s*\{?\s*\\circ(?:\s*\})?(?:\s*[CF](?![A-Za-z]))?)"
+_POWER = r"(?:\s*\^\s*\{?\s*-?\d(?:\s*\})?)?"
 _TAIL = re.compile(
     rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}"
     rf"(?:\s*(?:(?:/|\\cdot|\*|-|,)\s*)?(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",

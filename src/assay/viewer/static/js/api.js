@@ -24,11 +24,28 @@ export async function get(name, query = {}, signal = undefined) {
   return ask(`/api/${name}${text ? `?${text}` : ''}`, { signal });
 }
 
+// A picture as a data address: it is drawn from its bytes, and the page's policy need allow nothing more.
+export async function getPicture(picture) {
+  const answer = await send(`/api/picture?id=${encodeURIComponent(picture.id)}`, {});
+  const file = await answer.blob();
+  if (!/^image\/(png|jpeg|gif|webp)$/.test(file.type)) throw new Refused(0, 'These bytes are no picture.');
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => done(reader.result));
+    reader.addEventListener('error', () => failed(reader.error));
+    reader.readAsDataURL(file);
+  });
+}
+
 export function post(name, value) {
   return ask(`/api/${name}`, { method: 'POST', body: JSON.stringify(value), headers: { 'Content-Type': 'application/json' } });
 }
 
 async function ask(path, options) {
+  return (await send(path, options)).json().catch(() => ({ error: 'an answer that is not JSON' }));
+}
+
+async function send(path, options) {
   let answer;
   try {
     answer = await fetch(path, { ...options, credentials: 'omit', headers: { ...(options.headers || {}), 'X-Assay-Token': localStorage.getItem(KEY) || '' } });
@@ -39,9 +56,8 @@ async function ask(path, options) {
   if (answer.status === 401 && earlier) {
     localStorage.setItem(KEY, earlier);
     earlier = '';
-    return ask(path, options);
+    return send(path, options);
   }
-  const told = await answer.json().catch(() => ({ error: `an answer that is not JSON (${answer.status})` }));
-  if (!answer.ok) throw new Refused(answer.status, told.error || String(answer.status));
-  return told;
+  if (!answer.ok) throw new Refused(answer.status, (await answer.json().catch(() => ({}))).error || `an answer that is not JSON (${answer.status})`);
+  return answer;
 }

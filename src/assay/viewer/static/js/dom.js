@@ -101,12 +101,12 @@ export function chip(text, kind = '') {
 // Why a problem is not selected, without the words that the column's head says already.
 export function choice(name) {
   const [state, reason] = String(name).split(': ');
-  const node = chip(words(reason || state), reason ? (state === 'dropped' ? 'bad' : '') : KINDS[state] || '');
+  const node = chip(words(reason || state), reason ? (state === 'dropped' ? 'wrong' : '') : KINDS[state] || '');
   node.title = String(name);
   return node;
 }
 
-const KINDS = { correct: 'good', wrong: 'bad', unparsable: 'bad', truncated: 'cut', verifier_error: 'err', selected: 'good', dropped: 'bad', 'all right': 'good', 'none right': 'bad', mixed: 'mid', 'only cut': 'cut', disputed: 'cut' };
+const KINDS = { correct: 'correct', wrong: 'wrong', unparsable: 'wrong', truncated: 'truncated', verifier_error: 'error', selected: 'correct', dropped: 'wrong', 'all right': 'correct', 'none right': 'wrong', mixed: 'mixed', 'only cut': 'truncated', disputed: 'truncated' };
 export const outcome = (name) => chip(name, KINDS[name] || KINDS[String(name).split(':')[0]] || '');
 
 export function section(title, ...children) {
@@ -131,7 +131,7 @@ export function tiles(entries) {
 
 // Attempts of one problem as one bar: right, wrong, truncated, error.
 export function attemptsBar(row) {
-  const parts = [['right', row.n_correct, 'good'], ['wrong', row.n_wrong, 'bad'], ['truncated', row.n_truncated, 'cut'], ['error', row.n_error, 'err']].filter((part) => part[1]);
+  const parts = [['right', row.n_correct, 'correct'], ['wrong', row.n_wrong, 'wrong'], ['truncated', row.n_truncated, 'truncated'], ['error', row.n_error, 'error']].filter((part) => part[1]);
   const total = parts.reduce((sum, part) => sum + part[1], 0);
   if (!total) return h('span', { class: 'soft' }, 'not attempted');
   const label = parts.map((part) => `${part[1]} ${part[0]}`).join(', ');

@@ -11,3 +11,5 @@ export async function get(name, query = {}) {
   if (told === undefined) throw new Refused(404, 'This page does not hold that: `curate view` shows it.');
   return told;
 }
+
+export async function getPicture(picture) { return answers.pictures[picture.id] || ''; }

@@ -1,6 +1,7 @@
 import { get } from '../api.js';
 import { append, attemptsBar, bytes, chip, clear, count, h, interval, line, many, note, outcome, rate, section, table, visible, words } from '../dom.js';
 import { rich, richLine } from '../math.js';
+import { pictures } from '../picture.js';
 
 export async function problem({ root, where, app, go }) {
   const id = where.rest[0] || '', offset = Number(where.query.get('offset') || 0);
@@ -32,7 +33,7 @@ export async function problem({ root, where, app, go }) {
     turns(p.messages);
     const sent = p.messages.reduce((sum, turn) => sum + (turn.content || '').length, 0);
     const more = p.characters > sent + 10 && app.frozen ? note(`The first ${count(sent)} of ${count(p.characters)} characters.`) : p.characters > sent + 10 ? h('button', { type: 'button', onclick: async (event) => { turns((await get('text', { problem: p.id })).messages); event.target.remove(); } }, `Show all ${count(p.characters)} characters`) : null;
-    const media = (p.media || []).length ? h('ul', { class: 'media' }, p.media.map((hash) => h('li', {}, 'picture or file ', h('code', {}, line(hash, 64))))) : null;
+    const media = pictures(told.pictures || [], app.frozen);
     const golds = told.labels.map((label) => h('div', { class: 'gold' }, h('span', { class: 'role' }, `answer (${line(label.origin, 20)}, ${line(label.verifier, 30)})`), rich(wrapped(label.answer), { tag: 'span' })));
     return section('', box, more, media, h('div', { class: 'golds' }, golds));
   }
@@ -68,7 +69,7 @@ export async function problem({ root, where, app, go }) {
     const more = attempt.characters > sent + 1 && app.frozen ? note(`The first ${count(sent)} of ${count(attempt.characters)} characters.`) : attempt.characters > sent + 1 ? h('button', { type: 'button', onclick: async (event) => { const button = event.target; button.disabled = true; fillText(await get('text', { id: attempt.id })); button.remove(); } }, `Show all ${count(attempt.characters)} characters (${bytes(attempt.characters)})`) : null;
     const versions = attempt.verdicts.slice(1).map((older) => h('li', {}, outcome(older.outcome), ` ${line(older.verifier, 30)}@${line(older.version, 20)}: ${line(older.extracted, 80) || 'no answer read'}, ${line(older.reason, 160)}`));
     return h('article', { class: `attempt ${verdict?.outcome || ''}`, tabindex: '-1', 'aria-label': `Attempt ${attempt.sample}` },
-      h('header', {}, h('span', { class: 'no' }, `#${attempt.sample}`), outcome(first(attempt)), verdict?.lenient && verdict.lenient !== verdict.outcome ? chip(`leniently ${verdict.lenient}`, 'cut') : null, h('span', { class: 'push' }), h('span', { class: 'soft num' }, `${count(attempt.tokens)} tokens${attempt.finish === 'length' ? ', at the cap' : ''}`)),
+      h('header', {}, h('span', { class: 'no' }, `#${attempt.sample}`), outcome(first(attempt)), verdict?.lenient && verdict.lenient !== verdict.outcome ? chip(`leniently ${verdict.lenient}`, 'truncated') : null, h('span', { class: 'push' }), h('span', { class: 'soft num' }, `${count(attempt.tokens)} tokens${attempt.finish === 'length' ? ', at the cap' : ''}`)),
       verdict ? h('dl', { class: 'facts tight' }, h('dt', {}, 'answer read'), h('dd', {}, verdict.extracted ? h('bdi', { class: 'mono' }, line(verdict.extracted, 160)) : h('span', { class: 'soft' }, 'no final answer')), h('dt', {}, 'reason'), h('dd', {}, line(verdict.reason, 240) || '–')) : null,
       attempt.step !== null || !attempt.mine ? note([attempt.step !== null ? `training step ${attempt.step}` : '', line(attempt.policy_name, 60), attempt.guided ? 'guided' : ''].filter(Boolean).join(', ')) : null,
       body, more, versions.length ? h('details', {}, h('summary', {}, many(versions.length, 'other verdict')), h('ul', {}, versions)) : null);

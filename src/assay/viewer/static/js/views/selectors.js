@@ -16,7 +16,7 @@ const title = (row) => `${line(row.selector || 'selection', 30)} ${String(row.se
 function stored(told) {
   if (!told.selections.length) return note('Nothing is selected yet.');
   const heads = ['selection', { name: 'kept', num: true }, { name: 'mean pass rate', num: true }, { name: 'signal per group of 8', num: true }, { name: 'clusters', num: true }, { name: 'truncated', num: true }, 'never … always solved'];
-  const rows = told.selections.map((row) => [h('span', { class: 'row' }, title(row), row.own ? chip('shown', 'good') : null), count(row.kept), rate(row.mean), percent(row.signal), `${count(row.clusters)} of ${count(told.clusters)}`, percent(row.truncated / row.attempts, 1), spectrumStrip(row.bins || [], title(row))]);
+  const rows = told.selections.map((row) => [h('span', { class: 'row' }, title(row), row.own ? chip('shown', 'correct') : null), count(row.kept), rate(row.mean), percent(row.signal), `${count(row.clusters)} of ${count(told.clusters)}`, percent(row.truncated / row.attempts, 1), spectrumStrip(row.bins || [], title(row))]);
   return h('div', {}, section('Selections in this lake', note('Signal: the share of groups of 8 that are expected to hold right and wrong answers, from which alone a policy learns. Everything else here shows the selection that is marked.'), table(heads, rows, { label: 'Selections', stack: true }), spectrum()), told.selections.length > 1 ? section('How they overlap', note('Share of problems that two selections have in common, of all that either keeps.'), matrix(told.selections.map(title), (a, b) => told.overlap.find((pair) => pair.first === told.selections[a].selection_id && pair.second === told.selections[b].selection_id)?.jaccard ?? 0)) : null);
 }
 

@@ -27,7 +27,7 @@ function drift(rows) {
   if (!rows.length) return null;
   const labels = rows.map((row) => String(row.first)), share = (key) => rows.map((row) => row[key] / row.groups);
   const point = (row, value) => [row.first, value];
-  return h('div', { class: 'pair' }, section('', areas('What the groups held', labels, [{ name: 'all wrong', fill: 'var(--bad)', values: share('dead') }, { name: 'mixed: they teach', fill: 'var(--mid)', values: share('mixed') }, { name: 'all right', fill: 'var(--good)', values: share('solved') }], { x: 'step', y: 'share of groups' })),
+  return h('div', { class: 'pair' }, section('', areas('What the groups held', labels, [{ name: 'all wrong', fill: 'var(--wrong)', values: share('dead') }, { name: 'mixed: they teach', fill: 'var(--mixed)', values: share('mixed') }, { name: 'all right', fill: 'var(--correct)', values: share('solved') }], { x: 'step', y: 'share of groups' })),
     section('', lines('How far the frontier has moved', [{ name: 'solved in training', points: rows.map((row) => point(row, row.rate)) }, { name: 'the same problems, as scored', points: rows.map((row) => point(row, row.scored)), dashed: true }], { x: 'step', y: 'pass rate', low: 0, high: 1, hint: 'the gap is what the policy has learnt, and how stale the scores are' })),
     h('details', { class: 'more span' }, h('summary', {}, 'Steps in numbers'), table(['steps', { name: 'groups', num: true }, { name: 'all wrong', num: true }, { name: 'mixed', num: true }, { name: 'all right', num: true }], rows.map((row) => [row.first === row.last ? String(row.first) : `${row.first} to ${row.last}`, count(row.groups), count(row.dead), count(row.mixed), count(row.solved)]), { label: 'Steps' })));
 }
