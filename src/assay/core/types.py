@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -71,9 +70,6 @@ class Problem:
 def _problem_id(messages: tuple[Message, ...], media: tuple[str, ...]) -> str:
     """Return `content_id("problem", messages, media)` in a third of its time: every row of a source needs one."""
     try:
-        if len(messages) == 1 and not media:  # most problems
-            ((role, content),) = messages
-            return hash_json(f'["problem",[[{quote(role)},{quote(content)}]],[]]')
         turns = ",".join([f"[{quote(role)},{quote(content)}]" for role, content in messages])
         return hash_json(f'["problem",[{turns}],[{",".join(map(quote, media))}]]')
     except (TypeError, ValueError):  # not texts, or more than a role and a content
@@ -459,7 +455,7 @@ class Pool:
     cluster: NDArray[np.int64] | None = None  # (n,)
 
     def __post_init__(self) -> None:
-        if any(first >= second for first, second in pairwise(self.ids)):
+        if not all(map(lt, self.ids, self.ids[1:])):
             raise ValueError(f"{len(self.ids)} ids must be ascending and distinct")
         for name, rows in self._rows().items():
             if len(rows) != len(self.ids):
