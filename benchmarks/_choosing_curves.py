@@ -1,4 +1,4 @@
-"""What `choosing_study` tells of its runs: rollouts until the held-out probability has risen by a target, and ratios paired by seed."""
+"""What `choosing_study` tells of its runs: rollouts until the held-out probability has risen by a target, and how many times fewer an arm needs."""
 
 import math
 import statistics
@@ -9,9 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks._choosing_survival import Crossing, compare_arms
+
 TARGETS = (0.05, 0.10)
 MARKS = (8_000, 16_000, 24_000, 32_000, 40_000)
 USES = (1, 2, 5)  # trainings over which what was paid before training is spread
+RATIOS = (1, 2, 4, 9)  # times as long as an update on a rollout that generating it may take
+GROUP_ROLLOUTS = 16 * 8  # that an update trains on
+BASES = ("uniform", "uniform, 8 groups", "uniform, 32 groups")  # the best of which is uniform at a tuned batch
 Run = dict[str, Any]
 
 
@@ -33,6 +38,35 @@ def isotonic(values: Sequence[float]) -> NDArray[np.float64]:
     return np.repeat([mean for mean, _ in blocks], [int(count) for _, count in blocks])
 
 
+def paid_at(run: Run, *, uses: int = 1, generation: float | None = None) -> NDArray[np.float64]:
+    """What each point of a run had cost, (points,), in rollouts.
+
+    Args:
+        run: one finished run.
+        uses: trainings over which the rollouts before the first update are spread.
+        generation: how many times as long as the update on a rollout generating it takes; then a rollout that is also trained
+            on costs 1, and one that is only generated generation / (generation + 1). None: every rollout costs 1.
+    """
+    points = run["points"]
+    paid = np.array([point["rollouts"] for point in points], dtype=float)
+    paid = paid - paid[0] * (1 - 1 / uses)
+    if generation is None:
+        return paid
+    trained = np.array([point["step"] for point in points], dtype=float) * run.get("update_rollouts", GROUP_ROLLOUTS)
+    return np.asarray((generation * paid + np.minimum(trained, paid)) / (generation + 1))
+
+
+def crossing(run: Run, target: float, *, uses: int = 1, generation: float | None = None) -> Crossing:
+    """Between which costs the isotonic curve has risen by the target: the last point below it and the first at or above it."""
+    paid = paid_at(run, uses=uses, generation=generation)
+    level = isotonic([point["held_out"] for point in run["points"]]) - run["points"][0]["held_out"]
+    reached = np.flatnonzero(level >= target)
+    if not len(reached):
+        return Crossing(run["arm"], run["seed"], float(paid[-1]), math.inf)
+    first = int(reached[0])
+    return Crossing(run["arm"], run["seed"], float(paid[max(first - 1, 0)]), float(paid[first]))
+
+
 def cost_to(run: Run, target: float, *, uses: int = 1) -> float:
     """Rollouts at which the isotonic curve has risen by the target, linear between its points; infinite where it never has.
 
@@ -41,9 +75,7 @@ def cost_to(run: Run, target: float, *, uses: int = 1) -> float:
         target: rise of the held-out probability.
         uses: trainings over which the rollouts before the first update are spread.
     """
-    points = run["points"]
-    paid = np.array([point["rollouts"] for point in points], dtype=float)
-    paid = paid - paid[0] * (1 - 1 / uses)
+    paid, points = paid_at(run, uses=uses), run["points"]
     level = isotonic([point["held_out"] for point in points]) - points[0]["held_out"]
     reached = np.flatnonzero(level >= target)
     if not len(reached):
@@ -53,6 +85,40 @@ def cost_to(run: Run, target: float, *, uses: int = 1) -> float:
         return float(paid[after])
     share = (target - level[after - 1]) / (level[after] - level[after - 1])
     return float(paid[after - 1] + share * (paid[after] - paid[after - 1]))
+
+
+def contrasts(runs: Sequence[Run], bases: Sequence[str] = BASES) -> dict[str, dict[str, Any]]:
+    """Survival regression per target, use and kind of cost: what `compare_arms` returns.
+
+    A cost by generation : update is told for first uses alone, and later uses for arms alone that pay before training.
+    """
+    pays_before = {run["arm"] for run in runs if run["points"][0]["rollouts"]}
+    found = {}
+    for target in TARGETS:
+        for uses in USES if pays_before else (1,):
+            rows = [run for run in runs if uses == 1 or run["arm"] in {*pays_before, *bases}]
+            found[f"+{target:g}, use {uses}"] = compare_arms([crossing(run, target, uses=uses) for run in rows], bases)
+        for share in RATIOS:
+            name = f"+{target:g}, generation : update {share}"
+            found[name] = compare_arms([crossing(run, target, generation=share) for run in runs], bases)
+    return found
+
+
+def pass_at_8_against(runs: Sequence[Run], arm: str, base: str = "uniform") -> dict[str, float] | None:
+    """Pass@8 at the end, less the base's on the same seeds: mean and Student's 95% interval; None where two seeds are not shared.
+
+    A run ends when its curve has risen far enough, so an arm is compared at its own end with a base that has had more rollouts.
+    """
+    ends = {
+        name: {run["seed"]: run["points"][-1]["pass_at_8"] for run in runs if run["arm"] == name}
+        for name in (arm, base)
+    }
+    gaps = [ends[arm][seed] - ends[base][seed] for seed in sorted(ends[arm].keys() & ends[base].keys())]
+    if len(gaps) < 2:
+        return None
+    half = float(stats.t.ppf(0.975, len(gaps) - 1)) * statistics.stdev(gaps) / len(gaps) ** 0.5
+    mean = statistics.mean(gaps)
+    return {"seeds": len(gaps), "mean": mean, "low": mean - half, "high": mean + half}
 
 
 def ratio(runs: Sequence[Run], arm: str, base: str, target: float, *, uses: int = 1) -> dict[str, Any] | None:
@@ -106,7 +172,10 @@ def report(runs: Sequence[Run], base: str = "uniform") -> dict[str, Any]:
         for arm in arms
         if arm != base
     }
-    return {"rows": rows, "ratios": ratios, "text": f"{table(rows)}\n\n{ratio_table(ratios)}"}
+    regression = contrasts(runs)
+    pass_at_8 = {arm: pass_at_8_against(runs, arm, base) for arm in arms if arm != base}
+    text = f"{table(rows)}\n\n{ratio_table(ratios)}\n\n{contrast_table(regression)}"
+    return {"rows": rows, "ratios": ratios, "contrasts": regression, "pass_at_8": pass_at_8, "text": text}
 
 
 def row_of(runs: Sequence[Run]) -> dict[str, Any]:
@@ -159,4 +228,22 @@ def ratio_table(ratios: dict[str, Any]) -> str:
                 lines.append(
                     f"| {arm} | {target} | {found['seeds']} | {interval} | {missing['arm']}, {missing['base']} |"
                 )
+    return "\n".join(lines)
+
+
+def contrast_table(found: dict[str, dict[str, Any]]) -> str:
+    """Markdown, one row per contrast and kind of cost."""
+    lines = [
+        "| survival regression: times fewer rollouts | cost | ratio [95%] | p by Holm | censored: arm, base |",
+        "|---|---|---|---|---|",
+    ]
+    for cost, rows in found.items():
+        for name, row in rows.items():
+            told = {"none": "-", "lower": f"> {row['low']:.2f}", "upper": f"< {row['high']:.2f}"}.get(
+                row["bound"], f"{row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+            )
+            more = ", more seeds" if row["more_seeds"] else ""
+            p = f"{row['holm']:.3f}" if "holm" in row else ""
+            shares = f"{row['censored']['arm']:.0%}, {row['censored']['base']:.0%}"
+            lines.append(f"| {name} | {cost} | {told}{more} | {p} | {shares} |")
     return "\n".join(lines)

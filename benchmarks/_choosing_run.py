@@ -5,7 +5,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,18 @@ from assay.core.parts import build_part
 from assay.core.ports import OnlineCurriculum
 from assay.core.types import Curriculum, GradingCase, Phase, Pool, Request, Rollout, SamplingConfig, Verdict
 from assay.engines.models import registry
+from assay.maths.beta.two_betas import fit_rate_prior
+from assay.scorers.pass_rate.allocation import WaveCounts
+from assay.scorers.pass_rate.enough import EnoughRule, run_enough
 from assay.training.held_out.attempts import HeldOutSet, SampleCompletions
 from assay.training.trainer.run_record import RunRecord
 from assay.training.trainer.settings import TrainingSettings
 from assay.verifiers.pool.grader import Grader
-from benchmarks._choosing_pool import TaskPool, make_pool
+from benchmarks._choosing_pool import TaskPool, clean_pool, make_messy, make_pool
 
+Ints = NDArray[np.int64]
 MAX_STEPS = 1000
+LATER = ("enough", "kept", "groups", "learning_rate")  # settings of arms that the first hashes do not know
 SAMPLER = SamplingConfig(max_tokens=8)
 
 
@@ -39,11 +44,18 @@ class Arm:
     alive_only: bool = False  # an oracle knows which problems can be learnt
     scored: int = 0  # attempts per scored problem before training
     scored_problems: int = 0  # of the pool, at random; 0 = all
+    enough: int = 0  # attempts before training until so many problems are mixed, by the package's own rule
+    kept: int = (
+        0  # of the scored problems the so many with the highest expected signal (`frontier`); 0 = all mixed ones
+    )
+    groups: int = 0  # per update; 0 = the setup's
+    learning_rate: float = 0.0  # 0 = the setup's
 
     @property
     def key(self) -> str:
-        """Hash of all that the arm is, by which docs/log.md names it before it runs."""
-        return content_id("arm", asdict(self))[:12]
+        """Hash of all that the arm is, by which docs/log.md names it before it runs; what came later only where it is set."""
+        fields = {name: value for name, value in asdict(self).items() if value or name not in LATER}
+        return content_id("arm", fields)[:12]
 
 
 @dataclass(frozen=True)
@@ -60,11 +72,15 @@ class Setup:
     learning_rate: float = 5e-5
     warmup: int = 10
     eval_every: int = 5  # updates
+    family: str = "sums"  # of what can be learnt: sums and differences, or products
+    mess: str = ""  # raw = wrong labels, repeats and unreadable golds among what is trained on; clean = what filters leave of it
 
     @property
     def key(self) -> str:
-        """Hash of all but the model's place."""
-        return content_id("choosing", {**asdict(self), "model": ""})[:12]
+        """Hash of all but the model's place; what came later enters only where it is not at its default."""
+        fields = {**asdict(self), "model": ""}
+        later = [name for name in ("family", "mess") if fields[name] == getattr(Setup, name)]
+        return content_id("choosing", {name: value for name, value in fields.items() if name not in later})[:12]
 
 
 @dataclass
@@ -177,9 +193,16 @@ def cpu_seconds() -> float:
 
 
 @cache
-def pool_of(alive_share: float) -> TaskPool:
+def pool_of(alive_share: float, family: str = "sums", mess: str = "") -> TaskPool:
     """The pool of this share, made once per process."""
-    return make_pool(alive_share)
+    pool = make_pool(alive_share, family=family)
+    if not mess:
+        return pool
+    messy = make_messy(pool)
+    if mess == "raw":
+        return messy
+    with Grader(workers=1) as grader:
+        return clean_pool(messy, grader)
 
 
 def run(arm: Arm, seed: int, setup: Setup) -> dict[str, Any]:
@@ -188,11 +211,12 @@ def run(arm: Arm, seed: int, setup: Setup) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     began, cpu = time.monotonic(), cpu_seconds()
-    pool = pool_of(setup.alive_share)
+    pool = pool_of(setup.alive_share, setup.family, setup.mess)
+    setup = replace(setup, groups=arm.groups or setup.groups, learning_rate=arm.learning_rate or setup.learning_rate)
     curve = CurveSink(setup, alive=set(pool.of_digits(2)))
     with Grader(workers=1) as grader, tempfile.TemporaryDirectory(prefix="choosing-") as folder:
         ids = pool.of_digits(2) if arm.alive_only else sorted(pool.problems)
-        columns = scored_columns(arm, seed, setup, pool, grader, curve) if arm.scored else {}
+        columns = known_before(arm, seed, setup, pool, grader, curve)
         curriculum, online = chosen(arm, seed, pool, sorted(columns["id"]) if columns else ids, columns)
         trained(setup, seed, pool, curriculum, online, grader, curve, Path(folder))
     sampled = curve.sampled or []
@@ -205,12 +229,70 @@ def run(arm: Arm, seed: int, setup: Setup) -> dict[str, Any]:
         "sampled": sum(sampled) / len(sampled) if sampled else None,
         "cpu_seconds": cpu_seconds() - cpu,
         "wall_seconds": time.monotonic() - began,
+        "update_rollouts": setup.groups * setup.group_size,
         "load": os.getloadavg()[0],
     }
 
 
+def known_before(
+    arm: Arm,
+    seed: int,
+    setup: Setup,
+    pool: TaskPool,
+    grader: Grader,
+    curve: CurveSink,
+    sampler: SamplingConfig = SAMPLER,
+) -> dict[str, Any]:
+    """The problems that an arm keeps after the attempts that it pays for before training; {} where it pays for none."""
+    if arm.enough:
+        return enough_columns(arm, seed, setup, pool, grader, curve, sampler)
+    return scored_columns(arm, seed, setup, pool, grader, curve, sampler) if arm.scored else {}
+
+
+def enough_columns(
+    arm: Arm,
+    seed: int,
+    setup: Setup,
+    pool: TaskPool,
+    grader: Grader,
+    curve: CurveSink,
+    sampler: SamplingConfig = SAMPLER,
+) -> dict[str, Any]:
+    """Attempts by the policy before training, charged, until `enough` problems have right and wrong answers; these are kept."""
+    ids = sorted(pool.problems)
+    order = np.random.default_rng(derive_seed("enough", seed)).permutation(len(ids))  # in which the rule reads the pool
+    engine = build_part("engine", "transformers", {"model": setup.model, "batch_size": 128})
+    right, tried = np.zeros((2, len(ids)), dtype=np.int64)
+
+    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
+        requests = []
+        for row, n in zip(rows.tolist(), wanted.tolist(), strict=True):
+            problem, before = pool.problems[ids[order[row]]], int(tried[row])
+            requests.append(Request(problem.id, sampler.render(problem), sampler, tuple(range(before, n)), seed))
+        rollouts = [rollout for group in engine.generate(requests) for rollout in group]
+        cases = [GradingCase(pool.problems[r.problem_id], pool.labels[r.problem_id], r) for r in rollouts]
+        verdicts = list(grader.judge(cases))
+        curve.write(rollouts, verdicts)
+        row_of = {ids[order[row]]: row for row in rows.tolist()}
+        for rollout, verdict in zip(rollouts, verdicts, strict=True):
+            right[row_of[rollout.problem_id]] += verdict.outcome == "correct"
+        tried[rows] = wanted
+        return rows, right[rows].copy(), (tried - right)[rows], tried[rows].copy(), tried[rows].copy()
+
+    rule = EnoughRule(arm.enough)
+    run_enough(len(ids), rule, sample, lambda evidence, rows: fit_rate_prior(evidence.correct, evidence.wrong))
+    curve.groups = curve.mixed = 0  # these are no groups of training
+    return {"id": sorted(ids[order[row]] for row in np.flatnonzero((right > 0) & (right < tried)).tolist())}
+
+
 def attempts_of(
-    setup: Setup, pool: TaskPool, grader: Grader, n: int, problems: int, seed: int
+    setup: Setup,
+    pool: TaskPool,
+    grader: Grader,
+    n: int,
+    problems: int,
+    seed: int,
+    sampler: SamplingConfig = SAMPLER,
 ) -> tuple[list[str], list[Rollout], list[Verdict]]:
     """n attempts by the policy before training at so many problems of the pool, at random; 0 = at all of them."""
     rng = np.random.default_rng(derive_seed("scored", seed))
@@ -218,23 +300,34 @@ def attempts_of(
     if problems:
         ids = sorted(ids[i] for i in rng.permutation(len(ids))[:problems])
     engine = build_part("engine", "transformers", {"model": setup.model, "batch_size": 128})
-    requests = [Request(id_, SAMPLER.render(pool.problems[id_]), SAMPLER, tuple(range(n)), seed) for id_ in ids]
+    requests = [Request(id_, sampler.render(pool.problems[id_]), sampler, tuple(range(n)), seed) for id_ in ids]
     rollouts = [rollout for rows in engine.generate(requests) for rollout in rows]
     verdicts = grader.judge([GradingCase(pool.problems[r.problem_id], pool.labels[r.problem_id], r) for r in rollouts])
     return ids, rollouts, list(verdicts)
 
 
 def scored_columns(
-    arm: Arm, seed: int, setup: Setup, pool: TaskPool, grader: Grader, curve: CurveSink
+    arm: Arm,
+    seed: int,
+    setup: Setup,
+    pool: TaskPool,
+    grader: Grader,
+    curve: CurveSink,
+    sampler: SamplingConfig = SAMPLER,
 ) -> dict[str, Any]:
     """Attempts by the policy before training, charged; the problems in which right and wrong answers stand beside each other are kept."""
-    ids, rollouts, verdicts = attempts_of(setup, pool, grader, arm.scored, arm.scored_problems, seed)
+    ids, rollouts, verdicts = attempts_of(setup, pool, grader, arm.scored, arm.scored_problems, seed, sampler)
     curve.write(rollouts, verdicts)
     curve.groups = curve.mixed = 0  # these are no groups of training
     right = dict.fromkeys(ids, 0)
     for rollout, verdict in zip(rollouts, verdicts, strict=True):
         right[rollout.problem_id] += verdict.outcome == "correct"
-    return {"id": [id_ for id_ in ids if 0 < right[id_] < arm.scored]}
+    if not arm.kept:
+        return {"id": [id_ for id_ in ids if 0 < right[id_] < arm.scored]}
+    counts = np.array([right[id_] for id_ in ids])
+    belief = fit_rate_prior(counts, arm.scored - counts).posterior(counts, arm.scored - counts)
+    signal = belief.signal(setup.group_size)
+    return {"id": sorted(ids[row] for row in np.argsort(-signal, kind="stable")[: arm.kept].tolist())}
 
 
 def chosen(
@@ -271,6 +364,8 @@ def trained(
     grader: Grader,
     curve: CurveSink,
     output: Path,
+    sampler: SamplingConfig = SAMPLER,
+    held_out: HeldOutSet | None = None,
 ) -> None:
     """GRPO until the budget is spent or the curve has risen far enough."""
     from assay.training.grpo import train
@@ -294,13 +389,13 @@ def trained(
             pool.labels,
             checkpoint=registry.find_checkpoint(setup.model),
             base=registry.identify_policy(setup.model),
-            sampler=SAMPLER,
+            sampler=sampler,
             judge=grader,
             sink=curve,
             settings=settings,
             output=output,
             reporter=NullReporter(),
-            held_out=TeacherForced(pool.held_out, pool.golds, curve=curve),
+            held_out=held_out or TeacherForced(pool.held_out, pool.golds, curve=curve),
             online=online,
             stop=lambda: curve.over,
         )

@@ -28,7 +28,7 @@ def forecast_pool(setup: Setup, drift: float) -> dict[str, Any]:
     Returns:
         {setup, pool, drift, rows: of `forecast_ways` for one use, hash: of all these}.
     """
-    pool = pool_of(setup.alive_share)
+    pool = pool_of(setup.alive_share, setup.family, setup.mess)
     with Grader(workers=1) as grader:
         ids, rollouts, verdicts = attempts_of(setup, pool, grader, ATTEMPTS, PILOT, PILOT_SEED)
     everyone = sorted(pool.problems)

@@ -66,15 +66,15 @@ def write_pool(folder: Path, n: int, filters: tuple[str, ...]) -> None:
     (folder / "config.toml").write_text(config)
 
 
-def store_attempts(context: RunContext) -> int:
-    """Write ATTEMPTS judged attempts at each problem of the lake, as scoring would have stored them; return how many."""
+def store_attempts(context: RunContext, n: int = ATTEMPTS) -> int:
+    """Write n judged attempts at each problem of the lake, as scoring would have stored them; return how many."""
     policy, sampler, rng, stored = context.policy, context.sampler, np.random.default_rng(0), 0
     version = context.judge.version("numeric")
     for batch in context.lake.stream(KEPT, rows=WAVE):
-        problems = np.repeat(np.array(batch["problem_id"].to_pylist()), ATTEMPTS)
-        labels = np.repeat(np.array(batch["label_id"].to_pylist()), ATTEMPTS)
-        samples = np.tile(np.arange(ATTEMPTS), len(batch))
-        right = rng.random(len(problems)) < np.repeat(rng.beta(0.7, 0.8, len(batch)), ATTEMPTS)
+        problems = np.repeat(np.array(batch["problem_id"].to_pylist()), n)
+        labels = np.repeat(np.array(batch["label_id"].to_pylist()), n)
+        samples = np.tile(np.arange(n), len(batch))
+        right = rng.random(len(problems)) < np.repeat(rng.beta(0.7, 0.8, len(batch)), n)
         ids = [
             _rollout_id(*row, policy.revision, sampler.id)
             for row in zip(problems.tolist(), samples.tolist(), strict=True)
@@ -105,7 +105,7 @@ def store_attempts(context: RunContext) -> int:
             "reason": "value",
         }
         texts = {"id": ids, "text": "The sum of these is 7."}
-        tables = {"rollouts": rollouts, "completions": texts, "verdicts": verdicts}
+        tables: dict[str, dict[str, Any]] = {"rollouts": rollouts, "completions": texts, "verdicts": verdicts}
         context.append({name: _table(name, columns, len(ids), context.run) for name, columns in tables.items()})
         stored += len(ids)
     return stored

@@ -11,15 +11,19 @@ What was decided before the first run, and what came out of it, is in docs/log.m
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from assay.engines.models import registry
 from benchmarks._books import read_book
 from benchmarks._choosing_curves import report
+from benchmarks._choosing_pool import FAMILIES
 from benchmarks._choosing_run import Arm, Setup, run
 from benchmarks._choosing_told import compare_runs, forecast_pool
 from benchmarks.claims import RESULTS, hardware
+
+RAW = ", raw pool"  # behind the names of arms that trained on a messy pool as it came
 
 ARMS: dict[str, Arm] = {
     "uniform": Arm(settings={"passes": 3}),
@@ -34,6 +38,10 @@ ARMS: dict[str, Arm] = {
     "retire": Arm("retire"),
     "skip": Arm("skip"),
     "dynamic": Arm("dynamic"),
+    "uniform, 8 groups": Arm(settings={"passes": 3}, groups=8, learning_rate=3.5e-5),  # rate by the root of the batch
+    "uniform, 32 groups": Arm(settings={"passes": 3}, groups=32, learning_rate=7e-5),
+    "enough": Arm(settings={"passes": 50}, enough=400),
+    "frontier, 4 attempts each": Arm(settings={"passes": 50}, scored=4, scored_problems=4200, kept=600),
     "informative, 4 attempts each": Arm(settings={"passes": 50}, scored=4, scored_problems=4200),
 }
 
@@ -43,15 +51,12 @@ def main() -> None:
     given = arguments()
     given.work.mkdir(parents=True, exist_ok=True)
     book = restored(given.work / "runs.jsonl")
-    setups = {share: setup_of(given.model, share) for share in given.pools}
-    oracle = setup_of(given.model, 1.0)  # which can be learnt is the same in every pool, and so are the oracle's runs
+    setups = {share: setup_of(given, share) for share in given.pools}
+    # Which problems can be learnt is the same in every pool, and so are the oracle's runs.
+    oracle = replace(setup_of(given, 1.0), mess="")
     if given.hashes:
-        print(
-            json.dumps(
-                {**{name: arm.key for name, arm in ARMS.items()}, **{f"pool {s}": x.key for s, x in setups.items()}},
-                indent=1,
-            )
-        )
+        keys = {name: arm.key for name, arm in ARMS.items()} | {f"pool {s}": x.key for s, x in setups.items()}
+        print(json.dumps(keys, indent=1))
         return
     if given.forecast is not None:
         forecast(given.work / "forecasts.jsonl", list(setups.values()), given.forecast)
@@ -61,21 +66,41 @@ def main() -> None:
             for setup in setups.values():
                 for name in given.arms:
                     run_once(book, name, seed, oracle if ARMS[name].alive_only else setup)
-    found = {
-        share: [row for row in read_book(book) if row["setup"] in (setup.key, oracle.key)]
-        for share, setup in setups.items()
-    }
-    tables = {f"{share:g}": report(rows) for share, rows in found.items()}
-    print("\n\n".join(f"alive share {share}\n\n{table['text']}" for share, table in tables.items()))
+    kind = "".join(f" {word}" for word in (given.family, given.mess) if word not in ("sums", ""))
+    found = {f"{share:g}{kind}": runs_of(read_book(book), setup, oracle) for share, setup in setups.items()}
+    tables = {name: report(rows) for name, rows in found.items()}
+    print("\n\n".join(f"alive share {name}\n\n{table['text']}" for name, table in tables.items()))
     told = read_book(given.work / "forecasts.jsonl")
     compared = compare_runs(told, read_book(book))
     print_compared(compared)
     if given.write:
-        RESULTS.mkdir(exist_ok=True)
-        text = json.dumps(
-            {"hardware": hardware(), "tables": tables, "forecasts": told, "compared": compared, "runs": found}, indent=1
-        )
-        (RESULTS / "choosing_study.json").write_text(text + "\n")
+        write_results(tables, found, told, compared)
+
+
+def runs_of(rows: list[dict[str, Any]], setup: Setup, oracle: Setup) -> list[dict[str, Any]]:
+    """The runs of a pool and the oracle's; beside those of a cleaned pool the runs of the same pool as it came, by names of their own."""
+    found = [row for row in rows if row["setup"] in (setup.key, oracle.key)]
+    if setup.mess == "clean":
+        raw = replace(setup, mess="raw").key
+        found += [{**row, "arm": row["arm"] + RAW} for row in rows if row["setup"] == raw]
+    return found
+
+
+def write_results(
+    tables: dict[str, Any], found: dict[str, Any], told: list[dict[str, Any]], compared: list[dict[str, Any]]
+) -> None:
+    """Write the tables and runs; those of other pools stay."""
+    place = RESULTS / "choosing_study.json"
+    before = json.loads(place.read_text()) if place.is_file() else {}
+    text = {
+        "hardware": hardware(),
+        "tables": before.get("tables", {}) | tables,
+        "forecasts": told,
+        "compared": compared,
+        "runs": before.get("runs", {}) | found,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    place.write_text(json.dumps(text, indent=1) + "\n")
 
 
 def restored(book: Path) -> Path:
@@ -83,7 +108,8 @@ def restored(book: Path) -> Path:
     published = RESULTS / "choosing_study.json"
     if not book.is_file() and published.is_file():
         found = json.loads(published.read_text())["runs"].values()
-        rows = {json.dumps(row): None for runs in found for row in runs}  # the oracle's stand under every pool
+        named = ({**row, "arm": row["arm"].removesuffix(RAW)} for runs in found for row in runs)
+        rows = {json.dumps(row): None for row in named}  # the oracle's stand under every pool
         book.write_text("".join(line + "\n" for line in rows))
     return book
 
@@ -128,9 +154,10 @@ def print_compared(rows: list[dict[str, Any]]) -> None:
         )
 
 
-def setup_of(model: str, share: float) -> Setup:
+def setup_of(given: argparse.Namespace, share: float) -> Setup:
     """The setup of one pool."""
-    return Setup(model, registry.identify_policy(model).revision, share)
+    revision = registry.identify_policy(given.model).revision
+    return Setup(given.model, revision, share, family=given.family, mess=given.mess)
 
 
 def arguments() -> argparse.Namespace:
@@ -146,6 +173,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument(
         "--forecast", type=float, metavar="DRIFT", help="forecast the pools from a pilot, before they run; run nothing"
+    )
+    parser.add_argument("--family", choices=tuple(FAMILIES), default="sums", help="of what can be learnt")
+    parser.add_argument(
+        "--mess",
+        choices=("", "raw", "clean"),
+        default="",
+        help="wrong labels, repeats and unreadable golds in the pool: raw as it comes, clean as the filters leave it",
     )
     parser.add_argument("--report", action="store_true", help="run nothing: tell of the finished runs")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/choosing_study.json")

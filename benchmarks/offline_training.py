@@ -1,6 +1,6 @@
 """What a step of `train sft` and of `train dpo` takes beside TRL's own trainer on the same tokens.
 
-    python -m benchmarks.offline_training [--quick]
+    python -m benchmarks.offline_training [--quick] [--kinds sft]
 
 The bundled tiny model on rows of sums, 64 rows a step; a larger model makes our share smaller. Ours runs as the commands do: our order of rows,
 checks of loss and weights, measurements into a real lake, one line a step. TRL's runs with the same arguments and logs each step. Blocks of both
@@ -58,9 +58,11 @@ def main() -> None:
     """Measures, prints and writes the claims."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4 pairs of blocks of 15 steps in place of 12 of 40")
-    pairs, steps = (4, 15) if parser.parse_args().quick else (12, 40)
+    parser.add_argument("--kinds", nargs="+", choices=("sft", "dpo"), default=["sft", "dpo"])
+    asked = parser.parse_args()
+    pairs, steps = (4, 15) if asked.quick else (12, 40)
     with tempfile.TemporaryDirectory() as folder:
-        publish("offline_training", [beside_trl(Path(folder), kind, pairs, steps) for kind in ("sft", "dpo")])
+        publish("offline_training", [beside_trl(Path(folder), kind, pairs, steps) for kind in asked.kinds])
 
 
 def beside_trl(folder: Path, kind: str, pairs: int, steps: int) -> Claim:

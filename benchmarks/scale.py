@@ -25,6 +25,7 @@ from benchmarks.claims import RESULTS, hardware
 FULL, QUICK = (10_000, 1_000_000), (1_000, 10_000)  # problems
 FILTERS = ("empty", "conflicting_labels", "exact")
 ALONE = ("near", "unparsable", "unverifiable", "semantic")  # filters in a clean of their own
+BOOK = "measured.json"  # beside a pool: what was measured over it, by stage
 STORE = "store"  # writes the attempts; not a stage, and not told
 STAGES = ("ingest", "clean", "split", STORE, "score", "embed", "select", "order", "report", "export", "status", "run")
 BARS = {  # stage -> CPU us per problem
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument(
         "--stages", nargs="+", default=[], help="only these; earlier ones must lie in --scratch already"
     )
+    parser.add_argument("--held", action="store_true", help="measure nothing; write what --scratch holds of every size")
     parser.add_argument("--scratch", type=Path, help="keep pools and lakes here, and go on where a run was stopped")
     parser.add_argument("--peers", default="", help="an interpreter with datatrove, semhash and pandas")
     parser.add_argument("--piece", nargs=2, metavar=("FOLDER", "STAGE"), help=argparse.SUPPRESS)
@@ -65,14 +67,11 @@ def main() -> None:
         return
     sizes = args.sizes or (QUICK if args.quick else FULL)
     with tempfile.TemporaryDirectory() as folder:
-        measured = {n: pool((args.scratch or Path(folder)) / str(n), n, args.stages) for n in sizes}
+        scratch = args.scratch or Path(folder)
+        measured = {n: _held(scratch / str(n)) if args.held else pool(scratch / str(n), n, args.stages) for n in sizes}
         stages = [stage for stage in (*STAGES, *ALONE) if all(stage in of for of in measured.values())]
         rows = [row(stage, {n: of[stage] for n, of in measured.items()}) for stage in stages if stage != STORE]
-        beside = (
-            peers(args.peers, (args.scratch or Path(folder)) / str(max(sizes)), measured[max(sizes)])
-            if args.peers
-            else []
-        )
+        beside = peers(args.peers, scratch / str(max(sizes)), measured[max(sizes)]) if args.peers else []
     for each in (*rows, *beside):
         print(each)
     if not args.stages:
@@ -84,18 +83,26 @@ def pool(folder: Path, n: int, only: Sequence[str]) -> dict[str, dict[str, float
     """Measure the stages over a pool of n problems; what `--scratch` holds already is not measured again."""
     if not (folder / "config.toml").is_file():
         write_pool(folder, n, FILTERS)
-    book = folder / "measured.json"
-    measured: dict[str, dict[str, float]] = json.loads(book.read_text()) if book.is_file() else {}
+    measured = _held(folder)
     for stage in (*STAGES, *ALONE):
         if (only and stage not in only) or (not only and stage in measured):
             continue
         call = [sys.executable, "-m", "benchmarks.scale", "--piece", str(folder), stage]
         began = time.perf_counter()
         printed = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
-        measured[stage] = {**json.loads(printed.splitlines()[-1]), "process_s": time.perf_counter() - began}
+        times = {"process_s": time.perf_counter() - began, "load": os.getloadavg()[0]}
+        measured[stage] = {**json.loads(printed.splitlines()[-1]), **times}
         print(n, stage, measured[stage], file=sys.stderr, flush=True)
-        book.write_text(json.dumps(measured, indent=1))
+        (folder / BOOK).write_text(json.dumps(measured, indent=1))
     return {stage: of for stage, of in measured.items() if not only or stage in only}
+
+
+def _held(folder: Path) -> dict[str, dict[str, float]]:
+    """Read what was measured over a pool before."""
+    measured: dict[str, dict[str, float]] = {}
+    if (folder / BOOK).is_file():
+        measured = json.loads((folder / BOOK).read_text())
+    return measured
 
 
 def piece(folder: Path, stage: str) -> dict[str, float]:
@@ -144,11 +151,14 @@ def row(stage: str, measured: Mapping[int, Mapping[str, float]]) -> dict[str, ob
     few, many = min(measured), max(measured)
     rise = {name: (measured[many][name] - measured[few][name]) / max(many - few, 1) for name in ("peak_mib", "cpu_s")}
     cpu, held = round(rise["cpu_s"] * 1e6, 1), round(rise["peak_mib"] * 2**20)
-    bars = {"bytes": {"bar": BAR_BYTES, "holds": held <= BAR_BYTES}} if stage != "embed" else {}
+    bars: dict[str, dict[str, float]] = {}
+    if stage != "embed":
+        bars["bytes"] = {"bar": BAR_BYTES, "holds": held <= BAR_BYTES}
     bars |= {"cpu_us": {"bar": BARS[stage], "holds": cpu <= BARS[stage]}} if stage in BARS else {}
     if stage == "run" and many >= 1_000_000:
         bars |= {"process_s": {"bar": FINISHED_S, "holds": measured[many]["process_s"] < FINISHED_S}}
-    at = {name: {n: round(of[name], 2) for n, of in measured.items()} for name in ("peak_mib", "cpu_s", "process_s")}
+    told = ("peak_mib", "cpu_s", "process_s", "load")
+    at = {name: {n: round(of[name], 2) for n, of in measured.items() if name in of} for name in told}
     return {"stage": stage, "bytes_per_problem": held, "cpu_us_per_problem": cpu, **at, "bars": bars}
 
 

@@ -1,9 +1,12 @@
-"""How many stored rollouts a second synthesis handles, and what a further problem costs in memory.
+"""How many stored rollouts a second synthesis handles, and what a further problem costs in time and memory.
 
-Two methods that read every stored attempt: `dart` by the rule "vanilla" (a target per right answer) and
-`onpolicy_pairs`. The rollouts of the scripted engine are scored first; then each method runs in a process of its own,
-on pools of two sizes, with nothing left to draw. Seconds are of the method with its writing, without opening the lake; CPU seconds beside them,
-since a wall clock tells little on a shared machine.
+    python -m benchmarks.synthesis [--quick] [--sizes N N ...] [--scratch DIR]
+
+Methods that read every stored attempt: `dart` by the rule "vanilla" (a target per right answer) and `onpolicy_pairs`. The rollouts and their
+verdicts are drawn and written as scoring would have stored them, 8 per problem, and scored; then each method runs in a process of its own, with
+nothing left to draw. Seconds are of the method with its writing, without opening the lake; beside the rate of each size stands the one of the
+problems that the largest has more than the smallest, in which what a process pays once (imports, plans of queries) is not. Two turns, of which
+the faster counts; CPU seconds beside, since a wall clock tells little on a shared machine.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from assay.api import NullReporter
 from assay.core.config import Config, parse_config
@@ -21,79 +25,112 @@ from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.runner.synthesis import run_synthesis
 from assay.stores.lake import Lake
 from benchmarks._pieces import resident_mib
+from benchmarks._scale_pool import store_attempts
 from benchmarks.claims import RESULTS, hardware
 
 FULL, QUICK = (20_000, 100_000), (2_000, 8_000)  # problems
-ATTEMPTS = 8
+ATTEMPTS, TURNS = 8, 2
 METHODS = ("dart", "onpolicy_pairs")
 REQUIRED = 50_000  # rollouts/s
 
 
 def main() -> None:
-    """Measure both methods at both sizes, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure both methods at all sizes, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"pools of {QUICK} in place of {FULL}")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[], help="other sizes, of which nothing is written")
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--scratch", type=Path, help="keep the scored lakes here, and find them here again")
     parser.add_argument("--piece", nargs=2, metavar=("FOLDER", "METHOD"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.piece:
         print(json.dumps(piece(Path(asked.piece[0]), asked.piece[1])))
         return
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for problems in QUICK if asked.quick else FULL:
-            place = Path(folder) / str(problems)
-            score(place, problems)
-            for method in METHODS:
-                command = [sys.executable, "-m", "benchmarks.synthesis", "--piece", str(place), method]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                rows.append({"problems": problems, "method": method, **json.loads(done.stdout.splitlines()[-1])})
-                print(rows[-1])
+        sizes = asked.sizes or (QUICK if asked.quick else FULL)
+        found = measure(asked.scratch or Path(folder), sorted(sizes), asked.turns)
+    print(json.dumps({name: value for name, value in found.items() if name != "rows"}, indent=1))
+    if not asked.sizes:
+        (RESULTS / "synthesis.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def measure(place: Path, sizes: list[int], turns: int) -> dict[str, Any]:
+    """The rows of all sizes and methods, and the slopes between the smallest and the largest."""
+    rows = []
+    for problems in sizes:
+        score(place / str(problems), problems)
+        for method in METHODS:
+            tries = [run_piece(place / str(problems), method) for _ in range(turns)]
+            rows.append({"problems": problems, "method": method, **min(tries, key=lambda row: row["seconds"])})
+            print(rows[-1], flush=True)
+    slopes = {}
+    for method in METHODS if len(sizes) > 1 else ():
+        small, large = (row for row in rows if row["method"] == method and row["problems"] in (sizes[0], sizes[-1]))
+        more = {name: large[name] - small[name] for name in ("problems", "rollouts", "seconds", "cpu_s", "peak_mib")}
+        slopes[method] = {
+            "rollouts_per_s": round(more["rollouts"] / more["seconds"]),
+            "rollouts_per_cpu_s": round(more["rollouts"] / more["cpu_s"]),
+            "bytes_per_further_problem": round(1024**2 * more["peak_mib"] / more["problems"]),
+        }
     least = min(row["rollouts_per_s"] for row in rows)
-    growth = {
-        method: 1024**2 * (large["peak_mib"] - small["peak_mib"]) / (large["problems"] - small["problems"])
-        for method in METHODS
-        for small, large in [[row for row in rows if row["method"] == method]]
-    }
-    found = {
+    return {
         "rows": rows,
+        "slopes": slopes,
         "least_rollouts_per_s": least,
         "required": REQUIRED,
-        "bytes_per_further_problem": growth,
         "hardware": hardware(),
     }
-    (RESULTS / "synthesis.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(f"at least {least:.0f} rollouts/s, {REQUIRED} required; bytes a further problem: {growth}")
 
 
-def plan(folder: Path) -> Config:
-    """The plan over one pool."""
+def run_piece(place: Path, method: str) -> dict[str, float]:
+    """One method in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.synthesis", "--piece", str(place), method]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def plan(folder: Path, turn: int = 0) -> Config:
+    """The plan over one pool; of each turn a setting differs that changes no row, so that the work is done again."""
     return parse_config(
         {
             "lake": str(folder / "lake"),
             "source": [{"type": "files", "paths": str(folder / "pool.jsonl"), "verifier": "numeric"}],
             "clean": {"filters": []},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum"},
-            "score": {"n": ATTEMPTS, "problems_per_commit": 2_048},
-            "synthesize": {"settings": {"dart": {"rule": "vanilla", "trials": ATTEMPTS, "distinct": False}}},
+            "score": {"n": ATTEMPTS},
+            "synthesize": {
+                "settings": {
+                    "dart": {"rule": "vanilla", "trials": ATTEMPTS, "distinct": False, "level": f"level {turn}"},
+                    "onpolicy_pairs": {"pairs": 4 + turn},
+                }
+            },
         }
     )
 
 
 def score(folder: Path, problems: int) -> None:
-    """Attempt a pool of sums."""
-    folder.mkdir()
-    rows = (f'{{"prompt": "What is {n} + {n % 97}?", "answer": "{n + n % 97}"}}\n' for n in range(problems))
-    (folder / "pool.jsonl").write_text("".join(rows))
+    """Write a pool of sums with stored attempts, and score it; a folder that is done is left as it is."""
+    if (folder / "done").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "pool.jsonl").open("w") as file:
+        file.writelines(f'{{"prompt": "What is {n} + {n % 97}?", "answer": "{n + n % 97}"}}\n' for n in range(problems))
     config = plan(folder)
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
+        run_stages(context, "split")
+        store_attempts(context, ATTEMPTS)
         run_stages(context, "score")
+    (folder / "done").touch()
 
 
 def piece(folder: Path, method: str) -> dict[str, float]:
     """Run one method on a scored pool."""
-    config = plan(folder)
-    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
+    with Lake(plan(folder).lake) as lake:
+        turn = lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'synthesize'")[0]["n"]
         rollouts = lake.query("SELECT count(*) FROM rollouts").column(0)[0].as_py()
+    config = plan(folder, turn)
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
         began, cpu = time.perf_counter(), time.process_time()
         (result,) = run_synthesis(context, method)
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu

@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 INTRODUCTION = """# Settings
 
 Every table and key of a config, with its default and meaning. `python docs/make_settings.py` generates this page from the dataclasses and
-the comments in `configs/reference.toml`, and a test checks that both agree. Settings of parts (a selector, an engine,
-or a scorer, such as `n` attempts per problem) go into the table that names the part; [methods.md](methods.md) lists them.
+the comments in `configs/reference.toml`, and a test checks that both agree. Settings of parts (a selector, an engine, or a scorer, such as `n`
+attempts per problem) go into the table that names the part; [methods.md](methods.md) lists them.
 
 With `#:schema PATH` in the first line of a config, an editor completes and checks keys; `curate schema --out PATH` writes the schema file.
 If a config uses an old name, the error gives the new one, and `curate upgrade CONFIG` rewrites the config.

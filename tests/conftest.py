@@ -10,13 +10,15 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,59 @@ server.start()
 print("http://%s:%d" % server.get_host_and_port(), flush=True)
 sys.stdin.read()
 """
+
+FORKING = """
+import importlib, json, os, runpy, select, socket, sys
+for name in sys.argv[2:]:
+    try:
+        importlib.import_module(name)
+    except ImportError: ...  # an extra that is not installed
+sys.modules["pyarrow"].array([1])  # which imports pandas
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(64)
+print(flush=True)
+while True:
+    if 0 in select.select([server, 0], [], [])[0]:
+        sys.exit()  # whoever started this process has ended
+    asked = server.accept()[0]
+    if os.fork() == 0:
+        break
+    asked.close()
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]: ...
+    except ChildProcessError: ...
+server.close()
+call = json.loads(asked.makefile().readline())
+if child := os.fork():
+    asked.sendall(b"%d\\n" % child)
+    asked.sendall(b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    os._exit(0)
+asked.close()
+for number, path in enumerate([os.devnull, *call["files"]]):
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    os.dup2(handle, number)
+    os.close(handle)
+os.chdir(call["folder"])
+os.environ.clear()
+os.environ.update(call["environment"])
+sys.argv[:], sys.path[0] = ["assay", *call["arguments"]], call["folder"]
+runpy.run_module("assay", run_name="__main__", alter_sys=True)
+"""
+STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "regrade")
+IMPORTED = (
+    "faiss",
+    "sklearn.decomposition",
+    "sklearn.feature_extraction.text",
+    "assay.cli.curate.run",
+    "assay.cli.curate.status",
+    "assay.cli.curate.sql",
+    "assay.pipelines.runner.open_run",
+    *(f"assay.pipelines.stages.{name}" for name in STAGES),
+    "assay.scorers.pass_rate",
+    "assay.verifiers.math",
+    "assay.verifiers.numeric",
+)
 
 DONT_WRITE_BYTECODE = sys.dont_write_bytecode
 
@@ -94,12 +149,79 @@ def scripted() -> Callable[..., Path]:
     return written
 
 
+class Warm:
+    """A process that has imported what `curate` needs, and forks one process per command: starting Python and importing
+    takes longer than most commands do.
+
+    The commands run as with `python -m assay`: in processes of their own, with their own folder, environment and ends.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.count, self.began = place, 0, import_relevant(os.environ)
+        call = [sys.executable, "-c", FORKING, place / "socket", *IMPORTED]
+        self.process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline(), "the process that forks has not started"
+
+    def run(self, arguments: list[str], folder: Path, timeout: int) -> subprocess.CompletedProcess[str]:
+        self.count += 1
+        out, err = self.place / f"{self.count}.out", self.place / f"{self.count}.err"
+        asked = {
+            "arguments": arguments,
+            "folder": str(folder),
+            "environment": dict(os.environ),
+            "files": [str(out), str(err)],
+        }
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.connect(str(self.place / "socket"))
+            channel.sendall(json.dumps(asked).encode() + b"\n")
+            channel.settimeout(timeout)
+            with channel.makefile() as lines:
+                child = int(lines.readline())
+                try:
+                    code = int(lines.readline())
+                except TimeoutError:
+                    os.kill(child, signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(arguments, timeout) from None
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=30)
+
+
+def import_relevant(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment but for what pytest changes per test."""
+    return {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Warm]]:
+    """The process that forks commands, started when it is first needed."""
+    begun: list[Warm] = []
+
+    def get() -> Warm:
+        if not begun:
+            begun.append(Warm(Path(tempfile.mkdtemp(prefix="warm-"))))  # a socket's path is short
+        return begun[0]
+
+    yield get
+    for each in begun:
+        each.end()
+        shutil.rmtree(each.place)
+
+
 @pytest.fixture
-def assay(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command to its end; named arguments go into its environment."""
+def assay(tmp_path: Path, warm: Callable[[], Warm]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command to its end; named arguments go into its environment.
+
+    `curate` is forked from a process that has imported it, unless the environment is another one than at its start.
+    """
 
     def run(*arguments: object, timeout: int = 120, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "assay", *map(str, arguments)]
+        if arguments[0] == "curate" and not environment and import_relevant(os.environ) == warm().began:
+            return warm().run(command[3:], tmp_path, timeout)
         return subprocess.run(
             command,
             capture_output=True,

@@ -1,6 +1,7 @@
 """`curate synthesize` as a command: forecast, rows, nothing paid twice, and one line for what cannot be done."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ path = "package:recordings/tiny.parquet"
 max_tokens = 8
 [score]
 n = 4
+problems_per_commit = 60
 [synthesize]
 methods = ["dart"]
 [synthesize.settings.dart]
@@ -35,11 +37,10 @@ distinct = false
 Curate = Callable[..., Any]
 
 
-@pytest.fixture
-def curate(tmp_path: Path) -> Curate:
-    """Run a command on the plan."""
-    path = tmp_path / "plan.toml"
-    path.write_text(PLAN.format(lake=tmp_path / "lake"))
+def planned(folder: Path) -> Curate:
+    """Run a command on the plan, with a lake in this folder."""
+    path = folder / "plan.toml"
+    path.write_text(PLAN.format(lake=folder / "lake"))
 
     def run(command: str, *words: str) -> Any:
         return CliRunner().invoke(curate_app, [command, str(path), *words], env={"COLUMNS": "200"})
@@ -47,9 +48,22 @@ def curate(tmp_path: Path) -> Curate:
     return run
 
 
-def test_a_forecast_then_rows_then_nothing_to_do(curate: Curate) -> None:
+@pytest.fixture
+def curate(tmp_path: Path) -> Curate:
+    return planned(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scored_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake on which `curate score` has scored the plan: to copy, not to write."""
+    folder = tmp_path_factory.mktemp("scored")
     for stage in ("ingest", "clean", "split", "score"):
-        assert curate(stage).exit_code == 0
+        assert planned(folder)(stage).exit_code == 0
+    return folder / "lake"
+
+
+def test_a_forecast_then_rows_then_nothing_to_do(curate: Curate, scored_lake: Path, tmp_path: Path) -> None:
+    shutil.copytree(scored_lake, tmp_path / "lake")
     forecast = json.loads(curate("synthesize", "--dry-run", "--json").stdout)["dart"]
     assert forecast["problems"] == 60
     assert forecast["wanted"] == 120
@@ -62,14 +76,13 @@ def test_a_forecast_then_rows_then_nothing_to_do(curate: Curate) -> None:
     assert "dart: nothing to do" in again.stderr + again.stdout
 
 
-def test_what_cannot_be_done_is_one_line(curate: Curate) -> None:
+def test_what_cannot_be_done_is_one_line(curate: Curate, scored_lake: Path, tmp_path: Path) -> None:
     early = curate("synthesize")
     assert early.exit_code != 0
     assert "synthesize needs ingest, which is not done" in " ".join((early.stderr + early.stdout).split()) or (
         "score needs ingest, which is not done" in " ".join((early.stderr + early.stdout).split())
     )
-    for stage in ("ingest", "clean", "split", "score"):
-        curate(stage)
+    shutil.copytree(scored_lake, tmp_path / "lake", dirs_exist_ok=True)
     unknown = curate("synthesize", "drat")
     assert "unknown method 'drat'; nearest: 'dart'" in unknown.stderr + unknown.stdout
     unnamed = curate("synthesize", "--set", "synthesize.methods=[]")
@@ -78,9 +91,10 @@ def test_what_cannot_be_done_is_one_line(curate: Curate) -> None:
     assert "'uniform', 'prop2diff' or 'vanilla'" in " ".join((wrong.stderr + wrong.stdout).split())
 
 
-def test_many_times_what_scoring_drew_is_refused_unless_a_limit_or_a_setting_allows_it(curate: Curate) -> None:
-    for stage in ("ingest", "clean", "split", "score"):
-        assert curate(stage).exit_code == 0
+def test_many_times_what_scoring_drew_is_refused_unless_a_limit_or_a_setting_allows_it(
+    curate: Curate, scored_lake: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(scored_lake, tmp_path / "lake")
     hungry = ("--set", "synthesize.settings.dart.answers=400", "--set", "synthesize.settings.dart.max_trials=500")
     refused = curate("synthesize", *hungry)
     assert refused.exit_code == 2

@@ -19,7 +19,8 @@ def estimate(pays: bool, gain: tuple[float, float, float]) -> dict[str, Any]:
         {"way": "scoring, 4 attempts", "uses": 5, **spans, "gain": (float("nan"),) * 3},
     ]
     size = {"problems": 300, "attempted": 120, "steps": 50, "groups": 8, "group_size": 8, "drift": 0.0}
-    return {**size, "rows": rows, "best": "bins by source", "pays": pays}
+    regrets = {"uniform": 1.0625, "bins by source": 0.01, "scoring, 4 attempts": float("inf")}
+    return {**size, "rows": rows, "regrets": regrets, "best": "bins by source", "pays": pays}
 
 
 def test_the_sentence_names_the_cheapest_way_or_says_that_choosing_will_not_pay() -> None:
@@ -36,6 +37,9 @@ def test_the_table_has_a_row_per_way_and_its_intervals() -> None:
     assert "50 steps of 8 groups of 8 over 300 problems, of which 120 were attempted" in shown
     assert "1,000 [900, 1,100]" in shown
     assert shown.count("500 [400, 600]") == 3
+    assert "106%" in shown
+    assert " 1% " in shown
+    assert "inf" not in shown  # told for one training only
 
 
 @pytest.mark.service

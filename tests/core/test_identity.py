@@ -38,7 +38,7 @@ LONG = [f"é{number}" for number in range(9_000)]
     "parts",
     [
         ("s", LONG, 1, tuple(LONG[:4_097])),
-        ([LONG, {"b": LONG}] * 2_049,),
+        ([LONG, {"b": LONG}, *[["é", 1], {"b": "é"}] * 2_049],),
         ("a", 'q"\\\n\x00\x7f', "é²\u2028", ""),
         ("a", 1, None, ("b",)),
         ((),),

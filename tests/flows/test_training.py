@@ -39,6 +39,14 @@ steps = 1
 group_size = 2
 save_every = 0
 eval_samples = 1
+[synthesize]
+methods = ["dart"]
+settings.dart = {{ rule = "vanilla", trials = 2, distinct = false }}
+[sft]
+steps = 1
+rows_per_step = 2
+[loop]
+kinds = ["grpo", "sft"]
 """
 # Runs what each line asks for, a command or a flow as a deployment starts it, and answers how it ended: torch and Prefect are imported once.
 HOST = """
@@ -148,7 +156,7 @@ def test_training_refreshing_and_rounds_find_nothing_to_do_the_second_time(
     assert "; round 2: held-out pass@1 " in made["state"]["message"]
     assert (tasks, artifacts) == ({"round 1", "round 2"}, {*shown, "rounds"})
     rows = json.loads(server.artifacts(made["id"])[f"{config.parent.name}-rounds"]["data"])
-    assert [(row["round"], row["problems"]) for row in rows] == [(1, 4), (2, 4)]
+    assert [(row["round"], row["kind"], row["problems"]) for row in rows] == [(1, "grpo", 4), (2, "sft", 4)]
     looped = counts(config)
     assert looped["train_metrics"] > refreshed["train_metrics"]
     assert entered("rounds")[0]["state"]["message"].startswith("nothing to do: round 1: ")

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def planned(sums: Path, lake: Path) -> dict[str, Any]:
         "source": [{"type": "files", "paths": str(sums)}],
         "split": {"held_out": 8},
         "policy": {"truncated": "wrong", "model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
-        "score": {"n": 4},
+        "score": {"n": 4, "problems_per_commit": 16},
         "embed": {"encoder": "tfidf", "clusters": 3},
         "select": {"budget": 10},
     }
@@ -52,34 +51,61 @@ def tables(sums: Path, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float | None], Path]:
-    """A folder with the sums and a lake on which the plan was walked to its end at this temperature, made once a session: to copy, not to write."""
+def common_sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sums as a file that no test changes."""
+    return written(tmp_path_factory.mktemp("sums"))
 
-    @cache
-    def made(temperature: float | None) -> Path:
-        folder = tmp_path_factory.mktemp("finished")
-        tables = planned(written(folder), folder / "lake")
-        if temperature is not None:
-            tables["policy"]["temperature"] = temperature
-        config = parse_config(tables)
-        with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
-            run_stages(context)
-        return folder
 
-    return made
+@pytest.fixture(scope="session")
+def kept(common_sums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """Finished runs of the plan with some keys changed, each made once a session: to read or copy, not to write.
+
+    `kept("score", score={"n": 2})` has done every stage up to `score`; "" = all of them.
+    """
+    opened: dict[str, RunContext] = {}
+
+    def make(upto: str = "", **changes: Any) -> RunContext:
+        name = json.dumps([upto, changes], sort_keys=True)
+        if name not in opened:
+            opened[name] = opened_on(planned(common_sums, tmp_path_factory.mktemp("kept") / "lake"), changes)
+            run_stages(opened[name], upto)
+            opened[name].close()  # engine and judge, which open again where they are needed
+        return opened[name]
+
+    yield make
+    for each in opened.values():
+        each.close()
+        each.lake.close()
 
 
 @pytest.fixture
-def walked(finished: Callable[[float | None], Path], tables: dict[str, Any], context: Made, tmp_path: Path) -> Made:
-    """A job like `job`'s, on a copy of a lake that holds the finished plan."""
+def resumed(kept: Made, common_sums: Path, tables: dict[str, Any], context: Made, tmp_path: Path) -> Made:
+    """A run like `context`'s, on a copy of the lake that `kept` has for the same arguments, or on the test's own lake."""
 
-    def make(temperature: float | None = None) -> RunContext:
-        folder = finished(temperature)
-        shutil.copytree(folder / "lake", tmp_path / "lake")
-        tables["source"] = [{"type": "files", "paths": str(folder / "sums.jsonl")}]
-        return context(policy={} if temperature is None else {"temperature": temperature})
+    def make(upto: str = "", **changes: Any) -> RunContext:
+        if not (tmp_path / "lake").exists():
+            shutil.copytree(kept(upto, **changes).lake.root, tmp_path / "lake")
+        tables["source"] = [{"type": "files", "paths": str(common_sums)}]
+        return context(**changes)
 
     return make
+
+
+@pytest.fixture
+def walked(resumed: Made) -> Made:
+    """A run on a copy of a lake that holds the finished plan, at another temperature where one is given."""
+    return lambda temperature=None: resumed(**({} if temperature is None else {"policy": {"temperature": temperature}}))
+
+
+def opened_on(tables: dict[str, Any], changes: dict[str, Any]) -> RunContext:
+    """A run of a plan some of whose keys, or whole tables, are changed; a key that becomes None has its default."""
+    tree = {**tables}
+    for name, change in changes.items():
+        if isinstance(change, dict):
+            change = {key: value for key, value in {**tree.get(name, {}), **change}.items() if value is not None}
+        tree[name] = change
+    config = parse_config(tree)
+    return RunContext(config, Lake(config.lake), NullReporter())
 
 
 @pytest.fixture
@@ -88,11 +114,7 @@ def context(tables: dict[str, Any]) -> Iterator[Made]:
     opened: list[RunContext] = []
 
     def make(**changes: Any) -> RunContext:
-        tree = {**tables}
-        for name, change in changes.items():
-            tree[name] = {**tree.get(name, {}), **change} if isinstance(change, dict) else change
-        config = parse_config(tree)
-        opened.append(RunContext(config, Lake(config.lake), NullReporter()))
+        opened.append(opened_on(tables, changes))
         return opened[-1]
 
     yield make

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -101,6 +102,46 @@ def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, messa
         with pytest.raises(ConfigError, match=message) as error:
             ask()
         assert "\n" not in str(error.value)
+
+
+def test_levels_are_equal_parts_of_the_generators_own_curriculum():
+    items = list(ReasoningGym(generator="chain_sum", size=9, levels=3, seed=5).read())
+    assert [json.loads(problem.metadata)["level"] for problem, _ in items] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    for problem, label in items:
+        level, numbers = json.loads(problem.metadata)["level"], re.findall(r"\d+", problem.text.split(":")[-1])
+        assert [len(number) for number in numbers] == [level + 1] * (level + 2)  # so many terms of so many digits
+        entry = stored(problem)["entry"]
+        assert gym.get_score_answer_fn("chain_sum")(answer=label.answer, entry=entry) == 1
+    assert len({problem.id for problem, _ in items}) == 9
+    plain = ReasoningGym(generator="chain_sum", size=2).read()
+    assert all("level" not in json.loads(problem.metadata) for problem, _ in plain)
+
+
+def test_a_config_holds_at_every_level_and_few_values_stay_at_their_highest():
+    config = {"min_terms": 2, "max_terms": 2}
+    for problem, _ in ReasoningGym(generator="chain_sum", size=8, levels=4, config=config).read():
+        assert len(re.findall(r"\d+", problem.text.split(":")[-1])) == 2
+    people = [
+        stored(problem)["entry"]["metadata"]["difficulty"]["n_people"]
+        for problem, _ in ReasoningGym(generator="knights_knaves", size=4, levels=4).read()
+    ]
+    assert people == [2, 3, 4, 5]  # its other two attributes have two levels
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"generator": "chain_sum", "levels": 12}, "has 11 levels, and 12 are asked for"),
+        ({"generator": "acre", "levels": 2}, "'acre' has no levels"),
+        ({"generator": "chain_sum", "levels": 2, "config": {"min_term": 2}}, "nearest: 'min_terms'"),
+        ({"generator": "chain_sum", "levels": 2, "config": {"min_terms": 9}}, "max_terms must be >= min_terms"),
+    ],
+)
+def test_levels_that_a_generator_does_not_have_are_refused(fields, message):
+    with pytest.raises(ConfigError, match=message):
+        ReasoningGym(**{"size": 20, **fields}).check()
+    with pytest.raises(ValueError, match="levels 21 must be"):
+        ReasoningGym(generator="chain_sum", size=20, levels=21)
 
 
 def test_what_a_lake_has_read_is_known_without_loading_the_library():

@@ -1,5 +1,7 @@
 """Synthesis from bundled recordings of real rollouts."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,20 +32,39 @@ def plan(lake: Path, *, n: int, **tables: Any) -> dict[str, Any]:
         "source": [source],
         "split": {"held_out": 60},
         "policy": {"engine": "replay", "path": "package:recordings/tiny.parquet", "max_tokens": 8},
-        "score": {"n": n},
+        "score": {"n": n, "problems_per_commit": 100},
         **tables,
     }
 
 
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A lake on which the recording was scored, made once per plan: to copy, not to write."""
+    lakes: dict[str, Path] = {}
+
+    def get(n: int, tables: dict[str, Any]) -> Path:
+        name = json.dumps([n, tables], sort_keys=True)
+        if name not in lakes:
+            config = parse_config(plan(tmp_path_factory.mktemp("scored") / "lake", n=n, **tables))
+            with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
+                run_stages(context, "score")
+                lakes[name] = lake.root
+        return lakes[name]
+
+    return get
+
+
 @pytest.fixture
-def recorded(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Scores the recording once per lake, runs a method and returns the context with the results."""
+def recorded(tmp_path: Path, scored: Callable[..., Path]) -> Iterator[Callable[..., Any]]:
+    """Runs a method on a copy of a scored recording and returns the context with the results."""
     opened: list[RunContext] = []
 
     def run(
         method: str, settings: dict[str, Any], *, n: int = 8, synthesize_policy: str = "", **tables: Any
     ) -> tuple[RunContext, list[Any]]:
         synthesis = {"settings": {method: settings}, "policy": synthesize_policy}
+        if not (tmp_path / "lake").exists():
+            shutil.copytree(scored(n, tables), tmp_path / "lake")
         tree = plan(tmp_path / "lake", n=n, synthesize=synthesis, **tables)
         config = parse_config(tree)
         context = RunContext(config, Lake(config.lake), NullReporter())

@@ -14,7 +14,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.runner.synthesis import run_synthesis
 from assay.stores.lake import Lake
-from assay.synthesis.scaffold import Scaffold, split_steps
+from assay.synthesis.scaffold import Scaffold
 
 STEPS = 16
 SOLUTION = "\n".join(f"step {number}" for number in range(STEPS))
@@ -60,12 +60,6 @@ def test_an_own_right_attempt_is_begun_before_the_gold_solution(given: Any, made
     assert "mine" in row.problem.text
     assert "is 1" not in row.problem.text  # the last step is never given
     assert row.parents == ("p4",)
-
-
-def test_steps_are_the_text_and_none_is_blank() -> None:
-    for text in ("a\nb\nc", "a\n\nb\n", "\na\n\n\nb", "one"):
-        assert "".join(split_steps(text, "\n")).strip() == text.strip()
-        assert all(step.strip() for step in split_steps(text, "\n"))
 
 
 def test_new_problems_are_a_pool_that_keeps_the_split_and_pays_nothing_twice(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.runner.synthesis import run_synthesis
 from assay.stores.lake import Lake
-from assay.synthesis.step_pairs import StepPairs, cut_steps
+from assay.synthesis.step_pairs import StepPairs
 
 
 def attempts(pit: int, steps: int = 6) -> list[tuple[str, ...]]:
@@ -73,11 +73,6 @@ def test_without_a_fall_there_is_no_pair(given: Any, made: Callable[..., Any]) -
     rows, summary = made(StepPairs(min_drop=0.4), flat)
     assert [row for row in rows if hasattr(row, "chosen")] == []
     assert summary.counts["pits"] == 0
-
-
-def test_steps_are_the_text() -> None:
-    for text in ("a\nb\nc", "a\n\nb\n", "one", "\n"):
-        assert "".join(cut_steps(text, "\n")) == text
 
 
 def test_a_scripted_policy_falls_into_its_pit_once_and_is_paid_once(tmp_path: Path) -> None:

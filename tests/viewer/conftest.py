@@ -1,6 +1,7 @@
 """A lake to look at, and its page on loopback."""
 
 import json
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -64,40 +65,60 @@ def viewer(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vie
     served.close()
 
 
-@pytest.fixture
-def curation(tmp_path: Path) -> Iterator[Callable[[], RunContext]]:
-    """Opens runs of one small config: sums, one of them a formula that the scripted engine gets wrong."""
+@pytest.fixture(scope="session")
+def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sums, one of them a formula that the scripted engine gets wrong."""
+    path = tmp_path_factory.mktemp("sums") / "sums.jsonl"
     rows = [{"prompt": f"What is {n} + {n % 7}?", "answer": str(n + n % 7)} for n in range(10, 10 + SUMS - 1)]
     rows.append({"prompt": r"What is $\frac{1}{2} + x^2$ for $x = 1$?", "answer": r"\frac{3}{2}"})
-    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def opened(sums: Path, lake: Path) -> RunContext:
     config = parse_config(
         {
             "name": "sums",
-            "lake": str(tmp_path / "lake"),
-            "source": [{"type": "files", "paths": str(tmp_path / "sums.jsonl")}],
+            "lake": str(lake),
+            "source": [{"type": "files", "paths": str(sums)}],
             "split": {"held_out": 0},
             "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
-            "score": {"n": 4},
+            "score": {"n": 4, "problems_per_commit": 24},
             "embed": {"encoder": "tfidf", "clusters": 3},
             "select": {"selector": "uniform", "budget": 10},
         }
     )
-    opened: list[RunContext] = []
+    return RunContext(config, Lake(config.lake), NullReporter())
+
+
+@pytest.fixture(scope="session")
+def curated_lake(sums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake on which every stage is done: to copy, not to write."""
+    context = opened(sums, tmp_path_factory.mktemp("curated") / "lake")
+    with context.lake, context:
+        run_stages(context)
+    return context.lake.root
+
+
+@pytest.fixture
+def curation(sums: Path, tmp_path: Path) -> Iterator[Callable[[], RunContext]]:
+    """Opens runs of one small config."""
+    contexts: list[RunContext] = []
 
     def make() -> RunContext:
-        opened.append(RunContext(config, Lake(config.lake), NullReporter()))
-        return opened[-1]
+        contexts.append(opened(sums, tmp_path / "lake"))
+        return contexts[-1]
 
     yield make
-    for context in opened:
+    for context in contexts:
         context.close()
         context.lake.close()
 
 
 @pytest.fixture
-def curated(curation: Callable[[], RunContext]) -> RunContext:
+def curated(curation: Callable[[], RunContext], curated_lake: Path, tmp_path: Path) -> RunContext:
     """A run of that config after every stage is done."""
-    run_stages(curation())
+    shutil.copytree(curated_lake, tmp_path / "lake")
     return curation()
 
 

@@ -55,7 +55,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 CURATE = "From a pool of problems to a curriculum: clean, score, select, order."
-TRAIN = "Train: GRPO on a curriculum, SFT and DPO on stored answers. Rollouts are written to the lake."
+TRAIN = "Train: GRPO on a curriculum, SFT, DPO and KTO on stored answers. Rollouts are written to the lake."
 ASSAY = "Find the training problems that are worth your GPU hours."
 ANALYZE = (
     "Analyze what the lake holds: selectors, policies, curricula, selection bias, pass@k, token caps, clusters, "
@@ -128,6 +128,7 @@ train_app.command("run")(train_run.run)
 train_app.command("resume")(train_run.resume)
 train_app.command("sft")(train_offline.sft)
 train_app.command("dpo")(train_offline.dpo)
+train_app.command("kto")(train_offline.kto)
 train_app.command("loop")(train_loop.loop)
 train_app.command("eval")(train_eval.evaluate)
 train_app.command("compare")(train_eval.compare)

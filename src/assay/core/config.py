@@ -21,7 +21,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.flow_config import FlowConfig
 from assay.core.limit_config import LimitConfig
 from assay.core.loop_config import LoopConfig
-from assay.core.offline_config import DpoConfig, SftConfig
+from assay.core.offline_config import DpoConfig, KtoConfig, SftConfig
 from assay.core.parts import (
     allow_imports,
     build_part,
@@ -111,6 +111,7 @@ class EmbedConfig(StrictTable):
     clusters: Annotated[int, Field(ge=1)] | Literal["auto"] = 8  # auto = by silhouette on a sample
     seed: int = 0
     device: str = "auto"  # cpu, gpu, auto = gpu where FAISS sees one
+    precision: Literal["float32", "float16"] = "float32"  # of stored vectors
 
 
 class SelectConfig(PartTable):
@@ -231,6 +232,7 @@ class Config(StrictTable):
     train: TrainConfig = TrainConfig()
     sft: SftConfig = SftConfig()
     dpo: DpoConfig = DpoConfig()
+    kto: KtoConfig = KtoConfig()
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()

@@ -12,8 +12,8 @@ class LoopConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rounds: int = Field(default=2, ge=1)
-    # of training, round by round, from the front again after the last; sft and dpo learn what `[synthesize]` makes
-    kinds: tuple[Literal["grpo", "sft", "dpo"], ...] = Field(default=("grpo",), min_length=1)
+    # of training, round by round, from the front again after the last; sft, dpo and kto learn what `[synthesize]` makes
+    kinds: tuple[Literal["grpo", "sft", "dpo", "kto"], ...] = Field(default=("grpo",), min_length=1)
     recent_steps: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
     discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
     # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met

@@ -1,4 +1,4 @@
-"""The tables `[sft]` and `[dpo]` of the config: training on rows that synthesis stored."""
+"""The tables `[sft]`, `[dpo]` and `[kto]` of the config: training on rows that synthesis stored."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class OfflineConfig(BaseModel):
-    """What `[sft]` and `[dpo]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
+    """What `[sft]`, `[dpo]` and `[kto]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
     states, trackers and the folder are those of `[train]`.
     """
 
@@ -40,3 +40,14 @@ class DpoConfig(OfflineConfig):
     loss: Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "nca_pair", "sppo_hard", "apo_zero", "apo_down"] = (
         "sigmoid"
     )
+
+
+class KtoConfig(OfflineConfig):
+    """`[kto]`: raise desirable stored answers and lower the others."""
+
+    learning_rate: float = Field(default=1e-6, gt=0)
+    beta: float = Field(default=0.1, gt=0)  # larger = held nearer to the base
+    loss: Literal["kto", "apo_zero_unpaired"] = "kto"
+    desirable_weight: float = Field(default=1.0, gt=0)  # factor on the losses of desirable answers
+    # factor on the losses of answers to avoid; None = both sides weigh the same in total
+    undesirable_weight: float | None = Field(default=None, gt=0)

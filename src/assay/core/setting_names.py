@@ -111,6 +111,7 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
     ),
     "sft": SCHEDULE,
     "dpo": SCHEDULE,
+    "kto": SCHEDULE,
     "loop": (
         Rename("window", "recent_steps"),
         Rename("width", "max_interval"),

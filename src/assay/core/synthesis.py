@@ -38,13 +38,44 @@ class AttemptedProblem(NamedTuple):
     label: Label
     attempts: Sequence[GradedAttempt]
 
-    def distinct_wrong(self, limit: int) -> list[GradedAttempt]:
-        """Return the first wrong attempts, at most `limit`; equal texts count once."""
+    def distinct(self, *outcomes: Outcome) -> list[GradedAttempt]:
+        """Return the attempts of some outcomes by sample index; equal texts count once."""
         distinct: dict[str, GradedAttempt] = {}
         for attempt in self.attempts:
-            if attempt.outcome == "wrong" and attempt.text.strip():
+            if attempt.outcome in outcomes:
                 distinct.setdefault(attempt.digest, attempt)
-        return list(distinct.values())[:limit]
+        return list(distinct.values())
+
+    def distinct_wrong(self, limit: int) -> list[GradedAttempt]:
+        """Return the first wrong attempts that say something, at most `limit`; equal texts count once."""
+        return [attempt for attempt in self.distinct("wrong") if attempt.text.strip()][:limit]
+
+    def wrong_in_steps(self, delimiter: str, *, max_steps: int, limit: int) -> list[tuple[GradedAttempt, list[str]]]:
+        """Return the first wrong attempts of 2 to `max_steps` steps with these steps, at most `limit`; equal texts count once.
+
+        Args:
+            delimiter: ends a step.
+            max_steps: an attempt of more steps is left out.
+            limit: attempts at most.
+        """
+        cut = ((attempt, split_steps(attempt.text, delimiter)) for attempt in self.distinct("wrong"))
+        return [(attempt, steps) for attempt, steps in cut if 2 <= len(steps) <= max_steps][:limit]
+
+
+def split_steps(text: str, delimiter: str) -> list[str]:
+    """Cut a text into steps that together are the text; a step holds the delimiter that ends it, and none is blank.
+
+    >>> split_steps("a\\n\\nb\\n", "\\n")
+    ['a\\n\\n', 'b\\n']
+    """
+    *ended, last = text.split(delimiter)
+    steps: list[str] = []
+    for piece in (*(piece + delimiter for piece in ended), last):
+        if steps and not (piece.strip() and steps[-1].strip()):
+            steps[-1] += piece
+        else:
+            steps.append(piece)
+    return steps if text.strip() else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +111,7 @@ class SearchedProblem:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An answer to imitate. The columns of the table `targets` say what each field means."""
+    """An answer to imitate, or to avoid. The columns of the table `targets` say what each field means."""
 
     problem_id: str
     label_id: str | None = None
@@ -96,6 +127,7 @@ class Target:
     confidence: float = 1.0
     policy: str | None = None
     parents: tuple[str, ...] = ()
+    desirable: bool = True  # False: an answer to avoid, which KTO alone reads
 
 
 @dataclass(frozen=True, slots=True)

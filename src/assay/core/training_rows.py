@@ -12,7 +12,7 @@ from assay.core.export_rows import ChatTurn
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
-    """An answer to imitate."""
+    """An answer to imitate, or one to avoid."""
 
     id: str  # targets.id
     problem_id: str
@@ -24,7 +24,8 @@ class TargetRow:
     method: str = ""  # of synthesis
     origin: str = ""  # who wrote it
     confidence: float = 1.0  # probability that it is right, in [0, 1]
-    verified: bool = True  # the present verifier judged it right
+    verified: bool = True  # the present verifier judged it right; one to avoid, wrong
+    desirable: bool = True  # False: an answer to avoid, which KTO alone reads
 
     @property
     def answer(self) -> str:

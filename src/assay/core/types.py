@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
+from operator import lt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -70,6 +72,9 @@ class Problem:
 def _problem_id(messages: tuple[Message, ...], media: tuple[str, ...]) -> str:
     """Return `content_id("problem", messages, media)` in a third of its time: every row of a source needs one."""
     try:
+        if len(messages) == 1 and not media:  # most problems
+            ((role, content),) = messages
+            return hash_json(f'["problem",[[{quote(role)},{quote(content)}]],[]]')
         turns = ",".join([f"[{quote(role)},{quote(content)}]" for role, content in messages])
         return hash_json(f'["problem",[{turns}],[{",".join(map(quote, media))}]]')
     except (TypeError, ValueError):  # not texts, or more than a role and a content
@@ -89,7 +94,8 @@ class Label:
     @classmethod
     def of(cls, problem_id: str, answer: str, *, verifier: str, origin: str = "gold") -> "Label":
         """Build a label with its content hash."""
-        return cls(content_id("label", problem_id, answer, verifier, origin), problem_id, answer, verifier, origin)
+        named = f"{quote(problem_id)},{quote(answer)},{quote(verifier)},{quote(origin)}"
+        return cls(hash_json(f'["label",{named}]'), problem_id, answer, verifier, origin)
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -458,7 +464,7 @@ class Pool:
     cluster: NDArray[np.int64] | None = None  # (n,)
 
     def __post_init__(self) -> None:
-        if list(self.ids) != sorted(set(self.ids)):
+        if not all(map(lt, self.ids, islice(self.ids, 1, None))):
             raise ValueError(f"{len(self.ids)} ids must be ascending and distinct")
         for name, rows in self._rows().items():
             if len(rows) != len(self.ids):

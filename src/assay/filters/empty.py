@@ -23,8 +23,13 @@ class Empty:
         return [
             Drop("clean", "empty", problem.id, _count_turns(problem), problem.source)
             for problem in problems
-            if not problem.media and not normal_form(problem.text)
+            if not _begins_visibly(problem) and not problem.media and not normal_form(problem.text)
         ]
+
+
+def _begins_visibly(problem: Problem) -> bool:
+    """Tell whether a problem's first character is one of ASCII that can be seen, as nearly always."""
+    return bool(problem.messages) and "!" <= problem.messages[0].content[:1] <= "~"
 
 
 def _count_turns(problem: Problem) -> str:

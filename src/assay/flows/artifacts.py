@@ -77,6 +77,7 @@ def make_rounds_table(context: RunContext, reports: Sequence[Mapping[str, Any]])
         rows.append(
             {
                 "round": report["round"],
+                "kind": report.get("kind", "grpo"),
                 "problems": held_out["problems"],
                 **rates,
                 "in band": band["before"],

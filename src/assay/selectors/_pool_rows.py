@@ -29,16 +29,17 @@ def build_selection(
     order = np.argsort(chosen, kind="stable")
     kept_rows = chosen[order]
     kept_weights = np.ones(len(kept_rows)) if weights is None else weights[order]
-    dropped_rows = np.setdiff1d(np.arange(len(pool)), kept_rows)
+    is_dropped = np.ones(len(pool), np.bool_)
+    is_dropped[kept_rows] = False
+    dropped_rows = np.flatnonzero(is_dropped)
     reason_by_row = np.full(len(pool), "not_chosen") if reasons is None else reasons
-    dropped_ids: dict[str, list[str]] = {str(reason): [] for reason in np.unique(reason_by_row[dropped_rows])}
-    for row in dropped_rows:
-        dropped_ids[str(reason_by_row[row])].append(pool.ids[row])
-    return Selection(
-        tuple(pool.ids[row] for row in kept_rows),
-        tuple(float(weight) for weight in kept_weights),
-        {reason: tuple(ids) for reason, ids in dropped_ids.items()},
-    )
+    reason_of = reason_by_row[dropped_rows]
+    dropped = {reason: _ids_at(pool, dropped_rows[reason_of == reason]) for reason in sorted(set(reason_of.tolist()))}
+    return Selection(_ids_at(pool, kept_rows), tuple(kept_weights.astype(np.float64).tolist()), dropped)
+
+
+def _ids_at(pool: Pool, rows: Ints) -> tuple[str, ...]:
+    return tuple(map(pool.ids.__getitem__, rows.tolist()))
 
 
 def numeric_column(pool: Pool, name: str, *, where: NDArray[np.bool_] | None = None) -> Floats:

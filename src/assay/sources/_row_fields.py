@@ -20,6 +20,8 @@ def read_field(row: Mapping[str, Any], name: str) -> Any:
     Raises:
         BadRow: the row has none of them.
     """
+    if (value := row.get(name)) is not None and "|" not in name:
+        return value  # most names are those of one field that has a value
     for path in name.split("|"):
         value = _resolve_path(row, path)
         if value is not ABSENT and (value is not None or path == name):

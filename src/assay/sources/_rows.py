@@ -6,9 +6,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
@@ -28,7 +29,7 @@ from assay.maths.text.golds import (
     list_answers,
     solution_answer,
 )
-from assay.maths.text.options import OPTION_FIELDS, listed_options, parsed_options
+from assay.maths.text.options import OPTION_FIELDS, listed_options, may_list_options, parsed_options
 from assay.sources._bad_row import BadRow, escape_surrogates, shorten
 from assay.sources._chats import (
     MEDIA,
@@ -44,10 +45,10 @@ from assay.sources._pictures import PictureBudget, PictureReader
 from assay.sources._row_fields import find_column, read_field
 
 PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are not mathematics
+MAX_CHAR_BYTES = 4  # of one character in UTF-8
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row as its file holds it, or what is wrong with it, and where it stands."""
 
     value: Any  # a mapping; anything else is a bad row
@@ -257,7 +258,9 @@ class Fields:
 
     def _check_options_shown(self, row: Mapping[str, Any], turns: tuple[Message, ...], answer: str) -> None:
         is_choice = self.verifier == "choice"
-        if not self.options and (name := find_hidden_options(row, turns, answer, is_choice=is_choice)):
+        if self.options or not _columns_of(tuple(row)).options:
+            return
+        if name := find_hidden_options(row, turns, answer, is_choice=is_choice):
             raise BadRow(
                 "options_not_shown",
                 f"the prompt does not show the options in {name}; options = {name} puts them below it",
@@ -324,10 +327,11 @@ class Fields:
             return
         remedy = 'media = "keep" keeps the pictures, media = "ignore" poses such rows as texts'
         for turn in turns:
-            if placeholder := MEDIA.search(turn.content):
+            marked = "<" in turn.content or "[" in turn.content  # every placeholder holds one of them
+            if marked and (placeholder := MEDIA.search(turn.content)):
                 raise BadRow("needs_image", f"the prompt holds {shorten(placeholder[0])}; {remedy}")
-        for name, value in row.items():
-            if isinstance(name, str) and MEDIA_COLUMN.fullmatch(name) and _is_present(value):
+        for name in _columns_of(tuple(row)).media:
+            if _is_present(row[name]):
                 raise BadRow("needs_image", f"the row holds {name!r}; {remedy}")
 
     def _read_pictures(self, row: Row, turns: tuple[Message, ...], shown: list[Any]) -> tuple[Picture, ...]:
@@ -357,6 +361,8 @@ class Fields:
         return [row[name] for name in names if PICTURE_COLUMN.fullmatch(name)]
 
     def _check_text(self, what: str, *texts: str) -> None:
+        if sum(map(len, texts)) * MAX_CHAR_BYTES <= self.max_bytes and all(map(str.isprintable, texts)):
+            return  # short, and without control characters and lone surrogates
         try:
             size = sum(len(text.encode()) for text in texts)
         except UnicodeEncodeError as error:
@@ -394,10 +400,28 @@ class Fields:
         return metadata
 
 
+class _Columns(NamedTuple):
+    """What the names of a row's columns say of it."""
+
+    media: tuple[str, ...]  # columns for pictures, videos and sounds
+    tools: tuple[str, ...]  # columns for tools
+    options: bool  # whether the row may list options
+
+
+@lru_cache(256)  # the rows of a file have the same names
+def _columns_of(names: tuple[Any, ...]) -> _Columns:
+    texts = [name for name in names if isinstance(name, str)]
+    return _Columns(
+        tuple(name for name in texts if MEDIA_COLUMN.fullmatch(name)),
+        tuple(name for name in texts if name.lower() in TOOL_COLUMNS),
+        may_list_options(names),
+    )
+
+
 def _find_tools(row: Mapping[str, Any]) -> str:
     """Name the column in which a row offers the model tools; "" if none does."""
-    tool_names = (name for name in row if isinstance(name, str) and name.lower() in TOOL_COLUMNS)
-    return next((name for name in tool_names if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
+    named = _columns_of(tuple(row)).tools
+    return next((name for name in named if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
 
 
 def _is_present(value: Any) -> bool:

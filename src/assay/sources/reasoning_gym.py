@@ -11,6 +11,7 @@ from assay.core.identity import canonical_json, content_id
 from assay.core.ports import SourceRow
 from assay.core.types import OPEN, Drop, Label, Problem
 from assay.sources._bad_row import shorten
+from assay.sources._gym_levels import level_configs
 
 # Where generators without an oracle keep one solution.
 EXAMPLE_KEYS = ("possible_answer", "example_answer", "example_correct_answer")
@@ -41,6 +42,10 @@ class ReasoningGym:
     example solution of the entry if it scores 1, else the sentence `OPEN`. The same goes for intermediate_integration
     if it answers with the integral of its own question. Only text made by the library itself is scored here.
 
+    With `levels` = n the problems come in equal parts from the n easiest levels of the generator's own curriculum, which
+    102 of the 106 generators have, each part with seeds of its own, and `metadata` holds the `level` from 0 on: what the
+    curriculum `levels` (RLVE) follows, and any selector or curriculum can name. A setting in `config` holds at every level.
+
     Some generators give other problems in another process under the same seed: isomorphic_strings, knight_swap,
     polynomial_multiplication, ransom_note and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A lake
     keeps what it read first.
@@ -56,15 +61,22 @@ class ReasoningGym:
     seed: int = 0
     config: dict[str, Any] = field(default_factory=dict)  # the generator's settings, as {min_terms = 2, max_terms = 3}
     name: str = ""  # the problems' source; "" = reasoning_gym/<generator>
+    levels: int = 0  # of the generator's own curriculum, the easiest ones; 0 = `config` alone
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size must be at least 1, found {self.size}")
+        if not 0 <= self.levels <= self.size:
+            raise ValueError(f"levels {self.levels} must be from 0 to the size, {self.size}")
 
     def read(self) -> Iterator[SourceRow]:
         """Yield problems with labels in the generator's order; an unusable item is a drop with its number."""
-        dataset = self._create_dataset()
-        return (self._convert_item(dataset, index) for index in range(self.size))
+        datasets = self._create_datasets()
+        return (
+            self._convert_item(dataset, index, first + index, {} if not self.levels else {"level": level})
+            for level, (first, size, dataset) in enumerate(datasets)
+            for index in range(size)
+        )
 
     def fingerprint(self) -> str:
         """Return a hash of the generating version, without the library's import, which takes over a second."""
@@ -75,23 +87,33 @@ class ReasoningGym:
 
     def check(self) -> None:
         """Raise unless the generator accepts the settings."""
-        self._create_dataset()
+        self._create_datasets()
 
-    def _convert_item(self, dataset: Any, index: int) -> SourceRow:
+    def _convert_item(self, dataset: Any, index: int, number: int, metadata: dict[str, Any]) -> SourceRow:
         source = self.name or f"reasoning_gym/{self.generator}"
         try:
             entry = dataset[index]
-            answer, content = _check_entry(dataset, entry, self.generator)
-            problem = Problem.of(entry["question"], source=source, metadata={"reasoning_gym": content})
+            answer, stored = _check_entry(dataset, entry, self.generator)
+            problem = Problem.of(entry["question"], source=source, metadata={**metadata, "reasoning_gym": stored})
         except GeneratorRejected as error:
             reason, detail = error.reason, str(error)
         except FAILURES as error:
             reason, detail = "generator_failed", f"{type(error).__name__}: {shorten(str(error), 200)}"
         else:
             return problem, Label.of(problem.id, answer, verifier="reasoning_gym")
-        return Drop("ingest", reason, detail=detail, source=source, file=self.generator, line=index + 1)
+        return Drop("ingest", reason, detail=detail, source=source, file=self.generator, line=number + 1)
 
-    def _create_dataset(self) -> Any:
+    def _create_datasets(self) -> list[tuple[int, int, Any]]:
+        """Create one dataset per level, or one in all: (number of its first item, items, dataset)."""
+        parts = max(1, self.levels)
+        ends = [self.size * part // parts for part in range(parts + 1)]
+        configs = level_configs(self.generator, self.levels, self.config) if self.levels else [self.config]
+        return [
+            (first, last - first, self._create_dataset(config, last - first, self.seed + first))
+            for config, first, last in zip(configs, ends, ends[1:], strict=False)
+        ]
+
+    def _create_dataset(self, config: dict[str, Any], size: int, seed: int) -> Any:
         factory = require("reasoning_gym.factory", extra="gym")
         require("reasoning_gym", extra="gym")  # its import registers the generators
         if self.generator not in factory.DATASETS:
@@ -100,25 +122,25 @@ class ReasoningGym:
             )
         settings = factory.DATASETS[self.generator][1]
         keys = [setting.name for setting in fields(settings) if setting.name not in ("size", "seed")]
-        for key in self.config:
+        for key in config:
             if key not in keys:
                 raise ConfigError(
                     f"reasoning_gym generator {self.generator!r} has no setting {key!r}; {suggest_names(key, keys)}"
                 )
         try:
-            return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._library_config())
+            return factory.create_dataset(self.generator, size=size, seed=seed, **self._library_config(config))
         except FAILURES as error:
             raise ConfigError(
-                f"reasoning_gym generator {self.generator!r} rejects {shorten(self.config, 200)}: {error}"
+                f"reasoning_gym generator {self.generator!r} rejects {shorten(config, 200)}: {error}"
             ) from error
 
-    def _library_config(self) -> dict[str, Any]:
+    def _library_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config with the specs of `composite` as the library's own objects."""
         if self.generator != "composite":
-            return self.config
+            return config
         spec_class = require("reasoning_gym.composite", extra="gym").DatasetSpec
-        specs = [{"weight": 1.0, "config": {}, **spec} for spec in self.config.get("datasets", ())]
-        return {**self.config, "datasets": [spec_class(**spec) for spec in specs]}
+        specs = [{"weight": 1.0, "config": {}, **spec} for spec in config.get("datasets", ())]
+        return {**config, "datasets": [spec_class(**spec) for spec in specs]}
 
 
 class GeneratorRejected(ValueError):

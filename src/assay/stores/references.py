@@ -20,8 +20,9 @@ SUBJECTS = {
 }
 COMMANDS = {
     "train": "train run CONFIG",
-    "sft": "",  # `train sft` or `train dpo`, where these made the rows
+    "sft": "",  # `train sft`, `train dpo` or `train kto`, where these made the rows
     "dpo": "",
+    "kto": "",
     "tag": "",  # a release is of its moment
     "refresh": "",  # `train loop` does it again when it goes on
 }  # of stages whose command is not `curate STAGE CONFIG`

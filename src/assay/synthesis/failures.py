@@ -69,16 +69,12 @@ class Failures:
         yield SynthesisSummary(counts, (line,))
 
     def _wrong(self, problem: AttemptedProblem) -> list[tuple[GradedAttempt, list[str]]]:
-        """Return the first wrong attempts with their parts between states, equal texts once."""
-        found: dict[str, tuple[GradedAttempt, list[str]]] = {}
-        for attempt in problem.attempts:
-            pieces = attempt.text.split(self.delimiter)
-            steps = [piece + self.delimiter for piece in pieces[:-1]] + pieces[-1:]
-            if attempt.outcome == "wrong" and 2 <= len(steps) <= self.max_steps:
-                walked = steps[:-1]  # behind the last step the attempt is over
-                parts = ["".join(walked[begin : begin + self.every]) for begin in range(0, len(walked), self.every)]
-                found.setdefault(attempt.digest, (attempt, parts))
-        return list(found.values())[: self.wrong]
+        """Return the first wrong attempts with their parts between states; behind the last step the attempt is over."""
+        cut = problem.wrong_in_steps(self.delimiter, max_steps=self.max_steps, limit=self.wrong)
+        return [(attempt, self._parts(steps[:-1])) for attempt, steps in cut]
+
+    def _parts(self, steps: Sequence[str]) -> list[str]:
+        return ["".join(steps[begin : begin + self.every]) for begin in range(0, len(steps), self.every)]
 
     def _explored(
         self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem], counts: dict[str, int]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from assay.core.ports import SynthesisEvidence
-from assay.core.synthesis import AttemptedProblem, GradedAttempt, Pair, SynthesisSummary
+from assay.core.synthesis import GradedAttempt, Pair, SynthesisSummary
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class OnpolicyPairs:
         """Yield the pairs, and how many problems have none for want of which side."""
         counts = {"paired": 0, "no_right": 0, "no_wrong": 0, "unattempted": 0}
         for problem in evidence.attempted():
-            right = distinct(problem, ("correct",))
-            wrong = distinct(problem, ("wrong", "unparsable"))
+            right, wrong = problem.distinct("correct"), problem.distinct("wrong", "unparsable")
             name = "paired" if right and wrong else "no_right" if wrong else "no_wrong" if right else "unattempted"
             counts[name] += 1
             for chosen, rejected in self._matched(right, wrong):
@@ -69,9 +68,3 @@ class OnpolicyPairs:
 def nearest(attempt: GradedAttempt, others: list[GradedAttempt]) -> int:
     """Return the place of the one whose length in tokens is nearest; of equals the first."""
     return min(range(len(others)), key=lambda place: abs(others[place].tokens - attempt.tokens))
-
-
-def distinct(problem: AttemptedProblem, outcomes: tuple[str, ...]) -> list[GradedAttempt]:
-    """Return the attempts of some outcomes by sample index, equal texts once."""
-    first = {attempt.digest: attempt for attempt in reversed(problem.attempts) if attempt.outcome in outcomes}
-    return sorted(first.values(), key=lambda attempt: attempt.sample)

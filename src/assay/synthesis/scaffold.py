@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from assay.core.ports import SynthesisEvidence
-from assay.core.synthesis import AttemptedProblem, Derived, SynthesisSummary
+from assay.core.synthesis import AttemptedProblem, Derived, SynthesisSummary, split_steps
 from assay.core.types import Label, Problem
 
 
@@ -139,20 +139,3 @@ class Scaffold:
             rule="begun",
             parents=(search.source,),
         )
-
-
-def split_steps(text: str, delimiter: str) -> list[str]:
-    """Cut a text into steps that together are the text; a step holds the delimiter that ends it, and none is blank.
-
-    >>> split_steps("a\\n\\nb\\n", "\\n")
-    ['a\\n\\n', 'b\\n']
-    """
-    steps: list[str] = []
-    for piece in text.split(delimiter):
-        if piece.strip() or not steps:
-            steps.append(piece + delimiter)
-        else:
-            steps[-1] += piece + delimiter
-    if steps:
-        steps[-1] = steps[-1].removesuffix(delimiter)
-    return [step for step in steps if step.strip()]

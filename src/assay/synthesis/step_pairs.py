@@ -60,13 +60,7 @@ class StepPairs:
         yield SynthesisSummary(counts, (line,))
 
     def _wrong(self, problem: AttemptedProblem) -> list[tuple[GradedAttempt, list[str]]]:
-        """Return the first wrong attempts of a problem that can be cut into steps, equal texts once."""
-        found: dict[str, tuple[GradedAttempt, list[str]]] = {}
-        for attempt in problem.attempts:
-            steps = cut_steps(attempt.text, self.delimiter)
-            if attempt.outcome == "wrong" and 2 <= len(steps) <= self.max_steps:
-                found.setdefault(attempt.digest, (attempt, steps))
-        return list(found.values())[: self.wrong]
+        return problem.wrong_in_steps(self.delimiter, max_steps=self.max_steps, limit=self.wrong)
 
     def _walked(
         self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem], counts: dict[str, int]
@@ -129,17 +123,6 @@ def first_pit(values: Sequence[float], completions: int) -> int:
     margin = 0.75 / math.sqrt(completions)
     lowest = min(values)
     return next(place for place, value in enumerate(values) if value <= lowest + margin)
-
-
-def cut_steps(text: str, delimiter: str) -> list[str]:
-    """Cut a text into steps that together are the text; a step holds the delimiter that ends it.
-
-    >>> cut_steps("a\\nb", "\\n")
-    ['a\\n', 'b']
-    """
-    pieces = text.split(delimiter)
-    steps = [piece + delimiter for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
-    return [step for step in steps if step]
 
 
 def _value(step: str, answers: Sequence[tuple[str, bool | None]]) -> StepValue:

@@ -4,23 +4,12 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build_part
+from assay.core.parts import build_part, list_parts, load_part
 from assay.core.types import Counts, GroupResult
 from assay.curricula.online.quotas import QuotaCurriculum, begin_curriculum, step_quotas
 from assay.testing.inputs import MIXED, make_pool
 
-ONLINE = (
-    "ability",
-    "bandit",
-    "bins",
-    "dynamic",
-    "pilot_groups",
-    "posterior",
-    "predicted",
-    "retire",
-    "skip",
-    "weighted",
-)
+ONLINE = [name for name in list_parts("curriculum") if hasattr(load_part("curriculum", name), "begin")]
 
 
 def pool_of(part):

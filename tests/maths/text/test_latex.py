@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.maths.text.latex import formula_form, formulas, latex_form
+from assay.maths.text.latex import formula_form, formulas, latex_form, pieces
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,10 @@ def test_a_megabyte_of_anything_takes_no_time():
     ):
         latex_form(text)
     assert time.process_time() - began < 6
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  a  b ", "a **bold** word", "1 + 1 = **2**.", "**", "x^{2}", "~a", "a" * 300, "{}"]
+)
+def test_prose_of_ascii_needs_no_search_for_formulas(text: str) -> None:
+    assert latex_form(text) == "".join(f"${part}$" if is_formula else part for part, is_formula in pieces(text))

@@ -94,3 +94,10 @@ def test_a_number_of_a_million_digits_is_a_text_at_once():
 @given(st.text())
 def test_any_answer_has_a_value(text):
     assert isinstance(answer_value(text), Fraction | str)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "  ", "a b", " a b ", "a  b", "a\tb", "a\nb", "a\x1cb", "a\x7f b", "\x0ba", "a" * 300]
+)
+def test_ascii_texts_are_their_words_one_blank_apart(text: str) -> None:
+    assert normal_form(text) == " ".join(text.split())

@@ -15,9 +15,8 @@ from assay.viewer.report import snapshot
 MakeContext = Callable[..., RunContext]
 
 
-def test_counts_and_tokens_are_those_of_the_lake_and_what_was_not_attempted_has_none(context: MakeContext) -> None:
-    run_context = context()
-    run_stages(run_context)
+def test_counts_and_tokens_are_those_of_the_lake_and_what_was_not_attempted_has_none(walked: MakeContext) -> None:
+    run_context = walked()
     ids = sorted(run_context.lake.query("SELECT DISTINCT problem_id FROM attempts")["problem_id"].to_pylist())
     attempts = read_attempts(run_context, {**dict.fromkeys(ids, "sums"), "none": ""})
     rows = {row["problem_id"]: row for row in run_context.lake.rows("SELECT * FROM pass_rates")}
@@ -27,8 +26,11 @@ def test_counts_and_tokens_are_those_of_the_lake_and_what_was_not_attempted_has_
     assert attempts.source.tolist()[-1] == "-"
 
 
-def test_the_forecast_is_of_the_configs_training_and_writes_nothing(context: MakeContext, monkeypatch) -> None:
+def test_the_forecast_is_of_the_configs_training_and_writes_nothing(
+    walked: MakeContext, context: MakeContext, monkeypatch
+) -> None:
     monkeypatch.setattr(choosing_value, "LEAST", 10)
+    walked()
     run_context = context(train={"steps": 3, "problems_per_step": 2})
     run_stages(run_context)
     before = run_context.lake.files()
@@ -46,7 +48,10 @@ def test_the_forecast_is_of_the_configs_training_and_writes_nothing(context: Mak
     assert found == estimate_value(run_context, worlds=4)
 
 
-def test_the_report_tells_whether_choosing_pays_where_enough_was_attempted(context: MakeContext, monkeypatch) -> None:
+def test_the_report_tells_whether_choosing_pays_where_enough_was_attempted(
+    walked: MakeContext, context: MakeContext, monkeypatch
+) -> None:
+    walked()
     run_context = context(train={"steps": 3, "problems_per_step": 2})
     run_stages(run_context)
     assert "value" not in snapshot(run_context)["parts"]

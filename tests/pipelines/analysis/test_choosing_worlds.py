@@ -54,6 +54,18 @@ def test_a_source_of_few_attempts_has_the_rates_of_the_whole_pool():
     assert np.mean(shares) == pytest.approx(0.5, abs=0.14)
 
 
+@pytest.mark.parametrize(("solved", "low", "high"), [(6, 0.0, 0.25), (3, 0.3, 0.7), (0, 0.75, 1.0)])
+def test_few_attempts_at_a_source_say_how_much_of_it_can_be_solved(solved, low, high):
+    """Half of the pool is never solved; of source b six problems were attempted, and so many of them were solved."""
+    n, source = 400, np.where(np.arange(400) < 300, "a", "b")
+    asked = (np.arange(n) < 200) | ((np.arange(n) >= 300) & (np.arange(n) < 306))
+    correct = np.where(np.arange(n) % 2 == 0, 8, 0)
+    correct[300:306] = np.where(np.arange(6) < solved, 8, 0)
+    attempts = PoolAttempts(correct * asked, (16 - correct) * asked, np.where(asked, 10.0, np.nan), source)
+    shares = [float((world.rate[306:] == 0).mean()) for world in worlds_of(attempts, n=24)]
+    assert low < np.mean(shares) < high
+
+
 @pytest.mark.parametrize("long_dead", [3.0, 1.0])
 def test_lengths_tell_which_problems_are_dead_where_they_differ(long_dead):
     """Of the problems that 2 attempts did not solve, the living ones are as short as those that were solved."""

@@ -15,9 +15,10 @@ from assay.pipelines.runner.stages import run_stages
 MakeContext = Callable[..., RunContext]
 
 
-def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(context: MakeContext) -> None:
-    run_context = context()
-    run_stages(run_context)
+def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(
+    walked: MakeContext, context: MakeContext
+) -> None:
+    walked()
     comparison = compare_selectors(context(), ["frontier cluster_quota=none budget=5", "k_center"])
     names = [row["selection"] for row in comparison["selections"]]
     assert names == ["plan", "frontier cluster_quota=none budget=5", "k_center", "uniform", "informative"]
@@ -32,9 +33,8 @@ def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(conte
         assert set(row["signal"]) == {"0", "1", "2"}
 
 
-def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(context: MakeContext) -> None:
-    run_context = context()
-    run_stages(run_context)
+def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(walked: MakeContext, context: MakeContext) -> None:
+    run_context = walked()
     before = run_context.lake.files()
     comparison = compare_selectors(context())
     assert run_context.lake.files() == before

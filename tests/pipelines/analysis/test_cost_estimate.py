@@ -23,9 +23,10 @@ def test_without_attempts_the_disk_is_guessed_from_the_cap(context: MakeContext)
     assert (disk["bytes"], disk["attempts"], disk["short"]) == (32 * 4 * (OVERHEAD + 16 * 2), 0, False)
 
 
-def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(context: MakeContext) -> None:
-    run_context = context()
-    run_stages(run_context)
+def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(
+    walked: MakeContext, context: MakeContext
+) -> None:
+    run_context = walked()
     taken = sum(
         file.bytes
         for entry in run_context.lake.entries()

@@ -40,9 +40,8 @@ def test_before_the_selection_it_says_which_stage_is_missing(context: MakeContex
         simulate_curricula(context())
 
 
-def test_a_setting_that_does_not_fit_is_refused(context: MakeContext) -> None:
-    run_context = context()
-    run_stages(run_context)
+def test_a_setting_that_does_not_fit_is_refused(walked: MakeContext) -> None:
+    run_context = walked()
     with pytest.raises(ConfigError, match="temperature"):
         simulate_curricula(run_context, ["bandit temperature=-1"])
     with pytest.raises(ConfigError, match="key=value"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.types import GradingCase, Verdict
+from assay.core.types import GradingCase, Rollout, Verdict
 from assay.pipelines.analysis import disputed
 from assay.pipelines.analysis.compare_selectors import compare_selectors
 from assay.pipelines.analysis.pass_at_k import estimate_pass_at_k
@@ -25,23 +25,27 @@ USUAL = [("correct", None), ("correct", None), ("wrong", None), ("wrong", None)]
 
 
 @pytest.fixture
-def judged(context: Callable[..., RunContext]) -> Callable[..., RunContext]:
+def judged(context: Callable[..., RunContext], resumed: Callable[..., RunContext]) -> Callable[..., RunContext]:
     """A run with stored attempts whose first problem is right only leniently, and the second in one attempt of four."""
+    resumed("split")
 
     def make(**changes: Any) -> RunContext:
         run_context = context(**changes)
         problems, labels = read_side(run_context, run_stages(run_context, "split"), "train")
         attempts = StoredRollouts(run_context, problems, labels)
+        drawn, told = list[Rollout](), list[Verdict]()
         for place, id_ in enumerate(sorted(problems)) if not attempts.stored else ():
             (rollouts,) = run_context.engine.generate([attempts.request(id_, (0, 1, 2, 3))])
             cases = [GradingCase(problems[id_], labels[id_], rollout) for rollout in rollouts]
             version = run_context.judge.version("math")
             pairs = zip(cases, READINGS.get(place, USUAL), strict=True)
-            verdicts = [
-                Verdict.of(case, verifier="math", version=version, outcome=outcome, lenient=lenient)
+            drawn += rollouts
+            told += [
+                Verdict.of(case, verifier="math", version=version, outcome=outcome, lenient=lenient)  # type: ignore[arg-type]
                 for case, (outcome, lenient) in pairs
-            ]  # type: ignore[arg-type]
-            commit(run_context, list(rollouts), verdicts)
+            ]
+        if drawn:
+            commit(run_context, drawn, told)
         return run_context
 
     return make

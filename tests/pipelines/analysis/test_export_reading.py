@@ -10,18 +10,15 @@ import pytest
 from assay.pipelines.analysis import export as exporting
 from assay.pipelines.analysis.export import export
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages
 
 pytest.importorskip("faiss")
 Made = Callable[..., RunContext]
 
 
 @pytest.fixture
-def ready(context: Made) -> RunContext:
+def ready(kept: Made) -> RunContext:
     """A finished lake, whose curriculum walks 10 problems twice."""
-    made = context(order={"curriculum": "easy_to_hard", "epochs": 2})
-    run_stages(made)
-    return made
+    return kept(order={"curriculum": "easy_to_hard", "epochs": 2})
 
 
 def test_rows_in_parts_are_the_rows_of_the_whole_for_every_export_and_ending(

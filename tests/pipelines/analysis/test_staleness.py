@@ -20,12 +20,19 @@ def logged(context: RunContext) -> RunContext:
     return context
 
 
+@pytest.fixture
+def first(kept: MakeContext, resumed: MakeContext) -> RunContext:
+    """Such a run on a copy of its lake."""
+    kept(name="logged").log_run("start")
+    return resumed(name="logged")
+
+
 def selections_of(context: RunContext) -> list[dict[str, Any]]:
     return list_selections(context, survey_stages(context).results)
 
 
-def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: MakeContext) -> None:
-    run_context = logged(context())
+def test_a_selection_just_made_is_fresh_and_the_plan_s_own(first: RunContext) -> None:
+    run_context = first
     (row,) = selections_of(run_context)
     assert row == {
         "selection": survey_stages(run_context).results.rows_of("select"),
@@ -36,41 +43,40 @@ def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: MakeContext)
     }
 
 
-def test_attempts_that_came_later_make_it_stale_and_are_counted(context: MakeContext) -> None:
-    logged(context())
+def test_attempts_that_came_later_make_it_stale_and_are_counted(first: RunContext, context: MakeContext) -> None:
     more = logged(context(score={"n": 6}))
-    first, second = selections_of(more)
-    assert (first["stale"], first["plan"], first["why"]) == (
+    old, new = selections_of(more)
+    assert (old["stale"], old["plan"], old["why"]) == (
         True,
         False,
         f"{32 * 2} newer attempts of its policy and sampler",
     )
-    assert (second["stale"], second["plan"]) == (False, True)
+    assert (new["stale"], new["plan"]) == (False, True)
 
 
-def test_attempts_under_another_temperature_leave_it_fresh(context: MakeContext) -> None:
-    logged(context())
-    first, _ = selections_of(logged(context(policy={"temperature": 0.5})))
-    assert not first["stale"]
+def test_attempts_under_another_temperature_leave_it_fresh(first: RunContext, context: MakeContext) -> None:
+    old, _ = selections_of(logged(context(policy={"temperature": 0.5})))
+    assert not old["stale"]
 
 
-def test_a_changed_verifier_names_both_versions(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_context = logged(context())
-    old = run_context.judge.version("math")
+def test_a_changed_verifier_names_both_versions(
+    first: RunContext, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = first.judge.version("math")
     monkeypatch.setattr(Math, "version", "next")
     (row,) = selections_of(context())
     assert (row["stale"], row["why"]) == (True, f"math@{old} is now math@next")
 
 
-def test_another_policy_in_the_plan_is_named(context: MakeContext) -> None:
-    old = logged(context()).engine.policy.revision
+def test_another_policy_in_the_plan_is_named(first: RunContext, context: MakeContext) -> None:
+    old = first.engine.policy.revision
     other = context(policy={"revision": "other"})
     (row,) = selections_of(other)
     assert row["why"] == f"made for policy {old}, and the config's is other"
 
 
-def test_training_since_then_has_moved_the_policy(context: MakeContext) -> None:
-    run_context = logged(context())
+def test_training_since_then_has_moved_the_policy(first: RunContext) -> None:
+    run_context = first
     (rollout, *_) = run_context.lake.rows("SELECT * FROM rollouts ORDER BY id")
     trained: dict[str, Any] = {**rollout, "id": "trained", "policy": "step-1", "step": 1}
     start: dict[str, Any] = {"id": "start", "event": "start", "time": time.time() + 1}

@@ -37,9 +37,8 @@ def trained(context: RunContext, drift: float, few: int = 99) -> None:
     assert asdict(rollouts[9])["step"] == 9
 
 
-def test_a_training_run_is_a_round_of_diversify_and_conquer(context: Made) -> None:
-    made = context()
-    run_stages(made)
+def test_a_training_run_is_a_round_of_diversify_and_conquer(walked: Made, context: Made) -> None:
+    made = walked()
     other = context(select={"selector": "iterative", "history": True, "budget": 12})
     assert run_stages(other)[-2].detail["dropped"] == {"not_chosen": 20}
     made.log_run("start")
@@ -48,8 +47,8 @@ def test_a_training_run_is_a_round_of_diversify_and_conquer(context: Made) -> No
     assert run_stages(after)[-2].detail["dropped"] == {"chosen_before": 8, "not_chosen": 12}
 
 
-def test_a_planted_drift_comes_back_and_none_is_zero(context: Made) -> None:
-    made = context()
+def test_a_planted_drift_comes_back_and_none_is_zero(walked: Made) -> None:
+    made = walked()
     results = run_stages(made)
     assert fit_stored_drift(made, results) == (0.0, 0)
     trained(made, 1.5)

@@ -54,7 +54,13 @@ def cheapest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     return write
 
 
-def kept(context: RunContext, selection: str) -> list[str]:
+@pytest.fixture(autouse=True)
+def attempted(walked: Made) -> None:
+    """The lake holds attempts at all problems, and clusters."""
+    walked()
+
+
+def chosen(context: RunContext, selection: str) -> list[str]:
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     return [row["problem_id"] for row in context.lake.rows(query, [selection])]
 
@@ -66,7 +72,7 @@ def test_a_selector_brings_the_query_of_its_column(context: Made, cheapest: Call
     fewest = made.lake.rows(
         "SELECT problem_id FROM rollouts GROUP BY problem_id ORDER BY sum(tokens + sample), problem_id LIMIT 10"
     )
-    assert kept(made, results.rows_of("select")) == sorted(row["problem_id"] for row in fewest)
+    assert chosen(made, results.rows_of("select")) == sorted(row["problem_id"] for row in fewest)
     assert all(result.reused for result in run_stages(context(select={"selector": CHEAPEST, "budget": 10})))
     (row,) = [row for row in compare_selectors(made)["selections"] if row["selection"] == "plan"]
     assert row["kept"] == 10
@@ -76,7 +82,7 @@ def test_a_chain_joins_the_columns_of_its_steps(context: Made, cheapest: Callabl
     cheapest("sum(tokens + sample)")
     steps = [{"selector": "informative"}, {"selector": CHEAPEST}]
     made = context(select={"selector": "composed", "steps": steps, "budget": 10})
-    assert len(kept(made, run_stages(made).rows_of("select"))) == 10
+    assert len(chosen(made, run_stages(made).rows_of("select"))) == 10
 
 
 def test_a_selector_with_a_column_of_its_own_is_checked_like_any(cheapest: Callable[[str], None]) -> None:

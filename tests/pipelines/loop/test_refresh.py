@@ -98,11 +98,11 @@ def refreshing(context: RunContext, before: EarlierScore) -> Stage:
 
 
 @pytest.fixture
-def trained(context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScore]]:
+def trained(walked: MakeContext, context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScore]]:
     """A run on the next policy, after a training whose rollouts are (step, right of 4) per selected problem."""
 
     def make(met: list[tuple[int, int]], **changes: Any) -> tuple[RunContext, EarlierScore]:
-        old = context()
+        old = walked()
         results = run_stages(old, "select")
         before = EarlierScore(results.rows_of("score"), results.rows_of("select"), "training")
         selected = sorted(refresh.selected_before(old, before.selection))

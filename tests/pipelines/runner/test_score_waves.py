@@ -24,6 +24,7 @@ from assay.stores.commits.lease import renew, take
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
+Plain = Callable[..., RunContext]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 TABLES = ("rollouts", "completions", "verdicts", "scores")
@@ -42,16 +43,18 @@ def keys(lake: Lake, table: str) -> list[str]:
     return [row["id"] for row in lake.rows(f'SELECT id FROM "{table}" ORDER BY id')]
 
 
-def alone(context: Made, tmp_path: Path, upto: str = "select") -> RunContext:
-    made = context(lake=str(tmp_path / "plain"))
-    run_stages(made, upto)
-    return made
+@pytest.fixture
+def ready(context: Made, resumed: Made, tables: dict[str, Any]) -> Made:
+    """A run over split problems, which are scored as the plan says unless told otherwise."""
+    resumed("split")
+    tables["score"] = RACE
+    return context
 
 
-def ready(context: Made, **changes: Any) -> RunContext:
-    made = context(**changes)
-    run_stages(made, "split")
-    return made
+@pytest.fixture
+def plain(kept: Made) -> Callable[..., RunContext]:
+    """The finished run of one process alone."""
+    return lambda score=RACE: kept("select", score={"n": None, **score})
 
 
 def same(made: RunContext, plain: RunContext) -> bool:
@@ -67,62 +70,51 @@ SETTINGS = [
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=["race", "two_stage", "fixed_fitted"])
 def test_one_worker_leaves_what_a_plain_run_leaves(
-    context: Made, tables: dict[str, Any], tmp_path: Path, settings: dict[str, Any]
+    ready: Made, plain: Plain, tables: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     tables["score"] = settings
-    plain, made = alone(context, tmp_path), ready(context)
+    made = ready()
     outcome = work(made, ShardConfig(chunk=16))
     assert not outcome.partly
-    assert same(made, plain)
-    assert work(context(), ShardConfig(chunk=16)).reused
-    run_stages(made := context())
-    assert keys(made.lake, "selections") == keys(plain.lake, "selections")
+    assert same(made, plain(settings))
+    assert work(ready(), ShardConfig(chunk=16)).reused
+    run_stages(made := ready(), "select")
+    assert keys(made.lake, "selections") == keys(plain(settings).lake, "selections")
     assert not list((made.lake.root / "leases").glob("*.json"))
 
 
-def test_a_race_takes_several_rounds_and_spares_attempts(context: Made, tables: dict[str, Any]) -> None:
-    tables["score"] = RACE
-    made = ready(context)
+def test_a_race_takes_several_rounds_and_spares_attempts(ready: Made) -> None:
+    made = ready()
     work(made, ShardConfig(chunk=100))
     rounds = made.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'asked'")[0]["n"]
     assert rounds > 3
     assert 32 * 2 < made.meter.samples < 32 * 8
 
 
-def test_a_planner_takes_over_where_another_left_off_and_pays_for_nothing_twice(
-    context: Made, tables: dict[str, Any], tmp_path: Path
-) -> None:
-    tables["score"] = RACE
-    plain = alone(context, tmp_path, "score")
-    first = ready(context, limit={"tokens": 600})
+def test_a_planner_takes_over_where_another_left_off_and_pays_for_nothing_twice(ready: Made, plain: Plain) -> None:
+    first = ready(limit={"tokens": 600})
     told = work(first, ShardConfig(chunk=16))
     assert told.partly
-    assert first.meter.samples < plain.meter.samples
-    second = context()
+    assert first.meter.samples < plain().meter.samples
+    second = ready()
     assert not work(second, ShardConfig(chunk=24)).partly, "chunks may be cut otherwise"
-    assert first.meter.samples + second.meter.samples == plain.meter.samples
-    assert same(second, plain)
+    assert first.meter.samples + second.meter.samples == plain().meter.samples
+    assert same(second, plain())
 
 
-def test_failed_attempts_leave_their_chunk_to_the_next_run(
-    context: Made, tables: dict[str, Any], tmp_path: Path
-) -> None:
-    tables["score"] = RACE
-    plain = alone(context, tmp_path, "score")
-    ready(context)
+def test_failed_attempts_leave_their_chunk_to_the_next_run(ready: Made, plain: Plain) -> None:
     with pytest.raises(Exception, match="the script fails after 6 requests"):
-        work(context(policy={"fail_after": 6}), ShardConfig(chunk=16))
-    rest = context()
+        work(ready(policy={"fail_after": 6}), ShardConfig(chunk=16))
+    rest = ready()
     assert not work(rest, ShardConfig(chunk=16)).partly
-    assert same(rest, plain)
+    assert same(rest, plain())
 
 
 def test_what_a_dead_planner_had_posted_is_answered_and_another_plans(
-    context: Made, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ready: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.05)
-    tables["score"] = RACE
-    made = ready(context)
+    made = ready()
     inputs = run_stages(made, "split")
     stage = ScoreStage(made, inputs)
     key, ids = stage.key, stage.ids
@@ -130,21 +122,17 @@ def test_what_a_dead_planner_had_posted_is_answered_and_another_plans(
     token = take(made.lake.root, config, limit_s=600)
     assert token
     WaveQueue(made, inputs, key, ShardConfig(chunk=16)).post(dict.fromkeys(ids, 2))
-    waiting = ready(context)
+    waiting = ready()
     waiting.stop = lambda: waiting.meter.samples >= 2 * len(ids)
     with pytest.raises(Stopped):
         score_in_waves(waiting, inputs, key, len(ids), ShardConfig(chunk=16))
     assert waiting.meter.samples == 2 * len(ids)
     assert renew(made.lake.root, config, token, limit_s=0.01)
-    assert not score_in_waves(ready(context), inputs, key, len(ids), ShardConfig(chunk=16)).partly
+    assert not score_in_waves(ready(), inputs, key, len(ids), ShardConfig(chunk=16)).partly
 
 
-def test_two_planners_at_once_decide_the_same(
-    context: Made, tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tables["score"] = RACE
-    plain = alone(context, tmp_path, "score")
-    made, heard, other = ready(context), list[str](), list[str | None]()
+def test_two_planners_at_once_decide_the_same(ready: Made, plain: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, heard, other = ready(), list[str](), list[str | None]()
     config = f"plan-{content_id('plan', str(ScoreStage(made, run_stages(made, 'split')).key))}"
     post = WaveQueue.post
 
@@ -159,7 +147,7 @@ def test_two_planners_at_once_decide_the_same(
     assert not work(made, ShardConfig(chunk=16, lease_s=0.4)).partly
     assert other[0]
     assert sum("another worker is planning too" in each for each in heard) == 1
-    assert same(made, plain)
+    assert same(made, plain())
 
 
 @pytest.mark.service

@@ -34,82 +34,74 @@ def keys(lake: Lake, table: str) -> list[str]:
     return [row["id"] for row in lake.rows(f'SELECT id FROM "{table}" ORDER BY id')]
 
 
-def plain(context: Made, tmp_path: Path) -> RunContext:
-    made = context(lake=str(tmp_path / "plain"))
-    run_stages(made, "score")
-    return made
+@pytest.fixture
+def ready(context: Made, resumed: Made) -> Made:
+    """A run over split problems."""
+    resumed("split")
+    return context
 
 
-def ready(context: Made, **changes: Any) -> RunContext:
-    made = context(**changes)
-    run_stages(made, "split")
-    return made
-
-
-def test_a_worker_leaves_what_plain_scoring_leaves_and_then_finds_nothing_to_do(context: Made, tmp_path: Path) -> None:
-    alone, made = plain(context, tmp_path), ready(context)
+def test_a_worker_leaves_what_plain_scoring_leaves_and_then_finds_nothing_to_do(ready: Made, kept: Made) -> None:
+    alone, made = kept(), ready()
     outcome = score_shards(made, ShardConfig(chunk=5))
     assert (outcome.rows_in, outcome.rows_out, outcome.partly) == (32, 32, False)
     assert {table: keys(made.lake, table) for table in TABLES} == {table: keys(alone.lake, table) for table in TABLES}
-    again = context()
+    again = ready()
     assert score_shards(again, ShardConfig(chunk=5)).reused
     assert again.meter.samples == 0
-    assert run_stages(context(), "score")[-1].reused
+    assert run_stages(ready(), "score")[-1].reused
 
 
-def test_failed_attempts_leave_their_chunk_to_the_next_run(context: Made) -> None:
-    ready(context)
+def test_failed_attempts_leave_their_chunk_to_the_next_run(ready: Made) -> None:
     with pytest.raises(Exception, match="the script fails after 6 requests"):
-        score_shards(context(policy={"fail_after": 6}), ShardConfig(chunk=5))
-    rest = context()
+        score_shards(ready(policy={"fail_after": 6}), ShardConfig(chunk=5))
+    rest = ready()
     assert not score_shards(rest, ShardConfig(chunk=5)).partly
     assert rest.meter.samples == (32 - 6) * 4
     assert not list((rest.lake.root / "leases").glob("*.json")), "a lease was not given back"
 
 
-def test_a_limit_ends_a_worker_and_the_next_one_goes_on(context: Made) -> None:
-    ready(context)
-    outcome = score_shards(context(limit={"tokens": 60}), ShardConfig(chunk=5))
+def test_a_limit_ends_a_worker_and_the_next_one_goes_on(ready: Made) -> None:
+    outcome = score_shards(ready(limit={"tokens": 60}), ShardConfig(chunk=5))
     assert outcome.partly
     assert outcome.detail["chunks_left"] >= 1
-    assert not score_shards(context(), ShardConfig(chunk=5)).partly
+    assert not score_shards(ready(), ShardConfig(chunk=5)).partly
 
 
-def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(ready: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.05)
-    made = ready(context)
+    made = ready()
     inputs = run_stages(made, "split")
     (only,) = score_workers.ShardQueue(made, inputs, ScoreStage(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=0.6)
     began = time.monotonic()
-    assert not score_shards(context(), ShardConfig(chunk=100)).partly
+    assert not score_shards(ready(), ShardConfig(chunk=100)).partly
     assert time.monotonic() - began >= 0.5
 
 
-def test_a_worker_that_only_waits_stops_when_it_is_asked(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_only_waits_stops_when_it_is_asked(ready: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.01)
-    made = ready(context)
+    made = ready()
     inputs = run_stages(made, "split")
     (only,) = score_workers.ShardQueue(made, inputs, ScoreStage(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=60)
-    waiting = context()
+    waiting = ready()
     waiting.stop = lambda: True
     with pytest.raises(Stopped, match="while waiting"):
         score_shards(waiting, ShardConfig(chunk=100))
 
 
-def test_a_chunk_that_outlives_its_lease_says_so(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    ready(context)
-    made, heard = context(policy={"delay_s": 0.02}), list[str]()
+def test_a_chunk_that_outlives_its_lease_says_so(ready: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, heard = ready(policy={"delay_s": 0.02}), list[str]()
     monkeypatch.setattr(made.reporter, "warn", heard.append)
     score_shards(made, ShardConfig(chunk=16, lease_s=0.1))
     assert sum("another worker may have paid for it too" in each for each in heard) == 2
 
 
-def test_a_scorer_whose_evidence_cannot_be_divided_is_refused(context: Made, tables: dict[str, Any]) -> None:
+def test_a_scorer_whose_evidence_cannot_be_divided_is_refused(ready: Made, tables: dict[str, Any]) -> None:
     tables["score"] = {"scorer": "irt", "n": 2}
     with pytest.raises(ConfigError, match="'irt' looks at all problems together"):
-        score_shards(ready(context), ShardConfig())
+        score_shards(ready(), ShardConfig())
 
 
 BAND = {
@@ -124,11 +116,10 @@ BAND = {
 
 @pytest.mark.parametrize("settings", [{"scorer": "votes", "n": 4}, {"scorer": "length", "n": 4}, BAND])
 def test_other_scorers_are_worked_off_too(
-    context: Made, tables: dict[str, Any], tmp_path: Path, settings: dict[str, Any]
+    ready: Made, kept: Made, tables: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     tables["score"] = settings
-    alone, made = context(lake=str(tmp_path / "plain")), ready(context)
-    run_stages(alone, "score")
+    alone, made = kept("score", score={"n": None, **settings}), ready()
     assert not score_shards(made, ShardConfig(chunk=5)).partly
     assert keys(made.lake, "rollouts") == keys(alone.lake, "rollouts")
     assert keys(made.lake, "scores") == keys(alone.lake, "scores")
@@ -139,8 +130,8 @@ def test_terms_that_make_no_sense_are_refused_with_both_numbers() -> None:
         ShardConfig(chunk=0)
 
 
-def test_what_had_arrived_when_the_engine_was_cut_is_committed(context: Made) -> None:
-    made, stop = ready(context, policy={"delay_s": 0.4}, score={"problems_per_commit": 100}), StopSignal()
+def test_what_had_arrived_when_the_engine_was_cut_is_committed(ready: Made) -> None:
+    made, stop = ready(policy={"delay_s": 0.4}, score={"problems_per_commit": 100}), StopSignal()
     stop.is_waiting = lambda: made.meter.waiting
 
     def cut() -> None:

@@ -1,6 +1,7 @@
 """The stages in their order: rows are conserved, nothing is done or paid for twice, held-out problems stay out."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,9 +34,8 @@ def test_rows_in_are_rows_out_and_rows_dropped(context: Made) -> None:
     assert kept == [{"kept": False, "n": 22}, {"kept": True, "n": 10}]
 
 
-def test_a_second_walk_does_nothing_and_generates_nothing(context: Made) -> None:
-    run_stages(context())
-    again = context()
+def test_a_second_walk_does_nothing_and_generates_nothing(walked: Made) -> None:
+    again = walked()
     assert all(outcome.reused for outcome in run_stages(again))
     assert (again.meter.tokens, again.meter.samples) == (0, 0)
     assert "_served" not in vars(again.engine), "the engine was asked"
@@ -73,9 +73,8 @@ def test_a_changed_temperature_is_another_quantity_and_draws_afresh(walked: Made
     assert other.meter.samples == 32 * 4
 
 
-def test_held_out_problems_are_never_attempted_nor_selected_and_stay_the_same(context: Made) -> None:
-    first = context()
-    run_stages(first)
+def test_held_out_problems_are_never_attempted_nor_selected_and_stay_the_same(walked: Made, context: Made) -> None:
+    first = walked()
     held = {row["problem_id"] for row in first.lake.rows("SELECT problem_id FROM splits WHERE side = 'held_out'")}
     assert len(held) == 8
     for table in ("rollouts", "selections", "scores", "curriculum"):
@@ -92,10 +91,11 @@ def test_a_stage_alone_names_the_stage_that_it_lacks(context: Made) -> None:
         run_stages(context(), "score", only=True)
 
 
-def test_stages_one_by_one_leave_what_one_walk_leaves(context: Made, tables: dict[str, Any]) -> None:
-    one = context()
-    run_stages(one)
-    tables["lake"] += "2"
+def test_stages_one_by_one_leave_what_one_walk_leaves(
+    context: Made, kept: Made, common_sums: Path, tables: dict[str, Any]
+) -> None:
+    one = kept()
+    tables["source"][0]["paths"] = str(common_sums)
     for stage in ("ingest", "clean", "split", "score", "embed", "select", "order"):
         other = context()
         run_stages(other, stage, only=True)

@@ -47,6 +47,12 @@ class Streaming(Scripted):
             yield (replace(rollout, fault="gone", text="", finish="error") if lost else rollout,)
 
 
+@pytest.fixture(autouse=True)
+def attempted(resumed: Made) -> None:
+    """The lake holds the attempts that scoring draws."""
+    resumed("score")
+
+
 def scored(made: Made, **changes: Any) -> RunContext:
     context = made(synthesize={"settings": {"dart": DART}}, **changes)
     run_stages(context, "score")

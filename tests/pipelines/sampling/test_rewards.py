@@ -1,6 +1,6 @@
 """Graded rewards from a verifier to a selection, and reward terms that are stored, changed and worked out again without a token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +34,34 @@ closeness.evaluates_text = False  # one process judges many texts
 '''
 
 
-@pytest.fixture
-def graded(context: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
-    """Opens a plan whose rewards are 0 to .9."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "lab_graded.py").write_text(LAB)
+def by_closeness(sums: Path, correct_at: float | None) -> dict[str, Any]:
+    """What a plan changes so that its rewards are 0 to .9."""
     name = "python:lab_graded:closeness"
-    source = {"type": "files", "paths": str(tmp_path / "sums.jsonl"), "verifier": name}
+    source = {"type": "files", "paths": str(sums), "verifier": name}
+    settings = {} if correct_at is None else {name: {"correct_at": correct_at}}
+    return {"source": [source], "clean": {"filters": []}, "grade": {"workers": 1, "settings": settings}}
 
-    def make(correct_at: float | None = 0.95, **changes: Any) -> RunContext:
-        settings = {} if correct_at is None else {name: {"correct_at": correct_at}}
-        grade = {"workers": 1, "settings": settings, **changes.pop("grade", {})}
-        return context(source=[source], clean={"filters": []}, grade=grade, **changes)
 
-    return make
+@pytest.fixture(scope="module", autouse=True)
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "lab_graded.py").write_text(LAB)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield
+
+
+@pytest.fixture
+def graded(context: Made, common_sums: Path) -> Made:
+    """Opens a plan whose rewards are 0 to .9."""
+    return lambda correct_at=0.95, **changes: context(**by_closeness(common_sums, correct_at), **changes)
+
+
+@pytest.fixture
+def attempted(resumed: Made, graded: Made, common_sums: Path) -> Made:
+    """Opens it on a lake that holds four graded attempts at each problem."""
+    resumed("score", **by_closeness(common_sums, 0.95))
+    return graded
 
 
 def scores(opened: RunContext) -> dict[str, dict[str, Any]]:
@@ -60,8 +74,8 @@ def test_a_graded_verifier_without_a_threshold_is_refused(graded: Made) -> None:
         run_stages(graded(None), "score")
 
 
-def test_scores_carry_the_mean_reward_with_its_interval_and_histogram(graded: Made) -> None:
-    rows = scores(graded())
+def test_scores_carry_the_mean_reward_with_its_interval_and_histogram(attempted: Made) -> None:
+    rows = scores(attempted())
     assert {row["n_correct"] for row in rows.values()} == {0}
     assert len({row["value"] for row in rows.values()}) == 1  # by counts all problems are alike
     assert len({row["reward_mean"] for row in rows.values()}) > 5
@@ -83,8 +97,8 @@ def test_the_threshold_decides_what_is_correct_and_another_one_is_another_verdic
     assert (spent > 0, low.meter.tokens) == (True, 0)
 
 
-def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
+def test_selection_takes_the_problems_whose_rewards_differ(attempted: Made) -> None:
+    opened = attempted(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     results = run_stages(opened, "select")
     rows = {row["problem_id"]: row for row in current_scores(opened, results.rows_of("score"))}
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
@@ -96,7 +110,7 @@ def test_selection_takes_the_problems_whose_rewards_differ(graded: Made) -> None
 
 
 @pytest.mark.parametrize("design", ["adaptive", "two_stage"])
-def test_attempts_are_allocated_by_graded_rewards(graded: Made, design: str) -> None:
+def test_attempts_are_allocated_by_graded_rewards(attempted: Made, design: str) -> None:
     score = {
         "allocation": design,
         "prior": "fitted",
@@ -105,11 +119,11 @@ def test_attempts_are_allocated_by_graded_rewards(graded: Made, design: str) -> 
         "wave_fraction": 0.25,
         "stop_gain": 0.0,
     }
-    opened = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
+    opened = attempted(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
     rows = scores(opened)
     numbers = {row["n_wrong"] for row in rows.values()}
     assert len(numbers) > 1  # by counts alone all problems would be alike
-    again = graded(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
+    again = attempted(score={"n": 4, **score}, train={"objective": "dr_grpo"}, select={"budget": 6})
     assert scores(again).keys() == rows.keys()
     assert again.meter.tokens == 0
 
@@ -186,14 +200,14 @@ def store_training(opened: RunContext, rewards: dict[str, list[float]]) -> None:
     opened.lake.append({"rollouts": rollouts, "verdicts": verdicts, "train_metrics": metrics})
 
 
-def test_a_graded_pool_is_refreshed_from_the_rewards_that_training_stored(graded: Made) -> None:
-    old = graded(select={"budget": 4})
+def test_a_graded_pool_is_refreshed_from_the_rewards_that_training_stored(attempted: Made) -> None:
+    old = attempted(select={"budget": 4})
     results = run_stages(old, "select")
     before = EarlierScore(results.rows_of("score"), results.rows_of("select"), "training")
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     met, bare, *_ = [row["problem_id"] for row in old.lake.rows(query, [before.selection])]
     store_training(old, {met: [0.0, 0.25, 0.25, 0.75], bare: [0.0] * 4})
-    new = graded(policy={"revision": "next"}, loop={"max_interval": 0.9}, select={"budget": 4})
+    new = attempted(policy={"revision": "next"}, loop={"max_interval": 0.9}, select={"budget": 4})
     stage = plan_rescoring(new, run_stages(new, "split"), before)
     assert stage.name == "refresh"
     rows = {row["problem_id"]: row for row in current_scores(new, run_planned(stage).key.rows)}
@@ -230,8 +244,8 @@ def test_rewards_that_never_reach_correct_are_a_warning(graded: Made, context: M
         assert sum("correct_at" in text for text in warnings) == expected
 
 
-def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
-    opened = graded(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
+def test_compared_selectors_see_the_graded_rewards_too(attempted: Made) -> None:
+    opened = attempted(train={"objective": "dr_grpo"}, select={"cluster_quota": "none", "budget": 8})
     run_stages(opened)
     told = {row["selection"]: row["signal"]["0"] for row in compare_selectors(opened, [])["selections"]}
     assert told["plan"] > 1.2 * told["uniform"]
@@ -242,15 +256,15 @@ def test_compared_selectors_see_the_graded_rewards_too(graded: Made) -> None:
     assert len(kept) == 8
 
 
-def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(graded: Made) -> None:
-    opened = graded(
+def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(attempted: Made) -> None:
+    opened = attempted(
         train={"objective": "grpo", "steps": 4, "problems_per_step": 4}, select={"cluster_quota": "none", "budget": 8}
     )
     run_stages(opened, "select")
     rows = {row["curriculum"]: row for row in simulate_curricula(opened, ["dynamic refills=1"], repeats=4)["curricula"]}
     assert rows["shuffled"]["signal"] > rows["shuffled"]["mixed"] + 0.2  # no answer of four is right; rewards differ
     assert rows["dynamic refills=1"]["trained"] < rows["dynamic refills=1"]["paid"]
-    undivided = graded(
+    undivided = attempted(
         train={"objective": "dr_grpo", "steps": 4, "problems_per_step": 4},
         select={"cluster_quota": "none", "budget": 8},
     )
@@ -259,8 +273,8 @@ def test_what_training_would_meet_is_foreseen_by_rewards_and_by_right_answers(gr
     assert 0 < spread < 0.5  # a standard deviation of rewards up to .9
 
 
-def test_a_recheck_compares_the_signal_of_rewards(graded: Made) -> None:
-    opened = graded(select={"cluster_quota": "none", "budget": 12}, score={"n": 16})
+def test_a_recheck_compares_the_signal_of_rewards(attempted: Made) -> None:
+    opened = attempted(select={"cluster_quota": "none", "budget": 12}, score={"n": 16})
     run_stages(opened, "select")
     by_rewards = measure_selection_bias(opened, kept=12, dropped=0)["kept"]
     assert by_rewards["problems"] == 12

@@ -1,6 +1,7 @@
 """Searches on a lake: all trees together, nothing paid twice, the same trees however the engine brings its answers."""
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.api import NullReporter
+from assay.core.config import parse_config
 from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.core.ports import StreamingEngine
 from assay.core.tree_search import SearchConfig
@@ -18,9 +21,11 @@ from assay.engines.scripted import Scripted
 from assay.engines.server.app import ModelServer
 from assay.maths.search.tree import Complete, Expand, SearchStep
 from assay.pipelines.analysis.cost_estimate import BYTES_A_TOKEN, OVERHEAD, estimate_cost
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling import tree_search
 from assay.pipelines.sampling.tree_search import search_samplers, step_of
+from assay.stores.lake import Lake
 
 QUESTION = "What is {n} + 1?"
 ANSWERS = {
@@ -36,21 +41,42 @@ ANSWERS = {
 SEARCH = {"scorer": "mcts", "delimiter": ";", "iterations": 12, "max_steps": 3, "baseline_attempts": 0}
 
 
-@pytest.fixture
-def tables(tmp_path: Path) -> dict[str, Any]:
-    path = tmp_path / "problems.jsonl"
+def plan(folder: Path) -> dict[str, Any]:
+    path = folder / "problems.jsonl"
     path.write_text(
         "".join(json.dumps({"prompt": QUESTION.format(n=n), "answer": str(n + 1)}) + "\n" for n in (5, 6, 7))
     )
     return {
         "seed": 3,
-        "lake": str(tmp_path / "lake"),
+        "lake": str(folder / "lake"),
         "source": [{"type": "files", "paths": str(path), "verifier": "numeric"}],
         "policy": {"model": "scripted", "engine": "scripted", "max_tokens": 16, "answers": ANSWERS},
         "score": SEARCH,
         "embed": {"encoder": "tfidf", "clusters": 1},
         "select": {"selector": "mcts", "above": 1, "budget": 10},
     }
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> dict[str, Any]:
+    return plan(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext]:
+    """The finished run of the plan, without a stop: to read or copy, not to write."""
+    config = parse_config(plan(tmp_path_factory.mktemp("whole")))
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as made:
+        run_stages(made)
+        yield made
+
+
+@pytest.fixture
+def resumed(whole: RunContext, tables: dict[str, Any], context: Any, tmp_path: Path) -> Any:
+    """Opens runs like `context`'s on a copy of that run's lake."""
+    shutil.copytree(whole.lake.root, tmp_path / "lake")
+    tables["source"] = [source.model_dump() for source in whole.config.source]
+    return context
 
 
 def searched(context: Any) -> dict[str, tuple[int, int | None, bool]]:
@@ -65,9 +91,8 @@ def nodes(context: Any) -> list[dict[str, Any]]:
     return context.lake.rows("SELECT * EXCLUDE (run) FROM search_nodes ORDER BY id")
 
 
-def test_scores_count_from_one_censored_ones_are_kept_and_the_selector_reads_them(context):
-    made = context()
-    run_stages(made)
+def test_scores_count_from_one_censored_ones_are_kept_and_the_selector_reads_them(whole):
+    made = whole
     found = searched(made)
     assert found["5"] == (1, 1, False)
     assert found["7"] == (12, None, True)
@@ -85,9 +110,8 @@ def test_scores_count_from_one_censored_ones_are_kept_and_the_selector_reads_the
     ]
 
 
-def test_nodes_hold_the_whole_tree(context):
-    made = context()
-    run_stages(made)
+def test_nodes_hold_the_whole_tree(whole):
+    made = whole
     for row in made.lake.rows("SELECT * FROM searches"):
         tree = made.lake.rows("SELECT * FROM search_nodes WHERE search = ? ORDER BY node", [row["id"]])
         assert [node["node"] for node in tree] == list(range(len(tree)))
@@ -108,35 +132,29 @@ def test_the_work_left_is_told_before_it_starts(context):
     assert told["bytes"] == 36 * 4 * OVERHEAD + 36 * (3 * 16 + 16) * BYTES_A_TOKEN, "three children and one end each"
 
 
-def test_a_pilot_searches_some_and_pays_for_none_of_them_twice(context, tmp_path):
-    whole = context(lake=str(tmp_path / "whole"))
-    run_stages(whole)
+def test_a_pilot_searches_some_and_pays_for_none_of_them_twice(context, whole):
     made = context()
     told = estimate_cost(made, 2)
     assert len(searched(made)) == 2
     assert told["tokens"][0] <= whole.meter.tokens - made.meter.tokens <= told["tokens"][1]
     again = context()
-    run_stages(again)
+    run_stages(again, "score")
     assert made.meter.tokens + again.meter.tokens == whole.meter.tokens
 
 
-def test_a_second_run_generates_nothing(context):
-    run_stages(context())
-    again = context()
+def test_a_second_run_generates_nothing(resumed):
+    again = resumed()
     assert all(outcome.reused for outcome in run_stages(again))
     assert again.meter.samples == 0
 
 
-def test_finished_searches_serve_another_selection_rule_of_the_pipeline_for_nothing(context):
-    run_stages(context())
-    again = context(select={"above": 0})
+def test_finished_searches_serve_another_selection_rule_of_the_pipeline_for_nothing(resumed):
+    again = resumed(select={"above": 0})
     run_stages(again)
     assert again.meter.samples == 0
 
 
-def test_a_limit_stops_the_searches_and_the_next_run_ends_as_an_uninterrupted_one(context, tables, tmp_path):
-    whole = context(lake=str(tmp_path / "whole"))
-    run_stages(whole)
+def test_a_limit_stops_the_searches_and_the_next_run_ends_as_an_uninterrupted_one(context, whole):
     spent, runs = 0, 0
     while True:
         part = context(limit={"tokens": 20})
@@ -150,15 +168,13 @@ def test_a_limit_stops_the_searches_and_the_next_run_ends_as_an_uninterrupted_on
     assert searched(part) == searched(whole)
 
 
-def test_an_engine_that_dies_loses_at_most_its_last_batch(context, tmp_path):
-    whole = context(lake=str(tmp_path / "whole"))
-    run_stages(whole)
+def test_an_engine_that_dies_loses_at_most_its_last_batch(context, whole):
     broken = context(policy={"fail_after": 5})
     with pytest.raises(EngineError, match="fails after 5 requests"):
-        run_stages(broken)
+        run_stages(broken, "score")
     assert broken.lake.rows("SELECT count(*) AS n FROM continuations")[0]["n"] > 0
     again = context()
-    run_stages(again)
+    run_stages(again, "score")
     assert broken.meter.tokens + again.meter.tokens == whole.meter.tokens
     assert nodes(again) == nodes(whole)
 
@@ -170,7 +186,7 @@ def test_asked_to_stop_it_commits_and_says_so(context):
     with pytest.raises(Stopped):
         run_stages(made)
     again = context()
-    run_stages(again)
+    run_stages(again, "score")
     assert made.meter.tokens > 0
     assert (
         made.lake.rows("SELECT sum(tokens)::BIGINT AS n FROM continuations")[0]["n"]
@@ -194,24 +210,22 @@ class Flowing(Scripted):
             yield next(self.generate([replace(request, samples=(sample,))]))
 
 
-def test_a_streaming_engine_grows_the_same_trees_as_lockstep(context, tmp_path):
-    batched, streamed = context(), context(lake=str(tmp_path / "streamed"))
+def test_a_streaming_engine_grows_the_same_trees_as_lockstep(context, whole):
+    streamed = context()
     streamed.__dict__["engine"] = Flowing(model="scripted", answers=ANSWERS)
-    run_stages(batched)
-    run_stages(streamed)
+    run_stages(streamed, "score")
     assert isinstance(streamed.engine, StreamingEngine)
-    assert nodes(streamed) == nodes(batched)
-    assert searched(streamed) == searched(batched)
+    assert nodes(streamed) == nodes(whole)
+    assert searched(streamed) == searched(whole)
 
 
 @pytest.mark.parametrize("engine", [Scripted, Flowing])
-def test_searches_one_after_the_other_grow_the_same_trees_as_all_at_once(context, tmp_path, monkeypatch, engine):
-    together, alone = context(), context(lake=str(tmp_path / "alone"))
-    run_stages(together)
+def test_searches_one_after_the_other_grow_the_same_trees_as_all_at_once(context, whole, monkeypatch, engine):
+    alone = context()
     monkeypatch.setattr(tree_search, "LIVE", 1)
     alone.__dict__["engine"] = engine(model="scripted", answers=ANSWERS)
-    run_stages(alone)
-    assert nodes(alone) == nodes(together)
+    run_stages(alone, "score")
+    assert nodes(alone) == nodes(whole)
 
 
 @dataclass(frozen=True)
@@ -227,15 +241,14 @@ class Failing(Flowing):
             )
 
 
-def test_a_failed_answer_puts_its_search_off_to_the_next_run_and_is_not_stored(context, tmp_path):
-    whole, made = context(lake=str(tmp_path / "whole")), context()
-    run_stages(whole)
+def test_a_failed_answer_puts_its_search_off_to_the_next_run_and_is_not_stored(context, whole):
+    made = context()
     made.__dict__["engine"] = Failing(model="scripted", answers=ANSWERS)
     result = run_stages(made, "score")[-1]
     assert len(searched(made)) < 3
     assert not made.finished("score", result.key)
     again = context()
-    run_stages(again)
+    run_stages(again, "score")
     assert nodes(again) == nodes(whole)
     assert made.meter.tokens + again.meter.tokens == whole.meter.tokens
 

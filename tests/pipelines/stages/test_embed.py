@@ -10,6 +10,7 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.embeddings import stored_vectors
 from assay.pipelines.runner.stages import preflight, run_stages
 
 pytest.importorskip("faiss")
@@ -48,6 +49,18 @@ def test_stored_vectors_have_norm_one_and_the_outcome_names_encoder_and_device(c
     assert len(rows) == outcome.detail["encoded"] == 32
     assert outcome.detail["device"] in ("cpu", "gpu")
     assert {row["encoder"] for row in made.lake.rows("SELECT encoder FROM vectors")} == {outcome.detail["encoder"]}
+
+
+def test_vectors_of_half_precision_are_stored_beside_the_whole_ones(context: Made) -> None:
+    whole, half = context(), context(embed={"precision": "float16"})
+    outcomes = embed(whole), embed(half)
+    assert [outcome.detail["encoded"] for outcome in outcomes] == [32, 32]
+    ids = [row["id"] for row in half.lake.rows("SELECT id FROM problems ORDER BY id")]
+    revisions = [outcome.detail["encoder"] for outcome in outcomes]
+    of_whole, of_half = (stored_vectors(half, ids, revision)[1] for revision in revisions)
+    assert (of_half == of_whole.astype(np.float16)).all()
+    assert (of_half != of_whole).any()
+    assert embed(context(embed={"precision": "float16"})).reused
 
 
 def test_a_shuffled_source_has_equal_clusters(context: Made, sums: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A longer cap without paying again: the same distribution of outcomes as drawing at the long cap, and nothing twice."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from assay.api import NullReporter
 from assay.core.errors import ConfigError
 from assay.core.identity import derive_seed
 from assay.engines.scripted import Scripted
@@ -19,6 +21,7 @@ from assay.pipelines.analysis.export_rollouts import export_rollouts
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_extension, run_stages
 from assay.pipelines.runner.synthesis import run_synthesis
+from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
 N, SHORT, LONG = 12, 4, 12
@@ -36,17 +39,42 @@ def texts(answer: int) -> list[str]:
     ]
 
 
+def capped(max_tokens: int) -> dict[str, Any]:
+    """What a plan changes so that its policy writes such texts, each with a probability that belongs to the problem."""
+    answers = {f"What is {n} + {n % 7}?": texts(n + n % 7) for n in range(10, 50)}
+    policy = {"rule": "spread", "answers": answers, "max_tokens": max_tokens, "truncated": "ignore"}
+    return {"policy": policy, "score": {"n": N, "stop_early": False}}
+
+
 @pytest.fixture
 def drawn(context: Made) -> Made:
-    """A run whose policy writes such texts, each with a probability that belongs to the problem; `max_tokens` words."""
-    answers = {f"What is {n} + {n % 7}?": texts(n + n % 7) for n in range(10, 50)}
+    """A run whose policy writes such texts of at most so many words."""
+    return lambda max_tokens, **changes: context(**capped(max_tokens), **changes)
 
-    def make(max_tokens: int, **changes: Any) -> RunContext:
-        policy = {"rule": "spread", "answers": answers, "max_tokens": max_tokens, "truncated": "ignore"}
-        score = {"n": N, "stop_early": False}
-        return context(policy=policy, score=score, **changes)
 
-    return make
+@pytest.fixture
+def scored(resumed: Made, drawn: Made) -> Made:
+    """Such runs on a lake that was scored at the short cap."""
+    resumed("score", **capped(SHORT))
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def long_lake(kept: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That lake after its attempts were extended to the long cap."""
+    short, place = kept("score", **capped(SHORT)), tmp_path_factory.mktemp("extended") / "lake"
+    shutil.copytree(short.lake.root, place)
+    with Lake(place) as lake, RunContext(short.config, lake, NullReporter()) as context:
+        run_extension(context, LONG)
+    return place
+
+
+@pytest.fixture
+def extended(scored: Made, long_lake: Path, tmp_path: Path) -> Made:
+    """Such runs on a copy of it."""
+    shutil.rmtree(tmp_path / "lake")
+    shutil.copytree(long_lake, tmp_path / "lake")
+    return scored
 
 
 def outcomes(context: RunContext) -> Counter[str]:
@@ -75,49 +103,44 @@ def expected(context: RunContext) -> dict[str, tuple[float, float]]:
     return {name: (mean, variance) for name, (mean, variance) in sums.items()}
 
 
-def test_extended_attempts_have_the_outcomes_of_attempts_at_the_long_cap(drawn: Made) -> None:
-    short = drawn(SHORT)
-    run_stages(short, "score")
+def test_extended_attempts_have_the_outcomes_of_attempts_at_the_long_cap(scored: Made) -> None:
+    short = scored(SHORT)
     known = expected(short)
     few = outcomes(short)
     assert few["wrong"] == 0, "at the short cap nothing but the shortest right answers ends"
-    counts = run_extension(drawn(SHORT), LONG)
+    counts = run_extension(scored(SHORT), LONG)
     assert counts["finished"] == few["correct"]
     assert counts["continued"] == few["truncated"]
     assert (counts["left"], counts["problems"]) == (0, 32)
-    long = drawn(LONG)
+    long = scored(LONG)
     run_stages(long, "score")
     assert long.meter.samples == 0, "all of them count under the longer cap"
-    extended = outcomes(long)
-    assert extended.total() == 32 * N
+    found = outcomes(long)
+    assert found.total() == 32 * N
     for name, (mean, variance) in known.items():
-        assert abs(extended[name] - mean) < 4 * variance**0.5, (name, extended[name], mean)
+        assert abs(found[name] - mean) < 4 * variance**0.5, (name, found[name], mean)
     assert known["correct"][0] < 0.8 * 32 * N, "those that had ended alone would give a rate of 1"
 
 
-def test_drawing_at_the_long_cap_and_extending_to_it_cannot_be_told_apart(drawn: Made, tables: dict[str, Any]) -> None:
-    run_stages(drawn(SHORT), "score")
-    run_extension(drawn(SHORT), LONG)
-    extended = drawn(LONG)
-    run_stages(extended, "score")
-    tables["lake"] += " of the others"
-    plain = drawn(LONG, seed=8)
-    run_stages(plain, "score")
-    table = [list(outcomes(each).values()) for each in (extended, plain)]
+def test_drawing_at_the_long_cap_and_extending_to_it_cannot_be_told_apart(extended: Made, kept: Made) -> None:
+    long = extended(LONG)
+    run_stages(long, "score")
+    plain = kept("score", **capped(LONG), seed=8)
+    table = [list(outcomes(each).values()) for each in (long, plain)]
     assert stats.chi2_contingency(table).pvalue > 0.001, table
     spent = plain.lake.rows("SELECT sum(tokens)::BIGINT AS n FROM costs")[0]["n"]
-    assert extended.lake.rows("SELECT sum(tokens)::BIGINT AS n FROM costs")[0]["n"] < spent * 1.1, (
+    assert long.lake.rows("SELECT sum(tokens)::BIGINT AS n FROM costs")[0]["n"] < spent * 1.1, (
         "beginnings are paid once"
     )
 
 
-def test_old_ids_stay_and_the_old_cap_counts_as_before(drawn: Made) -> None:
-    short = drawn(SHORT)
+def test_old_ids_stay_and_the_old_cap_counts_as_before(scored: Made) -> None:
+    short = scored(SHORT)
     run_stages(short)
     before = short.lake.rows("SELECT * FROM rollouts ORDER BY id")
     scores = short.lake.rows("SELECT * FROM scores ORDER BY id")
-    run_extension(drawn(SHORT), LONG)
-    again = drawn(SHORT)
+    run_extension(scored(SHORT), LONG)
+    again = scored(SHORT)
     assert all(result.reused for result in run_stages(again))
     kept = again.lake.rows("SELECT * FROM rollouts WHERE extends IS NULL ORDER BY id")
     assert kept == before
@@ -133,32 +156,29 @@ def test_old_ids_stay_and_the_old_cap_counts_as_before(drawn: Made) -> None:
     assert all(row["whole"].startswith(row["begun"]) and row["tokens"] > row["tokens_before"] for row in grown)
 
 
-def test_what_is_left_undone_does_not_count_and_the_next_run_goes_on(drawn: Made, tables: dict[str, Any]) -> None:
-    run_stages(drawn(SHORT), "score")
-    limited = run_extension(drawn(SHORT, limit={"tokens": 900}), LONG)
+def test_what_is_left_undone_does_not_count_and_the_next_run_goes_on(scored: Made) -> None:
+    limited = run_extension(scored(SHORT, limit={"tokens": 900}), LONG)
     assert limited["left"] > 0
     assert 0 < limited["problems"] < 32
-    halfway = drawn(LONG)
+    halfway = scored(LONG)
     per_problem = halfway.lake.rows(
         "SELECT problem_id, count(*) AS n FROM attempts WHERE sampler = ? GROUP BY 1",
         [halfway.config.policy.sampler.id],
     )
     assert {row["n"] for row in per_problem} == {N}, "whole problems or none: the short answers never count alone"
     assert len(per_problem) == limited["problems"]
-    rest = run_extension(drawn(SHORT), LONG)
+    rest = run_extension(scored(SHORT), LONG)
     assert (rest["left"], rest["problems"]) == (0, 32)
     assert rest["continued"] == limited["left"], "nothing is paid twice"
-    third = run_extension(drawn(SHORT), LONG)
+    third = run_extension(scored(SHORT), LONG)
     assert (third["continued"], third["tokens"]) == (0, 0)
 
 
-def test_a_second_extension_goes_on_from_the_first_and_further_attempts_are_drawn(drawn: Made) -> None:
-    run_stages(drawn(SHORT), "score")
-    run_extension(drawn(SHORT), LONG)
-    counts = run_extension(drawn(LONG), 40)
+def test_a_second_extension_goes_on_from_the_first_and_further_attempts_are_drawn(extended: Made) -> None:
+    counts = run_extension(extended(LONG), 40)
     assert counts["left"] == 0
-    assert counts["continued"] == outcomes(drawn(LONG))["truncated"] > 0
-    longest = drawn(40)
+    assert counts["continued"] == outcomes(extended(LONG))["truncated"] > 0
+    longest = extended(40)
     run_stages(longest, "score")
     assert longest.meter.samples == 0
     assert outcomes(longest)["truncated"] == 0
@@ -169,11 +189,10 @@ def test_a_second_extension_goes_on_from_the_first_and_further_attempts_are_draw
     assert more.meter.samples == 32 * 2, "sample indices that are taken are not drawn again"
 
 
-def test_attempts_drawn_at_the_long_cap_stay_beside_the_extended_ones(drawn: Made) -> None:
-    run_stages(drawn(SHORT), "score")
-    run_stages(drawn(LONG), "score")
-    run_extension(drawn(SHORT), LONG)
-    long = drawn(LONG)
+def test_attempts_drawn_at_the_long_cap_stay_beside_the_extended_ones(scored: Made) -> None:
+    run_stages(scored(LONG), "score")
+    run_extension(scored(SHORT), LONG)
+    long = scored(LONG)
     rows = long.lake.rows(
         "SELECT problem_id, count(DISTINCT sample) AS n FROM attempts WHERE sampler = ? GROUP BY 1",
         [long.config.policy.sampler.id],
@@ -189,15 +208,14 @@ def test_a_cap_that_is_not_longer_and_a_lake_without_attempts_are_refused(drawn:
 
 
 def test_a_run_at_a_longer_cap_names_the_command_that_uses_what_is_stored(
-    drawn: Made, monkeypatch: pytest.MonkeyPatch
+    scored: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
     monkeypatch.setattr("assay.api.NullReporter.warn", lambda _self, text: heard.append(text))
-    run_stages(drawn(SHORT), "score")
-    run_stages(drawn(LONG), "score")
+    run_stages(scored(LONG), "score")
     assert any("`curate extend CONFIG --set policy.max_tokens=4 --max-tokens 12`" in text for text in heard)
     heard.clear()
-    hotter = drawn(LONG + 1)
+    hotter = scored(LONG + 1)
     policy = hotter.config.policy.model_copy(update={"temperature": 0.5})
     run_stages(hotter.beside(hotter.config.model_copy(update={"policy": policy})), "score")
     assert heard
@@ -266,10 +284,8 @@ def test_the_tiny_model_extended_answers_as_the_tiny_model_at_the_long_cap(
     assert stats.chi2_contingency([[each[text] for text in common] for each in said]).pvalue > 0.001
 
 
-def test_synthesis_and_exports_see_the_attempts_that_count_under_the_longer_cap(drawn: Made, tmp_path: Path) -> None:
-    run_stages(drawn(SHORT), "score")
-    run_extension(drawn(SHORT), LONG)
-    long = drawn(LONG, synthesize={"settings": {"s3ft": {"paraphrases": 0}}})
+def test_synthesis_and_exports_see_the_attempts_that_count_under_the_longer_cap(extended: Made, tmp_path: Path) -> None:
+    long = extended(LONG, synthesize={"settings": {"s3ft": {"paraphrases": 0}}})
     run_stages(long, "score")
     rows = long.lake.rows(OUTCOMES, [long.sampler.id])
     solved = len({row["problem_id"] for row in rows if row["outcome"] == "correct"})

@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import ConfigError, EvidenceError
-from assay.core.types import Label, Problem
+from assay.core.types import Label, Message, Problem
 from assay.pipelines.analysis.show import PARTS, collect_problem
 from assay.pipelines.data.problems import to_row
+from assay.pipelines.stages.foreign_problems import Matcher
 from assay.pipelines.stages.import_rollouts import RolloutColumns, import_rollouts
 from assay.pipelines.stages.import_scores import import_scores
 from assay.stores.lake import Lake
@@ -114,6 +116,27 @@ def test_unmatched_rows_are_drops_with_file_and_line(lake: Lake, tmp_path: Path)
         {"reason": "unmatched", "file": "a.jsonl", "line": 1},
         {"reason": "no_text", "file": "a.jsonl", "line": 2},
     ]
+
+
+def test_of_equal_questions_the_first_is_found_and_a_chat_by_its_last_turn(lake: Lake) -> None:
+    chat = Problem.of((Message("system", "Be brief."), Message("user", "How many?")))
+    spaced = Problem.of("What is  2 + 2?")
+    lake.append({"problems": [to_row(spaced), to_row(chat)]})
+    matcher = Matcher(lake)
+    asked = ("What is 2 + 2?", "What is  2 +  2?", "How many?", "Be brief.\nHow many?", spaced.id, "Who?", "", "\0")
+    found = [matcher.problem({"prompt": text}, ("prompt",)) for text in asked]
+    assert found == [SUM.id, SUM.id, chat.id, chat.id, spaced.id, None, None, None]
+    assert matcher.label(SUM.id) == Label.of(SUM.id, "4", verifier="math").id
+    assert (matcher.label(chat.id), matcher.label("no problem"), matcher.count) == ("", "", 3)
+    assert Matcher(lake, {chat.id: "given"}).label(chat.id) == "given"
+
+
+def test_the_problems_of_a_lake_take_some_hundred_bytes_each_to_be_found(lake: Lake) -> None:
+    lake.append({"problems": [to_row(Problem.of(f"{number} {'long words ' * 40}")) for number in range(500)]})
+    matcher = Matcher(lake)
+    arrays = [value for value in vars(matcher).values() if isinstance(value, np.ndarray)]
+    assert sum(array.nbytes for array in arrays) < 120 * matcher.count
+    assert not [value for value in vars(matcher).values() if isinstance(value, dict | set | list) and value]
 
 
 def test_guided_and_cut_attempts_say_what_they_are(lake: Lake, tmp_path: Path) -> None:

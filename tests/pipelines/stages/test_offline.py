@@ -1,6 +1,7 @@
-"""The stages `sft` and `dpo` on a real lake with the bundled model: what they read, learn, leave and refuse."""
+"""The stages `sft`, `dpo` and `kto` on a real lake with the bundled model: what they read, learn, leave and refuse."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,30 +52,47 @@ class RightOverWrong:
 """
 
 
+def planned(sums: Path, lake: Path, step: int) -> dict[str, Any]:
+    """A plan over sums with operands so far apart, a fifth held out."""
+    pairs = [(a, b) for a in range(13, 99, step) for b in range(14, 99, step - 1)]
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a, b in pairs]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {
+        "lake": str(lake),
+        "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
+        "split": {"held_out": len(rows) // 5},
+        "policy": {"truncated": "wrong", "model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
+        "score": {"n": 8},
+    }
+
+
+def scored(tree: dict[str, Any]) -> RunContext:
+    config = parse_config(tree)
+    context = RunContext(config, Lake(config.lake), NullReporter())
+    run_stages(context, "score")
+    return context
+
+
+@pytest.fixture(scope="module")
+def attempted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sums 17 apart and a lake of scored attempts at them: to copy, not to write."""
+    folder = tmp_path_factory.mktemp("attempted")
+    scored(planned(folder / "sums.jsonl", folder / "lake", 17)).lake.close()
+    return folder
+
+
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempted: Path) -> Made:
     """A scored pool of sums, a fifth held out; keyword arguments are tables of the config."""
-    sums = tmp_path / "sums.jsonl"
     (tmp_path / "our_pairs.py").write_text(OUR_PAIRS)
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(*, step: int = 17, **tables: Any) -> RunContext:
-        pairs = [(a, b) for a in range(13, 99, step) for b in range(14, 99, step - 1)]
-        rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a, b in pairs]
-        sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        tree = {
-            "lake": str(tmp_path / "lake"),
-            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric"}],
-            "split": {"held_out": len(rows) // 5},
-            "policy": {"truncated": "wrong", "model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 6},
-            "score": {"n": 8},
-            "synthesize": {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT}},
-            **tables,
-        }
-        config = parse_config(tree)
-        context = RunContext(config, Lake(config.lake), NullReporter())
-        run_stages(context, "score")
-        return context
+        lake, folder = tmp_path / "lake", attempted if step == 17 else tmp_path
+        if step == 17 and not lake.exists():
+            shutil.copytree(attempted / "lake", lake)
+        methods = {"synthesize": {"methods": ["dart", PAIRS], "settings": {"dart": RIGHT}}}
+        return scored({**planned(folder / "sums.jsonl", lake, step), **methods, **tables})
 
     return make
 
@@ -123,6 +141,20 @@ def test_dpo_on_right_and_wrong_answers_raises_the_margin(tiny: Made) -> None:
     assert sum(margins[-5:]) / 5 > 0.2
     assert sum(accuracies[-5:]) / 5 > 0.7
     assert context.lake.rows("SELECT count(*) AS n FROM superseded") == [{"n": 0}]
+
+
+@pytest.mark.model
+def test_kto_learns_from_single_answers_and_sft_from_the_right_ones(tiny: Made) -> None:
+    context = tiny(step=9, synthesize={"methods": ["unpaired"]}, kto={"learning_rate": 1e-5, "rows_per_step": 16})
+    (made,) = run_synthesis(context, "unpaired")
+    assert made.detail["only_right"] + made.detail["only_wrong"] > 10
+    outcome = run_training(context, "kto")
+    assert (outcome.stage, outcome.rows_in) == ("kto", made.detail["desirable"] + made.detail["undesirable"])
+    chosen, rejected = metric(context, "reward_chosen"), metric(context, "reward_rejected")
+    assert chosen[0] == pytest.approx(0, abs=1e-4)
+    assert sum(chosen[-5:]) / 5 - sum(rejected[-5:]) / 5 > 0.1
+    assert run_training(context, "kto").reused
+    assert plan_training(context, "sft").remaining().rows_in == made.detail["desirable"]
 
 
 @pytest.mark.model

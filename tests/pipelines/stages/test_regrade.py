@@ -43,9 +43,8 @@ def test_another_version_judges_all_and_a_second_time_nothing(context):
     assert sorted(row["n"] for row in versions) == [128, 128]
 
 
-def test_rollouts_of_training_are_judged_too(context):
-    made = context()
-    run_stages(made)
+def test_rollouts_of_training_are_judged_too(walked):
+    made = walked()
     first = stored_rollouts(made, [made.lake.rows("SELECT min(id) AS id FROM rollouts")[0]["id"]])[0]
     trained = Rollout(
         **{name: getattr(first, name) for name in Rollout.__slots__}

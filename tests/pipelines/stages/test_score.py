@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,35 +27,69 @@ ADAPTIVE = {"allocation": "adaptive", "prior": "fitted", "wave_fraction": 0.25, 
 RECORDING = Path(__file__).resolve().parents[3] / "src/assay/data/recordings/tiny_problems.jsonl"
 
 
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Any]:
-    """Opens jobs over 24 recorded problems of the tiny model, 64 attempts each: `pool("lake", score={...})`."""
-    lines = RECORDING.read_text().splitlines()
-    (tmp_path / "problems.jsonl").write_text("\n".join(lines[::15]) + "\n")
-    opened: list[RunContext] = []
+DESIGNS = {"adaptive": ADAPTIVE, "16": {"n": 16}, "64": {"n": 64}}
 
-    def make(lake: str = "lake", score: dict[str, Any] | None = None, **changes: Any) -> RunContext:
-        tree = {
-            "name": "tiny",
-            "lake": str(tmp_path / lake),
-            "source": [{"type": "files", "paths": str(tmp_path / "problems.jsonl"), "verifier": "numeric"}],
-            "policy": {
-                "engine": "replay",
-                "path": "package:recordings/tiny.parquet",
-                "max_tokens": 8,
-                "truncated": "ignore" if score is not None and "allocation" not in score else "wrong",
-                **changes.pop("policy", {}),
-            },
-            "score": {"problems_per_commit": 16, **(score if score is not None else ADAPTIVE)},
-            "select": {"budget": 8},
-            **changes,
-        }
-        config = parse_config(tree)
-        opened.append(RunContext(config, Lake(config.lake), NullReporter()))
-        return opened[-1]
+
+def opened(folder: Path, lake: Path, score: dict[str, Any], policy: dict[str, Any], **changes: Any) -> RunContext:
+    """A job over 24 recorded problems of the tiny model, 64 attempts each."""
+    tree = {
+        "name": "tiny",
+        "lake": str(lake),
+        "source": [{"type": "files", "paths": str(folder / "problems.jsonl"), "verifier": "numeric"}],
+        "policy": {
+            "engine": "replay",
+            "path": "package:recordings/tiny.parquet",
+            "max_tokens": 8,
+            "truncated": "wrong" if "allocation" in score else "ignore",
+            **policy,
+        },
+        "score": {"problems_per_commit": 16, **score},
+        "select": {"budget": 8},
+        **changes,
+    }
+    config = parse_config(tree)
+    return RunContext(config, Lake(config.lake), NullReporter())
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RunContext]]:
+    """Scored jobs by the name of their design, each made once: to read or copy, not to write."""
+    folder, made = tmp_path_factory.mktemp("done"), dict[str, RunContext]()
+    (folder / "problems.jsonl").write_text("\n".join(RECORDING.read_text().splitlines()[::15]) + "\n")
+
+    def get(name: str) -> RunContext:
+        if name not in made:
+            made[name] = opened(folder, folder / name, DESIGNS[name], {})
+            scored(made[name])
+        return made[name]
+
+    yield get
+    for each in made.values():
+        each.close()
+        each.lake.close()
+
+
+@pytest.fixture
+def pool(done: Callable[[str], RunContext], tmp_path: Path) -> Iterator[Any]:
+    """Opens such jobs: `pool("lake", score={...})`; with `after`, on a copy of the lake that a design has left."""
+    jobs: list[RunContext] = []
+    folder = done("adaptive").lake.root.parent
+
+    def make(
+        lake: str = "lake",
+        score: dict[str, Any] | None = None,
+        *,
+        after: str = "",
+        policy: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> RunContext:
+        if after and not (tmp_path / lake).exists():
+            shutil.copytree(done(after).lake.root, tmp_path / lake)
+        jobs.append(opened(folder, tmp_path / lake, ADAPTIVE if score is None else score, policy or {}, **changes))
+        return jobs[-1]
 
     yield make
-    for each in opened:
+    for each in jobs:
         each.close()
         each.lake.close()
 
@@ -86,22 +120,22 @@ def facts(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_an_adaptive_run_spends_less_on_some_than_on_others_and_is_done_once(pool):
-    context = pool()
+def test_an_adaptive_run_spends_less_on_some_than_on_others_and_is_done_once(pool, done):
+    context = done("adaptive")
     rows = scored(context)
     tried = [row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in rows]
     assert len(rows) == 24
     assert 2 <= min(tried) < max(tried) <= 64
     assert sum(tried) == context.meter.samples < 24 * 64 * 0.8
-    again = pool()
-    _, done = plan_stage(again, "score", run_stages(again, "split"))
-    assert done is not None
+    again = pool(after="adaptive")
+    _, result = plan_stage(again, "score", run_stages(again, "split"))
+    assert result is not None
     assert scored(again) == rows
     assert again.meter.samples == 0
 
 
-def test_a_run_that_limits_stop_again_and_again_ends_where_an_unbroken_one_does(pool):
-    whole = scored(pool("whole"))
+def test_a_run_that_limits_stop_again_and_again_ends_where_an_unbroken_one_does(pool, done):
+    whole = scored(done("adaptive"))
     for _ in range(30):
         context = pool("broken", limit={"tokens": 900})
         outcome = run_stages(context, "score")[-1]
@@ -121,11 +155,9 @@ def test_a_limit_leaves_only_complete_waves_in_the_scores(pool):
     assert all((row["n_correct"] + row["n_wrong"] + row["n_truncated"]) % 2 == 0 for row in rows)
 
 
-def test_attempts_that_another_plan_stored_save_tokens_and_change_no_decision(pool):
-    alone = facts(scored(pool("alone")))
-    scored(pool("shared", score={"n": 64}))
-    shared = pool("shared")
-    assert facts(scored(shared)) == alone
+def test_attempts_that_another_plan_stored_save_tokens_and_change_no_decision(pool, done):
+    shared = pool(after="64")
+    assert facts(scored(shared)) == facts(scored(done("adaptive")))
     assert shared.meter.samples == 0
 
 
@@ -144,16 +176,18 @@ def test_what_is_left_is_said_at_least_and_at_most(pool):
 
 
 def test_two_stages_a_band_and_a_predicted_prior_run_too(pool):
-    two = scored(pool("two", score={**ADAPTIVE, "allocation": "two_stage", "top_up_fraction": 0.2, "max_attempts": 16}))
+    two = scored(
+        pool(after="64", score={**ADAPTIVE, "allocation": "two_stage", "top_up_fraction": 0.2, "max_attempts": 16})
+    )
     assert sorted({row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in two}) == [2, 16]
-    band = scored(pool("band", score={**ADAPTIVE, "goal": "band", "max_attempts": 12}))
+    band = scored(pool(score={**ADAPTIVE, "goal": "band", "max_attempts": 12}))
     assert {row["prior"].split()[0] for row in band} == {"fitted"}
-    guessed = scored(pool("guessed", score={"n": 4, "prior": "predicted"}, embed={"encoder": "tfidf"}))
+    guessed = scored(pool("guessed", {"n": 4, "prior": "predicted"}, embed={"encoder": "tfidf"}))
     assert len({row["prior"] for row in guessed}) > 1
 
 
 def test_under_a_shorter_cap_answers_are_cut_and_judged_again_free_of_tokens(pool):
-    full = {row["problem_id"]: row for row in scored(pool(score={"n": 64}))}
+    full = {row["problem_id"]: row for row in scored(pool(after="64", score={"n": 64}))}
     context = pool(score={"n": 64, "at_length": 3})
     cut = {row["problem_id"]: row for row in scored(context)}
     assert context.meter.tokens == 0
@@ -165,11 +199,11 @@ def test_under_a_shorter_cap_answers_are_cut_and_judged_again_free_of_tokens(poo
 
 def test_a_longer_cap_than_the_sampler_had_is_refused(pool):
     with pytest.raises(ConfigError, match=r"at_length = 9 is above policy.max_tokens = 8"):
-        scored(pool(score={"n": 4, "at_length": 9}))
+        scored(pool(after="16", score={"n": 4, "at_length": 9}))
 
 
 def test_lengths_shows_more_solved_the_longer_the_cap_and_ends_at_what_was_scored(pool):
-    context = pool(score={"n": 16})
+    context = pool(after="16", score={"n": 16})
     rows = scored(context)
     told = count_by_length(context, [2, 4, 8])
     assert [row["cap"] for row in told["caps"]] == [2, 4, 8]
@@ -188,7 +222,7 @@ def test_lengths_of_an_empty_lake_says_what_to_do(pool):
 
 
 def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
-    context = pool(score={"n": 16})
+    context = pool(after="16", score={"n": 16})
     rows = scored(context)
     told = estimate_pass_at_k(context, [1, 8, 16])
     rate = sum(row["n_correct"] for row in rows) / (24 * 16)
@@ -199,9 +233,9 @@ def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
 
 
 def test_pass_at_k_after_an_adaptive_design_is_the_posteriors_and_marked_so(pool):
-    context = pool()
     with pytest.raises(ConfigError, match="needs ingest, which is not done"):
-        estimate_pass_at_k(context, [1])
+        estimate_pass_at_k(pool("empty"), [1])
+    context = pool(after="adaptive")
     rows = scored(context)
     told = estimate_pass_at_k(context, [1, 8])
     assert (told["estimator"], told["n"], told["problems"], told["too_few"]) == ("posterior", None, 24, 0)
@@ -210,7 +244,7 @@ def test_pass_at_k_after_an_adaptive_design_is_the_posteriors_and_marked_so(pool
     assert set(told["means"]) == {"pass@1", "pass^1", "pass@8", "pass^8"}
     low, high = told["intervals"]["pass@8"]
     assert low < told["means"]["pass@8"] < high
-    fixed = pool("fixed", score={"n": 8})
+    fixed = pool("fixed", {"n": 16}, after="16")
     scored(fixed)
     assert estimate_pass_at_k(fixed, [1])["estimator"] == "unbiased"
 
@@ -221,7 +255,7 @@ def test_pass_at_k_of_a_fixed_design_is_refused_beyond_n(pool):
 
 
 def test_the_first_attempts_are_the_same_however_many_are_stored(pool):
-    context = pool(score={"n": 16})
+    context = pool(after="16", score={"n": 16})
     problems, labels = read_side(context, run_stages(context, "score"), "train")
     attempts = StoredRollouts(context, problems, labels)
     told = attempts.draw_first(dict.fromkeys(problems, 4))
@@ -248,23 +282,20 @@ def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
     ],
 )
 def test_scores_of_stored_attempts_are_the_same_rows_as_columns_and_as_objects(
-    pool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    pool: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    scored(pool(score={"n": 16}))
-    shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     with monkeypatch.context() as without:
         without.setattr("assay.pipelines.stages.score.score_problems", None)  # which makes an object of every attempt
-        as_columns = scored(pool(**changes))
+        as_columns = scored(pool(after="16", **changes))
     monkeypatch.setattr("assay.pipelines.stages.score.read_counts", lambda *_: None)
-    as_objects = scored(pool("copy", **changes))
+    as_objects = scored(pool("copy", after="16", **changes))
     assert len(as_columns) == 24
     assert len({tuple(row[name] for name in ("n_correct", "n_wrong", "n_truncated")) for row in as_columns}) > 3
     assert [{**row, "run": ""} for row in as_columns] == [{**row, "run": ""} for row in as_objects]
 
 
 def test_one_missing_attempt_is_drawn_before_the_others_are_counted(pool: Any) -> None:
-    scored(pool(score={"n": 16}))
-    context = pool(score={"n": 17})
+    context = pool(after="16", score={"n": 17})
     assert plan_stage(context, "score", run_stages(context, "split"))[0].remaining().attempts_max == 24
     assert {row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in scored(context)} == {17}
 

@@ -1,6 +1,7 @@
 """The train stage on a real lake with the bundled model: evidence, a stop, going on, what it was worth."""
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -24,36 +25,59 @@ from assay.stores.lake import Lake
 Made = Callable[..., RunContext]
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> Made:
-    """A walked job over 16 sums of one digit, 4 held out; keyword arguments change `[train]`."""
-    sums = tmp_path / "sums.jsonl"
+@pytest.fixture(scope="module")
+def walks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 16 sums of one digit, and lakes by the policy that has walked through them: to copy, not to write."""
+    folder = tmp_path_factory.mktemp("walks")
     rows = [
         {"prompt": f"{a}+{b}=", "answer": str(a + b), "how": f"{a} and {b}"} for a in (2, 5, 7, 9) for b in (3, 4, 6, 8)
     ]
-    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
 
-    def make(*, policy: Any = None, **changes: Any) -> RunContext:
-        tree = {
-            "lake": str(tmp_path / "lake"),
-            "source": [{"type": "files", "paths": str(sums), "verifier": "numeric", "metadata_fields": ["how"]}],
-            "split": {"held_out": 4},
-            "policy": {
-                "truncated": "wrong",
-                "model": "tiny-arithmetic",
-                "engine": "transformers",
-                "max_tokens": 4,
-                **(policy or {}),
-            },
-            "score": {"n": 2},
-            "embed": {"encoder": "tfidf", "clusters": 2},
-            "select": {"selector": "uniform", "budget": 8},
-            "train": {"steps": 4, "group_size": 4, "learning_rate": 1e-5, "save_every": 2, **changes},
-        }
-        config = parse_config(tree)
-        context = RunContext(config, Lake(config.lake), NullReporter())
-        run_stages(context)
-        return context
+
+def walk(folder: Path, lake: Path, policy: dict[str, Any], train: dict[str, Any]) -> RunContext:
+    tree = {
+        "lake": str(lake),
+        "source": [
+            {
+                "type": "files",
+                "paths": str(folder / "sums.jsonl"),
+                "verifier": "numeric",
+                "metadata_fields": ["how"],
+            }
+        ],
+        "split": {"held_out": 4},
+        "policy": {
+            "truncated": "wrong",
+            "model": "tiny-arithmetic",
+            "engine": "transformers",
+            "max_tokens": 4,
+            **policy,
+        },
+        "score": {"n": 2},
+        "embed": {"encoder": "tfidf", "clusters": 2},
+        "select": {"selector": "uniform", "budget": 8},
+        "train": {"steps": 4, "group_size": 4, "learning_rate": 1e-5, "save_every": 2, **train},
+    }
+    config = parse_config(tree)
+    context = RunContext(config, Lake(config.lake), NullReporter())
+    run_stages(context)
+    return context
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, walks: Path) -> Made:
+    """A walked job over these sums, 4 held out; keyword arguments change `[train]`."""
+
+    def make(*, policy: dict[str, Any] | None = None, **train: Any) -> RunContext:
+        lake, policy = tmp_path / "lake", policy or {}
+        if not lake.exists() and "urls" not in policy:
+            done = walks / "-".join(map(str, ["lake", *policy.values()]))
+            if not done.exists():
+                walk(walks, done, policy, {}).lake.close()
+            shutil.copytree(done, lake)
+        return walk(walks, lake, policy, train)
 
     return make
 

@@ -1,5 +1,7 @@
 """What allocations claim: bars on value, errors and coverage, on small pools with fixed seeds."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -66,8 +68,8 @@ def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_the
 
 def test_decisions_are_a_function_of_complete_waves_so_a_second_run_decides_the_same():
     first, second = Pool(120, 3), Pool(120, 3)
-    allocate(first)
-    allocate(second)
+    allocate(first, wave_fraction=1 / 4)
+    allocate(second, wave_fraction=1 / 4)
     assert first.waves == second.waves
 
 
@@ -109,6 +111,14 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each():
     assert max(shares) < 0.55
 
 
+@cache
+def stopped_pool(seed):
+    """A pool of 500, its attempts where they were stopped, and the prior that was fitted to them."""
+    pool = Pool(500, seed)
+    seen, prior, _ = allocate(pool, wave_fraction=1 / 6)
+    return pool, seen, prior
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_intervals_cover_95_percent_of_pools_that_were_attempted_fixed_or_stopped(
     stopped,
@@ -117,7 +127,7 @@ def test_intervals_cover_95_percent_of_pools_that_were_attempted_fixed_or_stoppe
     for seed in range(4):
         pool = Pool(500, seed)
         if stopped:
-            seen, prior, _ = allocate(pool, wave_fraction=1 / 6)
+            pool, seen, prior = stopped_pool(seed)
             right, wrong = seen.correct, seen.wrong
         else:
             right = pool.won[:, :8].sum(axis=1)
@@ -130,8 +140,7 @@ def test_intervals_cover_95_percent_of_pools_that_were_attempted_fixed_or_stoppe
 def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_and_c_over_n_is_not():
     gap = []
     for seed in range(4):
-        pool = Pool(500, seed)
-        seen, prior, _ = allocate(pool, wave_fraction=1 / 6)
+        pool, seen, prior = stopped_pool(seed)
         gap.append(prior.posterior(seen.correct, seen.wrong).mean().mean() - pool.rate.mean())
     assert abs(np.mean(gap)) < 0.01
 

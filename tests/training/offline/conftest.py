@@ -1,4 +1,4 @@
-"""Stored rows over the four problems of `room`, and `stored.sft(**changes)` and `stored.dpo(**changes)`."""
+"""Stored rows over the four problems of `room`, and `stored.sft(**changes)`, `stored.dpo` and `stored.kto`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ import pytest
 from assay.core.export_rows import ChatTurn
 from assay.core.training_rows import PairRow, TargetRow
 from assay.training.dpo import train_dpo
+from assay.training.kto import train_kto
 from assay.training.offline.settings import OfflineSettings
 from assay.training.sft import train_sft
 
@@ -26,6 +27,10 @@ def targets() -> list[TargetRow]:
 
 def pairs() -> list[PairRow]:
     return [PairRow(f"q{n}", f"p{n}", prompt(f"{n}+{n}=?"), str(2 * n), f"{2 * n + 1}?", margin=1.0) for n in range(6)]
+
+
+def judged() -> list[TargetRow]:
+    return [replace(row, desirable=place % 3 > 0) for place, row in enumerate(targets())]
 
 
 @pytest.fixture
@@ -49,5 +54,6 @@ def stored(room: SimpleNamespace) -> SimpleNamespace:
         )
 
     room.sft = lambda rows=None, **changes: call(train_sft, targets() if rows is None else rows, **changes)
+    room.kto = lambda rows=None, **changes: call(train_kto, judged() if rows is None else rows, **changes)
     room.dpo = lambda rows=None, **changes: call(train_dpo, pairs() if rows is None else rows, **changes)
     return room

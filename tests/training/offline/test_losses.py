@@ -1,4 +1,4 @@
-"""The losses of SFT and DPO on a random model: TRL's own on the same tokens, times weights, with soft labels."""
+"""The losses of SFT, DPO and KTO on a random model: TRL's own on the same tokens, times weights, with soft labels."""
 
 import math
 from dataclasses import replace
@@ -11,6 +11,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn
 from assay.core.training_rows import PairRow, TargetRow
+from assay.exports.training_sets.kto import Kto
 from assay.training.offline.encode import NO_LOSS, RowEncoder
 
 PROMPT = (ChatTurn(role="user", content="1+1=?"),)
@@ -102,6 +103,57 @@ def test_a_soft_label_gives_the_loss_of_cdpo(stored: SimpleNamespace, probabilit
         sigmoid = 1 / (1 + math.exp(-margin))
         expected = -probability * math.log(sigmoid) - (1 - probability) * math.log(1 - sigmoid)
         assert values["loss"] == pytest.approx(expected, abs=1e-4)
+
+
+def judged(*texts: str) -> list[TargetRow]:
+    """Answers of which those that end with a question mark are to be avoided."""
+    return [replace(target(text), id=text, desirable=not text.endswith("?")) for text in texts]
+
+
+def test_kto_begins_at_half_the_weights_and_tells_both_sides_apart(stored: SimpleNamespace) -> None:
+    rows = judged("2", "3?", "it is two.", "4?")
+    stored.kto(rows, rows_per_step=4, steps=8, desirable_weight=1.0, undesirable_weight=3.0)
+    first, last = stored.sink.logs[0][1], stored.sink.logs[-1][1]
+    assert first["loss"] == pytest.approx((2 * 1.0 + 2 * 3.0) / 4 / 2, abs=1e-5)  # 1 - s(0) of each answer
+    assert (first["kl"], first["reward_margin"]) == pytest.approx((0, 0), abs=1e-5)
+    assert last["reward_chosen"] > 0.05 > -0.05 > last["reward_rejected"]
+    assert last["loss"] < first["loss"]
+
+
+def test_kto_makes_the_weights_of_trl_s_own_trainer_on_the_exported_rows(
+    stored: SimpleNamespace, tmp_path: Path
+) -> None:
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM
+    from trl import KTOConfig, KTOTrainer
+
+    rows = judged("2", "3?", "it is two.", "4?", "two", "one?", "it is one?", "1+1")
+    ours = stored.kto(rows, rows_per_step=4, steps=2, shuffle=False)
+    settings: dict[str, Any] = {"per_device_train_batch_size": 4, "max_steps": 2, "learning_rate": 1e-2, "seed": 0}
+    settings |= {"lr_scheduler_type": "constant", "gradient_checkpointing": False, "bf16": False}
+    settings |= {"report_to": "none", "save_strategy": "no", "max_length": None}
+    exported = [{name: row[name] for name in ("prompt", "completion", "label")} for row in Kto().rows(rows)]
+    theirs = KTOTrainer(
+        model=str(stored.tiny),
+        args=KTOConfig(output_dir=str(tmp_path / "trl"), **settings),
+        train_dataset=Dataset.from_list(exported),
+    )
+    theirs.train()
+    saved = dict(AutoModelForCausalLM.from_pretrained(ours.checkpoint).state_dict())
+    expected = theirs.model.state_dict()
+    assert all(saved[name].equal(expected[name]) for name in saved)
+
+
+def test_what_kto_cannot_learn_from_is_refused(stored: SimpleNamespace) -> None:
+    for rows, changes, message in (
+        (judged("2", "two"), {}, "all 2 targets are desirable, and KTO needs both"),
+        (judged("3?"), {}, "all 1 targets are answers to avoid, and KTO needs both"),
+        ([replace(target("2"), masked=((0, 1),)), *judged("3?")], {}, "1 of 2 targets mask a part of their answer"),
+        (judged("2", "3?"), {"micro_batch": 1}, "loss 'kto' compares the rows of a forward pass"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            stored.kto(rows, **changes)
+    stored.kto(judged("2", "3?"), micro_batch=1, loss="apo_zero_unpaired", steps=1)
 
 
 def test_pairs_that_prefer_nothing_and_weights_that_are_none_are_refused(stored: SimpleNamespace) -> None:

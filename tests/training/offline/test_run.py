@@ -1,4 +1,4 @@
-"""What SFT and DPO on stored rows share, on a random model of 8,000 weights: the same checks on both."""
+"""What SFT, DPO and KTO on stored rows share, on a random model of 8,000 weights: the same checks on them."""
 
 import json
 import os
@@ -17,6 +17,14 @@ from assay.core.types import Label, Problem, SamplingConfig
 from assay.training.held_out.attempts import HeldOutSet
 
 BOTH = pytest.mark.parametrize("method", ["sft", "dpo"])
+ALL = pytest.mark.parametrize("method", ["sft", "dpo", "kto"])
+
+
+MEASURED = {
+    "sft": {"token_accuracy"},
+    "dpo": {"token_accuracy", "reward_margin", "reward_accuracy"},
+    "kto": {"kl", "entropy", "reward_chosen"},
+}
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def held_out() -> HeldOutSet:
     return HeldOutSet({problem.id: problem}, {problem.id: Label.of(problem.id, "14", verifier="parity")}, samples=3)
 
 
-@BOTH
+@ALL
 def test_training_changes_the_weights_and_leaves_one_checkpoint(stored: SimpleNamespace, method: str) -> None:
     trained = getattr(stored, method)()
     assert not same(stored.tiny, trained.checkpoint)
@@ -46,14 +54,13 @@ def test_training_changes_the_weights_and_leaves_one_checkpoint(stored: SimpleNa
         assert json.loads((trained.checkpoint / name).read_text()) == json.loads((stored.tiny / name).read_text())
 
 
-@BOTH
+@ALL
 def test_each_step_is_logged_and_told_in_one_line(stored: SimpleNamespace, method: str) -> None:
     trained = getattr(stored, method)(steps=0, epochs=1.0)
-    rows = {"sft": 5, "dpo": 6}[method]
+    rows = {"sft": 5, "dpo": 6, "kto": 5}[method]
     assert (trained.steps, trained.rows) == (3, rows)
     assert [step for step, _ in stored.sink.logs] == [0, 1, 2]
-    wanted = {"loss", "grad_norm", "learning_rate", "token_accuracy", "rows", "tokens", "seconds"}
-    wanted |= {"reward_margin", "reward_accuracy"} if method == "dpo" else set()
+    wanted = {"loss", "grad_norm", "learning_rate", "rows", "tokens", "seconds"} | MEASURED[method]
     assert wanted <= stored.sink.logs[0][1].keys()
     assert [line.split(":")[0] for line in stored.reporter.lines] == [f"step {n} of 3" for n in (1, 2, 3)]
     assert trained.tokens == sum(values["tokens"] for _, values in stored.sink.logs)
@@ -66,7 +73,7 @@ def test_libraries_print_nothing(stored: SimpleNamespace, method: str, capfd: py
     assert (captured.out, captured.err) == ("", "")
 
 
-@BOTH
+@ALL
 def test_a_stopped_run_goes_on_to_the_weights_of_one_that_was_not(
     stored: SimpleNamespace, tmp_path: Path, method: str
 ) -> None:
@@ -104,7 +111,7 @@ def test_adapters_are_merged_and_an_average_stands_beside_the_last_weights(
     assert not same(last, averaged.checkpoint)
 
 
-@BOTH
+@ALL
 def test_evaluation_stores_attempts_and_leaves_the_weights_as_they_are(
     stored: SimpleNamespace, tmp_path: Path, method: str
 ) -> None:
@@ -126,7 +133,7 @@ def test_greedy_policies_and_stop_strings_are_evaluated(stored: SimpleNamespace,
     assert not set("a1=") & set(texts.pop())
 
 
-@BOTH
+@ALL
 def test_what_cannot_be_trained_is_refused_in_one_line(stored: SimpleNamespace, method: str) -> None:
     train = getattr(stored, method)
     refusals = {
@@ -143,7 +150,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(stored: SimpleNamespace, 
     assert not stored.output.exists()
 
 
-@BOTH
+@ALL
 @pytest.mark.model
 def test_a_killed_run_goes_on_to_the_same_weights(stored: SimpleNamespace, tmp_path: Path, method: str) -> None:
     script = tmp_path / "killed.py"

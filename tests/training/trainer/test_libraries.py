@@ -1,7 +1,4 @@
-import importlib.util
 import logging
-import subprocess
-import sys
 import warnings
 
 import pytest
@@ -26,25 +23,3 @@ def test_everything_is_as_before_afterwards_even_after_a_fault() -> None:
     with pytest.raises(ZeroDivisionError), silence_libraries():
         _ = 1 / 0
     assert (logger.level, bars.is_progress_bar_enabled(), constants.HF_HUB_DISABLE_TELEMETRY) == before
-
-
-IN_A_NOTEBOOK = """
-import sys
-import marimo
-from assay.training.trainer.libraries import load_trainer
-load_trainer()
-from transformers.utils import is_in_notebook
-from trl import GRPOTrainer
-print(is_in_notebook(), "IPython" in sys.modules)
-"""
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("marimo") is None or importlib.util.find_spec("IPython") is not None,
-    reason="needs marimo (pip install 'assay-curation[dev]') and no IPython",
-)
-def test_the_trainer_is_imported_in_a_marimo_notebook_without_ipython() -> None:
-    """Without `load_trainer` TRL's import fails for lack of IPython; afterwards transformers knows the notebook as before."""
-    result = subprocess.run([sys.executable, "-c", IN_A_NOTEBOOK], capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert result.stdout.split() == ["True", "False"]

@@ -25,7 +25,8 @@ To = Annotated[
 Method = Annotated[
     str,
     typer.Option(
-        "--method", help="The synthesis method, for sft, dpo and prm; default: as in `train sft` and `train dpo`."
+        "--method",
+        help="The synthesis method, for sft, dpo, kto and prm; default: as in `train sft`, `train dpo` and `train kto`.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]

@@ -20,6 +20,7 @@ HEAD = (
     "tokens per mixed group, first tenth",
     "whole run",
     "times cheaper than uniform",
+    "expected to cost more than the cheapest",
 )
 
 
@@ -31,8 +32,8 @@ def value(
     worlds: Worlds = 24,
     drift: Drift = 0.0,
 ) -> None:
-    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method,
-    with 80% intervals, and the cheapest method. Generates and writes nothing.
+    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method, with
+    80% intervals, and the method that is expected to lose least against the cheapest. Generates and writes nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):
@@ -62,6 +63,7 @@ def _print_estimate(console: Console, estimate: dict[str, Any]) -> None:
             _span(row["first_tenth"], ",.0f"),
             _span(row["whole"], ",.0f"),
             _span(row["gain"], ".2f"),
+            f"{estimate['regrets'][row['way']]:.0%}" if row["uses"] == 1 else "",
         )
         for row in estimate["rows"]
     ]

@@ -28,7 +28,7 @@ ConfigPaths = Annotated[
         metavar="CONFIG CONFIG...", help="Configs whose trainings are done, with the same held-out problems."
     ),
 ]
-Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Kind of training: grpo, sft or dpo.")]
+Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="Kind of training: grpo, sft, dpo or kto.")]
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""`train sft` and `train dpo`: training on rows that synthesis stored."""
+"""`train sft`, `train dpo` and `train kto`: training on rows that synthesis stored."""
 
 from typing import Any
 
@@ -27,6 +27,7 @@ PIVOT (
 SHOWN_METRICS = {
     "sft": ("loss", "token_accuracy", "seconds"),
     "dpo": ("loss", "reward_margin", "reward_accuracy", "seconds"),
+    "kto": ("loss", "reward_margin", "kl", "seconds"),
 }
 
 
@@ -42,6 +43,13 @@ def dpo(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson =
     resumes at the exact row.
     """
     _run("dpo", path, lake, sets, as_json)
+
+
+def kto(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    """Train the policy with KTO on the right and wrong answers that `curate synthesize` stored, which need no pairs. A stopped
+    or killed training resumes at the exact row.
+    """
+    _run("kto", path, lake, sets, as_json)
 
 
 def _run(kind: str, path: Any, lake: str, sets: list[str], as_json: bool) -> None:

@@ -10,6 +10,7 @@ FILE = "data/train.parquet"  # from the card
 AnyRow = TargetRow | PairRow | StepsRow
 TASKS = {
     "targets": ("text-generation", "answers to imitate"),
+    "judged": ("text-generation", "answers to imitate and to avoid"),
     "pairs": ("text-generation", "preferences"),
     "step_labels": ("token-classification", "answers in steps with labels"),
 }
@@ -24,7 +25,7 @@ def training_set_card(
         rows: Those that were written.
         left_out: Rows that were not, by reason.
         summary: Where they come from.
-        table: targets, pairs or step_labels.
+        table: targets, judged (targets, of which some are to be avoided), pairs or step_labels.
     """
     task, description = TASKS[table]
     front = [
@@ -73,7 +74,7 @@ def _kinds(rows: Sequence[AnyRow]) -> list[tuple[object, ...]]:
     kinds = Counter(
         (
             row.method,
-            getattr(row, "rule", "") or "-",
+            getattr(row, "rule", "") or ("-" if getattr(row, "desirable", True) else "to avoid"),
             getattr(row, "origin", "") or "-",
             "yes" if getattr(row, "verified", True) else "no",
         )

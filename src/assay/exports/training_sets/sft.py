@@ -22,6 +22,8 @@ class Sft:
 
     def left_out(self, row: TargetRow) -> str:
         """Return why a target cannot be expressed; "" where it can."""
+        if not row.desirable:
+            return "an answer to avoid, which SFT would imitate: --to kto"
         return "a part of the answer is masked, which no column can say" if row.masked else ""
 
     def rows(self, rows: Sequence[TargetRow]) -> list[Row]:

@@ -73,7 +73,7 @@ def beyond(a: ArrayLike, b: ArrayLike, low: float, high: float, *, level: float 
     """Whether the central interval of Beta(a, b) lies below `low`, and whether it lies above `high`.
 
     Each asks for 1 - (1 - level) / 2 of the mass on its side, which is the interval without its inverse. Nothing lies
-    below 0 or above 1. Shapes: a S, b S -> S, S.
+    below 0 or above 1. Equal posteriors are computed once. Shapes: a S, b S -> S, S.
 
     Raises:
         ValueError: the band is not inside [0, 1] or is empty, or the level is outside (0, 1).
@@ -86,8 +86,26 @@ def beyond(a: ArrayLike, b: ArrayLike, low: float, high: float, *, level: float 
     if not 0 < level < 1:
         raise ValueError(f"the level must lie inside (0, 1), found {level}")
     tail = (1 - level) / 2
-    below = (low > 0) & (special.betainc(a, b, low) >= 1 - tail)
-    return np.asarray(below), np.asarray((high < 1) & (special.betainc(a, b, high) <= tail))
+    first, second, place = distinct_pairs(a, b)
+    below = (low > 0) & (special.betainc(first, second, low) >= 1 - tail)
+    above = (high < 1) & (special.betainc(first, second, high) <= tail)
+    return np.asarray(below[place]), np.asarray(above[place])
+
+
+def distinct_pairs(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """The different pairs of (a, b), and the place of each element's pair among them: counts give few posteriors.
+
+    Shapes: a S, b S -> (m,), (m,), S.
+
+    >>> distinct_pairs([1.5, 0.5, 1.5], [2.5, 0.5, 2.5])
+    (array([0.5, 1.5]), array([0.5, 2.5]), array([1, 0, 1]))
+    """
+    one, other = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    _, row = np.unique(one, return_inverse=True)
+    different, column = np.unique(other, return_inverse=True)
+    pair = row.ravel() * max(len(different), 1) + column.ravel()
+    _, where, place = np.unique(pair, return_index=True, return_inverse=True)
+    return one.ravel()[where], other.ravel()[where], place.reshape(one.shape)
 
 
 def mass_between(a: ArrayLike, b: ArrayLike, low: float, high: float) -> Floats:

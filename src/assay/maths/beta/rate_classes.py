@@ -7,7 +7,7 @@ answers to a problem are tells its class where the classes differ in length, and
 problems.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ SHAPE_SD = 3.0  # of the prior of log a and log b: twice that of a fit, which mu
 SHARES = np.array([0.3, 1.0, 0.2])  # Dirichlet prior of the classes: either end may well be empty
 LENGTH_WEIGHT = 1.0  # problems' worth of the pool's mean log length in that of each class ...
 SPREAD_WEIGHT = 2.0  # ... and of its variance
+SOURCE_WEIGHT = 2.0  # problems' worth of the pool's shares of the classes in those of a source with few attempted ones
 LEAST_SPREAD = 0.05  # standard deviation of log lengths; equal lengths are told apart by no less
 
 
@@ -40,6 +41,17 @@ class RateDraw:
         kind = rng.choice(3, size, p=[never, 1 - never - always, always])
         between = rng.beta(self.prior.a[0], self.prior.b[0], size)
         return kind, np.select([kind == NEVER, kind == ALWAYS], [0.0, 1.0], between)
+
+    def of_source(self, kind: ArrayLike, rng: np.random.Generator) -> "RateDraw":
+        """The state for a part of the pool: the shares of the classes are drawn anew, from the pool's as `SOURCE_WEIGHT`
+        problems and the classes of the part's own ones, (m,); the shape between 0 and 1 stays the pool's.
+        """
+        never, always = float(self.prior.zero[0]), float(self.prior.one[0])
+        counts = np.bincount(np.asarray(kind, dtype=np.int64), minlength=3)
+        weights = SOURCE_WEIGHT * np.array([never, 1 - never - always, always]) + counts
+        shares = np.clip(rng.dirichlet(np.maximum(weights, 1e-6)), 1e-9, None)
+        never, _, always = shares / shares.sum()
+        return replace(self, prior=ZeroInflatedBeta.of(self.prior.a, self.prior.b, never, always))
 
 
 class RateChain:

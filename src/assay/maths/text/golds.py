@@ -196,7 +196,7 @@ def find_oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
         )
     if label.verifier not in FREE_TEXT:
         return
-    options = listed_options(metadata)
+    options = listed_options(metadata) if metadata else {}
     if options and not options_are_shown(" ".join(turn.content for turn in problem.messages), options):
         first = next(iter(options.values()))
         yield (
@@ -243,7 +243,7 @@ def find_oddity(answer: str) -> tuple[str, str] | None:
     >>> find_oddity("She has 5.\\n#### 5")[0], find_oddity("2m")[0], find_oddity("x + 1")
     ('gold_is_a_solution', 'gold_is_ambiguous', None)
     """
-    if len(answer) < 3 and not _LETTER.fullmatch(answer):
+    if (answer.isascii() and answer.isdecimal()) or (len(answer) < 3 and not _LETTER.fullmatch(answer)):
         return None
     answer_text = repr(answer if len(answer) <= 80 else answer[:40] + " ... " + answer[-35:])
     if is_solution(answer):

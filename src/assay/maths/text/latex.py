@@ -116,6 +116,8 @@ def latex_form(text: str) -> str:
     >>> latex_form("$x^{10}$") == latex_form("$x^10$")
     False
     """
+    if "$" not in text and "\\" not in text and text.isascii():  # prose, whose signs have one spelling
+        return prose_form(normal_form(text))
     return "".join(f"${part}$" if is_formula else part for part, is_formula in pieces(text))
 
 

@@ -13,8 +13,11 @@ def bare_turns(problem: Problem) -> Turns:
     >>> bare_turns(Problem.of("Question: 1 + 1? Think step by step."))
     (('user', '1 + 1?'),)
     """
+    if len(problem.messages) == 1:
+        ((role, content),) = problem.messages
+        return ((role, strip_instructions(content)),)
     turns = tuple((turn.role, turn.content) for turn in problem.messages)
-    if len(turns) > 1:
+    if turns:
         turns = tuple(turn for turn in turns if turn[0] != "system" or not only_instructions(turn[1])) or turns
     return tuple((role, strip_instructions(content)) for role, content in turns)
 
@@ -35,4 +38,4 @@ def same_key(problem: Problem) -> tuple[Turns, tuple[str, ...]]:
     >>> same_key(Problem.of("Find $\\\\dfrac12$.")) == same_key(Problem.of("Find \\\\(\\\\frac{1}{2}.\\\\)"))
     True
     """
-    return tuple((role, latex_form(content)) for role, content in bare_turns(problem)), problem.media
+    return tuple([(role, latex_form(content)) for role, content in bare_turns(problem)]), problem.media

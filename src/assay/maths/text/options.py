@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 LETTERS = "ABCDEFGHIJ"
@@ -71,6 +71,15 @@ def listed_options(row: Mapping[str, Any], letters: str = LETTERS) -> dict[str, 
                 if row.get(name) not in (None, "")
             }
     return {}
+
+
+def may_list_options(names: Collection[object]) -> bool:
+    """Whether a row with these fields may hold options under one of the usual names; without, `listed_options` is {}.
+
+    >>> may_list_options(["question", "choices"]), may_list_options(["question", "option_a"])
+    (True, False)
+    """
+    return any(name in names for name in OPTION_FIELDS) or any(a in names and b in names for a, b in _ONE_FIELD)
 
 
 def parsed_options(value: Any, letters: str = LETTERS) -> dict[str, str]:

@@ -27,7 +27,10 @@ def normal_form(text: str) -> str:
     'What is 5² + 3?'
     """
     normal = text
-    if not text.isascii():
+    if text.isascii():
+        if text.isprintable() and "  " not in text:  # blanks are its only white space, and they stand alone
+            return text.strip(" ")
+    else:
         normal = text.translate(INVISIBLE)
         normal = "".join(
             run if raised else unicodedata.normalize("NFKC", run)

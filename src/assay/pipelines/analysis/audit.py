@@ -27,7 +27,8 @@ TAIL = 2_000  # characters of an answer that a person reads
 YES, NO = ("y", "yes", "1", "true", "right"), ("n", "no", "0", "false", "wrong")
 UNSURE = "unsure"  # takes back an earlier mark of the same answer; it counts as none
 JUDGED = f"""
-SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted, v.problem_id
+SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted,
+       v.problem_id
 FROM judged_attempts(?) v
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
 WHERE v.counts IN ('correct', 'wrong', 'unparsable')

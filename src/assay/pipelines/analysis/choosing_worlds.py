@@ -55,14 +55,18 @@ class _Part:
     own: Ints  # those of them that belong to it
     missing: Ints  # problems of it that were not attempted
     chain: RateChain
+    pooled: bool = (
+        False  # few were attempted: the pool's rates, and shares of the classes between the pool's and its own
+    )
 
 
 def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> Iterator[World]:
     """Draw states of the pool that the attempts leave possible, without end.
 
-    A source with at least 12 attempted problems has rates of its own; the others have those of the whole pool. A
-    problem that was not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same
-    class whose rate has the same rank, out of a bootstrap of these.
+    A source with at least 12 attempted problems has rates of its own; one with fewer has those of the whole pool, but how
+    many of its problems are never or always solved lies between the pool's shares and its own. A problem that was not
+    attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class
+    whose rate has the same rank, out of a bootstrap of these.
 
     Args:
         attempts: at the pool; at least some problems must have any.
@@ -84,7 +88,8 @@ def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> It
         for part in parts:
             draw, belongs = draws[id(part.chain)], np.isin(part.known, part.own)
             rate[part.own] = draw.rate[belongs]
-            kind, rate[part.missing] = draw.new_problems(len(part.missing), rng)
+            own = draw.of_source(draw.kind[belongs], rng) if part.pooled else draw
+            kind, rate[part.missing] = own.new_problems(len(part.missing), rng)
             tokens[part.missing] = tokens_by_rank(kind, rate[part.missing], draw, attempts.tokens[part.known], rng)
         prior = draws[id(everyone)].prior
         yield World(
@@ -92,26 +97,20 @@ def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> It
         )
 
 
-def _parts(attempts: PoolAttempts, attempted_rows: Ints, everyone: RateChain, seed: int) -> list[_Part]:
-    """The sources with enough attempted problems, each by itself, and all others together."""
-    parts, rest = [], np.ones(len(attempts.correct), dtype=bool)
+def _parts(attempts: PoolAttempts, known: Ints, everyone: RateChain, seed: int) -> list[_Part]:
+    """One part per source; those with enough attempted problems have a chain of their own."""
+    parts = []
     names = np.unique(attempts.source)
-    for place, name in enumerate(names if len(names) > 1 else ()):
+    for place, name in enumerate(names):
         is_own = attempts.source == name
-        own = attempted_rows[is_own[attempted_rows]]
-        if len(own) >= OWN_PRIOR:
+        own, missing = known[is_own[known]], np.flatnonzero(is_own & (attempts.tried == 0))
+        if len(names) == 1:
+            parts.append(_Part(known, own, missing, everyone))
+        elif len(own) >= OWN_PRIOR:
             chain = RateChain(attempts.correct[own], attempts.wrong[own], attempts.tokens[own], (seed, 2, place))
-            parts.append(_Part(own, own, np.flatnonzero(is_own & (attempts.tried == 0)), chain))
-            rest &= ~is_own
-    if rest.any():
-        parts.append(
-            _Part(
-                attempted_rows,
-                attempted_rows[rest[attempted_rows]],
-                np.flatnonzero(rest & (attempts.tried == 0)),
-                everyone,
-            )
-        )
+            parts.append(_Part(own, own, missing, chain))
+        else:
+            parts.append(_Part(known, own, missing, everyone, pooled=True))
     return parts
 
 

@@ -27,7 +27,8 @@ FROM current_scores WHERE scoring_id = ?
 """
 # Of the commonest reason for which cleaning dropped, what one row says.
 EXAMPLE = """
-SELECT detail FROM drops WHERE key = $key AND detail <> '' AND reason = (SELECT mode(reason) FROM drops WHERE key = $key)
+SELECT detail FROM drops
+WHERE key = $key AND detail <> '' AND reason = (SELECT mode(reason) FROM drops WHERE key = $key)
 ORDER BY id LIMIT 1
 """
 COUNTED = f"SELECT pool, coalesce(reason, '') AS reason, count(*)::BIGINT AS n FROM ({LOST}) GROUP BY ALL"

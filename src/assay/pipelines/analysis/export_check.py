@@ -26,7 +26,8 @@ SELECT problem_id, outcome, reward, lenient, finish, tokens, text FROM (
     SELECT r.problem_id, v.outcome, v.reward, v.lenient, r.finish, r.tokens, c.text,
            row_number() OVER (PARTITION BY v.outcome ORDER BY md5(r.id)) AS place
     FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id JOIN completions c ON c.id = r.id
-    WHERE v.label_id IN (SELECT unnest(?::VARCHAR[])) AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+    WHERE v.label_id IN (SELECT unnest(?::VARCHAR[]))
+      AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
       AND r.finish <> 'error')
 WHERE place <= ? ORDER BY outcome, place
 """

@@ -14,7 +14,8 @@ from assay.pipelines.data.problems import SIDE, side_parameters
 
 COUNTED = ("n_correct", "n_wrong", "n_truncated", "n_error")
 JOINED = """
-SELECT {place} AS lesson, {passes} AS passes, {reason} AS reason, {weight} AS weight, p.*, l.id AS label_id, l.answer, l.verifier, l.origin,
+SELECT {place} AS lesson, {passes} AS passes, {reason} AS reason, {weight} AS weight, p.*, l.id AS label_id,
+       l.answer, l.verifier, l.origin,
        w.value, w.low, w.high, w.n_correct, w.n_wrong, w.n_truncated, w.n_error
 FROM {rows} JOIN side s USING (problem_id) JOIN problems p ON p.id = s.problem_id JOIN labels l ON l.id = s.label_id
 LEFT JOIN (SELECT * FROM current_scores WHERE scoring_id = ?) w USING (problem_id)

@@ -18,7 +18,8 @@ from assay.stores import query_results
 FORMS = ("jsonl", "parquet", "traces")
 CHUNK_ROWS = 20_000  # per Parquet file, and per query
 ROLLOUTS = """
-SELECT r.id AS rollout_id, r.problem_id AS assay_id, r.policy AS revision, r.policy_name AS policy, r.sampler, r.sample, r.seed,
+SELECT r.id AS rollout_id, r.problem_id AS assay_id, r.policy AS revision, r.policy_name AS policy, r.sampler, r.sample,
+       r.seed,
        r.finish, r.tokens, r.prompt_tokens, r.engine, r.step, r."group", r.advantage, r.guided, c.text AS completion,
        v.outcome, v.reward, v.lenient, v.extracted, v.reason, v.verifier, v.version AS verifier_version
 FROM {attempts} r JOIN completions c ON c.id = r.id

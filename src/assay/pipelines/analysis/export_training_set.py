@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from assay.core.config import Config
 from assay.core.errors import ConfigError
 from assay.core.offline_config import OfflineConfig
 from assay.core.parts import build_part
@@ -34,7 +35,7 @@ def export_training_set(
         to: the name of the form, a part in exports/training_sets/.
         folder: where the files are written; it is new or empty.
         settings: of the form, over those in `[export.settings]`.
-        method: of synthesis; "" = the one of `[sft]` or `[dpo]`, else the only one that has such rows.
+        method: of synthesis; "" = the one of `[sft]`, `[dpo]` or `[kto]`, else the only one that has such rows.
 
     Returns:
         {to, folder, method, rows, left_out: rows by reason, snippet: the code by which the trainer reads the data}.
@@ -47,7 +48,7 @@ def export_training_set(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} already exists and is not empty; name a new folder with --out")
     inputs = done_stages(context, "score", f"curate export --to {to}")
-    config = {"targets": context.config.sft, "pairs": context.config.dpo}.get(part.table, OfflineConfig())
+    config = _training_of(context.config, to, part.table)
     synthesis = find_synthesis(context, inputs, part.table, method or config.method)
     stored_rows: list[Any] = read_rows(context, inputs, synthesis)
     learnt_rows = stored_rows if part.table == "step_labels" else choose_learnt_rows(stored_rows, config)
@@ -72,6 +73,14 @@ def export_training_set(
         "left_out": dict(left_out),
         "snippet": part.snippet(str(data)),
     }
+
+
+def _training_of(config: Config, to: str, table: str) -> OfflineConfig:
+    """Return the training's table of the config whose rows are exported."""
+    if to == "kto":
+        return config.kto
+    tables: dict[str, OfflineConfig] = {"targets": config.sft, "pairs": config.dpo}
+    return tables.get(table, OfflineConfig())
 
 
 def _summary(context: RunContext, inputs: StageResults, synthesis: Synthesis, rows: list[Any]) -> TrainingSetSummary:

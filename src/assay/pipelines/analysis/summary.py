@@ -16,7 +16,8 @@ SELECT p.source, s.n_correct AS solved, s.n_wrong + s.n_truncated AS unsolved,
        sum(s.n_correct)::BIGINT AS correct, sum(s.n_wrong)::BIGINT AS wrong,
        sum(s.n_truncated)::BIGINT AS truncated, sum(s.n_error)::BIGINT AS error, sum(s.value) AS value,
        count(s.reward_mean) AS graded,
-       sum(coalesce(s.reward_mean, s.n_correct / nullif(s.n_correct + s.n_wrong + ?::INT * s.n_truncated, 0), 0)) AS reward
+       sum(coalesce(
+           s.reward_mean, s.n_correct / nullif(s.n_correct + s.n_wrong + ?::INT * s.n_truncated, 0), 0)) AS reward
 FROM (SELECT * FROM current_scores WHERE scoring_id = ?) s
 JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection_id = ? AND kept) k ON k.problem_id = s.problem_id

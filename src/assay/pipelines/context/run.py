@@ -98,6 +98,7 @@ class RunContext:
         self.halted = ""  # why this run draws no more attempts, in words
         self.outcome = ""  # how the run ended, where its caller sets it: done, partly, failed
         self.partial: list[StageResult] = []  # stages that a limit left partly done
+        self.sides: dict[str, tuple[str, list[str]]] = {}  # by side: what was asked for last, and the ids
         self.run = content_id("run", time.time_ns(), config.model_dump(mode="json"), command)
 
     @cached_property

@@ -16,6 +16,7 @@ from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.core.types import Problem
 from assay.embedding.encode import load_encoder
+from assay.embedding.half_precision import HalfPrecision
 from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
@@ -35,6 +36,11 @@ def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]], *, or
     Raises:
         ConfigError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
     """
+    encoder = _full_encoder(context, texts, ordered=ordered)
+    return HalfPrecision(encoder) if context.config.embed.precision == "float16" else encoder
+
+
+def _full_encoder(context: RunContext, texts: Callable[[], Iterable[str]], *, ordered: bool) -> Encoder:
     config = context.config
     if config.embed.encoder != "policy":
         corpus = texts() if config.embed.encoder == "tfidf" else ()
@@ -140,7 +146,7 @@ def store_vectors_of(
     """
     encoded = problems = 0
     with context.reporter.track("vectors", total) as bar:
-        for wave in _waves(texts, getattr(encoder, "texts_per_commit", WAVE)):
+        for wave in _waves(texts, _texts_per_commit(encoder)):
             encoded += store_vectors(context, encoder, wave, advance=bar.advance)
             problems += len(wave)
     return encoded, problems
@@ -165,7 +171,7 @@ def _encode(
 ) -> int:
     query = "SELECT dim FROM vectors WHERE encoder = ? LIMIT 1"
     before = context.lake.rows(query, [encoder.revision]) if fresh else []
-    texts, size = list(fresh), getattr(encoder, "texts_per_commit", WAVE)
+    texts, size = list(fresh), _texts_per_commit(encoder)
     for start in range(0, len(texts), size):
         wave = texts[start : start + size]
         entered = time.monotonic()
@@ -181,6 +187,10 @@ def _encode(
         advance(len(wave))
         context.heed()
     return len(texts)
+
+
+def _texts_per_commit(encoder: Encoder) -> int:
+    return getattr(encoder, "texts_per_commit", None) or WAVE
 
 
 def _encode_wave(encoder: Encoder, wave: Sequence[str], owners: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:

@@ -1,14 +1,13 @@
 """Stored attempts with their present verdicts, problem by problem, a slice of the pool at a time."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assay.core.collection import collection_paused
 from assay.core.synthesis import AttemptedProblem, GradedAttempt
 from assay.core.types import Label
 from assay.pipelines.context.imported import list_imported_verifiers
@@ -47,6 +46,7 @@ def iterate_attempted(
     respondent: tuple[str, str],
     *,
     texts: bool = False,
+    seen: Callable[[Mapping[str, str]], None] = lambda outcomes: None,
 ) -> Iterator[AttemptedProblem]:
     """Yield problems of the train side with their judged attempts, in the order of the ids.
 
@@ -56,14 +56,20 @@ def iterate_attempted(
         ids: problem ids, ascending.
         respondent: policy revision and sampler id of the attempts.
         texts: whether completions are read.
+        seen: receives the outcomes of each slice's attempts by rollout id, before its first problem.
     """
     for start in range(0, len(ids), SLICE):
         labels = labels_of(ids[start : start + SLICE])
-        yield from read_attempted(context, labels, respondent, texts=texts)
+        yield from read_attempted(context, labels, respondent, texts=texts, seen=seen)
 
 
 def read_attempted(
-    context: RunContext, labels: Mapping[str, Label], respondent: tuple[str, str], *, texts: bool = False
+    context: RunContext,
+    labels: Mapping[str, Label],
+    respondent: tuple[str, str],
+    *,
+    texts: bool = False,
+    seen: Callable[[Mapping[str, str]], None] = lambda outcomes: None,
 ) -> Iterator[AttemptedProblem]:
     """Yield the problems of these labels with their judged attempts, ids ascending.
 
@@ -72,32 +78,23 @@ def read_attempted(
         labels: by problem id.
         respondent: policy revision and sampler id of the attempts.
         texts: whether completions are read.
+        seen: as of `iterate_attempted`.
     """
     query = GRADED.format(text="t.text", reason=", r.reason") if texts else GRADED.format(text="''", reason="")
     table = context.lake.query(query, [context.mode, *wanted_verdicts(context, labels, respondent), *respondent])
     columns = [_values(table[name]) for name in GradedAttempt._fields if name in table.column_names]
     if not texts:
         columns.append([""] * len(table))  # reasons
+    fields = dict(zip(GradedAttempt._fields, columns, strict=False))
+    seen(dict(zip(fields["rollout_id"], fields["outcome"], strict=True)))
     with collection_paused():  # of so many new tuples none is garbage
         rows: list[GradedAttempt] = list(map(MAKE, repeat(GradedAttempt), zip(*columns, strict=True)))
-    runs = pc.run_end_encode(table["problem_id"].combine_chunks())  # the query orders by problem
-    ends = runs.run_ends.to_pylist()
-    bounds = zip(runs.values.to_pylist(), [0, *ends], ends, strict=False)
-    attempts = {id_: rows[begin:end] for id_, begin, end in bounds}
+        runs = pc.run_end_encode(table["problem_id"].combine_chunks())  # the query orders by problem
+        ends = runs.run_ends.to_pylist()
+        bounds = zip(runs.values.to_pylist(), [0, *ends], ends, strict=False)
+        attempts = {id_: rows[begin:end] for id_, begin, end in bounds}
     for id_, label in sorted(labels.items()):
         yield AttemptedProblem(id_, label, attempts.get(id_, []))
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Keep Python from looking for cycles meanwhile, where it does so at all."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

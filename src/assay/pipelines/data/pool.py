@@ -78,8 +78,9 @@ def scored_pool(
     columns |= {
         name: column for name, column in reward_columns(context, inputs, needs, pool_ids).items() if name not in columns
     }
-    lacking = np.setdiff1d(np.arange(len(ids)), rows)
-    return Pool(pool_ids, columns, vectors, cluster), tuple(map(ids.__getitem__, lacking.tolist()))
+    lacks = np.ones(len(ids), np.bool_)
+    lacks[rows] = False
+    return Pool(pool_ids, columns, vectors, cluster), tuple(map(ids.__getitem__, np.flatnonzero(lacks).tolist()))
 
 
 def list_version(part: Any) -> list[str]:

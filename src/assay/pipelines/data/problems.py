@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assay.core.identity import canonical_json
 from assay.core.types import Label, Message, Problem
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
@@ -99,8 +100,15 @@ def read_side(context: RunContext, inputs: StageResults, name: str) -> tuple[dic
 
 
 def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """Read the ids of `read_side`, ascending, and no question: they are enough to look up a finished stage."""
-    return _read_side(context, inputs, IDS, name)
+    """Read the ids of `read_side`, ascending, and no question: they are enough to look up a finished stage.
+
+    They never change once the split is done, and every later stage needs them: a run reads them once, and nobody may
+    change the list.
+    """
+    asked = canonical_json(side_parameters(inputs, name))
+    if name not in context.sides or context.sides[name][0] != asked:
+        context.sides[name] = asked, _read_side(context, inputs, IDS, name)
+    return context.sides[name][1]
 
 
 def side_sources(context: RunContext, inputs: StageResults, name: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn
+from assay.core.identity import content_id
 from assay.core.training_rows import PairRow, StepsRow, TargetRow
 from assay.core.types import Problem
 from assay.pipelines.context.results import StageResults
@@ -14,6 +15,14 @@ from assay.pipelines.data.problems import problems_by_id, side_ids
 
 VIEWS = {"targets": "target_texts", "pairs": "pair_texts", "step_labels": "step_labels"}
 ROWS = "SELECT * FROM {view} WHERE synthesis_id = ? ORDER BY problem_id, id"
+
+
+IMPORTED = "imported"  # in the place of a method, where steps and their labels came from a file
+
+
+def imported_synthesis_id(policy: str) -> str:
+    """Return the synthesis_id of the steps that were imported as a policy's."""
+    return content_id("imported steps", policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,16 @@ def _read(
     row_of: Callable[[Mapping[str, Any], tuple[ChatTurn, ...]], Any],
 ) -> list[Any]:
     rows = context.lake.rows(ROWS.format(view=VIEWS[synthesis.table]), [synthesis.id])
-    _refuse_held_out(context, inputs, rows, synthesis)
+    held_out = set(side_ids(context, inputs, "held_out"))
+    if synthesis.method == IMPORTED:  # a file knows nothing of our split
+        rows = [row for row in rows if row["problem_id"] not in held_out]
+    _refuse_held_out(held_out, rows, synthesis)
     problems = problems_by_id(context, sorted({row["problem_id"] for row in rows if not row.get("messages")}))
     prompts = {id_: _prompt(context, problem) for id_, problem in problems.items()}
     return [row_of(row, _own_prompt(row) or prompts[row["problem_id"]]) for row in rows]
 
 
-def _refuse_held_out(
-    context: RunContext, inputs: StageResults, rows: Sequence[Mapping[str, Any]], synthesis: Synthesis
-) -> None:
-    held_out = set(side_ids(context, inputs, "held_out"))
+def _refuse_held_out(held_out: set[str], rows: Sequence[Mapping[str, Any]], synthesis: Synthesis) -> None:
     leaked = sorted({row["problem_id"] for row in rows} & held_out)
     if leaked:
         raise ConfigError(
@@ -87,6 +96,7 @@ def _target_row(row: Mapping[str, Any], prompt: tuple[ChatTurn, ...]) -> TargetR
         origin=row["origin"] or "",
         confidence=1.0 if row["confidence"] is None else row["confidence"],
         verified=bool(row["verified"]),
+        desirable=row["desirable"] is not False,
     )
 
 

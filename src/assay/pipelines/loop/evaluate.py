@@ -50,7 +50,7 @@ def evaluate(
         context: the run.
         samples: attempts per problem that are made where none is stored.
         band: the pass rates between which a problem is on the frontier.
-        kind: of the training: grpo, sft or dpo.
+        kind: of the training: grpo, sft, dpo or kto.
 
     Returns:
         {training: its key, points: as of `compute_points`, frontier: as of `count_frontier_moves`, tokens: spent by
@@ -177,7 +177,7 @@ def last_counts(context: RunContext, samples: int, kind: str = "grpo") -> Counte
     Args:
         context: the run.
         samples: attempts per problem that are made where none is stored.
-        kind: of the training: grpo, sft or dpo.
+        kind: of the training: grpo, sft, dpo or kto.
 
     Raises:
         ConfigError: as `evaluate`.

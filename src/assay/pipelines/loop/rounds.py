@@ -35,7 +35,7 @@ from assay.pipelines.stages.stored_synthesis import find_synthesis
 from assay.pipelines.stages.synthesize import Synthesize
 
 DECIDE_NOTHING = {"score": {"problems_per_commit"}, "train": training.ELSEWHERE, "loop": {"rounds", "kinds"}}
-TABLES = {"sft": "targets", "dpo": "pairs"}  # what a round of this kind learns
+TABLES = {"sft": "targets", "dpo": "pairs", "kto": "targets"}  # what a round of this kind learns
 SAMPLED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
 WHERE policy IN (SELECT unnest(?::VARCHAR[])) AND step IS NULL AND problem_id IN (SELECT unnest(?::VARCHAR[]))
@@ -66,7 +66,7 @@ class Round:
 
     @property
     def kind(self) -> str:
-        """Of its training: grpo, sft or dpo."""
+        """Of its training: grpo, sft, dpo or kto."""
         kinds = self.context.config.loop.kinds
         return kinds[(self.number - 1) % len(kinds)]
 

@@ -181,7 +181,7 @@ def run_training(context: RunContext, kind: str = "grpo", *, resume: bool = Fals
 
     Args:
         context: the run.
-        kind: grpo, sft or dpo.
+        kind: grpo, sft, dpo or kto.
         resume: only go on with a training that has kept a state.
 
     Raises:
@@ -207,7 +207,7 @@ def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
 
     Args:
         context: the run.
-        kind: grpo needs the curriculum; sft and dpo need scores, and what synthesis stored.
+        kind: grpo needs the curriculum; sft, dpo and kto need scores, and what synthesis stored.
 
     Raises:
         ConfigError: what it needs is not there.

@@ -37,12 +37,12 @@ judged AS (
     WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.extends IS NULL
 ),
 counts AS (
-    SELECT problem_id, count(*) AS n, count(*) FILTER (outcome IS NULL) AS unjudged,
-           count(*) FILTER (outcome = 'correct') AS correct,
-           count(*) FILTER (outcome IN ('wrong', 'unparsable')) AS wrong,
-           count(*) FILTER (outcome = 'truncated') AS truncated,
-           count(*) FILTER (outcome = 'verifier_error') AS error,
-           count(*) FILTER (reward <> (strict = 'correct')::DOUBLE AND strict <> 'verifier_error') AS graded,
+    SELECT problem_id, count(*)::INT AS n, (count(*) FILTER (outcome IS NULL))::INT AS unjudged,
+           (count(*) FILTER (outcome = 'correct'))::INT AS correct,
+           (count(*) FILTER (outcome IN ('wrong', 'unparsable')))::INT AS wrong,
+           (count(*) FILTER (outcome = 'truncated'))::INT AS truncated,
+           (count(*) FILTER (outcome = 'verifier_error'))::INT AS error,
+           (count(*) FILTER (reward <> (strict = 'correct')::DOUBLE AND strict <> 'verifier_error'))::INT AS graded,
            count(*) FILTER (strict = 'correct') = 0
            AND count(*) FILTER (counted(strict, lenient, 'lenient') = 'correct') > 0 AS disputed
     FROM judged GROUP BY problem_id
@@ -76,7 +76,8 @@ class StoredCounts:
     @property
     def attempted(self) -> pa.Table:
         """The rows of problems with an attempt."""
-        return self.table.filter(pc.greater(pc.fill_null(self.table["n"], 0), 0))
+        has_some = pc.greater(pc.fill_null(self.table["n"], 0), 0)
+        return self.table if pc.all(has_some).as_py() else self.table.filter(has_some)  # a filter copies
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""

@@ -1,6 +1,7 @@
 """What methods of synthesis read from a lake and ask of the policy (`core.ports.SynthesisEvidence`)."""
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -21,6 +22,11 @@ from assay.pipelines.sampling.begun import complete_begun
 from assay.pipelines.sampling.queued import QueuedRollouts
 from assay.pipelines.sampling.respondents import find_respondent
 
+FIELD = """
+SELECT id, value FROM (SELECT id, json_extract(metadata, ?)::VARCHAR AS value FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[])))
+WHERE value IS NOT NULL
+"""
+REMEMBERED = 4  # slices of attempts whose outcomes are kept, so that rows made of them need no second look
 COUNTS = """
 SELECT problem_id, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id
 """
@@ -37,6 +43,7 @@ class LakeEvidence:
     def __init__(self, context: RunContext, inputs: StageResults) -> None:
         self.context, self.inputs = context, inputs
         self._tallies: dict[tuple[str, str, bool], Mapping[str, tuple[int, int]]] = {}  # of the last question
+        self._outcomes: deque[Mapping[str, str]] = deque(maxlen=REMEMBERED)  # of the attempts that were yielded last
         self.stopped, self.failed = "", 0  # the limit that was reached; samples that the engine failed to generate
 
     @cached_property
@@ -89,7 +96,13 @@ class LakeEvidence:
 
     def attempted(self, *, texts: bool = False, changes: Mapping[str, Any] | None = None) -> Iterator[AttemptedProblem]:
         """Yield every problem with its judged attempts."""
-        return iterate_attempted(self.context, self.labels, self.ids, self.respondent(changes), texts=texts)
+        respondent, seen = self.respondent(changes), self._outcomes.append
+        return iterate_attempted(self.context, self.labels, self.ids, respondent, texts=texts, seen=seen)
+
+    def known_outcomes(self, rollouts: Sequence[str]) -> dict[str, str]:
+        """Return the present outcomes of those of these rollouts that `attempted` yielded last."""
+        slices = [outcomes for outcomes in self._outcomes if outcomes]
+        return {id_: outcomes[id_] for outcomes in slices for id_ in rollouts if id_ in outcomes}
 
     def searched(self) -> Iterator[SearchedProblem]:
         """Yield every problem that has a stored search, with its tree."""
@@ -101,9 +114,10 @@ class LakeEvidence:
 
     def field(self, name: str, ids: Sequence[str]) -> Mapping[str, str | float]:
         """Return a field that the sources kept, by problem id."""
-        query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
-        rows = ((row["id"], json.loads(row["metadata"])) for row in self.context.lake.iterate_rows(query, [list(ids)]))
-        return {id_: fields[name] for id_, fields in rows if isinstance(fields.get(name), str | int | float)}
+        path = f"$.{json.dumps(name)}"
+        rows = self.context.lake.iterate_rows(FIELD, [path, list(ids)])
+        fields = ((row["id"], json.loads(row["value"])) for row in rows)
+        return {id_: value for id_, value in fields if isinstance(value, str | int | float)}
 
     def trials(self, changes: Mapping[str, Any], *, distinct: bool) -> Mapping[str, tuple[int, int]]:
         """Return stored right answers and stored attempts by problem id."""

@@ -23,7 +23,7 @@ JOIN verdicts v ON v.label_id = w.label_id AND v.verifier || '@' || v.version = 
 WHERE v.rollout_id IN (SELECT unnest(?::VARCHAR[]))
 """
 NODES = "SELECT id, n_correct, n_wrong FROM search_nodes WHERE id IN (SELECT unnest(?::VARCHAR[]))"
-NOT_RIGHT = ("wrong", "unparsable")
+RIGHT, NOT_RIGHT = ("correct",), ("wrong", "unparsable")
 TRAIN = "train"
 PLAIN = tuple(name for name in Target.__slots__ if name not in ("messages", "masked", "completion"))
 Rows = dict[str, list[dict[str, Any]]]
@@ -65,25 +65,27 @@ class SynthesisRows:
         ids = sorted({product.problem_id for product in products})
         return self.evidence.labels(ids) if ids else {}
 
-    def _outcomes(self, labels: Mapping[str, Label], ids: Sequence[str]) -> dict[str, str]:
-        """Look up the present outcome of rollouts."""
-        if not ids:
-            return {}
-        parameters = [self.context.mode, *wanted_verdicts(self.context, labels, self.evidence.respondent()), list(ids)]
-        table = self.context.lake.query(OUTCOMES, parameters)
-        return dict(zip(table["rollout_id"].to_pylist(), table["outcome"].to_pylist(), strict=True))
+    def _outcomes(self, products: Sequence[Any], ids: Sequence[str]) -> dict[str, str]:
+        """Return the present outcomes of rollouts: those that the method has just read, and of others the stored ones."""
+        outcomes = self.evidence.known_outcomes(ids)
+        others = [id_ for id_ in ids if id_ not in outcomes]
+        if others:
+            wanted = wanted_verdicts(self.context, self._labels(products), self.evidence.respondent())
+            table = self.context.lake.query(OUTCOMES, [self.context.mode, *wanted, others])
+            outcomes |= zip(table["rollout_id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
+        return outcomes
 
     def _targets(self, targets: Sequence[Target]) -> pa.Table:
-        labels = self._labels(targets)
-        rollout_ids = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
-        outcomes = self._outcomes(labels, rollout_ids)
-        written_targets = [target for target in targets if target.completion is not None]
-        right = dict(zip(map(id, written_targets), self._judge(labels, written_targets), strict=True))
+        stored = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
+        outcomes = self._outcomes(targets, stored)
+        written = [target for target in targets if target.completion is not None]
+        judged = dict(zip(map(id, written), self._judge(written), strict=True)) if written else {}
         synthesis = self.fixed["synthesis_id"]
         columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in targets] for name in PLAIN}
         columns["id"] = _target_ids(synthesis, targets)
         columns["verified"] = [
-            right[id(row)] if row.completion is not None else outcomes.get(row.rollout_id or "") == "correct"
+            (judged[id(row)] if row.completion is not None else outcomes.get(row.rollout_id or ""))
+            in (RIGHT if row.desirable else NOT_RIGHT)
             for row in targets
         ]
         columns["messages"] = [self._rendered(row.messages) for row in targets]
@@ -103,9 +105,12 @@ class SynthesisRows:
         first = {id_: row for row, id_ in reversed(list(enumerate(values["id"])))}
         return table if len(first) == n else table.take(sorted(first.values()))
 
-    def _judge(self, labels: Mapping[str, Label], targets: Sequence[Target]) -> list[bool]:
-        """Judge completions that no rollout holds."""
-        problems = problems_by_id(self.context, sorted({target.problem_id for target in targets})) if targets else {}
+    def _judge(self, targets: Sequence[Target]) -> list[str]:
+        """Return the outcomes of completions that no rollout holds."""
+        problems, labels = (
+            problems_by_id(self.context, sorted({target.problem_id for target in targets})),
+            self._labels(targets),
+        )
         sampler, policy = self.evidence.sampler(), self.context.policy
         cases = []
         for target in targets:
@@ -113,15 +118,14 @@ class SynthesisRows:
             text = (target.prefix or "") + (target.completion or "")
             rollout = Rollout.of(request, 0, policy=policy, engine="", text=text, tokens=0, finish="stop")
             cases.append(GradingCase(problems[target.problem_id], labels[target.problem_id], rollout))
-        return [verdict.in_mode(self.context.mode).outcome == "correct" for verdict in self.context.judge.judge(cases)]
+        return [verdict.in_mode(self.context.mode).outcome for verdict in self.context.judge.judge(cases)]
 
     def _pairs(self, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-        labels = self._labels(pairs)
         sides = sorted({id_ for pair in pairs for id_ in (pair.chosen, pair.rejected)})
-        outcomes = self._outcomes(labels, sides)
+        outcomes = self._outcomes(pairs, sides)
         rest = [id_ for id_ in sides if id_ not in outcomes]
         nodes = {row["id"]: row for row in self.context.lake.rows(NODES, [rest])} if rest else {}
-        gold = {label.id for label in labels.values()}
+        gold = {label.id for label in self._labels(pairs).values()} if rest else set()
 
         def right(id_: str) -> bool:
             return outcomes.get(id_) == "correct" or id_ in gold or bool(id_ in nodes and nodes[id_]["n_correct"])
@@ -146,8 +150,7 @@ class SynthesisRows:
         return [turn._asdict() for turn in self.evidence.sampler().render(Problem.of(tuple(messages)))]
 
     def _step_labels(self, products: Sequence[StepLabels]) -> list[dict[str, Any]]:
-        labels = self._labels(products)
-        outcomes = self._outcomes(labels, [item.rollout_id for item in products if item.rollout_id])
+        outcomes = self._outcomes(products, [item.rollout_id for item in products if item.rollout_id])
         rows = []
         for item in products:
             steps = [{**step._asdict(), "value": step.value} for step in item.steps]
@@ -190,16 +193,14 @@ def _target_ids(synthesis: str, targets: Sequence[Target]) -> list[str]:
     """Return the hash of what each target is; the chat is part of it."""
     if any(target.messages for target in targets):
         return [_target_id(synthesis, target) for target in targets]
-    return row_ids("target", synthesis, rows=[(*_known(target), target.completion or "") for target in targets])
+    rows = [(t.problem_id, t.rollout_id or "", t.label_id or "", t.prefix or "", t.completion or "") for t in targets]
+    return row_ids("target", synthesis, rows=rows)
 
 
 def _target_id(synthesis: str, target: Target) -> str:
     turns = [list(turn) for turn in target.messages or ()]
-    return content_id("target", synthesis, *_known(target), *([turns] if turns else []), target.completion or "")
-
-
-def _known(target: Target) -> tuple[str, str, str, str]:
-    return target.problem_id, target.rollout_id or "", target.label_id or "", target.prefix or ""
+    known = (target.problem_id, target.rollout_id or "", target.label_id or "", target.prefix or "")
+    return content_id("target", synthesis, *known, *([turns] if turns else []), target.completion or "")
 
 
 def _spans(spans: Sequence[tuple[int, int]] | None) -> list[dict[str, int]] | None:

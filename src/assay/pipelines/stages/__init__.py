@@ -60,15 +60,16 @@ SYNTHESIZE = StageEntry("synthesize", "Turn stored attempts into training sets, 
 TRAIN = StageEntry("train", "Train the policy on the curriculum in its order.")  # after them, by `train run`
 SFT = StageEntry("sft", "Train the policy to give the answers that synthesis stored.")  # by `train sft`
 DPO = StageEntry("dpo", "Train the policy to prefer the better of two stored answers.")  # by `train dpo`
-TRAININGS = (TRAIN, SFT, DPO)
-KINDS = {"grpo": TRAIN, "sft": SFT, "dpo": DPO}  # of a loop's rounds
+KTO = StageEntry("kto", "Train the policy on stored answers that are right or wrong, without pairs.")  # by `train kto`
+TRAININGS = (TRAIN, SFT, DPO, KTO)
+KINDS = {"grpo": TRAIN, "sft": SFT, "dpo": DPO, "kto": KTO}  # of a loop's rounds
 
 
 def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     """Return the stages in their order up to and with one of them.
 
     Args:
-        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training,
+        upto: a stage's name; "" = all stages of curation, "train", "sft", "dpo" or "kto" = these and that training,
             "synthesize" = those up to scoring and synthesis.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the stages `sft` and `dpo` share: rows that synthesis stored become a checkpoint."""
+"""What the stages `sft`, `dpo` and `kto` share: rows that synthesis stored become a checkpoint."""
 
 import time
 from abc import abstractmethod
@@ -16,7 +16,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.training_rows import Synthesis, read_rows
-from assay.pipelines.stages.stored_synthesis import choose_learnt_rows, find_synthesis
+from assay.pipelines.stages.stored_synthesis import choose_learnt_rows, find_synthesis, imitated_rows
 from assay.pipelines.stages.train import (
     LakeSink,
     Train,
@@ -40,9 +40,11 @@ class OfflineStage(Stage):
 
     Attributes:
         table: where the rows lie.
+        avoided: whether answers to avoid are read too.
     """
 
     table: ClassVar[str]
+    avoided: ClassVar[bool] = False
     rows_query = Train.rows_query
     pays = True
 
@@ -69,6 +71,8 @@ class OfflineStage(Stage):
             ConfigError: none is left.
         """
         config, stored_rows = self.config, read_rows(self.context, self.inputs, self.synthesis)
+        if not self.avoided:
+            stored_rows = imitated_rows(stored_rows)
         learnt_rows = choose_learnt_rows(stored_rows, config)
         if not learnt_rows:
             unverified = sum(not row.verified for row in stored_rows)
@@ -140,7 +144,8 @@ class OfflineStage(Stage):
 
     def settings(self) -> OfflineSettings:
         """Convert the config's tables to the settings of the trainer."""
-        own = first_table(self.name, self.config.model_dump(exclude={"method", "verified", "min_confidence"}))
+        left_out = {"method", "verified", "min_confidence"}
+        own = first_table(self.name, self.config.model_dump(exclude=left_out, exclude_none=True))
         shared = {name: getattr(self.context.config.train, name) for name in SHARED}
         return OfflineSettings(**own, **first_names("train", "", shared))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from assay.core.collection import rare_collection
 from assay.core.identity import content_id
 from assay.core.parts import is_outside
 from assay.core.ports import Filter, FilterContext
@@ -65,6 +66,7 @@ class Clean(Stage):
         rows = self.context.lake.rows(COUNT, [list(self.inputs.of("ingest").key.parts)])
         return Remaining(problems=rows[0]["n"], rows_in=rows[0]["n"])
 
+    @rare_collection()
     def run(self) -> StageResult:
         """Apply the filters one after the other; each sees what the one before kept."""
         began, context, key = time.monotonic(), self.context, self.key.rows

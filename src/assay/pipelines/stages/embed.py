@@ -10,6 +10,7 @@ from assay.core.identity import content_id, content_ids
 from assay.core.ports import Encoder
 from assay.embedding.choose import choose_k
 from assay.embedding.cluster import Clustering, cluster, find_device
+from assay.embedding.half_precision import half_revision
 from assay.embedding.tfidf import DIMS, FIT_TEXTS, TOKEN, WORDS, fit_revision
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -47,13 +48,22 @@ class Embed(Stage):
         time."""
         if self.context.config.embed.encoder != "tfidf":
             return self.encoder.revision
-        fitted_rows = self.context.lake.rows(FITTED, [self._corpus])
-        return str(fitted_rows[0]["encoder"]) if fitted_rows else fit_revision(self._texts())
+        stored = self.context.lake.rows(FITTED, [self._corpus])
+        if stored:
+            return str(stored[0]["encoder"])
+        fitted = fit_revision(self._texts())
+        return half_revision(fitted) if self._precision else fitted
+
+    @property
+    def _precision(self) -> list[str]:
+        """What a hash names of the precision: nothing of the default, so that keys from before it stay."""
+        precision = self.context.config.embed.precision
+        return [] if precision == "float32" else [precision]
 
     @cached_property
     def _corpus(self) -> str:
         """What "tfidf" is fitted to: a problem's id is the hash of its text."""
-        return content_id("corpus", TOKEN, DIMS, WORDS, FIT_TEXTS, self.ids)
+        return content_id("corpus", TOKEN, DIMS, WORDS, FIT_TEXTS, *self._precision, self.ids)
 
     def _texts(self) -> Iterator[str]:
         return stream_distinct_texts(self.context, self.inputs, "train")

@@ -6,7 +6,7 @@ drop with its reason. Ids hash what was imported, so importing a folder again ad
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -16,11 +16,10 @@ from assay.core.errors import ConfigError, EvidenceError, suggest_names
 from assay.core.expressions import parse_expression
 from assay.core.identity import canonical_json, content_id
 from assay.core.types import Drop
-from assay.maths.text.instruction_wrappers import strip_instructions
-from assay.maths.text.rendered_prompts import rendered_questions
-from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
+from assay.pipelines.data.training_rows import IMPORTED, imported_synthesis_id
 from assay.pipelines.sampling.attempt_rows import replace_surrogates
+from assay.pipelines.stages.foreign_problems import Matcher
 from assay.pipelines.stages.rollout_files import (
     NAMES,
     Tokens,
@@ -28,11 +27,13 @@ from assay.pipelines.stages.rollout_files import (
     first_value,
     read_attempts,
     read_reward,
+    read_step_values,
     to_number,
 )
 from assay.stores.lake import Lake
 
 WAVE = 2_000  # rows per commit
+TABLES = ("rollouts", "completions", "verdicts", "step_labels", "drops")
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def import_rollouts(
     }
     lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
     matcher, sample_counts = Matcher(lake, labels), Counter[str]()
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for path, line, row in read_attempts(folder, names, tokens):
         report.rows += 1
         report.columns = report.columns or tuple(row)
@@ -137,6 +138,8 @@ def import_rollouts(
         else:
             report.usable += 1
             report.unrated += rated and rollout["reward"] is None
+            if values := rollout.pop("step_values"):
+                rows["step_labels"].append(_steps_row(rollout, row["steps"], values))
             _add_rows(rows, rollout, matcher.label(rollout["problem_id"]), rated=rated)
         if sum(map(len, rows.values())) >= WAVE:
             report.added += _commit(lake, rows, run)
@@ -156,7 +159,7 @@ def _rule(right: float | str) -> Callable[[Mapping[str, Any], float], bool]:
     return lambda _, reward: reward >= least
 
 
-def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], matcher: "Matcher") -> str:
+def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], matcher: Matcher) -> str:
     if not report.rows:
         return "the files have no rows, so nothing was imported"
     reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
@@ -165,46 +168,6 @@ def _describe_mismatch(report: Imported, names: Mapping[str, tuple[str, ...]], m
         f"the columns are {', '.join(report.columns) or 'none'}; the question was looked for in "
         f"{', '.join(names['prompt'])}, the answer in {', '.join(names['text'])}: --problem and --text name others"
     )
-
-
-class Matcher:
-    """Finds the problem of a row by its id, else by the normal form of its prompt."""
-
-    def __init__(self, lake: Lake, labels: Mapping[str, str] | None = None) -> None:
-        problems = lake.rows("SELECT id, messages FROM problems")
-        self._ids = {row["id"] for row in problems}
-        self._prompts: dict[str, str] = {}
-        for row in problems:
-            turns = [turn["content"] for turn in row["messages"]]
-            for text in (turns[-1], "\n".join(turns)):
-                self._prompts.setdefault(normal_form(text), row["id"])
-        self.count = len(self._ids)
-        first = lake.rows("SELECT problem_id, min(id) AS id FROM labels GROUP BY problem_id")
-        self._labels = {row["problem_id"]: row["id"] for row in first} | dict(labels or {})
-
-    def problem(self, row: Mapping[str, Any], prompts: tuple[str, ...]) -> str | None:
-        extra = row.get("extra_info") or row.get("info") or {}
-        id_ = row.get("assay_id") or (extra.get("assay_id") if isinstance(extra, dict) else None)
-        if isinstance(id_, str) and id_ in self._ids:
-            return id_
-        prompt = first_value(row, prompts)
-        if isinstance(prompt, str) and prompt in self._ids:
-            return prompt
-        turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
-        texts = (
-            [turn.get("content", "") for turn in turns if turn.get("role") == "user"][-1:]
-            if isinstance(prompt, list)
-            else [prompt]
-        )
-        for text in filter(lambda text: isinstance(text, str), texts):
-            for candidate in (text, *rendered_questions(text)):
-                for question in (candidate, strip_instructions(candidate)):
-                    if problem := self._prompts.get(normal_form(question)):
-                        return problem
-        return None
-
-    def label(self, problem: str) -> str:
-        return str(self._labels.get(problem, ""))
 
 
 def _rollout_or_drop(
@@ -267,6 +230,27 @@ def _rollout(
         "text": text,
         "reward": reward,
         "outcome": outcome,
+        "step_values": read_step_values(row) if names.get("steps") else [],
+    }
+
+
+def _steps_row(rollout: Mapping[str, Any], steps: Sequence[str], values: Sequence[float]) -> dict[str, Any]:
+    """Make a row of `step_labels` of an imported attempt; how often a step was completed is not known."""
+    synthesis = imported_synthesis_id(rollout["policy"])
+    return {
+        "id": content_id("steps", synthesis, rollout["id"], list(values)),
+        "synthesis_id": synthesis,
+        "method": IMPORTED,
+        "problem_id": rollout["problem_id"],
+        "rollout_id": rollout["id"],
+        "steps": [
+            {"text": replace_surrogates(text), "n": None, "n_correct": None, "value": value}
+            for text, value in zip(steps, values, strict=True)
+        ],
+        "correct": None,
+        "policy": rollout["policy"],
+        "parents": [rollout["id"]],
+        "side": "train",
     }
 
 

@@ -11,7 +11,8 @@ from assay.core.identity import content_id
 from assay.core.types import Drop
 from assay.pipelines.data.drops import drop_row
 from assay.pipelines.data.scores import score_id
-from assay.pipelines.stages.import_rollouts import Imported, Matcher
+from assay.pipelines.stages.foreign_problems import Matcher
+from assay.pipelines.stages.import_rollouts import WAVE, Imported
 from assay.pipelines.stages.rollout_files import read_rows, to_number
 from assay.stores.lake import Lake
 
@@ -59,7 +60,9 @@ def import_scores(
     """
     towards, divisor = known_column(column)
     run, report, matcher = content_id("import", time.time_ns(), column), Imported(), Matcher(lake)
-    rows, drops = [], []
+    rows, drops, before = list[dict[str, Any]](), list[dict[str, Any]](), _stored(lake)
+    if (direction or towards) not in ("easier", "harder"):
+        _check_direction(folder, column, model, direction, scale or divisor)
     for path, line, row in read_rows(folder):
         report.rows += 1
         problem = matcher.problem(row, ("prompt", "problem", "question", "messages"))
@@ -71,17 +74,28 @@ def import_scores(
             detail = f"{column}: {cell!r}"[:200]
             drops.append(drop_row(Drop("import", reason, problem or "", detail, model, path.name, line), run))
             continue
-        means = direction or ("easier" if "/" in str(cell) else towards)
-        if means not in ("easier", "harder"):
+        rows.append(_score(problem, column, share, model, direction or ("easier" if "/" in str(cell) else towards)))
+        if len(rows) + len(drops) >= WAVE:
+            lake.append({"scores": rows, "drops": drops}, run=run)
+            rows, drops = [], []
+    lake.append({"scores": rows, "drops": drops}, run=run)
+    report.added = _stored(lake) - before
+    return report
+
+
+def _stored(lake: Lake) -> int:
+    return int(lake.rows("SELECT count(*) AS n FROM scores")[0]["n"])
+
+
+def _check_direction(folder: Path, column: str, model: str, direction: str, divisor: float) -> None:
+    """Refuse a column whose direction nobody named, unless all its values are counts "k/n"."""
+    for _, _, row in read_rows(folder):
+        cell = _read_cell(row, column, model)
+        if (direction or "/" not in str(cell)) and _read_share(row, cell, divisor) is not None:
             raise ConfigError(
                 f"set --direction to easier or harder: what does a larger {column!r} mean? Columns known by name: "
                 f"{', '.join(COLUMNS)}"
             )
-        rows.append(_score(problem, column, share, model, means))
-    before = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"]
-    lake.append({"scores": rows, "drops": drops}, run=run)
-    report.added = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"] - before
-    return report
 
 
 def known_column(column: str) -> tuple[str, float]:

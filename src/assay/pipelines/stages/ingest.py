@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from assay.core.collection import rare_collection
 from assay.core.config import SourceConfig
-from assay.core.identity import canonical_json, content_id
+from assay.core.identity import canonical_json, content_id, row_ids
 from assay.core.notes import Note
 from assay.core.parts import build_part, is_outside
 from assay.core.ports import Source, SourceRow
@@ -76,6 +77,7 @@ class Ingest(Stage):
         """Count the sources that were never read as they are now."""
         return Remaining(sources=self.results.count(None), rows_in=len(self.sources))
 
+    @rare_collection()
     def run(self) -> StageResult:
         """Read the sources, with one commit per `CHUNK` rows."""
         return self._combine(
@@ -196,12 +198,14 @@ def _tables(
     ids: list[str] = []
     drops: list[Drop] = []
     notes: list[Note] = []
+    pairs = ((row[0].id, row[1].id) for row in chunk if not isinstance(row, Drop))
+    members = iter(row_ids("member", key, rows=pairs))
     for number, row in enumerate(chunk, before + 1):
         if isinstance(row, Drop):
             drops.append(row)
             continue
         problem, label = row
-        member = content_id("member", key, problem.id, label.id)
+        member = next(members)
         if (digest := bytes.fromhex(member)) in digests:
             description = "byte for byte an earlier row's messages and answer"
             drops.append(Drop("ingest", "duplicate", problem.id, description, problem.source, "", number))
@@ -214,11 +218,11 @@ def _tables(
             Note("ingest", reason, problem.id, detail, problem.source)
             for reason, detail in find_oddities(problem, label)
         ]
-    members = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
+    member_columns = [ids, [key] * len(ids), [label.problem_id for label in labels], [label.id for label in labels]]
     tables = {
         "problems": problem_table(problems, run),
         "labels": make_columns("labels", labels, run),
-        "pool_members": pa.table([*members, [run] * len(ids)], schema=schema("pool_members")),
+        "pool_members": pa.table([*member_columns, [run] * len(ids)], schema=schema("pool_members")),
         "pictures": picture_table(problems, run),
     }
     return tables, drops, notes

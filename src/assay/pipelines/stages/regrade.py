@@ -24,7 +24,8 @@ ORDER BY r.id
 """
 VERSIONS = """
 SELECT DISTINCT verifier, version FROM verdicts WHERE verifier IN (
-    SELECT l.verifier FROM labels l JOIN pool_members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])))
+    SELECT l.verifier FROM labels l JOIN pool_members m ON m.label_id = l.id
+    WHERE m.pool IN (SELECT unnest(?::VARCHAR[])))
 """
 # Those of them that another version of the same verifier has judged against the same label.
 OUTDATED = UNJUDGED.replace(

@@ -46,6 +46,14 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "step": ("step",),
         "advantage": ("advantage",),
     },
+    "prm": {  # TRL's stepwise supervision: an attempt in steps, each with its label, or with a value in [0, 1]
+        "prompt": ("prompt",),
+        "steps": ("completions",),
+        "labels": ("values", "labels"),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+    },
     "jsonl": {
         "prompt": ("prompt", "messages", "question", "problem"),
         "text": ("completion", "text", "response", "output"),
@@ -99,6 +107,9 @@ def read_attempts(
     tokens = tokens or Tokens()
     for path, line, encoded in read_rows(folder):
         row = tokens.decode(encoded)
+        if names.get("steps"):
+            yield path, line, _join_steps(row, names)
+            continue
         texts = next((row[name] for name in names["text"] if isinstance(row.get(name), list)), None)
         if not texts or not all(isinstance(text, str) for text in texts):
             yield path, line, row
@@ -112,6 +123,35 @@ def read_attempts(
         for place in range(len(texts)):
             own = {name: values[place] for name, values in lists.items() if len(values) == len(texts)}
             yield path, line, {**row, **own}
+
+
+def _join_steps(row: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Return a row of steps as one attempt: `completion` is the whole, `steps` its parts and `labels` theirs.
+
+    Steps that end in no white space are lines of their own, as TRL joins them.
+    """
+    steps = first_value(row, names["steps"])
+    if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
+        return dict(row)
+    if not any(step[-1:].isspace() for step in steps[:-1]):
+        steps = [*(f"{step}\n" for step in steps[:-1]), steps[-1]]
+    return {**row, "completion": "".join(steps), "steps": steps, "labels": first_value(row, names["labels"])}
+
+
+def read_step_values(row: Mapping[str, Any]) -> list[float]:
+    """Return the label of each step of a joined row as a number in [0, 1].
+
+    Raises:
+        ValueError: there are not as many labels as steps, or one is neither a truth value nor such a number.
+    """
+    labels = row["labels"] if isinstance(row["labels"], list) else []
+    if len(labels) != len(row["steps"]):
+        raise ValueError(f"{len(row['steps'])} steps and {len(labels)} labels")
+    values = [to_number(label) for label in labels]
+    wrong = next((place for place, value in enumerate(values) if value is None or not 0 <= value <= 1), None)
+    if wrong is not None:
+        raise ValueError(f"label {labels[wrong]!r} of step {wrong + 1} is none in [0, 1]")
+    return [value for value in values if value is not None]
 
 
 def read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:

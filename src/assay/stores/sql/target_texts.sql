@@ -1,7 +1,7 @@
 -- The rows of `targets` with their texts. Take those of one synthesis_id: of one method there may be several.
 --
 -- id: targets.id
--- synthesis_id, method, problem_id, rollout_id, label_id, messages, prefix, masked, tier, wanted, weight, origin, confidence, verified, policy, parents, side:
+-- synthesis_id, method, problem_id, rollout_id, label_id, messages, prefix, masked, tier, wanted, weight, origin, confidence, verified, desirable, policy, parents, side:
 --   as in targets
 -- completion: the answer: the row's own text, or that of its rollout
 CREATE VIEW target_texts AS

@@ -12,7 +12,7 @@ SCHEMA = table(
         "stages.key of the synthesis: one method, its settings and its evidence",
         refers="stages.key",
     ),
-    column("method", TEXT, "the method of synthesis, such as step_pairs"),
+    column("method", TEXT, "the method of synthesis, such as step_pairs; imported = the labels came from a file"),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column(
         "rollout_id",
@@ -25,8 +25,7 @@ SCHEMA = table(
         "steps",
         pa.list_(STEP),
         "the steps in order, which together are the answer: text with its delimiter, completions from behind it, right "
-        "ones "
-        "of them, and the share that was right in [0, 1] (null = none was completed from there)",
+        "ones of them (null = imported), and the share that was right in [0, 1] (null = none was completed from there)",
     ),
     column("correct", FLAG, "the current verifier graded the whole answer correct; null = the answer has no verdict"),
     column(

@@ -5,5 +5,5 @@ from assay.stores.schema import TEXT, column, table
 SCHEMA = table(
     column("policy", TEXT, "rollouts.policy; a later attempt at its step took its place", refers="policies.policy"),
     column("training", TEXT, "stages.key of the train stage", refers="stages.key"),
-    made_by=("train", "sft", "dpo"),
+    made_by=("train", "sft", "dpo", "kto"),
 )

@@ -1,4 +1,4 @@
-"""Answers to imitate, one row per answer, each with the method that chose or made it and what it was made from.
+"""Answers to imitate or to avoid, one row per answer, each with the method that chose or made it and what it was made from.
 
 A row whose `completion` is null has the text of its rollout in `completions`; the view `target_texts` joins the two.
 """
@@ -56,8 +56,10 @@ SCHEMA = table(
     column(
         "verified",
         FLAG,
-        "the current verifier graded it correct against the label; read other rows before you train on them",
+        "the current verifier graded it correct against the label, or wrong if it is one to avoid; read other rows before "
+        "you train on them",
     ),
+    column("desirable", FLAG, "false = an answer to avoid, which only KTO reads; true or null = one to imitate"),
     column(
         "policy",
         TEXT,

@@ -14,6 +14,6 @@ SCHEMA = table(
         refers="policies.policy",
         optional=True,
     ),
-    made_by=("train", "sft", "dpo"),
+    made_by=("train", "sft", "dpo", "kto"),
     was="train_log",
 )

@@ -10,7 +10,7 @@ from assay.training.trainer.trackers import PROJECT
 
 
 def shared_arguments(settings: OfflineSettings, folder: Path, accumulation: int) -> dict[str, Any]:
-    """Return the arguments that SFTConfig and DPOConfig share.
+    """Return the arguments that SFTConfig, DPOConfig and KTOConfig share.
 
     Args:
         settings: Of the run, with its steps.
@@ -58,3 +58,17 @@ def dpo_arguments(settings: OfflineSettings, folder: Path, accumulation: int) ->
 
     shared = shared_arguments(settings, folder, accumulation)
     return DPOConfig(**shared, loss_type=[settings.loss], beta=settings.beta, disable_dropout=True)
+
+
+def kto_arguments(settings: OfflineSettings, folder: Path, accumulation: int) -> Any:
+    """Build the KTOConfig of a run; arguments as of `shared_arguments`."""
+    from trl import KTOConfig
+
+    return KTOConfig(
+        **shared_arguments(settings, folder, accumulation),
+        loss_type=settings.loss,
+        beta=settings.beta,
+        desirable_weight=settings.desirable_weight,
+        undesirable_weight=settings.undesirable_weight,
+        disable_dropout=True,
+    )

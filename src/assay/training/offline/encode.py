@@ -46,6 +46,14 @@ class RowEncoder:
             "soft_label": row.soft_label,
         }
 
+    def judged(self, row: TargetRow) -> Encoded:
+        """Return `prompt_ids`, `completion_ids` and `label`: True = desirable."""
+        return {
+            "prompt_ids": self._context(row),
+            "completion_ids": [*self._encode(row.completion), self.tokenizer.eos_token_id],
+            "label": row.desirable,
+        }
+
     def _context(self, row: TargetRow | PairRow) -> list[int]:
         prompt = self.tokenizer.apply_chat_template(
             [dict(turn) for turn in row.prompt],
@@ -81,6 +89,8 @@ def encoded_length(row: Encoded) -> int:
     """Return the tokens of the longest sequence of a row."""
     if "input_ids" in row:
         return len(row["input_ids"])
+    if "completion_ids" in row:
+        return len(row["prompt_ids"]) + len(row["completion_ids"])
     return len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"]))
 
 
@@ -88,6 +98,8 @@ def trained_tokens(row: Encoded) -> int:
     """Return the tokens of a row that carry loss."""
     if "labels" in row:
         return sum(label != NO_LOSS for label in row["labels"])
+    if "completion_ids" in row:
+        return len(row["completion_ids"])
     return len(row["chosen_ids"]) + len(row["rejected_ids"])
 
 

@@ -51,7 +51,7 @@ class OfflineResult:
 
 
 class Method(Protocol[Row_contra]):
-    """One way to learn from stored rows: `training.sft` and `training.dpo` each define one."""
+    """One way to learn from stored rows: `training.sft`, `training.dpo` and `training.kto` each define one."""
 
     name: ClassVar[str]
     losses: ClassVar[tuple[str, ...]]  # names of TRL's, the first is the default
@@ -148,7 +148,16 @@ def offline_run_id(
     method: str, rows: Sequence[TargetRow | PairRow], base: Policy, sampler: SamplingConfig, settings: OfflineSettings
 ) -> str:
     """Return the hash of all that decides a run."""
-    return content_id("offline", method, [asdict(row) for row in rows], base.revision, sampler.id, settings.decisive)
+    contents = [_content(row) for row in rows]
+    return content_id("offline", method, contents, base.revision, sampler.id, settings.decisive)
+
+
+def _content(row: TargetRow | PairRow) -> dict[str, Any]:
+    """Return the fields of a row; `desirable` came later, so where it is True it is left out, and older ids stay."""
+    content = asdict(row)
+    if content.get("desirable") is True:
+        del content["desirable"]
+    return content
 
 
 def _check(method: Method[Row], rows: Sequence[Row], settings: OfflineSettings) -> OfflineSettings:

@@ -5,6 +5,8 @@ from typing import Any
 
 from assay.training.trainer.settings import NEUTRAL_SETTINGS
 
+LATER = ("desirable_weight", "undesirable_weight")  # came later: a default is not hashed, so that older ids stay
+
 
 @dataclass(frozen=True, slots=True)
 class OfflineSettings:
@@ -18,6 +20,8 @@ class OfflineSettings:
     learning_rate_end: float = 1.0  # last rate / highest rate, linear: 1 = constant
     loss: str = ""  # one of `LOSSES` of the training; "" = the first
     beta: float = 0.1  # of preferences: larger = held nearer to the base
+    desirable_weight: float = 1.0  # of KTO: of the losses of desirable answers
+    undesirable_weight: float = 1.0  # and of those to avoid
     shuffle: bool = True  # each epoch in an order of its own; False = in the rows' order
     seed: int = 0
     micro_batch: int | None = None  # rows per forward pass, None = a whole step; smaller = less memory, same update
@@ -38,4 +42,6 @@ class OfflineSettings:
     def decisive(self) -> dict[str, Any]:
         """The settings that the run's id hashes."""
         averaging = {"save_every"} if self.average else set[str]()  # it then decides which states are averaged
-        return {name: value for name, value in asdict(self).items() if name not in set(NEUTRAL_SETTINGS) - averaging}
+        neutral = set(NEUTRAL_SETTINGS) - averaging
+        neutral |= {name for name in LATER if getattr(self, name) == getattr(OfflineSettings(), name)}
+        return {name: value for name, value in asdict(self).items() if name not in neutral}

@@ -1,4 +1,4 @@
-"""TRL's SFT and DPO trainers in our row order, on rows that are encoded already.
+"""TRL's SFT, DPO and KTO trainers in our row order, on rows that are encoded already.
 
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, TrainerCallback
-from trl import DPOTrainer, SFTTrainer
+from trl import DPOTrainer, KTOTrainer, SFTTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
+from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from assay.core.errors import TrainingError
@@ -21,7 +22,7 @@ from assay.training.trainer.generation import generate_completions
 
 
 class StoredRowsTrainer:
-    """What both trainers share: the order of rows, and sampling for evaluation.
+    """What these trainers share: the order of rows, and sampling for evaluation.
 
     Args:
         record: Of the run.
@@ -75,6 +76,36 @@ class DpoRowsTrainer(StoredRowsTrainer, DPOTrainer):  # type: ignore[misc]
         return check_loss(super()._compute_loss(model, inputs, return_outputs), self.state.global_step)
 
 
+class KtoRowsTrainer(StoredRowsTrainer, KTOTrainer):  # type: ignore[misc]
+    """Raises desirable and lowers undesirable answers. The mismatched answers of its KL are those of the same forward pass."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
+        return dataset
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["prompt_ids", "completion_ids", "label"]
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
+        return check_loss(super()._compute_loss(model, inputs, return_outputs), self.state.global_step)
+
+
+class MismatchCollator:
+    """Pairs each prompt of a batch with the answer of the row before it, from which KTO estimates the KL.
+
+    TRL's trainer does so once for the whole data set, in its order; our order is decided later, step by step.
+    """
+
+    def __init__(self, collator: Any) -> None:
+        self.collator = collator
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        answers = [example["completion_ids"] for example in examples]
+        others = [answers[-1], *answers[:-1]]
+        rows = [{**row, "KL_completion_ids": other} for row, other in zip(examples, others, strict=True)]
+        batch: dict[str, Any] = self.collator(rows)
+        return batch
+
+
 class ColumnCollator:
     """Adds one column of numbers to the batches of a collator of TRL."""
 
@@ -107,6 +138,11 @@ def pair_collator(pad_id: int, *, soft: bool) -> Any:
     """Build the collator of pairs; TRL's own where every soft label is 1."""
     collator = DataCollatorForPreference(pad_token_id=pad_id)
     return ColumnCollator(collator, "soft_label") if soft else collator
+
+
+def judged_collator(pad_id: int) -> Any:
+    """Build the collator of single judged answers, with the mismatched ones of the KL."""
+    return MismatchCollator(DataCollatorForUnpairedPreference(pad_token_id=pad_id))
 
 
 def weigh(output: Any, weights: Tensor) -> Any:

@@ -18,7 +18,8 @@ MIN_SIGNAL = 0.5  # expected share of groups with signal, from which on a proble
 RECENT = 2  # visits of a problem, the last ones, that say how hard it is now
 COUNTS = f"""
 WITH placed AS (SELECT *, max(visit) OVER (PARTITION BY problem) - visit AS ago FROM groups)
-SELECT sum(c) FILTER (ago < {RECENT}) AS c, sum(n) FILTER (ago < {RECENT}) AS n, sum(n) AS attempts, sum(c) AS correct, sum(weight) AS weight
+SELECT sum(c) FILTER (ago < {RECENT}) AS c, sum(n) FILTER (ago < {RECENT}) AS n, sum(n) AS attempts, sum(c) AS correct,
+       sum(weight) AS weight
 FROM placed GROUP BY problem ORDER BY problem
 """
 

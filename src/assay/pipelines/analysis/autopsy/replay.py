@@ -25,19 +25,22 @@ KEPT = 0.5  # share of the problems that a selection keeps
 SIGNAL = "kind IN ('mixed', 'shaped')"
 SKIPPED = """
 WITH history AS (
-    SELECT *, bool_or({stop}) OVER (PARTITION BY problem ORDER BY visit ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS gone
+    SELECT *, bool_or({stop}) OVER (
+        PARTITION BY problem ORDER BY visit ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS gone
     FROM groups)
 SELECT coalesce(sum(weight) FILTER (gone), 0) AS saved, count(*) FILTER (gone AND {signal}) AS lost,
        sum(weight) AS weight, count(*) FILTER ({signal}) AS signal
 FROM history GROUP BY problem ORDER BY problem
 """
 FIRST = f"""
-SELECT sum(c) FILTER (visit = 1) AS c, sum(n) FILTER (visit = 1) AS n, sum(weight) AS weight, count(*) FILTER ({SIGNAL}) AS signal,
+SELECT sum(c) FILTER (visit = 1) AS c, sum(n) FILTER (visit = 1) AS n, sum(weight) AS weight,
+       count(*) FILTER ({SIGNAL}) AS signal,
        coalesce(sum(weight) FILTER (visit > 1), 0) AS later, count(*) FILTER (visit > 1 AND {SIGNAL}) AS later_signal
 FROM groups GROUP BY problem ORDER BY problem
 """
 PILOTED = f"""
-SELECT sum(weight_right * spared_right + (weight - weight_right) * spared_wrong) AS saved, coalesce(sum(stopped) FILTER ({SIGNAL}), 0) AS lost,
+SELECT sum(weight_right * spared_right + (weight - weight_right) * spared_wrong) AS saved,
+       coalesce(sum(stopped) FILTER ({SIGNAL}), 0) AS lost,
        sum(weight) AS weight, count(*) FILTER ({SIGNAL}) AS signal
 FROM groups JOIN pilots USING (n, c) GROUP BY problem ORDER BY problem
 """

@@ -14,7 +14,9 @@ from assay.stores.rollout_log import RolloutLog
 
 Floats = NDArray[np.float64]
 ENDS = """
-WITH places AS (SELECT DISTINCT time, percent_rank() OVER (ORDER BY time) AS place FROM (SELECT DISTINCT time FROM groups))
+WITH places AS (
+    SELECT DISTINCT time, percent_rank() OVER (ORDER BY time) AS place FROM (SELECT DISTINCT time FROM groups)
+)
 SELECT {columns} FROM groups JOIN places USING (time) GROUP BY problem ORDER BY problem
 """
 FEWEST = 20  # problems in both thirds for a comparison of each with itself
