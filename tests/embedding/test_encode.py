@@ -79,7 +79,7 @@ print(*load_encoder("minilm").encode(["a"]).shape)
     importlib.util.find_spec("marimo") is None or importlib.util.find_spec("IPython") is not None,
     reason="needs marimo (pip install 'assay-curation[dev]') and no IPython",
 )
-def test_the_trainer_is_imported_and_texts_are_encoded_in_a_marimo_notebook_without_ipython(minilm):
+def test_trainer_and_encoder_work_in_a_marimo_notebook_without_ipython(minilm):
     """Without `load_trainer` TRL's import fails for lack of IPython; afterwards transformers knows the notebook as before."""
     result = subprocess.run([sys.executable, "-c", IN_A_NOTEBOOK], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
-from operator import lt
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -131,8 +130,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig:
-    """How a policy is sampled: template, few-shot turns, temperature, cap. Rates under two configs are not
-    comparable."""
+    """How a policy is sampled: template, few-shot turns, temperature, cap. Rates of two of them do not compare."""
 
     temperature: float = 1.0  # 0 = greedy
     top_p: float = 1.0  # (0, 1], 1 = off
@@ -210,12 +208,9 @@ class Request:
     samples: tuple[int, ...]  # sample indices, ascending
     seed: int  # of the run
     prefix: str = ""  # a begun answer, which the policy continues; the rollout's text holds only what is new
-    # the begun answer's token ids, for engines that keep them (`core.hooks.EngineHooks`): the rollout's text is then
-    # the whole answer, since a token need not end with a letter
+    # the begun answer's token ids, for engines that keep them: the rollout's text is then the whole answer
     prefix_tokens: tuple[int, ...] | None = None
-    pictures: tuple[
-        Picture, ...
-    ] = ()  # of the problem, in the order of its `media`; its id stands for them in every key
+    pictures: tuple[Picture, ...] = ()  # of the problem, as in its `media`; its id stands for them in every key
 
     def seed_of(self, sample: int) -> int:
         """Return the seed of a sample: hash(problem id, begun answer, run seed) + sample index.
@@ -464,7 +459,7 @@ class Pool:
     cluster: NDArray[np.int64] | None = None  # (n,)
 
     def __post_init__(self) -> None:
-        if not all(map(lt, self.ids, islice(self.ids, 1, None))):
+        if any(first >= second for first, second in pairwise(self.ids)):
             raise ValueError(f"{len(self.ids)} ids must be ascending and distinct")
         for name, rows in self._rows().items():
             if len(rows) != len(self.ids):
