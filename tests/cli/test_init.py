@@ -88,5 +88,5 @@ def test_the_bundled_sets_are_read_whole(data: Path, name: str, answer: str) -> 
     told = json.loads(run("init", str(files("assay") / "data" / name), "--json").stdout)
     assert told["dropped"] == {}
     assert told["source"].get("answer_form", "") == answer
-    assert "limit = 60 # only the first rows" in Path(told["config"]).read_text()
+    assert "limit = 48 # only the first rows" in Path(told["config"]).read_text()
     assert read_config(Path(told["config"])).source[0].type == "files"

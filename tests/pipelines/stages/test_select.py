@@ -176,7 +176,7 @@ def test_chosen_problems_without_a_right_attempt_are_said(context: Made, heard: 
     rows = [row if i < 1 else {**row, "answer": "7"} for i, row in enumerate(rows)]
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
     run_stages(context(select={"selector": "uniform", "budget": 20}, split={"held_out": 0}))
-    assert any(re.search(r"(19|20) of 20 chosen problems have no right attempt", text) for text in heard)
+    assert any(re.search(r"(19|20) of 20 chosen problems have no correct attempt", text) for text in heard)
 
 
 def test_a_pool_of_which_every_attempt_is_cut_is_said_though_a_selector_reads_no_score(

@@ -18,7 +18,7 @@ ROWS = 200  # that are read with a guess
 ENOUGH = 0.9  # share of them that must be problems for the first guess to be taken
 TRIED = 12  # guesses at most
 HELD_OUT_SHARE = 0.1
-TRIAL_ROWS = 60  # that a first config reads: with 4 short attempts each, minutes on two cores for the packaged model
+TRIAL_ROWS = 48  # that a first config reads: with 4 short attempts each, minutes on two cores for the packaged model
 BUDGET = 100  # of a first selection; a third of the rows where there are fewer
 TEMPLATES = {  # of a first run, whose answers are short, and of a model that reasons
     "choice": (
@@ -162,7 +162,7 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         'engine = "llamacpp"',
         'model = "smollm2-135m-instruct" # small, on CPUs; `assay doctor` lists what is here',
         "temperature = 1.0",
-        f"max_tokens = {256 if verifier == 'code' else 64} # short, for a first run on a CPU; a reasoning model needs thousands",
+        f"max_tokens = {256 if verifier == 'code' else 96} # short, for a first run on a CPU; a reasoning model needs thousands",
         'truncated = "wrong" # how attempts that reach the cap count, as in GRPO; "ignore" leaves them out',
         f"template = {_toml(template)}",
         *([f"# template = {_toml(reasoning)} # for a model that reasons"] if reasoning else []),

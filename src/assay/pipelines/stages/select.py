@@ -228,7 +228,7 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
     train, policy = context.config.train, context.config.policy
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
-            f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: so the selection "
+            f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}, so the selection "
             "assumes a different group size than training"
         )
     if train.truncated not in (None, policy.truncated):
