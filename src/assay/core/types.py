@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from operator import lt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
