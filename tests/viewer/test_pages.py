@@ -424,3 +424,33 @@ def test_a_selection_that_is_chosen_anew_is_drawn_as_the_stored_one(
         assert not page.see(TOO_WIDE)
     finally:
         served.close()
+
+
+def test_every_view_of_a_run_of_the_real_commands_is_whole(
+    browser: Callable[[], Any], axe: str, assay: Any, tmp_path: Path
+) -> None:
+    config = Path(__file__).parents[2] / "examples" / "recordings" / "smollm2.toml"
+    replayed = ("policy.engine=replay", "policy.path=package:recordings/smollm2.parquet", "score.n=16")
+    sets = [word for setting in replayed for word in ("--set", setting)]
+    done = assay("curate", "run", config, "--lake", tmp_path / "lake", *sets)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    served = Viewer(tmp_path / "lake", _Quiet()).start()  # type: ignore[arg-type]
+    try:
+        assert served.state.ready.wait(60)
+        page = browser()
+        page.open(served.url)
+        for (width, height), mode in zip(WIDTHS, MODES, strict=True):
+            page.look(width, height, mode)
+            for name in VIEWS:
+                page.open(address(served, name, page))
+                page.until("document.querySelector('main h1, main .card') !== null")
+                assert not page.see(TOO_WIDE), f"{name} is wider than {width} px"
+                assert page.see(CUT_TEXTS) == [], f"{name} cuts texts at {width} px"
+                assert not page.see("/undefined|NaN|\\[object/.test(document.querySelector('main').innerText)"), name
+                page.see(axe + "; true")
+                assert json.loads(page.see(AXE)) == [], f"{name}, {width} px, {mode}"
+                if PICTURES:
+                    (Path(PICTURES) / f"recorded-{name or 'overview'}-{width}-{mode}.png").write_bytes(page.picture())
+        assert page.complaints == []
+    finally:
+        served.close()

@@ -1,8 +1,11 @@
 """A table in memory that others may filter by a condition in SQL: nothing else can be read, written or set there."""
 
 import json
+import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,6 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, LakeError
+from assay.core.folders import cache_folder
+from assay.core.identity import content_id
 from assay.stores.reader import interrupted_after
 from assay.stores.sql import views
 from assay.stores.sql.condition_guard import growing_parts
@@ -37,12 +42,36 @@ class PoolTable:
     """
 
     def __init__(self, table: pa.Table, *, limit_s: float = FILTER_S) -> None:
-        self.columns, self.count, self.limit_s = tuple(table.column_names), table.num_rows, limit_s
-        self._connection, self._turn = views.connect(), threading.Lock()
-        numbered_rows = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
-        self._connection.register("given", numbered_rows)
-        self._connection.execute("CREATE TABLE pool AS SELECT * FROM given")
-        self._connection.unregister("given")
+        connection = views.connect()
+        _fill(connection, table)
+        self._open(connection, tuple(table.column_names), table.num_rows, limit_s)
+
+    @classmethod
+    def stored(cls, path: Path, *, limit_s: float = FILTER_S) -> "PoolTable":
+        """Open the table that `store_pool` wrote; its rows stay in the file until a query reads them.
+
+        Args:
+            path: the file.
+            limit_s: seconds that one condition may take.
+
+        Raises:
+            LakeError: there is no such file, or it is damaged.
+        """
+        try:
+            connection = views.connect(str(path), read_only=True)
+            names = [name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE pool)").fetchall()]
+            ((count,),) = connection.execute("SELECT count(*) FROM pool").fetchall()
+        except duckdb.Error as error:
+            raise LakeError(f"{path.name} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        table = cls.__new__(cls)
+        table._open(connection, tuple(name for name in names if name != "row"), count, limit_s)
+        return table
+
+    def _open(
+        self, connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], count: int, limit_s: float
+    ) -> None:
+        self.columns, self.count, self.limit_s = columns, count, limit_s
+        self._connection, self._turn = connection, threading.Lock()
         for statement in LOCKED:
             self._connection.execute(statement)
 
@@ -88,6 +117,57 @@ class PoolTable:
 
         with self._turn:
             return interrupted_after(limit_s or self.limit_s, self._connection.interrupt, work)
+
+
+def store_pool(table: pa.Table, path: Path) -> None:
+    """Write a table into a file that `PoolTable.stored` opens, whole or not at all.
+
+    Args:
+        table: the rows.
+        path: the file; its folder is made.
+
+    Raises:
+        LakeError: the disk refused.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with views.connect(str(aside)) as connection:
+            _fill(connection, table)
+        aside.chmod(0o600)
+        aside.replace(path)
+    except (duckdb.Error, OSError) as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise LakeError(f"{path} cannot be written: {' '.join(str(error).split())[:200]}") from error
+
+
+def pool_file(place: str, key: str) -> Path:
+    """Return where the pool of a lake is kept on this machine.
+
+    Args:
+        place: of the lake.
+        key: of the pool.
+    """
+    return cache_folder() / "viewer" / f"{content_id('lake', place)}-{key}.duckdb"
+
+
+def discard_pools(place: str) -> None:
+    """Delete the pools of a lake that are kept on this machine: they hold the beginnings of its questions.
+
+    Args:
+        place: of the lake.
+    """
+    for path in (cache_folder() / "viewer").glob(pool_file(place, "*").name):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
+    numbered = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
+    connection.register("given", numbered)
+    connection.execute("CREATE TABLE pool AS SELECT * FROM given")
+    connection.unregister("given")
 
 
 def condition_query(condition: str) -> str:

@@ -39,6 +39,7 @@ def state_of(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
         "changed": state.changed,
         "fault": state.fault,
         "problems": state.pool.count,
+        "expected": 0 if state.whole.is_set() else state.expected,
         "policy": keys.policy_name,
         "mode": keys.mode,
         "has": {
@@ -52,6 +53,14 @@ def state_of(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def first_view(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the overview; what the whole pool is needed for is left out until it is read."""
+    if not state.whole.is_set():
+        return {**overview(state.reader, state.keys, None), "expected": state.expected}
+    found: dict[str, Any] = state.once("overview", lambda: overview(state.reader, state.keys, state.pool))
+    return found
+
+
 def pool(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Open a view of the pool, with its facets and its first rows."""
     view = _open(state, query)
@@ -61,6 +70,7 @@ def pool(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
         "version": state.version,
         "total": len(view.rows),
         "pool": index.count,
+        "expected": 0 if state.whole.is_set() else state.expected,
         "facets": view.facets,
         "rows": index.page(view, 0, _number(query, "count", 60)),
     }
@@ -91,17 +101,16 @@ def text(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
 def selectors(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Compare stored selections."""
     found: dict[str, Any] = state.once("selectors", lambda: stored_selections(state.reader, state.keys))
-    return {**found, "can_compare": state.context is not None and state.pool.count <= COMPARED}
+    return {**found, "can_compare": state.context is not None and state.whole_pool().count <= COMPARED}
 
 
 def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Let selectors choose from the config's pool, as `curate analyze selectors` does; nothing is written."""
     if state.context is None:
         raise ConfigError(CONFIG_NEEDED)
-    if state.pool.count > COMPARED:
+    if (count := state.whole_pool().count) > COMPARED:
         raise ConfigError(
-            f"a pool of {state.pool.count:,} problems is too large to compare on a page; run `curate analyze "
-            "selectors CONFIG`"
+            f"a pool of {count:,} problems is too large to compare on a page; run `curate analyze selectors CONFIG`"
         )
     from assay.pipelines.analysis.compare_selectors import compare_selectors
 
@@ -174,17 +183,19 @@ def finite(value: Any) -> Any:
 
 ANSWERS: dict[str, Callable[[ViewState, Mapping[str, str]], Any]] = {
     "state": state_of,
-    "overview": lambda state, query: state.once("overview", lambda: overview(state.reader, state.keys, state.pool)),
+    "overview": first_view,
     "pool": pool,
     "rows": rows,
     "problem": one_problem,
     "text": text,
-    "difficulty": lambda state, query: state.once("difficulty", lambda: difficulty(state.pool)),
-    "clusters": lambda state, query: state.once("clusters", lambda: cluster_map(state.reader, state.keys, state.pool)),
+    "difficulty": lambda state, query: state.once("difficulty", lambda: difficulty(state.whole_pool())),
+    "clusters": lambda state, query: state.once(
+        "clusters", lambda: cluster_map(state.reader, state.keys, state.whole_pool())
+    ),
     "selectors": selectors,
     "compare": compare,
     "curriculum": lambda state, query: state.once(
-        "curriculum", lambda: curriculum(state.reader, state.keys, state.pool)
+        "curriculum", lambda: curriculum(state.reader, state.keys, state.whole_pool())
     ),
     "training": lambda state, query: training(state.reader, state.keys, query.get("training", "")),
     "cost": cost,

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.maths.text.keywords import keywords
 from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys
 from assay.viewer.pool import PoolIndex
@@ -42,6 +41,8 @@ def cluster_map(reader: LakeReader, keys: ViewKeys, pool: PoolIndex, *, points: 
         {clusters: the largest first, with keywords and the problem nearest to the centre; points: as columns of equal
         length; explained: share of the vectors' variance that the two dimensions hold; pool: problems in clusters}.
     """
+    from assay.maths.text.keywords import keywords
+
     rows = pool.rows(CLUSTERS)
     near: dict[int, list[dict[str, Any]]] = {row["cluster"]: [] for row in rows}
     for row in reader.rows(NEAREST, [keys.clustering, list(near), WORDS]) if near else ():

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from assay.core.errors import ConfigError, EngineError
-from assay.pipelines.analysis.cost_estimate import LEVEL, estimate_disk, total_interval
+from assay.pipelines.analysis.cost_estimate import estimate_disk
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import survey_stages
 from assay.stores.reader import LakeReader
@@ -73,6 +73,8 @@ def forecast(context: RunContext, per_problem: list[int]) -> dict[str, Any]:
         {next: the stage that is not done, "" = none; left: counts by unit; tokens: 80% interval of the tokens of the
         attempts that are left, None where nothing is measured; level; disk}.
     """
+    from assay.pipelines.analysis.cost_estimate import LEVEL, total_interval  # scipy: half of the page's start
+
     try:
         following = survey_stages(context).following
     except (ConfigError, EngineError) as error:

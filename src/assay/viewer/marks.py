@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from assay.core.errors import ConfigError, LakeError
-from assay.maths.beta.audit import audit
 from assay.stores.reader import LakeReader
 from assay.viewer.keys import ViewKeys
 from assay.viewer.problem import split_thinking
@@ -166,6 +165,8 @@ def _estimate(
     drawn: list[dict[str, Any]], counts: list[dict[str, Any]], known: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Estimate soundness and completeness of each verifier of which accepted and rejected answers are marked."""
+    from assay.maths.beta.audit import audit  # scipy: the page opens without it
+
     rows = []
     for verifier, version in sorted({(row["verifier"], row["version"]) for row in drawn}):
         sides = {}

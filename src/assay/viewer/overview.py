@@ -27,15 +27,15 @@ FROM runs GROUP BY run ORDER BY started DESC LIMIT 30
 """
 
 
-def overview(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, Any]:
+def overview(reader: LakeReader, keys: ViewKeys, pool: PoolIndex | None) -> dict[str, Any]:
     """Collect what the first page shows.
 
     Args:
         reader: the lake.
         keys: which rows of it count.
-        pool: the problems.
+        pool: the problems; None = they are still being read, and no attempts are counted.
     """
-    (attempts,) = pool.rows(ATTEMPTS)
+    (attempts,) = pool.rows(ATTEMPTS) if pool is not None else [{"selected": None, "pool": None}]
     files = reader.files()
     counts = {name: sum(rows for table, rows, _ in files if table == name) for name in ("rollouts", "problems")}
     tokens = reader.one("SELECT sum(tokens)::BIGINT AS tokens FROM costs")
@@ -50,7 +50,7 @@ def overview(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, A
             "bytes": sum(size for _, _, size in files),
         },
         "stages": sorted((dict(stage) for stage in keys.stages), key=lambda row: _rank(str(row["stage"]))),
-        "reasons": [*reader.rows(DROPS, [keys.drops]), *pool.rows(PASSED)],
+        "reasons": [*reader.rows(DROPS, [keys.drops]), *(pool.rows(PASSED) if pool is not None else ())],
         "runs": reader.rows(RUNS),
     }
 

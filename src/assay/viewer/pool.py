@@ -19,11 +19,13 @@ from assay.core.identity import content_id
 from assay.stores.pool_table import PoolTable
 from assay.stores.query_results import to_json_value
 from assay.stores.reader import LakeReader
+from assay.stores.schema import quoted
 from assay.viewer.keys import ViewKeys
 
 SNIPPET = 160  # characters of a question that a row shows
 FACETS = ("source", "outcome", "difficulty", "selection", "cluster")
 MAX_VALUES = 200  # of a facet that are listed
+FIRST = 200  # problems that are shown while the others are read
 PAGE = 500  # rows of one page, at most
 VIEWS = 24  # whose row numbers are held
 SHOWN = (
@@ -35,9 +37,10 @@ SORTS = ("rate", "low", "high", "p_mixed_8", "characters", "n_truncated", "n_err
 MEMBERS = "SELECT DISTINCT problem_id FROM pool_members WHERE pool IN (SELECT unnest($pools::VARCHAR[]))"
 SCORED = """
 SELECT problem_id, n_correct, n_wrong, n_truncated, n_error, value, low, high, disputed, beta_a, beta_b
-FROM {table} WHERE scoring_id = $scoring
+FROM {table} WHERE scoring_id = $scoring {only}
 """
 # the window behind `current_scores` takes five times as long as the rows themselves, and most lakes hold one score per problem
+SCORES = "SELECT 1 AS n FROM scores WHERE scoring_id = ? LIMIT 1"
 REPEATED = "SELECT count(*) AS n, count(DISTINCT problem_id) AS problems FROM scores WHERE scoring_id = ?"
 COUNTED = """
 SELECT problem_id, sum(n_correct)::BIGINT AS n_correct, sum(n_wrong)::BIGINT AS n_wrong, sum(n_truncated)::BIGINT AS n_truncated,
@@ -47,10 +50,10 @@ FROM pass_rates WHERE policy = $policy AND sampler = $sampler GROUP BY problem_i
 """
 POOL = """
 WITH scored AS ({scored}),
-     dropped AS (SELECT problem_id, min(reason) AS reason FROM drops WHERE key IN (SELECT unnest($drops::VARCHAR[])) GROUP BY problem_id),
-     sides AS (SELECT problem_id, side FROM splits WHERE split = $split),
-     chosen AS (SELECT problem_id, kept, reason, weight FROM selections WHERE selection_id = $selection),
-     grouped AS (SELECT problem_id, cluster FROM clusters WHERE clustering_id = $clustering),
+     dropped AS (SELECT problem_id, min(reason) AS reason FROM drops WHERE key IN (SELECT unnest($drops::VARCHAR[])) {only} GROUP BY problem_id),
+     sides AS (SELECT problem_id, side FROM splits WHERE split = $split {only}),
+     chosen AS (SELECT problem_id, kept, reason, weight FROM selections WHERE selection_id = $selection {only}),
+     grouped AS (SELECT problem_id, cluster FROM clusters WHERE clustering_id = $clustering {only}),
      placed AS (SELECT problem_id, min(place) AS place FROM (
          SELECT problem_id, row_number() OVER (ORDER BY lesson, position) - 1 AS place FROM curriculum WHERE curriculum_id = $curriculum
      ) GROUP BY problem_id),
@@ -61,7 +64,7 @@ SELECT p.id, left(p.messages[-1].content, {snippet}) AS question, p.source, p.ch
        s.value, s.low, s.high,
        coalesce(s.disputed, false) AS disputed, signal(s.beta_a, s.beta_b, 8) AS p_mixed_8,
        g.cluster, l.place, c.kept, c.weight, c.reason, d.reason AS drop_reason, v.side
-FROM problems p {members} LEFT JOIN scored s ON s.problem_id = p.id LEFT JOIN dropped d ON d.problem_id = p.id
+FROM {problems} p {members} LEFT JOIN scored s ON s.problem_id = p.id LEFT JOIN dropped d ON d.problem_id = p.id
 LEFT JOIN sides v ON v.problem_id = p.id LEFT JOIN chosen c ON c.problem_id = p.id LEFT JOIN grouped g ON g.problem_id = p.id
 LEFT JOIN placed l ON l.problem_id = p.id)
 SELECT id, question, source, characters, n_correct, n_wrong, n_truncated, n_error, rate, {finite}, disputed, cluster,
@@ -100,32 +103,69 @@ def read_pool(reader: LakeReader, keys: ViewKeys, *, limit_s: float = 0.0) -> pa
     """
     counted = reader.one(REPEATED, [keys.scoring])
     has_scores, repeated = counted["n"] > 0, counted["n"] > counted["problems"]
-    scored = SCORED.format(table="current_scores" if repeated else "scores") if has_scores else COUNTED
-    parameters: dict[str, Any] = {
+    scored = SCORED.format(table="current_scores" if repeated else "scores", only="") if has_scores else COUNTED
+    parameters = _parameters(keys)
+    parameters |= {"scoring": keys.scoring} if has_scores else {"policy": keys.policy, "sampler": keys.sampler}
+    parameters |= {"pools": list(keys.pools)} if keys.pools else {}
+    members = f"SEMI JOIN ({MEMBERS}) m ON m.problem_id = p.id" if keys.pools else ""
+    query = POOL.format(scored=scored, snippet=SNIPPET, problems="problems", members=members, finite=FINITE, only="")
+    return reader.table(query, parameters, limit_s=limit_s)
+
+
+def read_some(reader: LakeReader, keys: ViewKeys) -> pa.Table | None:
+    """Read the rows of some problems, in a tenth of the time that all of a million take; their places are not known.
+
+    Args:
+        reader: the lake.
+        keys: which rows of it count.
+
+    Returns:
+        As `read_pool`; None where nothing is scored, because attempts would have to be counted.
+    """
+    some = f"SELECT id FROM problems LIMIT {FIRST}"
+    if keys.pools:
+        some = f"SELECT problem_id AS id FROM pool_members WHERE pool IN (SELECT unnest($1::VARCHAR[])) LIMIT {FIRST}"
+    ids = ", ".join(quoted(row["id"]) for row in reader.rows(some, [list(keys.pools)] if keys.pools else None))
+    if not ids or not reader.one(SCORES, [keys.scoring]):
+        return None
+    only = f"AND problem_id IN ({ids})"
+    query = POOL.format(
+        scored=SCORED.format(table="current_scores", only=only),
+        snippet=SNIPPET,
+        problems=f"(SELECT * FROM problems WHERE id IN ({ids}))",
+        members="",
+        finite=FINITE,
+        only=only,
+    )
+    return reader.table(query, {**_parameters(keys), "curriculum": "", "scoring": keys.scoring})
+
+
+def _parameters(keys: ViewKeys) -> dict[str, Any]:
+    return {
         "drops": keys.drops,
         "split": keys.split,
         "selection": keys.selection,
         "clustering": keys.clustering,
         "curriculum": keys.curriculum,
     }
-    parameters |= {"scoring": keys.scoring} if has_scores else {"policy": keys.policy, "sampler": keys.sampler}
-    parameters |= {"pools": list(keys.pools)} if keys.pools else {}
-    members = f"SEMI JOIN ({MEMBERS}) m ON m.problem_id = p.id" if keys.pools else ""
-    query = POOL.format(scored=scored, snippet=SNIPPET, members=members, finite=FINITE)
-    return reader.table(query, parameters, limit_s=limit_s)
 
 
 class PoolIndex:
     """The pool of one state of the lake, in memory.
 
     Args:
-        table: of `read_pool`.
+        table: of `read_pool`, in memory or as an earlier run of the viewer stored it.
     """
 
-    def __init__(self, table: pa.Table) -> None:
-        self.count = table.num_rows
-        self.facets = {name: _Facet(table[name]) for name in FACETS}
-        self._table = PoolTable(table)
+    def __init__(self, table: pa.Table | PoolTable) -> None:
+        self._table = table if isinstance(table, PoolTable) else PoolTable(table)
+        self.count = self._table.count
+        self.facets = {
+            name: _Facet(
+                table[name] if isinstance(table, pa.Table) else table.query(f'SELECT "{name}" FROM pool')[name]
+            )
+            for name in FACETS
+        }
         self._views: OrderedDict[str, PoolView] = OrderedDict()
         self._orders: dict[str, NDArray[np.int32]] = {}
         self._matches: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()

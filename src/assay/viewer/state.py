@@ -13,7 +13,8 @@ from assay.stores.lake import Lake
 from assay.stores.reader import LakeReader
 from assay.stores.storage.backend import Place
 from assay.viewer.keys import ViewKeys, config_keys, latest_keys
-from assay.viewer.pool import PoolIndex, read_pool
+from assay.viewer.pool import PoolIndex, read_pool, read_some
+from assay.viewer.pool_cache import FROM, PoolCache
 
 POLL_S = 2.0  # between two looks at a lake that a job writes
 PATIENCE = 4  # a pool is read again at the earliest after so many times as long as reading it took
@@ -22,6 +23,9 @@ FIRST_READ_S = 600.0  # limit of reading the pool, which happens behind the page
 
 class ViewState:
     """One lake, its keys and its pool; the pool is read in a thread of its own.
+
+    A large pool is opened from the file in which an earlier run stored it. Where there is none, some of its rows are
+    shown until all are read, and then it is stored.
 
     Args:
         place: of the lake.
@@ -34,7 +38,7 @@ class ViewState:
     """
 
     def __init__(self, place: Place, *, config: Config | None, reporter: Reporter, live: bool) -> None:
-        self.reader = LakeReader(place)
+        self.reader, self._pool_reader = LakeReader(place), LakeReader(place)
         self.place, self.config, self.live = str(self.reader.lake.place), config, live
         self._own = Lake(place, create=False) if config is not None else None
         self.context = (
@@ -45,6 +49,9 @@ class ViewState:
         self.context_turn = threading.Lock()
         self.keys, self.pool, self.version, self.fault = ViewKeys(), PoolIndex.empty(), "", ""
         self.ready, self.changed, self.took_s = threading.Event(), 0, 0.0
+        self.whole = threading.Event()  # set once the pool holds all problems, or what it lacks cannot be read
+        self.expected = 0  # problems that the lake holds, while the pool does not hold them all yet
+        self._cache = PoolCache(self.place)
         self._results: dict[str, tuple[str, Any]] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._closing = threading.Event()
@@ -58,12 +65,20 @@ class ViewState:
     def close(self) -> None:
         """Stop following, and close the lake."""
         self._closing.set()
+        self.whole.set()
         self.reader.lake.interrupt()
+        self._pool_reader.lake.interrupt()
         self._thread.join(10)
         if self.context is not None:
             self.context.close()
         self.pool.close()
         self.reader.close()
+        self._pool_reader.close()
+
+    def whole_pool(self) -> PoolIndex:
+        """Return the pool after waiting for all of its problems."""
+        self.whole.wait(FIRST_READ_S)
+        return self.pool
 
     def once(self, name: str, work: Callable[[], Any]) -> Any:
         """Return what was worked out for this state of the lake, after working it out where it was not.
@@ -94,15 +109,34 @@ class ViewState:
                 return
             begun = time.monotonic()
             keys = self._read_keys()
-            pool = PoolIndex(read_pool(self.reader, keys, limit_s=FIRST_READ_S))
-            self.keys, self.version, self.fault = keys, version, ""
-            self.pool = pool  # the one before is freed when the last request that reads it has ended
+            table = None
+            if (stored := self._cache.find(version, keys)) is None:
+                self._show_some(version, keys)
+                table = read_pool(self._pool_reader, keys, limit_s=FIRST_READ_S)
+            self._show(version, keys, PoolIndex(table if stored is None else stored))
             self.took_s = time.monotonic() - begun
-            self.changed += 1
+            self.whole.set()
+            if table is not None:
+                self._cache.keep(version, keys, table)
         except (ConfigError, LakeError, EngineError) as error:
             self.fault = str(error)
         finally:
             self.ready.set()
+            self.whole.set()
+
+    def _show_some(self, version: str, keys: ViewKeys) -> None:
+        """Show some rows of a large pool that has not been shown yet."""
+        self.expected = sum(rows for table, rows, _ in self.reader.files() if table == "problems")
+        if self.ready.is_set() or self.expected < FROM:
+            return
+        if (some := read_some(self.reader, keys)) is not None:
+            self._show(f"{version}-some", keys, PoolIndex(some))
+            self.ready.set()
+
+    def _show(self, version: str, keys: ViewKeys, pool: PoolIndex) -> None:
+        self.keys, self.version, self.fault = keys, version, ""
+        self.pool = pool  # the one before is freed when the last request that reads it has ended
+        self.changed += 1
 
     def _read_keys(self) -> ViewKeys:
         if self.context is None:

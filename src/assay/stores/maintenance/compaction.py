@@ -19,6 +19,7 @@ from assay.stores.commits import manifest
 from assay.stores.commits.lease import lease
 from assay.stores.commits.manifest import File
 from assay.stores.lake import Lake
+from assay.stores.pool_table import discard_pools
 from assay.stores.references import SUBJECTS, ledger_keys, names_of, restored_by, rows_of
 from assay.stores.renames import present_name
 from assay.stores.schema import quoted
@@ -128,6 +129,7 @@ def forget(
             before = sum(len(entry.files) for entry in lake.entries())
             if n_removed:
                 erase(lake, {name: conditions[name] for name in n_removed}, n_removed, by, value, run=run)
+                discard_pools(lake.place)
             after = sum(len(entry.files) for entry in lake.entries())
         return MaintenanceResult(before, after, n_removed, sweep(lake, keep_s=keep_s), sweep_rests(lake))
 

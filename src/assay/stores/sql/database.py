@@ -22,7 +22,7 @@ def trunk() -> duckdb.DuckDBPyConnection:
     return open_database(":memory:")
 
 
-def open_database(database: str) -> duckdb.DuckDBPyConnection:
+def open_database(database: str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a database whose queries hold a bounded part of their data in memory and the rest in files.
 
     Raises:
@@ -33,7 +33,7 @@ def open_database(database: str) -> duckdb.DuckDBPyConnection:
         "memory_limit": f"{memory_gib():.3f} GiB",
         "temp_directory": str(spill),
     }
-    return duckdb.connect(database, config=settings)
+    return duckdb.connect(database, read_only=read_only, config=settings)
 
 
 def memory_gib() -> float:

@@ -54,12 +54,12 @@ class Unnamed(LakeError):
 Groups = Mapping[str, Sequence[FileGroup]]
 
 
-def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
+def connect(database: str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a database on a connection that prints nothing.
 
     DuckDB's progress bar for slow queries would stand in the middle of a JSON document.
     """
-    return _silent(open_database(database))
+    return _silent(open_database(database, read_only=read_only))
 
 
 def branch() -> duckdb.DuckDBPyConnection:

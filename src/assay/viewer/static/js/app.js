@@ -127,8 +127,20 @@ async function begin() {
     }
     if (app.state.fault && !app.state.problems) throw new Refused(503, app.state.fault);
     await render();
+    if (app.state.expected) await complete();
     if (app.state.live) follow();
   } catch (error) { fail(error); }
+}
+
+// While a large pool is read, some of its rows are shown.
+async function complete() {
+  while (app.state.expected) {
+    await new Promise((done) => setTimeout(done, 300));
+    tellState(await get('state'));
+  }
+  if (app.state.fault) throw new Refused(503, app.state.fault);
+  tell('All problems are read.');
+  await render(true);
 }
 
 function follow() {

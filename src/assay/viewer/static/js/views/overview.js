@@ -5,7 +5,7 @@ export async function overview({ root, app }) {
   async function draw() {
     const told = await get('overview');
     root.replaceChildren();
-    append(root, [head(app.state), warnings(told.warnings), numbers(told), h('div', { class: 'pair' }, funnel(told.stages), reasons(told.reasons)), app.frozen ? null : runs(told.runs)]);
+    append(root, [head(app.state), told.expected ? note(`Reading ${count(told.expected)} problems: what is counted over all of them follows in a moment.`) : null, warnings(told.warnings), told.expected ? early(told) : numbers(told), h('div', { class: 'pair' }, funnel(told.stages), reasons(told.reasons)), app.frozen ? null : runs(told.runs)]);
   }
   await draw();
   return { update: draw };
@@ -19,6 +19,13 @@ function head(state) {
 function warnings(found) {
   if (!found.length) return null;
   return h('div', { class: 'warnings' }, found.map((one) => h('div', { class: `warning ${one.kind === 'errors' || one.kind === 'no answer is right' ? 'grave' : ''}` }, h('strong', {}, one.kind), h('span', {}, one.text), h('a', { href: `#/problems?where=${encodeURIComponent(one.condition)}` }, 'Show them'))));
+}
+
+function early(told) {
+  return tiles([
+    ['Problems', count(told.expected), 'in the lake'],
+    ['Tokens generated', short(told.counts.tokens), `lake of ${bytes(told.counts.bytes)}`],
+  ]);
 }
 
 function numbers(told) {

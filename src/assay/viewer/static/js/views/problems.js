@@ -90,7 +90,8 @@ export async function problems({ root, where, app, go }) {
       clear(says, line(error.message, 500));
       told = { ...(await get('pool', { count: 0 })), total: 0, rows: [] };
     }
-    clear(totals, h('strong', {}, count(told.total)), told.total === told.pool ? ' problems' : ` of ${count(told.pool)} problems`);
+    if (told.expected) clear(totals, h('strong', {}, count(told.total)), ` of ${count(told.expected)} problems; the others are being read`);
+    else clear(totals, h('strong', {}, count(told.total)), told.total === told.pool ? ' problems' : ` of ${count(told.pool)} problems`);
     clear(panel, Object.keys(FACETS).map(facet));
     grid.show(told.total, told.rows);
   }
