@@ -56,7 +56,7 @@ def test_the_page_lies_in_the_lake_or_where_it_is_told_to(
     assert not list(tmp_path.rglob("*.tmp"))
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("assay.viewer.report.snapshot", None)  # a place that refuses the page is found before
-    with pytest.raises(ConfigError, match="cannot be written to"):
+    with pytest.raises(ConfigError, match="cannot write the page to"):
         write_report(curated, tmp_path / "file" / "page.html")
 
 
