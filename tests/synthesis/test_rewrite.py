@@ -96,7 +96,7 @@ def test_a_teachers_rewritings_are_verified_again_and_paid_for_once(start: Start
 
 def test_no_teacher_and_one_that_is_gone_are_one_line_each(start: Start) -> None:
     with pytest.raises(
-        ConfigError, match=r"rewrite needs a teacher, and the config names none: \[synthesize.teacher\]"
+        ConfigError, match=r"rewrite needs a teacher, and the config names none: add \[synthesize.teacher\]"
     ):
         run_synthesis(start(None), "rewrite")
     context = start({"engine": "openai", "model": "gone", "urls": ["http://127.0.0.1:9/v1"]})

@@ -71,7 +71,7 @@ def test_where_strategies_are_equal_choosing_is_worth_nothing_and_says_so() -> N
 
 
 def test_settings_that_leave_no_choice_are_refused() -> None:
-    with pytest.raises(ValueError, match="fewer than 2"):
+    with pytest.raises(ValueError, match="at least 2 entries"):
         Strategies(strategies={"one": "{prompt}"})
     with pytest.raises(ValueError, match=r"'b' must contain \{prompt\}"):
         Strategies(strategies={"a": "{prompt}", "b": "b"})

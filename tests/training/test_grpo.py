@@ -43,7 +43,7 @@ def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleN
 def test_a_short_curriculum_wraps_around_and_says_so(room: SimpleNamespace) -> None:
     room.train("12", steps=3, group_size=2)
     assert [rollout.problem_id for rollout in room.sink.rollouts[::2]] == [room.ids[name] for name in "121"]
-    assert "3 steps of 1 want 3 problems; the curriculum has 2 and starts over" in room.reporter.lines[0]
+    assert "3 steps of 1 need 3 problems; the curriculum has 2 and starts over" in room.reporter.lines[0]
 
 
 def test_advantages_are_rewards_over_their_groups_spread(room: SimpleNamespace) -> None:

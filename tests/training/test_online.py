@@ -83,7 +83,7 @@ def test_a_state_without_the_curriculums_own_is_refused(room: SimpleNamespace, t
     from assay.training.checkpoints.resume import restore_curriculum
 
     (tmp_path / "checkpoint-2").mkdir()
-    with pytest.raises(ConfigError, match=r"holds no curriculum\.npz"):
+    with pytest.raises(ConfigError, match=r"contains no curriculum\.npz"):
         restore_curriculum(tmp_path / "checkpoint-2", Bandit(bins=2).begin(pool(room), seed=1))
 
 

@@ -67,13 +67,13 @@ def test_votes_reuse_stored_attempts_and_another_policy_may_deny_them(context):
     plain = scores(made, "votes")
     assert all(0.5 <= row["value"] <= 1 for row in plain)
     run_stages(context(policy=WEAK), "score")
-    denied = context(score={"scorer": "votes", "n": 8, "against": "weak"})
+    denied = context(score={"scorer": "votes", "n": 8, "other_policy": "weak"})
     run_stages(denied)
     values = [row["value"] for row in scores(denied, "votes")]
     assert values != [row["value"] for row in plain]
     assert set(values) <= {0.0, *(row["value"] for row in plain)}
     with pytest.raises(ConfigError, match="no attempts of policy 'waek' are stored; nearest: 'weak'"):
-        run_stages(context(score={"scorer": "votes", "n": 8, "against": "waek"}))
+        run_stages(context(score={"scorer": "votes", "n": 8, "other_policy": "waek"}))
 
 
 def test_lengths_are_read_from_stored_attempts(context):

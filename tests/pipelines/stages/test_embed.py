@@ -72,7 +72,7 @@ def test_a_shuffled_source_has_equal_clusters(context: Made, sums: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [({"encoder": "nowhere.npz"}, "no file 'nowhere.npz'"), ({"device": "tpu"}, "'tpu' is none of")]
+    ("change", "said"), [({"encoder": "nowhere.npz"}, "no file 'nowhere.npz'"), ({"device": "tpu"}, "'tpu' must be")]
 )
 def test_a_missing_encoder_or_device_is_found_before_anything_is_paid_for(
     context: Made, change: dict[str, Any], said: str

@@ -195,7 +195,7 @@ def test_what_cannot_be_read_is_named(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nearest: 'verl'"):
         import_rollouts(lake, "verll", tmp_path, policy="p")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="holds no"):
+    with pytest.raises(ConfigError, match="contains no"):
         import_rollouts(lake, "verl", tmp_path / "empty", policy="p")
 
 

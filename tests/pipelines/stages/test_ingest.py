@@ -31,7 +31,7 @@ def test_a_shape_that_is_not_known_is_a_drop_that_names_it(context, tmp_path):
     drops = made.lake.rows("SELECT reason, detail, line FROM drops ORDER BY line")
     assert [(row["reason"], row["line"]) for row in drops] == [("unknown_label_format", 2), ("unknown_label_format", 3)]
     assert "type 'interactive'" in drops[0]["detail"]
-    assert drops[1]["detail"] == "code: 0 tests"
+    assert drops[1]["detail"] == "code: there are no tests"
 
 
 def test_structs_of_a_parquet_file_are_labels_too(context, tmp_path):

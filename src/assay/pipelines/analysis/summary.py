@@ -138,7 +138,7 @@ def count_by_share(counts: list[tuple[int, int, int]]) -> dict[str, int]:
     Args:
         counts: (solved, not solved, problems with these counts); problems without attempts are in no bin.
 
-    >>> histogram([(0, 8, 1), (4, 4, 1), (8, 0, 1), (1, 7, 2), (0, 0, 1)])
+    >>> count_by_share([(0, 8, 1), (4, 4, 1), (8, 0, 1), (1, 7, 2), (0, 0, 1)])
     {'0': 1, '<.2': 2, '<.4': 0, '<.6': 1, '<.8': 0, '<1': 0, '1': 1}
     """
     bins = dict.fromkeys(BINS, 0)

@@ -98,7 +98,7 @@ def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
 def outcome_shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, Any]:
     """Return the number of attempts, the share and an example per kind, and the pass rate over those with evidence.
 
-    >>> shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
+    >>> outcome_shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
     0.3333333333333333
     """
     total, good = sum(counts.values()), sum(counts.get(kind, 0) for kind in EVIDENCE)

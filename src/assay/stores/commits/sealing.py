@@ -16,7 +16,7 @@ class Damaged(ValueError):
 def seal_json(tree: dict[str, Any]) -> bytes:
     """Return the object as JSON whose last member is the SHA-256 of all bytes before it.
 
-    >>> unsealed(sealed({"a": 1}))[0]
+    >>> read_sealed(seal_json({"a": 1}))[0]
     {'a': 1}
     """
     body = json.dumps(tree, separators=(",", ":")).encode()[:-1]
