@@ -190,6 +190,7 @@ def load(name, folder):
 rows, room = load("rows", here), load("room", above)
 from assay.core.types import Policy, SamplingConfig
 from assay.training.dpo import train_dpo
+from assay.training.kto import train_kto
 from assay.training.offline.settings import OfflineSettings
 from assay.training.sft import train_sft
 
@@ -200,9 +201,9 @@ class Killed(room.RecordingReporter):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-train = {"sft": train_sft, "dpo": train_dpo}[method]
+train = {"sft": train_sft, "dpo": train_dpo, "kto": train_kto}[method]
 train(
-    {"sft": rows.targets, "dpo": rows.pairs}[method](),
+    {"sft": rows.targets, "dpo": rows.pairs, "kto": rows.judged}[method](),
     checkpoint=Path(tiny), base=Policy("tiny", "0" * 16), sampler=SamplingConfig(max_tokens=8), judge=room.Parity(),
     sink=room.RecordingSink(), settings=OfflineSettings(rows_per_step=2, learning_rate=1e-2, steps=4, save_every=2),
     output=Path(output), reporter=Killed(),
