@@ -34,7 +34,7 @@ KINDS = {
 PYTHON = {
     "A pool": ["assay.api.problems.problems"],
     "Stages": [f"assay.api.stages.{name}" for name in ("score", "select", "order", "train")],
-    "Results": [f"assay.api.results.{name}" for name in ("ProblemRows", "Scores", "Selection", "Curriculum")],
+    "Results": [f"assay.api.results.{name}" for name in ("ProblemRows", "Scores", "SelectionRows", "CurriculumRows")],
     "One answer": ["assay.pipelines.analysis.grade.grade"],
     "The lake": ["assay.stores.lake.Lake"],
 }

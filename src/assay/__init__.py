@@ -17,17 +17,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "train")
-_TYPES = (
-    "Clusters",
-    "Config",
-    "CurriculumRows",
-    "Lake",
-    "ProblemRows",
-    "Problems",
-    "Scores",
-    "SelectionRows",
-    "Training",
-)
+_TYPES = ("Clusters", "Config", "Curriculum", "Lake", "ProblemRows", "Problems", "Scores", "Selection", "Training")
 __all__ = [*_TYPES, "grade", "problems", "read_config", *_STAGES]
 
 

@@ -79,7 +79,7 @@ def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(
     ran, stored = run(all_but_one, *sets)
     assert ran.exit_code == 0, "the others' curriculum is there"
     assert "maximum context length is 4096" in ran.output
-    assert "no attempts" in ran.output
+    assert "do not count as attempts" in ran.output
     assert not any(row["outcome"] == "verifier_error" for row in stored)
     with Lake(tmp_path / "lake") as lake:
         (drop,) = lake.rows("SELECT problem_id, reason, detail FROM drops WHERE stage = 'score'")

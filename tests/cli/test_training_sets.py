@@ -53,4 +53,4 @@ def test_the_page_s_commands_lead_to_checkpoints(
     assert "nothing to do: this training is in the lake" in again.stdout
     refused = assay("train", "eval", plan, "--kind", "ppo", *fixed)
     assert refused.returncode == 2
-    assert "--kind 'ppo' is none of grpo, sft, dpo, kto" in refused.stderr
+    assert "--kind 'ppo' must be one of grpo, sft, dpo, kto" in refused.stderr

@@ -124,7 +124,7 @@ def test_a_sample_that_always_fails_is_an_error_with_its_fault_and_the_others_ar
     assert [rollout.finish for rollout in rollouts].count("stop") == 2
     failed = next(rollout for rollout in rollouts if rollout.fault)
     assert (failed.finish, failed.text, failed.tokens) == ("error", "", 0)
-    assert "no JSON" in failed.fault
+    assert "not JSON" in failed.fault
 
 
 @SERVICE

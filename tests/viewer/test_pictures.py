@@ -97,7 +97,7 @@ def test_pictures_are_drawn_and_hostile_bytes_are_not(
         "window.hit === undefined && document.querySelectorAll('main script, main svg[onload]').length === 0"
     )
     page.call("Page.navigate", url=f"{client.base}/api/picture?id={problem.media[1]}")
-    page.until("document.body?.innerText.includes('no token')")
+    page.until("document.body?.innerText.includes('the token is missing')")
     assert page.see("window.hit === undefined")
     page.open(f"{client.base}/#/problem/{Problem.of('And in this?', media=(LOST,)).id}")
     page.until("document.querySelector('.pictures')?.innerText.includes('not in this lake')")

@@ -9,7 +9,9 @@ from typing import Any
 
 from assay.api.problems import Problems, problems
 from assay.api.reporting import NullReporter, ProgressReporter
-from assay.api.results import Clusters, CurriculumRows, ProblemRows, Scores, SelectionRows, StageRows, Training
+from assay.api.results import Clusters, ProblemRows, Scores, StageRows, Training
+from assay.api.results import CurriculumRows as Curriculum
+from assay.api.results import SelectionRows as Selection
 from assay.api.stages import clean, embed, ingest, order, run_added_stage, score, select, split, train
 from assay.core.config import Config, read_config
 from assay.pipelines.analysis.grade import grade
@@ -19,14 +21,14 @@ from assay.stores.lake import Lake
 __all__ = [
     "Clusters",
     "Config",
-    "CurriculumRows",
+    "Curriculum",
     "Lake",
     "NullReporter",
     "ProblemRows",
     "Problems",
     "ProgressReporter",
     "Scores",
-    "SelectionRows",
+    "Selection",
     "StageRows",
     "Training",
     "clean",

@@ -152,8 +152,8 @@ def test_kto_learns_from_single_answers_and_sft_from_the_right_ones(tiny: Made) 
     assert (outcome.stage, outcome.rows_in) == ("kto", made.detail["desirable"] + made.detail["undesirable"])
     chosen, rejected = metric(context, "reward_chosen"), metric(context, "reward_rejected")
     assert chosen[0] == pytest.approx(0, abs=1e-4)
-    assert sum(chosen[-5:]) / 5 > 0 > sum(rejected[-5:]) / 5
-    assert sum(chosen[-5:]) / 5 - sum(rejected[-5:]) / 5 > 0.05
+    half = len(chosen) // 2  # of the steps: by then right answers lie above wrong ones
+    assert sum(chosen[half:]) - sum(rejected[half:]) > 0.03 * half, (chosen, rejected)
     assert run_training(context, "kto").reused
     assert plan_training(context, "sft").remaining().rows_in == made.detail["desirable"]
 
