@@ -109,7 +109,7 @@ def picture_file(reader: LakeReader, name: str) -> tuple[str, bytes]:
     if not found:
         raise ConfigError(f"no picture {name[:64]!r} in this lake")
     if not (kind := media_type(found[0])):
-        raise ConfigError(f"the bytes of {name[:64]!r} are no picture")
+        raise ConfigError(f"{name[:12]} is not a picture: its bytes are not PNG, JPEG, GIF or WebP")
     return kind, found[0]
 
 

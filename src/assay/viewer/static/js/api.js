@@ -28,7 +28,7 @@ export async function get(name, query = {}, signal = undefined) {
 export async function getPicture(picture) {
   const answer = await send(`/api/picture?id=${encodeURIComponent(picture.id)}`, {});
   const file = await answer.blob();
-  if (!/^image\/(png|jpeg|gif|webp)$/.test(file.type)) throw new Refused(0, 'These bytes are no picture.');
+  if (!/^image\/(png|jpeg|gif|webp)$/.test(file.type)) throw new Refused(0, 'These bytes are not a picture.');
   return new Promise((done, failed) => {
     const reader = new FileReader();
     reader.addEventListener('load', () => done(reader.result));
