@@ -136,8 +136,5 @@ def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path, after_s: float) 
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert "Traceback" not in told
-    assert process.returncode in (
-        130,
-        2,
-        -signal.SIGINT,
-    )  # 2 = it was faster; the last: Python was already ending, a shell shows 130 for it too
+    # 130 while modules load, 3 once the command listens, 2 where it was faster; -SIGINT: Python was already ending, which a shell shows as 130
+    assert process.returncode in (130, runner.PARTLY, runner.USAGE, -signal.SIGINT)
