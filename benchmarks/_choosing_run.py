@@ -49,7 +49,7 @@ class Arm:
         0  # of the scored problems the so many with the highest expected signal (`frontier`); 0 = all mixed ones
     )
     groups: int = 0  # per update; 0 = the setup's
-    learning_rate: float = 0.0  # 0 = the setup's
+    learning_rate: float = 0.0  # where the setup's is the usual one; 0 = the setup's
 
     @property
     def key(self) -> str:
@@ -212,7 +212,9 @@ def run(arm: Arm, seed: int, setup: Setup) -> dict[str, Any]:
     torch.set_num_threads(1)
     began, cpu = time.monotonic(), cpu_seconds()
     pool = pool_of(setup.alive_share, setup.family, setup.mess)
-    setup = replace(setup, groups=arm.groups or setup.groups, learning_rate=arm.learning_rate or setup.learning_rate)
+    # An arm's own rate was written beside the usual one, and keeps its ratio to it.
+    rate = setup.learning_rate * (arm.learning_rate / Setup.learning_rate if arm.learning_rate else 1)
+    setup = replace(setup, groups=arm.groups or setup.groups, learning_rate=rate)
     curve = CurveSink(setup, alive=set(pool.of_digits(2)))
     with Grader(workers=1) as grader, tempfile.TemporaryDirectory(prefix="choosing-") as folder:
         ids = pool.of_digits(2) if arm.alive_only else sorted(pool.problems)
