@@ -1,6 +1,6 @@
 """Are the forecasts of `curate analyze value` right: coverage, error and regret on simulated pools that they have not seen.
 
-    python -m benchmarks.choosing_forecasts [--pools 24] [--family dead] [--seed 70]
+    python -m benchmarks.choosing_forecasts [--quick] [--pools 24] [--family dead] [--seed 70]
 
 Pools `dead` have a share of living problems, two sources that tell them apart or not, and dead problems with answers shorter or longer than the
 living ones'. Pools `graded` have none that are dead: their rates are Beta, mostly near 0, with another mean in each of three sources, and harder
@@ -41,7 +41,10 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=24)  # as the command
     parser.add_argument("--family", choices=tuple(FAMILIES), help="one family; the other keeps its numbers")
     parser.add_argument("--seed", type=int, default=0, help="of other pools than those that count; nothing is written")
+    parser.add_argument("--quick", action="store_true", help="2 pools and 6 worlds: does it run; nothing is written")
     given = parser.parse_args()
+    if given.quick:
+        given.pools, given.worlds = 2, 6
     place = RESULTS / "choosing_forecasts.json"
     found = json.loads(place.read_text()) if given.family and place.is_file() else {}
     for family in [given.family] if given.family else FAMILIES:
@@ -49,7 +52,7 @@ def main() -> None:
         pools = [of_case(FAMILIES[family](number, seed), number, given.worlds) for number in range(given.pools)]
         result = {"pools": given.pools, "seed": seed, "worlds": given.worlds, **summary(pools), "hardware": hardware()}
         print(family, json.dumps(result, indent=1), flush=True)
-        if not given.seed:
+        if not (given.seed or given.quick):
             found[family] = result
             RESULTS.mkdir(exist_ok=True)
             place.write_text(json.dumps(found, indent=1) + "\n")

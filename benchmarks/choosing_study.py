@@ -1,6 +1,6 @@
 """Does it pay to choose problems, where, and by which way: rollouts until the held-out probability has risen by .05 and .10.
 
-    python -m benchmarks.choosing_study [--learning-rate 1e-4] [--pools 0.15 0.05 0.4] [--arms uniform oracle] [--seeds 4] [--report]
+    python -m benchmarks.choosing_study [--quick] [--learning-rate 1e-4] [--pools 0.15 0.05 0.4] [--arms uniform oracle] [--seeds 4] [--report]
 
 Real GRPO on a model that solves two digits with .15 and three with .01; the pool holds few problems with two. Each finished run is a line of
 FOLDER/runs.jsonl under the hashes of its setup and its arm, and the same command goes on from there; arms and seeds may be added later.
@@ -10,6 +10,7 @@ What was decided before the first run, and what came out of it, is in docs/log.m
 
 import argparse
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ ARMS: dict[str, Arm] = {
 def main() -> None:
     """Runs what is left of the study, prints its tables and writes them."""
     given = arguments()
+    if given.quick:
+        run_quickly(given)
+        return
     given.work.mkdir(parents=True, exist_ok=True)
     book = restored(given.work / "runs.jsonl")
     setups = {share: setup_of(given, share) for share in given.pools}
@@ -77,6 +81,15 @@ def main() -> None:
     print_compared(compared)
     if given.write:
         write_results(tables, found, told, compared)
+
+
+def run_quickly(given: argparse.Namespace) -> None:
+    """Two short runs in a folder of their own, which are told and thrown away."""
+    setup = replace(setup_of(given, given.pools[0]), budget=2_000)
+    with tempfile.TemporaryDirectory(prefix="choosing-") as folder:
+        book = Path(folder) / "runs.jsonl"
+        for name in ("uniform", "bins"):
+            run_once(book, name, 0, setup)
 
 
 def runs_of(rows: list[dict[str, Any]], setup: Setup, oracle: Setup) -> list[dict[str, Any]]:
@@ -188,6 +201,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--report", action="store_true", help="run nothing: tell of the finished runs")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/choosing_study.json")
+    parser.add_argument("--quick", action="store_true", help="2 arms of 2,000 rollouts: does it run; nothing is kept")
     parser.add_argument("--hashes", action="store_true", help="print the hashes of arms and pools, and run nothing")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """What the answers that `dart` collects are worth: SFT on them and GRPO from there, by rule, at equal size and at equal attempts.
 
-    python -m benchmarks.dart_study [--work FOLDER] [--seeds 5] [--report] [--write]
+    python -m benchmarks.dart_study [--quick] [--work FOLDER] [--seeds 5] [--report] [--write]
 
 The bundled tiny model answers its own unseen sums, differences and products; it is trained on its own right answers, then by GRPO on the
 same problems. Each finished run is a line of FOLDER/runs.jsonl, and the same command goes on from there. What was decided before the first
@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to this number, less one")
     parser.add_argument("--report", action="store_true", help="run nothing: tell of the finished runs")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/dart_study.json")
+    parser.add_argument("--quick", action="store_true", help="one run of two arms: does it run; nothing is kept")
     given = parser.parse_args()
+    if given.quick:
+        with tempfile.TemporaryDirectory(prefix="dart-") as folder:
+            for arm in ("vanilla", "no SFT"):
+                run_once(Path(folder) / "runs.jsonl", arm, 0)
+        return
     given.work.mkdir(parents=True, exist_ok=True)
     book = given.work / "runs.jsonl"
     for seed in range(0 if given.report else given.seeds):
