@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 MAX_STEPS = 120
 WORTH = 1.1  # times cheaper at the low end; less than this is no reason to choose
 LEVEL = 0.8  # of the intervals
-WIDEN = 1.4  # times as far from the median, in logs: calibrated on pools of two kinds (docs/log.md)
+WIDEN = 1.25  # times as far from the median, in logs: calibrated on pools of two kinds (docs/log.md)
 USES = (1, 2, 5)  # trainings that share what was paid before them
 
 
