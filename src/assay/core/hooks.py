@@ -96,6 +96,8 @@ class EngineHooks:
     takes_pictures: ClassVar[bool] = False
     # True: its answers were paid for before; its tokens are counted, and called replayed
     recorded: ClassVar[bool] = False
+    # capacity: int                          samples at once of a streaming engine, for the forecast of a run's time;
+    #                                        without it, as many as a pilot had in flight
 
 
 class FilterHooks:

@@ -246,7 +246,7 @@ def widen_end(end: float, middle: float) -> float:
     """Move an end of an interval away from its median by `WIDEN`; an infinite or zero one stays.
 
     >>> round(widen_end(50.0, 100.0), 1), widen_end(float("inf"), 100.0)
-    (37.9, inf)
+    (42.0, inf)
     """
     if not (np.isfinite(end) and np.isfinite(middle) and end > 0 and middle > 0):
         return float(end)
