@@ -109,8 +109,7 @@ class SearchedProblem:
     policy: str = ""  # revision of the weights that wrote it
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An answer to imitate, or to avoid. The columns of the table `targets` say what each field means."""
 
     problem_id: str
