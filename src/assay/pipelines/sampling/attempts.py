@@ -374,6 +374,7 @@ class StoredRollouts:
             any(self._samples.values()),
         )
         capacity, self._n_requested, n_arrived = getattr(self.context.engine, "capacity", 0), 0, 0
+        since = time.monotonic()  # places are busy while a wave is committed, too
         with closing(arrivals):
             while not (self.context.stop() or (not meter.samples and self._reach_limit())):
                 began, meter.waiting = time.monotonic(), True
@@ -381,8 +382,9 @@ class StoredRollouts:
                     rollouts = next(arrivals, None)
                 finally:
                     meter.waiting = False
-                seconds = time.monotonic() - began
-                meter.engine_s += seconds
+                now = time.monotonic()
+                meter.engine_s += now - began
+                since, seconds = now, now - since
                 if self._n_requested:
                     in_flight = self._n_requested - n_arrived
                     n_busy = min(in_flight, capacity) if capacity else in_flight
