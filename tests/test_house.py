@@ -195,6 +195,12 @@ def test_no_room_imports_the_package_itself() -> None:
     assert strays == []
 
 
+def test_no_module_keeps_its_globals_in_the_registry_of_overloads() -> None:
+    """Beside torch it is never freed; with a module that reaches DuckDB, every command would end with a list of leaks."""
+    found = [str(path) for path in SOURCES for module, _ in imported(path) if module == "typing.overload"]
+    assert found == []
+
+
 def test_nothing_inside_the_package_is_a_script() -> None:
     scripts = [path for path in SOURCES if path.name != "__main__.py" and "__name__ ==" in text(path)]
     assert scripts == []
