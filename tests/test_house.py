@@ -119,7 +119,7 @@ def text_files() -> list[Path]:
         path for path in ROOT.iterdir() if path.is_file()
     ]
     kinds = {".py", ".md", ".toml", ".txt", ".cfg", ".sh", ".sql", ".yaml", ".yml", "", ".ipynb"}
-    skipped = {"__pycache__", "results"}
+    skipped = {".git", "__pycache__", "results"}  # .git: a file where this is a worktree
     return [
         path
         for path in found
