@@ -228,8 +228,7 @@ class Endpoints:
 
 
 def draw_backoff_s(failures: int) -> float:
-    """Draw the seconds of rest after some failures in a row: doubling, at most 30, at random between half and all of
-    it.
+    """Draw the seconds of rest after some failures in a row: doubling, at most 30, from half to all of it.
 
     >>> 0.125 <= draw_backoff_s(1) <= 0.25 and 15 <= draw_backoff_s(99) <= 30
     True

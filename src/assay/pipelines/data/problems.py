@@ -141,8 +141,7 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
 
 
 def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending; equal ones by their
-    id."""
+    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending, then ids."""
     yield from context.lake.stream(f"{TEXTS} ORDER BY text, problem_id", side_parameters(inputs, name))
 
 
