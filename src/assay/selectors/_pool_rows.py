@@ -13,6 +13,7 @@ from assay.maths.allocation.quotas import quotas
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+ROWS = 50_000  # whose reasons are texts of Python at a time
 
 
 def build_selection(
@@ -34,7 +35,9 @@ def build_selection(
     dropped_rows = np.flatnonzero(is_dropped)
     reason_by_row = np.full(len(pool), "not_chosen") if reasons is None else reasons
     reason_of = reason_by_row[dropped_rows]
-    dropped = {reason: _ids_at(pool, dropped_rows[reason_of == reason]) for reason in sorted(set(reason_of.tolist()))}
+    starts = range(0, len(reason_of), ROWS)
+    names = {reason for start in starts for reason in reason_of[start : start + ROWS].tolist()}
+    dropped = {reason: _ids_at(pool, dropped_rows[reason_of == reason]) for reason in sorted(names)}
     return Selection(_ids_at(pool, kept_rows), tuple(kept_weights.astype(np.float64).tolist()), dropped)
 
 
