@@ -422,7 +422,9 @@ def _columns_of(names: tuple[Any, ...]) -> _Columns:
 
 def _find_tools(row: Mapping[str, Any], columns: _Columns) -> str:
     """Name the column in which a row offers the model tools; "" if none does."""
-    return next((name for name in columns.tools if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
+    return next(
+        (name for name in columns.tools if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), ""
+    )
 
 
 def _is_present(value: Any) -> bool:
