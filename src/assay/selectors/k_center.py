@@ -1,13 +1,14 @@
 """`k_center`: coverage: every problem of the pool is near a chosen one."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.selectors._pool_rows import Ints, build_selection, clip_budget, unit_vectors
+from assay.selectors._pool_rows import Ints, build_selection, clip_budget, draw_candidates, unit_vectors
 
 CANDIDATES = 4096  # rows whose distances are kept exact
 
@@ -16,8 +17,10 @@ CANDIDATES = 4096  # rows whose distances are kept exact
 class KCenter:
     """Add the problem farthest from all chosen ones until the budget is used, equal distances by id.
 
-    It starts at the problem nearest to the pool's mean, so nothing is random. The largest remaining distance is at most
-    twice the best possible. It favours outliers: in arXiv:2409.11378 it does worse than random. It takes at most O(n d
+    It starts at the problem nearest to the pool's mean, so nothing is random. In pools of more than `candidates` problems
+    it chooses among so many random ones (or four per problem of the budget), whose vectors alone are read: problems that
+    were not drawn are covered as far as their like were drawn, and rare outliers may be missed. The largest remaining distance of a
+    problem that was compared is at most twice the best possible. It favours outliers: in arXiv:2409.11378 it does worse than random. It takes at most O(n d
     budget) time, far less if rows are near to early choices, and O(n) memory.
 
     Dropped: `not_chosen`.
@@ -26,11 +29,14 @@ class KCenter:
     arXiv:1708.00489, algorithm 1.
     """
 
+    candidates: Annotated[int, Field(ge=0)] = 200_000  # problems that are compared in larger pools; 0 = all
     needs: ClassVar[tuple[str, ...]] = ("vectors",)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """Keep min(budget, n) problems; `rng` is not used."""
-        return build_selection(pool, farthest_first(unit_vectors(pool), clip_budget(budget, len(pool))))
+        """Keep min(budget, n) problems; `rng` is used in pools of more than `candidates` only."""
+        size = clip_budget(budget, len(pool))
+        compared, rows = draw_candidates(pool, size, self.candidates, rng)
+        return build_selection(pool, rows[farthest_first(unit_vectors(compared), size)])
 
 
 def farthest_first(vectors: NDArray[np.float32], budget: int, *, candidates: int = CANDIDATES) -> Ints:
