@@ -17,11 +17,12 @@ CANDIDATES = 4096  # rows whose distances are kept exact
 class KCenter:
     """Add the problem farthest from all chosen ones until the budget is used, equal distances by id.
 
-    It starts at the problem nearest to the pool's mean, so nothing is random. In pools of more than `candidates` problems
-    it chooses among so many random ones (or four per problem of the budget), whose vectors alone are read: problems that
-    were not drawn are covered as far as their like were drawn, and rare outliers may be missed. The largest remaining distance of a
-    problem that was compared is at most twice the best possible. It favours outliers: in arXiv:2409.11378 it does worse than random. It takes at most O(n d
+    It starts at the problem nearest to the pool's mean, so nothing is random. The largest remaining distance is at most
+    twice the best possible. It favours outliers: in arXiv:2409.11378 it does worse than random. It takes at most O(n d
     budget) time, far less if rows are near to early choices, and O(n) memory.
+
+    In pools of more than `candidates` problems it chooses among so many random ones (or four per problem of the
+    budget), whose vectors alone are read. The bound then holds among these, and rare outliers may be missed.
 
     Dropped: `not_chosen`.
 
