@@ -57,7 +57,7 @@ class Problem:
             metadata: further fields; they are not part of the id.
             pictures: the attached files, in place of `media`.
         """
-        media = tuple(picture.id for picture in pictures) or media
+        media = tuple(picture.id for picture in pictures) if pictures else media
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
         fields = canonical_json(dict(metadata)) if metadata else "{}"
         return cls(_problem_id(messages, media), messages, media, source, fields, pictures)

@@ -5,7 +5,7 @@ A view is a filter and an order. Its row numbers are worked out once and held, s
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,6 +101,16 @@ def read_pool(reader: LakeReader, keys: ViewKeys, *, limit_s: float = 0.0) -> pa
         keys: which rows of it count.
         limit_s: seconds that it may take; 0 = the reader's limit.
     """
+    return reader.table(*_pool_query(reader, keys), limit_s=limit_s)
+
+
+def stream_pool(reader: LakeReader, keys: ViewKeys) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of `read_pool` in batches, so that memory holds a few of them."""
+    yield from reader.stream(*_pool_query(reader, keys))
+
+
+def _pool_query(reader: LakeReader, keys: ViewKeys) -> tuple[str, dict[str, Any]]:
+    """Return the query of `read_pool` and its parameters."""
     counts = reader.one(REPEATED, [keys.scoring])
     has_scores, has_repeats = counts["n"] > 0, counts["n"] > counts["problems"]
     scores = SCORED.format(table="current_scores" if has_repeats else "scores", only="") if has_scores else COUNTED
@@ -109,7 +119,7 @@ def read_pool(reader: LakeReader, keys: ViewKeys, *, limit_s: float = 0.0) -> pa
     parameters |= {"pools": list(keys.pools)} if keys.pools else {}
     members = f"SEMI JOIN ({MEMBERS}) m ON m.problem_id = p.id" if keys.pools else ""
     query = POOL.format(scored=scores, snippet=SNIPPET, problems="problems", members=members, finite=FINITE, only="")
-    return reader.table(query, parameters, limit_s=limit_s)
+    return query, parameters
 
 
 def read_some(reader: LakeReader, keys: ViewKeys) -> pa.Table | None:

@@ -1,6 +1,8 @@
 """A config's lake as one page: the viewer's views over answers that lie in the page, which loads nothing."""
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.analysis.report import NOTHING, collect_values
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.stores.pool_table import PoolTable, store_pool
 from assay.stores.reader import LakeReader
 from assay.viewer.answers import finite
 from assay.viewer.bundle import build_page
@@ -16,12 +19,13 @@ from assay.viewer.costs import costs
 from assay.viewer.difficulty import difficulty
 from assay.viewer.keys import ViewKeys, config_keys
 from assay.viewer.overview import overview
-from assay.viewer.pool import PoolIndex, read_pool
+from assay.viewer.pool import PoolIndex, read_pool, stream_pool
 from assay.viewer.selections import stored_selections
 from assay.viewer.telling import shown_pictures, shown_problem, telling_problems
 from assay.viewer.training import curriculum, training
 
 READ_S = 600.0  # limit of one read: nobody waits in front of a page
+IN_MEMORY = 100_000  # problems of a lake whose pool is read into memory
 POINTS = 2_500  # of the map that a page holds
 NO_TRAINING: Mapping[str, Any] = {"trainings": [], "training": "", "curves": {}, "drift": []}
 
@@ -72,11 +76,8 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     reader = LakeReader(context.lake.place, limit_s=READ_S)
     try:
         keys = config_keys(context, reader)
-        pool = PoolIndex(read_pool(reader, keys, limit_s=READ_S))
-        try:
-            views = report_views(reader, keys, pool)
-        finally:
-            pool.close()
+        with _open_pool(reader, keys) as pool:
+            views, n_problems = report_views(reader, keys, pool), pool.count
     finally:
         reader.close()
     state = {name: summary[name] for name in ("config", "lake", "policy", "written")}
@@ -85,11 +86,28 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
             **views,
             "parts": _parts({**views, "value": summary["value"]}),
             "value": summary["value"],
-            "state": {**state, "mode": keys.mode, "problems": pool.count},
+            "state": {**state, "mode": keys.mode, "problems": n_problems},
             "origin": _origin(summary),
         }
     )
     return page
+
+
+@contextmanager
+def _open_pool(reader: LakeReader, keys: ViewKeys) -> Iterator[PoolIndex]:
+    """Read the pool into memory, or into a file for the time of the report where it is large."""
+    large = sum(rows for table, rows, _ in reader.files() if table == "problems") > IN_MEMORY
+    with tempfile.TemporaryDirectory(prefix="assay-report-") if large else nullcontext() as folder:
+        if folder:
+            path = Path(folder, "pool.duckdb")
+            store_pool(stream_pool(reader, keys), path)
+            pool = PoolIndex(PoolTable.stored(path, locked=False))
+        else:
+            pool = PoolIndex(read_pool(reader, keys, limit_s=READ_S))
+        try:
+            yield pool
+        finally:
+            pool.close()
 
 
 def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, Any]:
