@@ -336,7 +336,7 @@ def chosen(
     arm: Arm, seed: int, pool: TaskPool, ids: Sequence[str], columns: Mapping[str, Any]
 ) -> tuple[Curriculum, OnlineCurriculum | None]:
     """What training will walk: an order, or the state of an online curriculum over the pool with what is known without attempts."""
-    renamed = {"passes": "epochs"}  # arms were hashed before the setting had its present name
+    renamed = {"passes": "epochs", "fresh": "new_group"}  # arms were hashed before settings had their present names
     settings = {renamed.get(name, name): value for name, value in arm.settings.items()}
     part = build_part("curriculum", arm.curriculum, settings)
     level = np.array([f"{pool.digits[id_]} digits" for id_ in ids])

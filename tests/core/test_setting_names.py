@@ -53,3 +53,12 @@ def test_every_new_name_is_a_setting_and_no_old_one_is(table: str) -> None:
             settings = load_part(kind, part).__dataclass_fields__
             assert rename.new in settings, f"{table}.{rename.new} of {part}"
             assert rename.old not in settings, f"{table}.{rename.old} of {part}"
+
+
+@pytest.mark.parametrize("part", sorted({part for rename in RENAMES["order"] for part in rename.parts}))
+def test_a_state_of_an_online_curriculum_hashes_settings_under_their_first_names(part: str) -> None:
+    curriculum = load_part("curriculum", part)
+    renames = (rename for rename in RENAMES["order"] if part in rename.parts and rename.old != rename.new)
+    if hasattr(curriculum, "begin"):
+        names = {rename.new: rename.old for rename in renames if rename.new in curriculum.__dataclass_fields__}
+        assert {key: old for key, old in getattr(curriculum, "was", {}).items()} == names

@@ -42,7 +42,7 @@ def test_what_passed_beyond_the_step_waits_for_the_next_one_and_is_not_attempted
 
 
 def test_a_solved_group_is_out_for_longer_than_a_pilot_that_was_all_alike(rng):
-    state = begin(4, retire=20, defer=5)
+    state = begin(4, retire_steps=20, defer_steps=5)
     state.screen(2, 8, lambda ids: [GroupResult(id_, Counts(2, 0)) for id_ in ids])
     assert set(state.out_until.tolist()) <= {0, 5}
     state.observe(
@@ -57,7 +57,7 @@ def test_with_one_problem_of_ten_alive_a_pilot_makes_mixed_groups_for_fewer_roll
     def alive(row):
         return 0.5 if row % 10 == 0 else 0.0
 
-    state, made, steps = begin(4000, defer=0), [], 40
+    state, made, steps = begin(4000, defer_steps=0), [], 40
     for _ in range(steps):
         ids = state.screen(8, 8, piloting(alive, rng, made))
         assert all(int(id_[1:]) % 10 == 0 for id_ in ids)
@@ -66,7 +66,7 @@ def test_with_one_problem_of_ten_alive_a_pilot_makes_mixed_groups_for_fewer_roll
 
 
 def test_a_step_that_too_few_pass_holds_second_groups_of_those_that_did(rng):
-    ids = begin(waves=2).screen(8, 8, piloting(lambda row: 0.5 if row < 40 else 0.0, rng))
+    ids = begin(max_waves=2).screen(8, 8, piloting(lambda row: 0.5 if row < 40 else 0.0, rng))
     assert len(ids) == 8
     assert all(int(id_[1:]) < 40 for id_ in ids)
 

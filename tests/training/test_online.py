@@ -163,7 +163,7 @@ def test_a_problem_of_no_weight_teaches_nothing(room: SimpleNamespace) -> None:
 def test_a_group_begins_with_its_pilot_and_every_rollout_is_stored_once(room: SimpleNamespace, fresh: bool) -> None:
     from assay.curricula.pilot_groups import PilotGroups
 
-    online = RecordingCurriculum(PilotGroups(fresh=fresh, defer=0, retire=0).begin(pool(room), seed=1))
+    online = RecordingCurriculum(PilotGroups(new_group=fresh, defer_steps=0, retire_steps=0).begin(pool(room), seed=1))
     piloted: list[list[str]] = []
     screen = online.wrapped.screen
 
@@ -201,4 +201,4 @@ def test_a_pilot_of_a_whole_group_is_refused(room: SimpleNamespace) -> None:
     from assay.curricula.pilot_groups import PilotGroups
 
     with pytest.raises(ConfigError, match="a pilot of 4 for groups of 4"):
-        room.train(online=PilotGroups(pilot=4).begin(pool(room), seed=1), steps=1, **FIXED)
+        room.train(online=PilotGroups(pilot_rollouts=4).begin(pool(room), seed=1), steps=1, **FIXED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -18,15 +18,15 @@ from assay.maths.rl.ability import ability
 class Ability:
     """Draw a step's problems evenly from those of difficulty b <= theta + margin, where theta is the policy's ability.
 
-    There are always the `least` easiest problems to draw from. b is minus the logit of a problem's posterior mean (by =
+    The `min_candidates` easiest problems can always be drawn. b is minus the logit of a problem's posterior mean (by =
     "mean"), on which scale the scored policy has theta = 0; or a column, such as one that the scorer `irt` left. Every
-    `every` steps theta is estimated from the last `window` groups by maximum posterior under N(0, `deviation`^2). When
-    the estimate has not risen above the best so far and something in the window was solved, theta rises by `nudge`
-    instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a success rate of
+    `update_steps` steps theta is estimated from the last `recent_groups` groups by maximum posterior under
+    N(0, `prior_sd`^2). If the estimate is not above the best one so far, and some of these attempts were right, theta
+    rises by `stagnation_step` instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a success rate of
     p; 0 is one half.
 
     A problem within reach may come again before others have come. Where nothing is solvable theta falls to where the
-    prior holds it, and the `least` easiest problems are drawn.
+    prior holds it, and the `min_candidates` easiest problems are drawn.
 
     Source: PUDF's DDS-MAE, arXiv:2408.05326, and its code: b <= theta, 100 easiest at least, +.1 after one stagnant
     estimate (its README says two). It measures ability on labelled development problems before each epoch; ours is
@@ -36,12 +36,19 @@ class Ability:
 
     by: str = "mean"
     margin: Annotated[float, Field(allow_inf_nan=False)] = 0.0  # logits; above 0 admits harder problems
-    least: Annotated[int, Field(ge=1)] = 100  # problems
-    every: Annotated[int, Field(ge=1)] = 10  # steps between estimates
-    window: Annotated[int, Field(ge=1)] = 1000  # groups
-    nudge: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1  # logits
+    min_candidates: Annotated[int, Field(ge=1)] = 100  # problems
+    update_steps: Annotated[int, Field(ge=1)] = 10  # steps between estimates
+    recent_groups: Annotated[int, Field(ge=1)] = 1000  # groups
+    stagnation_step: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1  # logits
     # Prior standard deviation of theta, logits; PUDF's 1 would hold an able policy back.
-    deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    prior_sd: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    was: ClassVar[dict[str, str]] = {  # names under which states hash settings
+        "min_candidates": "least",
+        "update_steps": "every",
+        "recent_groups": "window",
+        "stagnation_step": "nudge",
+        "prior_sd": "deviation",
+    }
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -78,7 +85,7 @@ class AbilityState(CurriculumState):
     def within(self) -> int:
         """How many problems are within reach."""
         reach = int(np.searchsorted(self.sorted, self.theta + self.settings.margin, side="right"))
-        return min(max(reach, self.settings.least), len(self.ids))
+        return min(max(reach, self.settings.min_candidates), len(self.ids))
 
     def choose(self, groups: int, rng: np.random.Generator) -> Ints:
         """Return rows within reach, different ones as long as there are enough."""
@@ -87,19 +94,17 @@ class AbilityState(CurriculumState):
         return np.asarray(self.easiest[places])
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
-        """Add the groups to the window, and every `every` steps estimate theta again."""
+        """Add the groups to the window, and every `update_steps` steps estimate theta again."""
         right = [group.counts.correct for group in groups]
         attempts = [group.counts.correct + group.counts.wrong + group.counts.truncated for group in groups]
         self.asked, self.right, self.tried = (
-            np.concatenate([window, np.array(values, dtype=np.int64)])[-self.settings.window :]
+            np.concatenate([window, np.array(values, dtype=np.int64)])[-self.settings.recent_groups :]
             for window, values in ((self.asked, rows), (self.right, right), (self.tried, attempts))
         )
         self.step += 1
-        if self.step % self.settings.every == 0:
-            estimate, _ = ability(
-                self.right, self.tried, self.difficulty[self.asked], deviation=self.settings.deviation
-            )
+        if self.step % self.settings.update_steps == 0:
+            estimate, _ = ability(self.right, self.tried, self.difficulty[self.asked], deviation=self.settings.prior_sd)
             # Where nothing is solved, harder problems are no help.
             stagnant = estimate <= self.best and self.right.any()
-            self.theta = self.theta + self.settings.nudge if stagnant else estimate
+            self.theta = self.theta + self.settings.stagnation_step if stagnant else estimate
             self.best = max(self.best, estimate)

@@ -19,14 +19,14 @@ Attempt = Callable[[Sequence[str]], list[GroupResult]]
 
 @dataclass(frozen=True)
 class PilotGroups:
-    """Attempt each problem `pilot` times, and complete the group only where right and wrong answers were among these.
+    """Attempt each problem `pilot_rollouts` times, and complete the group only if these hold right and wrong answers.
 
-    A step samples pilots in waves until enough problems have passed, at most `waves` times; those beyond what the step
-    needs wait for the next one. Then the group is completed with group_size - pilot further rollouts. A mixed pilot
+    A step samples pilots in at most `max_waves` waves, until enough problems have passed; those beyond what the step
+    needs wait for the next one. Then the group is completed with group_size - pilot_rollouts more rollouts. A mixed pilot
     pulls the group's mean to one half (one of two is right whatever the rate), so the advantages of a completed group
-    are biased; with fresh = true the pilot is a gate alone, and a whole new group is sampled. A problem whose pilot was
-    all alike is not dealt again for `defer` steps, one whose whole group was all right for `retire` steps. Where too
-    few pass, a step holds second groups of those that did.
+    are biased; with new_group = true the pilot only decides, and a whole new group is sampled. A problem whose pilot
+    was all right or all wrong is left out for `defer_steps` steps, one whose whole group was right for `retire_steps`
+    steps. If too few problems pass, a step holds second groups of those that did.
 
     What it can save is little for small groups (`maths/rl/pilot_gain.py`): with nearly all of the pool dead, pilots of
     2 for groups of 8 make a mixed group at most 2.0 times cheaper at a pass rate of one half and 1.05 times at .02;
@@ -39,11 +39,18 @@ class PilotGroups:
     its pilots are of an older policy; here the same policy completes them.
     """
 
-    pilot: Annotated[int, Field(ge=2)] = 2  # rollouts before the rest; one alone is never mixed
-    fresh: bool = False  # True: the pilot is a gate, and the group is sampled whole
-    waves: Annotated[int, Field(ge=1)] = 10  # per step
-    retire: Annotated[int, Field(ge=0)] = 200  # steps
-    defer: Annotated[int, Field(ge=0)] = 50  # steps
+    pilot_rollouts: Annotated[int, Field(ge=2)] = 2  # rollouts before the rest; one alone is never mixed
+    new_group: bool = False  # True: the pilot is a gate, and the group is sampled whole
+    max_waves: Annotated[int, Field(ge=1)] = 10  # per step
+    retire_steps: Annotated[int, Field(ge=0)] = 200  # steps
+    defer_steps: Annotated[int, Field(ge=0)] = 50  # steps
+    was: ClassVar[dict[str, str]] = {  # names under which states hash settings
+        "pilot_rollouts": "pilot",
+        "new_group": "fresh",
+        "max_waves": "waves",
+        "retire_steps": "retire",
+        "defer_steps": "defer",
+    }
 
     needs = ()
 
@@ -71,7 +78,7 @@ class PilotGroupsState(DeckState):
     def __init__(self, settings: PilotGroups, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.settings, self.step = settings, 0
-        self.pilot, self.fresh = settings.pilot, settings.fresh
+        self.pilot, self.fresh = settings.pilot_rollouts, settings.new_group
         self.out_until: Ints = np.zeros(len(pool), dtype=np.int64)  # (n,) step
         self.waiting: Ints = np.empty(0, dtype=np.int64)  # rows, in the order in which they passed
         self.passed, self.tried = 1.0, 2.0  # pilots, decayed; half pass where nothing is known
@@ -98,7 +105,7 @@ class PilotGroupsState(DeckState):
         chosen_ids = [self.ids[row] for row in self.waiting[:groups].tolist()]
         self.waiting = self.waiting[groups:]
         piloted_ids = set(chosen_ids)
-        for _ in range(self.settings.waves):
+        for _ in range(self.settings.max_waves):
             if len(chosen_ids) >= groups:
                 break
             ids = [
@@ -137,5 +144,5 @@ class PilotGroupsState(DeckState):
             share = pass_share(result)
             if share in (0, 1):
                 solved = share == 1 and result.counts.total > self.pilot  # a pilot of 2 is all right at one half too
-                wait = self.settings.retire if solved else self.settings.defer
+                wait = self.settings.retire_steps if solved else self.settings.defer_steps
                 self.out_until[self._row(result.problem_id)] = self.step + wait

@@ -15,12 +15,12 @@ from assay.curricula.online.state import Floats, Ints, pass_share
 
 @dataclass(frozen=True)
 class Predicted:
-    """Of `candidates` times the groups of a step, take those whose predicted pass rate is nearest to one half.
+    """Of `candidate_factor` times the groups of a step, take those whose predicted pass rate is nearest to one half.
 
     The rate is predicted by a ridge regression on the problems' unit vectors, towards the mean of what was seen; it is
-    fitted to training's last `window` groups before the first step and then every `every` steps, so it follows the
-    policy. Candidates come in shuffled order, each once per round, and those that are not taken are over for the round;
-    a share `floor` of a step's groups is taken from them whatever is predicted. Before the first fit nothing is
+    fitted to training's last `recent_groups` groups before the first step and then every `fit_steps` steps, so it
+    follows the policy. Candidates come in shuffled order, each once per round, and those that are not taken are over for the round;
+    a fraction `random_fraction` of a step's groups is taken from them at random. Before the first fit nothing is
     predicted, and the order is shuffled.
 
     No score is needed: vectors of the text are. It finds what vectors tell apart (length, topic, form).
@@ -30,12 +30,19 @@ class Predicted:
     by attention over a reference set that is attempted for this; ours is training's own groups.
     """
 
-    candidates: Annotated[int, Field(ge=1)] = 8  # times the groups of a step; 1 = shuffled
-    every: Annotated[int, Field(ge=1)] = 5  # steps between fits
+    candidate_factor: Annotated[int, Field(ge=1)] = 8  # times the groups of a step; 1 = shuffled
+    fit_steps: Annotated[int, Field(ge=1)] = 5  # steps between fits
     # groups that a fit sees; fewer = follows sooner, and forgets sooner what is dead
-    window: Annotated[int, Field(ge=1)] = 1000
-    penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # of the ridge, in groups' worth of weight
-    floor: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of groups taken whatever is predicted
+    recent_groups: Annotated[int, Field(ge=1)] = 1000
+    ridge_penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # of the ridge, in groups' worth of weight
+    random_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of groups taken whatever is predicted
+    was: ClassVar[dict[str, str]] = {  # names under which states hash settings
+        "candidate_factor": "candidates",
+        "fit_steps": "every",
+        "recent_groups": "window",
+        "ridge_penalty": "penalty",
+        "random_fraction": "floor",
+    }
 
     needs = ("vectors",)
 
@@ -65,10 +72,12 @@ class PredictedState(DeckState):
 
     def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
         """Return the candidates nearest to one half, and a few of the others."""
-        rows = [self.deck.deal() for _ in range(groups * (self.settings.candidates if len(self.weights_of) else 1))]
+        rows = [
+            self.deck.deal() for _ in range(groups * (self.settings.candidate_factor if len(self.weights_of) else 1))
+        ]
         if len(rows) == groups:
             return rows
-        anyhow = int(rng.binomial(groups, self.settings.floor))
+        anyhow = int(rng.binomial(groups, self.settings.random_fraction))
         rest = rows[anyhow:]
         nearest = np.argsort(np.round(np.abs(self.predict(np.array(rest)) - 0.5), 12), kind="stable")
         return [*rows[:anyhow], *(rest[place] for place in nearest[: groups - anyhow].tolist())]
@@ -85,10 +94,10 @@ class PredictedState(DeckState):
             if (share := pass_share(group)) is not None
         ]
         self.rows = np.concatenate([self.rows, np.array([row for row, _ in row_shares], dtype=np.int64)])[
-            -self.settings.window :
+            -self.settings.recent_groups :
         ]
-        self.shares = np.concatenate([self.shares, [share for _, share in row_shares]])[-self.settings.window :]
-        if self.step % self.settings.every == 0 and len(self.rows):
+        self.shares = np.concatenate([self.shares, [share for _, share in row_shares]])[-self.settings.recent_groups :]
+        if self.step % self.settings.fit_steps == 0 and len(self.rows):
             self._fit()
         self.step += 1
 
@@ -97,7 +106,7 @@ class PredictedState(DeckState):
         x = self.vectors[self.rows].astype(np.float64)  # (g, d)
         self.mean = float(self.shares.mean())
         target = self.shares - self.mean  # (g,)
-        ridge = self.settings.penalty * np.eye(min(x.shape))
+        ridge = self.settings.ridge_penalty * np.eye(min(x.shape))
         by_features = x.shape[1] <= x.shape[0]
         weights = np.linalg.solve(
             (x.T @ x if by_features else x @ x.T) + ridge, x.T @ target if by_features else target

@@ -15,17 +15,20 @@ from assay.curricula.online.state import Ints, pass_share
 
 @dataclass(frozen=True)
 class Retire:
-    """Deal all problems in shuffled order, but none again that its last group solved to a share of `above` or more.
+    """Sample all problems in shuffled order, without those whose last group had a pass rate of `retire_pass_rate` or more.
 
-    A retired problem is tested again once `retest` steps are over: it then comes like any other, and what its group
-    tells decides anew. retest = 0 retires for good. Where every problem is retired, those that were retired first come.
+    A retired problem is sampled again after `retest_steps` steps, and the pass rate of that group decides again;
+    retest_steps = 0 retires for good. If every problem is retired, those that were retired first come first.
 
     Source: ScaleRL's no-positive-resampling, arXiv:2510.13786: prompts of pass rate .9 or more leave all later epochs
     for good. The test after some steps is ours, since a policy that changes may lose a problem again.
     """
 
-    above: Annotated[float, Field(gt=0, le=1)] = 0.9  # share of right answers; 1 = only what was solved every time
-    retest: Annotated[int, Field(ge=0)] = 200  # steps; 0 = never
+    # Share of right answers from which a problem is retired; 1 = only what was solved every time.
+    retire_pass_rate: Annotated[float, Field(gt=0, le=1)] = 0.9
+    retest_steps: Annotated[int, Field(ge=0)] = 200  # steps; 0 = never
+    # names under which states hash settings
+    was: ClassVar[dict[str, str]] = {"retire_pass_rate": "above", "retest_steps": "retest"}
 
     needs = ()
 
@@ -67,12 +70,12 @@ class RetireState(DeckState):
         for row, group in zip(rows.tolist(), groups, strict=True):
             share = pass_share(group)
             if share is not None:
-                self.retired[row] = self.step if share >= self.settings.above else -1
+                self.retired[row] = self.step if share >= self.settings.retire_pass_rate else -1
 
     def _is_retired(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
         due = (
-            (self.step - self.retired >= self.settings.retest)
-            if self.settings.retest
+            (self.step - self.retired >= self.settings.retest_steps)
+            if self.settings.retest_steps
             else np.zeros(len(self.ids), bool)
         )
         return np.asarray((self.retired >= 0) & ~due)

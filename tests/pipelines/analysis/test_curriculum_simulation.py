@@ -80,7 +80,7 @@ def test_a_pilot_that_goes_on_is_a_part_of_its_group() -> None:
     rng = np.random.default_rng(0)
     rate = np.where(np.arange(400) % 10 == 0, 0.5, 0.0)
     attempt = binomial_attempts({id_: row for row, id_ in enumerate(ids)}, lambda: rate, rng)
-    course = PilotGroups(defer=0).begin(Pool(ids), seed=0)
+    course = PilotGroups(defer_steps=0).begin(Pool(ids), seed=0)
     steps = [simulate_step(course, 4, 8, attempt) for _ in range(40)]
     paid = [result for results, _ in steps for result in results]
     assert {result.counts.total for result in paid} == {2, 8}
