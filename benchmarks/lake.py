@@ -397,6 +397,7 @@ def main() -> None:
         default=2_000,
         help="characters of each text beside the rollouts; 0 = none; about 9 GB on disk",
     )
+    parser.add_argument("--problems", type=int, help="of `rates`, in place of its sizes; nothing is written")
     parser.add_argument(
         "--folder", help="where the lakes are made, and stay for a next call; a temporary folder by default"
     )
@@ -408,7 +409,10 @@ def main() -> None:
         for part in [given.only] if given.only else PARTS:
             for left in [*folder.glob("append-*"), folder / "steady", folder / "many"]:
                 shutil.rmtree(left, ignore_errors=True)  # of an earlier call; the two large lakes are built once
-            record(measure(part, folder, quick=given.quick, text=given.text))
+            if given.problems:
+                print(*rates(folder, given.problems, text=given.text), sep="\n")
+            else:
+                record(measure(part, folder, quick=given.quick, text=given.text))
     print(f"peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 

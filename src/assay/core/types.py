@@ -145,9 +145,7 @@ class SamplingConfig:
         return _sampler_id(self)
 
     def render(self, problem: Problem) -> tuple[Message, ...]:
-        """Return the chat that the policy sees: system, few-shot turns, and the problem with its last user turn in the
-        template.
-        """
+        """Return the chat that the policy sees: system, few-shot turns, and the problem in the template."""
         head = (Message("system", self.system),) if self.system else ()
         shots = tuple(
             turn

@@ -150,8 +150,7 @@ class Fields:
         return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def select_columns(self, schema: Iterable[str], where: str) -> list[str]:
-        """Return the columns to read from a file: those of the required fields, and those that decide about drops and
-        notes.
+        """Return the columns to read from a file: those of the required fields, and those for drops and notes.
 
         Args:
             schema: names of the file's columns.

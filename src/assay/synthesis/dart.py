@@ -97,31 +97,29 @@ class Dart:
         )
         kept: dict[str, int] = {}
         for problem in evidence.attempted(changes=self.changes):
-            answers = self._first_right(problem.attempts[: self.cap], wanted.get(problem.problem_id, 0))
+            target = wanted.get(problem.problem_id, 0)
+            answers = self._first_right(problem.attempts[: self.cap], target)
             kept[problem.problem_id] = len(answers)
-            yield from self._targets(problem, answers, wanted[problem.problem_id] if answers else 0)
+            yield from self._targets(problem, answers, None if self.rule == "vanilla" else target)
         yield self._summary(wanted, kept, trials)
 
     def _first_right(self, attempts: Sequence[GradedAttempt], wanted: int) -> list[GradedAttempt]:
-        answers, seen = list[GradedAttempt](), set[str]()
-        for attempt in attempts:
-            if len(answers) == wanted:
-                break
-            if attempt.correct and not (self.distinct and attempt.digest in seen):
-                seen.add(attempt.digest)
-                answers.append(attempt)
-        return answers
+        right = [attempt for attempt in attempts if attempt.outcome == "correct"]
+        if self.distinct:
+            first_of_text: dict[str, GradedAttempt] = {}
+            for attempt in right:
+                first_of_text.setdefault(attempt.digest, attempt)
+            right = list(first_of_text.values())
+        return right[:wanted]
 
-    def _targets(self, problem: AttemptedProblem, answers: Sequence[GradedAttempt], wanted: int) -> Iterator[Target]:
-        for answer in answers:
-            yield Target(
-                problem.problem_id,
-                problem.label.id,
-                answer.rollout_id,
-                wanted=None if self.rule == "vanilla" else wanted,
-                policy=answer.policy,
-                parents=(answer.rollout_id,),
-            )
+    def _targets(
+        self, problem: AttemptedProblem, answers: Sequence[GradedAttempt], wanted: int | None
+    ) -> Iterator[Target]:
+        id_, label = problem.problem_id, problem.label.id
+        return (
+            Target(id_, label, answer.rollout_id, wanted=wanted, policy=answer.policy, parents=(answer.rollout_id,))
+            for answer in answers
+        )
 
     def _summary(self, wanted: Mapping[str, int], kept: Mapping[str, int], trials: TrialSummary) -> SynthesisSummary:
         total, answers = sum(wanted.values()), sum(kept.values())

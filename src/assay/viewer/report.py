@@ -81,7 +81,7 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     finally:
         reader.close()
     state = {name: summary[name] for name in ("config", "lake", "policy", "written")}
-    found: dict[str, Any] = finite(
+    page: dict[str, Any] = finite(
         {
             **views,
             "parts": _parts({**views, "value": summary["value"]}),
@@ -90,7 +90,7 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
             "origin": _origin(summary),
         }
     )
-    return found
+    return page
 
 
 @contextmanager
@@ -118,12 +118,12 @@ def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[st
         keys: which rows of it count.
         pool: the problems.
     """
-    chosen = telling_problems(pool)
-    problems = {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen}
+    rows = telling_problems(pool)
+    problems = {row["id"]: shown_problem(reader, keys, row["id"]) for row in rows}
     paid = costs(reader, keys)
     return {
         "overview": overview(reader, keys, pool),
-        "telling": chosen,
+        "telling": rows,
         "problems": problems,
         "pictures": shown_pictures(reader, [picture for page in problems.values() for picture in page["pictures"]]),
         "difficulty": difficulty(pool),
@@ -137,15 +137,15 @@ def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[st
 
 def _own_training(reader: LakeReader, keys: ViewKeys) -> Mapping[str, Any]:
     """Return the curves of the config's own training; those of others in the lake are theirs to show."""
-    found = training(reader, keys)
-    if not keys.training or found["training"] != keys.training:
+    curves = training(reader, keys)
+    if not keys.training or curves["training"] != keys.training:
         return NO_TRAINING
-    return {**found, "trainings": [row for row in found["trainings"] if row["training"] == keys.training]}
+    return {**curves, "trainings": [row for row in curves["trainings"] if row["training"] == keys.training]}
 
 
 def _parts(views: Mapping[str, Any]) -> list[str]:
     """Name the views that have something to show."""
-    shown = {
+    contents = {
         "overview": True,
         "telling": views["telling"],
         "difficulty": views["difficulty"]["sources"],
@@ -157,7 +157,7 @@ def _parts(views: Mapping[str, Any]) -> list[str]:
         "cost": views["cost"]["paid"],
         "origin": True,
     }
-    return [name for name, found in shown.items() if found]
+    return [name for name, content in contents.items() if content]
 
 
 def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,5 +171,5 @@ def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
         *((f"verifier {row['verifier']}", row["version"]) for row in summary["verifiers"]),
         *summary["versions"].items(),
     ]
-    kept = {name: summary[name] for name in ("stages", "disputed", "tables", "runs")}
-    return {**kept, "sampling": sampling, "versions": versions}
+    tables = {name: summary[name] for name in ("stages", "disputed", "tables", "runs")}
+    return {**tables, "sampling": sampling, "versions": versions}

@@ -1,14 +1,18 @@
 """What is left, in bytes as well."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
 
+from assay.core.types import Request, Rollout
+from assay.engines.scripted import Scripted
 from assay.pipelines.analysis.cost_estimate import OVERHEAD, estimate_cost
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.sampling import attempts
 
 MakeContext = Callable[..., RunContext]
 
@@ -50,3 +54,40 @@ def test_an_adaptive_design_takes_between_its_fewest_and_its_most_attempts(conte
     disk = estimate_cost(context(score=score), 0)["disk"]
     assert disk["bytes"] == 32 * 8 * (OVERHEAD + 16 * 2)
     assert disk["bytes_min"] == 32 * 2 * (OVERHEAD + 16 * 2)
+
+
+@dataclass(frozen=True)
+class LongTailed(Scripted):
+    """The scripted engine with four places, on a clock of its own: the last sample of the first eight takes 50 s, the others one."""
+
+    capacity: int = 4
+    clock: list[float] = field(default_factory=lambda: [0.0])
+
+    def monotonic(self) -> float:
+        return self.clock[0]
+
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+        waiting = [(request, sample) for request in requests if request for sample in request.samples]
+        starts, running = 0, list[tuple[float, Request, int]]()
+        while waiting or running:
+            while waiting and len(running) < self.capacity:
+                starts += 1
+                running.append((self.clock[0] + (50 if starts == 8 else 1), *waiting.pop(0)))
+            end, request, sample = min(running, key=lambda place: place[0])
+            running.remove((end, request, sample))
+            self.clock[0] = end
+            yield tuple(next(iter(self.generate([replace(request, samples=(sample,))]))))
+
+
+def test_the_wait_for_a_pilots_longest_answer_is_not_multiplied(
+    context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stages(context(), "split")
+    piloting = context()
+    engine = LongTailed(rule="sum")
+    vars(piloting)["engine"] = engine
+    monkeypatch.setattr(attempts, "time", engine)
+    estimate = estimate_cost(piloting, 2)
+    low, high = estimate["seconds"]
+    assert low <= 30 * 4 * (7 * 1 + 50) / 8 / engine.capacity <= high, "what 120 more answers like these take"
+    assert high < 300, "51 s for 8 answers were 765 s for 120"

@@ -184,6 +184,11 @@ class Openai:
             self.close()
             raise EngineError(f"{servers.causes}; what arrived is kept; run the same command again to continue")
 
+    @property
+    def capacity(self) -> int:
+        """Return how many samples all servers hold at once."""
+        return self._servers.size
+
     def count_tokens(self, request: Request) -> int:
         """Count the prompt tokens of one request as the server does.
 

@@ -141,8 +141,28 @@ def _run_pilot(context: RunContext, inputs: StageResults, pilot: int) -> Measure
     if most > n:  # an adaptive design adds attempts; how many is expected from the pilot's outcomes
         scale += len(problems) * (part.expected(list(counts.values()), len(problems)) - n) / n
     low, high = total_interval(_tokens_per_problem(context, attempts.policy, pilot_ids), scale)
-    pace = context.meter.engine_s / max(context.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace), _count_outcomes(context, inputs, pilot_ids)
+    return (low, high), time_interval(context, low, high), _count_outcomes(context, inputs, pilot_ids)
+
+
+def time_interval(context: RunContext, low: float, high: float) -> tuple[float, float]:
+    """Return the ends of an interval of seconds from those of tokens, by the pace of what this run has generated.
+
+    A pilot waits at its end for its longest answer, with most places of a streaming engine free. So the pace of such an
+    engine is the one of a busy place, times the engine's places for the least time, and times as many as were busy at
+    once for the most, to which the pilot's own wait is added.
+
+    Args:
+        context: of the pilot.
+        low: tokens that are left at least.
+        high: tokens that are left at most.
+    """
+    meter = context.meter
+    if not (meter.busiest and meter.tokens):
+        pace = meter.engine_s / max(meter.tokens, 1)
+        return low * pace, high * pace
+    busy_s_per_token = meter.busy_s / meter.tokens
+    places = max(meter.busiest, getattr(context.engine, "capacity", 0))
+    return low * busy_s_per_token / places, high * busy_s_per_token / meter.busiest + (meter.drain_s if high else 0.0)
 
 
 def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Measured:

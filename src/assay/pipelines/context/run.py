@@ -68,6 +68,9 @@ class Usage:
     tokens: int = 0
     samples: int = 0
     engine_s: float = 0.0  # wall time inside the policy's engine
+    busy_s: float = 0.0  # of the places of a streaming engine: a second of n busy places is n
+    busiest: int = 0  # places of a streaming engine that were busy at once
+    drain_s: float = 0.0  # wall time at the ends of a streaming engine's work, in which places had become free
     encoder_s: float = 0.0  # wall time inside the encoder
     waiting: bool = False  # nothing is being written and no new answer judged, so a stop may interrupt at once
     started: float = field(default_factory=time.monotonic)

@@ -31,6 +31,7 @@ LABELS = (
     SIDE
     + "SELECT l.* FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN (SELECT unnest(?::VARCHAR[]))"
 )
+LABELS_AT_ONCE = 20_000  # as objects
 ALL_LABELS = (
     SIDE
     + "SELECT l.id, l.problem_id, l.answer, l.verifier, l.origin FROM side s JOIN labels l ON l.id = s.label_id "
@@ -123,7 +124,7 @@ def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list
     """Read the verifiers of the labels of `read_side`, ascending."""
     some = context.lake.query_again(SOME_VERIFIERS)["verifier"].to_pylist()
     if len(some) == 1 and side_ids(context, inputs, name):
-        return some  # of all labels of the lake, so that none of the side has to be looked up
+        return list(some)  # of all labels of the lake, so that none of the side has to be looked up
     return _read_side(context, inputs, VERIFIERS, name)
 
 
@@ -148,8 +149,7 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
 
 
 def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending; equal ones by their
-    id."""
+    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending, then ids."""
     yield from context.lake.stream(f"{TEXTS} ORDER BY text, problem_id", side_parameters(inputs, name))
 
 
@@ -175,12 +175,17 @@ class SideLabels:
     """
 
     def __init__(self, context: RunContext, inputs: StageResults, name: str) -> None:
-        self._rows = context.lake.query(ALL_LABELS, side_parameters(inputs, name)).combine_chunks()
+        self.rows = context.lake.query(ALL_LABELS, side_parameters(inputs, name)).combine_chunks()
+
+    def __iter__(self) -> Iterator[Label]:
+        """Yield all labels, problem ids ascending."""
+        for batch in self.rows.to_batches(max_chunksize=LABELS_AT_ONCE):
+            yield from map(Label, *(column.to_pylist() for column in batch.columns))
 
     def of(self, ids: Sequence[str]) -> dict[str, Label]:
         """Return the labels of some problems by problem id, ids ascending; a problem of another side has none."""
-        places = pc.index_in(pa.array(sorted(ids), pa.string()), value_set=self._rows["problem_id"]).drop_null()
-        columns = [column.to_pylist() for column in self._rows.take(places).columns]
+        places = pc.index_in(pa.array(sorted(ids), pa.string()), value_set=self.rows["problem_id"]).drop_null()
+        columns = [column.to_pylist() for column in self.rows.take(places).columns]
         return dict(zip(columns[1], map(Label, *columns), strict=True))
 
 

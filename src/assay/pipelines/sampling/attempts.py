@@ -110,6 +110,7 @@ class StoredRollouts:
         self._cutter: Cutter | None = None
         self._introduced = False  # the rows of sampler and policy are in the lake
         self._row_written = False  # the sampler's row is, although nothing had to be drawn
+        self._n_requested = 0  # samples that a streaming engine has taken
 
     def missing(self, n_attempts: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """List the sample indices still to be drawn, by problem, in an order that is independent of difficulty."""
@@ -346,9 +347,15 @@ class StoredRollouts:
         """
         engine = self.context.engine
         assert isinstance(engine, StreamingEngine)
-        yield from engine.stream(
-            self.with_pictures(request) for request in requests if not (self.stopped or self._reach_limit())
-        )
+
+        def read() -> Iterator[Request]:
+            for request in requests:
+                if self.stopped or self._reach_limit():
+                    return
+                self._n_requested += len(request.samples)
+                yield self.with_pictures(request)
+
+        yield from engine.stream(read())
 
     def _reach_limit(self) -> bool:
         if limit := self.context.limit_reached():
@@ -366,6 +373,8 @@ class StoredRollouts:
             list[Rollout](),
             any(self._samples.values()),
         )
+        capacity, self._n_requested, n_arrived = getattr(self.context.engine, "capacity", 0), 0, 0
+        since = time.monotonic()  # places are busy while a wave is committed, too
         with closing(arrivals):
             while not (self.context.stop() or (not meter.samples and self._reach_limit())):
                 began, meter.waiting = time.monotonic(), True
@@ -373,9 +382,18 @@ class StoredRollouts:
                     rollouts = next(arrivals, None)
                 finally:
                     meter.waiting = False
-                meter.engine_s += time.monotonic() - began
+                now = time.monotonic()
+                meter.engine_s += now - began
+                since, seconds = now, now - since
+                if self._n_requested:
+                    in_flight = self._n_requested - n_arrived
+                    n_busy = min(in_flight, capacity) if capacity else in_flight
+                    meter.busy_s += n_busy * seconds
+                    meter.busiest = max(meter.busiest, n_busy)
+                    meter.drain_s += seconds * (n_busy < meter.busiest)
                 if rollouts is None:
                     break
+                n_arrived += len(rollouts)
                 faults += [rollout.fault for rollout in rollouts if rollout.fault]
                 refusals += [rollout for rollout in rollouts if rollout.refused]
                 self.context.first_attempts.refused(rollout.refused for rollout in rollouts if rollout.refused)
@@ -420,7 +438,7 @@ class StoredRollouts:
         return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.context.config.seed)
 
     def with_pictures(self, request: Request) -> Request:
-        """Return a request with the pictures of its problem; they are read when it is sent, so that few are in memory."""
+        """Return a request with its problem's pictures; they are read when it is sent, so that few are in memory."""
         pictures = pictures_of(self.context.lake, self.problems[request.problem_id])
         return replace(request, pictures=pictures) if pictures else request
 
@@ -449,8 +467,7 @@ class StoredRollouts:
     def _tally(
         self, id_: str, n: int | None = None, outcomes_at_cap: Mapping[str, Mapping[int, Outcome]] | None = None
     ) -> AttemptStats:
-        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a shorter cap would
-        cut."""
+        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a cap would cut."""
         samples, changes = self._samples[id_], (outcomes_at_cap or {}).get(id_, {})
         indices = sorted(samples)[:n]
         outcomes = Counter(changes.get(sample) or samples[sample][0] for sample in indices)

@@ -26,7 +26,7 @@ FIELD = """
 SELECT id, value FROM (SELECT id, json_extract(metadata, ?)::VARCHAR AS value FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[])))
 WHERE value IS NOT NULL
 """
-REMEMBERED = 4  # slices of attempts whose outcomes are kept, so that rows made of them need no second look
+REMEMBERED = 6  # batches of attempts whose outcomes are kept, so that rows made of them need no second look
 COUNTS = """
 SELECT problem_id, n_correct, n_wrong, n_truncated, n_error FROM current_scores WHERE scoring_id = ? ORDER BY problem_id
 """
@@ -71,7 +71,7 @@ class LakeEvidence:
     @cached_property
     def fingerprint(self) -> list[str]:
         """How many judged attempts the respondent has at the train side, and a hash of their outcomes."""
-        return attempts_fingerprint(self.context, self.labels, self.ids, self.respondent())
+        return attempts_fingerprint(self.context, self._labels, self.respondent())
 
     def labels(self, ids: Sequence[str]) -> dict[str, Label]:
         """Return the labels of problems of the train side by problem id."""
@@ -97,7 +97,7 @@ class LakeEvidence:
     def attempted(self, *, texts: bool = False, changes: Mapping[str, Any] | None = None) -> Iterator[AttemptedProblem]:
         """Yield every problem with its judged attempts."""
         respondent, seen = self.respondent(changes), self._outcomes.append
-        return iterate_attempted(self.context, self.labels, self.ids, respondent, texts=texts, seen=seen)
+        return iterate_attempted(self.context, self._labels, respondent, texts=texts, seen=seen)
 
     def known_outcomes(self, rollouts: Sequence[str]) -> dict[str, str]:
         """Return the present outcomes of those of these rollouts that `attempted` yielded last."""
@@ -123,7 +123,7 @@ class LakeEvidence:
         """Return stored right answers and stored attempts by problem id."""
         respondent = self.respondent(changes)
         if (*respondent, distinct) not in self._tallies:
-            tallies = tally_attempts(self.context, self.labels, self.ids, respondent, distinct=distinct)
+            tallies = tally_attempts(self.context, self._labels, respondent, distinct=distinct)
             self._tallies = {(*respondent, distinct): tallies}  # one at a time: a pool of a million has many
         return self._tallies[(*respondent, distinct)]
 
@@ -189,8 +189,7 @@ class LakeEvidence:
     def _attempts_of(
         self, context: RunContext, questions: Sequence[tuple[Problem, Label]], n: int
     ) -> Sequence[AttemptedProblem]:
-        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their
-        texts."""
+        """Store the problems, draw what is missing of n attempts by the context's policy, and return their texts."""
         problems = {problem.id: problem for problem, _ in questions}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)

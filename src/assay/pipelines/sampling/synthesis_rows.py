@@ -18,14 +18,12 @@ from assay.stores.tables import schema
 
 OUTCOMES = """
 SELECT v.rollout_id, counted(v.outcome, v.lenient, ?) AS outcome
-FROM (SELECT unnest(?::VARCHAR[]) AS problem_id, unnest(?::VARCHAR[]) AS label_id, unnest(?::VARCHAR[]) AS version) w
-JOIN verdicts v ON v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
+FROM wanted w JOIN verdicts v ON v.label_id = w.label_id AND v.verifier || '@' || v.version = w.version
 WHERE v.rollout_id IN (SELECT unnest(?::VARCHAR[]))
 """
 NODES = "SELECT id, n_correct, n_wrong FROM search_nodes WHERE id IN (SELECT unnest(?::VARCHAR[]))"
 RIGHT, NOT_RIGHT = ("correct",), ("wrong", "unparsable")
 TRAIN = "train"
-PLAIN = tuple(name for name in Target.__slots__ if name not in ("messages", "masked", "completion"))
 Rows = dict[str, list[dict[str, Any]]]
 Tables = dict[str, list[dict[str, Any]] | pa.Table]
 
@@ -66,33 +64,33 @@ class SynthesisRows:
         return self.evidence.labels(ids) if ids else {}
 
     def _outcomes(self, products: Sequence[Any], ids: Sequence[str]) -> dict[str, str]:
-        """Return the present outcomes of rollouts: those that the method has just read, and of others the stored ones."""
+        """Return the present outcomes of rollouts: those that the method has just read, else the stored ones."""
         outcomes = self.evidence.known_outcomes(ids)
         others = [id_ for id_ in ids if id_ not in outcomes]
         if others:
             wanted = wanted_verdicts(self.context, self._labels(products), self.evidence.respondent())
-            table = self.context.lake.query(OUTCOMES, [self.context.mode, *wanted, others])
+            table = self.context.lake.query(OUTCOMES, [self.context.mode, others], given={"wanted": wanted})
             outcomes |= zip(table["rollout_id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
         return outcomes
 
     def _targets(self, targets: Sequence[Target]) -> pa.Table:
-        stored = [target.rollout_id for target in targets if target.completion is None and target.rollout_id]
-        outcomes = self._outcomes(targets, stored)
-        written = [target for target in targets if target.completion is not None]
-        judged = dict(zip(map(id, written), self._judge(written), strict=True)) if written else {}
-        synthesis = self.fixed["synthesis_id"]
-        columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in targets] for name in PLAIN}
-        columns["id"] = _target_ids(synthesis, targets)
+        columns: dict[str, Any] = dict(zip(Target._fields, zip(*targets, strict=True), strict=True))
+        completions, rollout_ids = columns["completion"], columns["rollout_id"]
+        stored = [id_ for id_, text in zip(rollout_ids, completions, strict=True) if id_ and text is None]
+        known = self._outcomes(targets, stored)
+        judged = iter(self._judge([target for target in targets if target.completion is not None]))
+        outcomes = [
+            known.get(id_ or "") if text is None else next(judged)
+            for id_, text in zip(rollout_ids, completions, strict=True)
+        ]
         columns["verified"] = [
-            (judged[id(row)] if row.completion is not None else outcomes.get(row.rollout_id or ""))
-            in (RIGHT if row.desirable else NOT_RIGHT)
-            for row in targets
+            outcome in (RIGHT if desirable else NOT_RIGHT)
+            for outcome, desirable in zip(outcomes, columns["desirable"], strict=True)
         ]
-        columns["messages"] = [self._rendered(row.messages) for row in targets]
-        columns["masked"] = [_spans(row.masked) for row in targets]
-        columns["completion"] = [
-            None if row.completion is None else replace_surrogates(row.completion) for row in targets
-        ]
+        columns["id"] = _target_ids(self.fixed["synthesis_id"], targets)
+        columns["messages"] = [messages and self._rendered(messages) for messages in columns["messages"]]
+        columns["masked"] = [spans and _spans(spans) for spans in columns["masked"]]
+        columns["completion"] = [text and replace_surrogates(text) for text in completions]
         return self._table("targets", columns, len(targets))
 
     def _table(self, name: str, columns: Mapping[str, list[Any]], n: int) -> pa.Table:
@@ -102,15 +100,17 @@ class SynthesisRows:
         values = {field: columns[field] if field in columns else [fixed[field]] * n for field in fields.names}
         self.unverified += sum(verified is False for verified in values.get("verified", ()))
         table = pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
+        if len(set(values["id"])) == n:
+            return table
         first = {id_: row for row, id_ in reversed(list(enumerate(values["id"])))}
-        return table if len(first) == n else table.take(sorted(first.values()))
+        return table.take(sorted(first.values()))
 
     def _judge(self, targets: Sequence[Target]) -> list[str]:
         """Return the outcomes of completions that no rollout holds."""
-        problems, labels = (
-            problems_by_id(self.context, sorted({target.problem_id for target in targets})),
-            self._labels(targets),
-        )
+        if not targets:
+            return []
+        problems = problems_by_id(self.context, sorted({target.problem_id for target in targets}))
+        labels = self._labels(targets)
         sampler, policy = self.evidence.sampler(), self.context.policy
         cases = []
         for target in targets:

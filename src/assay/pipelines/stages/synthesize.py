@@ -7,17 +7,19 @@ not pass say so.
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from assay.core.collection import collection_paused
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.parts import build_part
 from assay.core.ports import Synthesizer
-from assay.core.synthesis import SynthesisSummary
+from assay.core.synthesis import Product, SynthesisSummary
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.limits import has_limit
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
@@ -129,11 +131,12 @@ class Synthesize(Stage):
         rows = SynthesisRows(self.context, self.evidence, self.method, self.key.rows)
         products = self.part.synthesize(self.evidence)
         tables: dict[str, Any] = {}
-        while batch := list(islice(products, BATCH)):
+        while batch := read_batch(products):
             if tables:
                 self.context.append(tables)
             summary = next((item for item in batch if isinstance(item, SynthesisSummary)), summary)
-            tables = rows.tables([item for item in batch if not isinstance(item, SynthesisSummary)])
+            with collection_paused():
+                tables = rows.tables([item for item in batch if not isinstance(item, SynthesisSummary)])
             counts.update({name: len(row_tables) for name, row_tables in tables.items()})
             self.context.heed()
         counts["unverified"] = rows.unverified
@@ -172,6 +175,12 @@ class Synthesize(Stage):
             return  # nothing is asked of a model
         _ = context.engine.policy
         remote_model.require_stored_policy(context)
+
+
+def read_batch(products: Iterator[Product | SynthesisSummary]) -> list[Product | SynthesisSummary]:
+    """Return the next `BATCH` products; collecting garbage among so many new objects would take as long as making them."""
+    with collection_paused():
+        return list(islice(products, BATCH))
 
 
 def build_method(context: RunContext, name: str) -> Synthesizer:
