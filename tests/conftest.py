@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import socket
@@ -16,10 +17,12 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,46 +37,8 @@ print("http://%s:%d" % server.get_host_and_port(), flush=True)
 sys.stdin.read()
 """
 
-FORKING = """
-import importlib, json, os, runpy, select, socket, sys
-for name in sys.argv[2:]:
-    try:
-        importlib.import_module(name)
-    except ImportError: ...  # an extra that is not installed
-sys.modules["pyarrow"].array([1])  # which imports pandas
-server = socket.socket(socket.AF_UNIX)
-server.bind(sys.argv[1])
-server.listen(64)
-print(flush=True)
-while True:
-    if 0 in select.select([server, 0], [], [])[0]:
-        sys.exit()  # whoever started this process has ended
-    asked = server.accept()[0]
-    if os.fork() == 0:
-        break
-    asked.close()
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]: ...
-    except ChildProcessError: ...
-server.close()
-call = json.loads(asked.makefile().readline())
-if child := os.fork():
-    asked.sendall(b"%d\\n" % child)
-    asked.sendall(b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    os._exit(0)
-asked.close()
-for number, path in enumerate([os.devnull, *call["files"]]):
-    handle = os.open(path, os.O_RDWR | os.O_CREAT)
-    os.dup2(handle, number)
-    os.close(handle)
-os.chdir(call["folder"])
-os.environ.clear()
-os.environ.update(call["environment"])
-sys.argv[:], sys.path[0] = ["assay", *call["arguments"]], call["folder"]
-runpy.run_module("assay", run_name="__main__", alter_sys=True)
-"""
 STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "regrade")
-IMPORTED = (
+CURATE = (
     "faiss",
     "sklearn.decomposition",
     "sklearn.feature_extraction.text",
@@ -86,6 +51,38 @@ IMPORTED = (
     "assay.verifiers.math",
     "assay.verifiers.numeric",
 )
+TRAIN = (
+    "datasets",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.llama.tokenization_llama",
+    "trl.trainer.dpo_trainer",
+    "trl.trainer.grpo_trainer",
+    "trl.trainer.kto_trainer",
+    "trl.trainer.sft_trainer",
+    "gc:freeze",  # before DuckDB, which looks for what is left when a process ends
+    "assay.cli.train.run",
+    "assay.engines.transformers",
+    "assay.engines.hf.continuous_batching",
+    "assay.pipelines.loop.rounds",
+    "assay.training.offline.trainers",
+    "assay.training.trainer.trainer",
+    "assay.training.trainer.build",
+    "assay.training.held_out.callback",
+)
+FLOW = (
+    "assay.flows.prefect_adapter:prefect",
+    "prefect.task_runners",
+    "gc:freeze",
+    "assay.flows.curate",
+    "assay.flows.shards",
+)
+READ_LATE = (
+    "PYTEST_",
+    "ASSAY_",
+    "AWS_",
+    "COLUMNS",
+    "OMP_NUM_THREADS",
+)  # variables that no import reads, or that a fork minds
 
 DONT_WRITE_BYTECODE = sys.dont_write_bytecode
 
@@ -112,9 +109,13 @@ def pytest_collection() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, the tests of one file run in one process, one after another: they share models and servers."""
+    """With `--dist loadgroup`, the tests of one file run in one process, one after another: they share models and servers.
+
+    Those of all flows share one Prefect server: two would be too slow to answer on two cores.
+    """
+    flows = Path(__file__).with_name("flows")
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(str(flows if flows in item.path.parents else item.path)))
 
 
 def pytest_collection_finish() -> None:
@@ -122,6 +123,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
     sys.dont_write_bytecode = DONT_WRITE_BYTECODE
+
+
+def pytest_unconfigure() -> None:
+    """Let go of what would outlive the interpreter beside torch: DuckDB's library lists on stderr what is left of it at the end.
+
+    Frozen objects are never collected, and the overloads of pytest's own modules, which typing registers, lead to all plugins.
+    """
+    gc.unfreeze()
+    typing.clear_overloads()
 
 
 @pytest.fixture(scope="session")
@@ -149,109 +159,174 @@ def scripted() -> Callable[..., Path]:
     return written
 
 
-class Warm:
-    """A process that has imported what `curate` needs, and forks one process per command: starting Python and importing
-    takes longer than most commands do.
+class Command:
+    """A command that was forked, with what tests need of `subprocess.Popen`."""
 
-    The commands run as with `python -m assay`: in processes of their own, with their own folder, environment and ends.
-    """
+    def __init__(self, place: Path, arguments: list[str], folder: Path, environment: Mapping[str, str], **pipes: Any):
+        self.args, self.returncode = arguments, None
+        self.channel = socket.socket(socket.AF_UNIX)
+        self.channel.connect(str(place))
+        with ExitStack() as stack:
+            null = stack.enter_context(open(os.devnull, "r+b"))
+            self.stdout, out = self._open(pipes.get("stdout"), null, stack)
+            self.stderr, err = (
+                (None, out)
+                if pipes.get("stderr") == subprocess.STDOUT
+                else self._open(pipes.get("stderr"), null, stack)
+            )
+            socket.send_fds(self.channel, [b"x"], [null.fileno(), out, err])
+        call = {"arguments": arguments, "folder": str(folder), "environment": dict(environment)}
+        self.channel.sendall(json.dumps(call).encode() + b"\n")
+        self.lines = self.channel.makefile()
+        self.pid = int(self.lines.readline())
 
-    def __init__(self, place: Path) -> None:
-        self.place, self.count, self.began = place, 0, import_relevant(os.environ)
-        call = [sys.executable, "-c", FORKING, place / "socket", *IMPORTED]
-        self.process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    @staticmethod
+    def _open(target: Any, null: Any, stack: ExitStack) -> tuple[Any, int]:
+        """This side of a stream, where there is one, and the command's handle."""
+        if target == subprocess.PIPE:
+            ours, theirs = os.pipe()
+            stack.callback(os.close, theirs)
+            return os.fdopen(ours, encoding="utf-8"), theirs
+        return None, null.fileno() if target in (None, subprocess.DEVNULL) else target.fileno()
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self.channel], [], [], 0)[0]:
+            self.returncode = int(self.lines.readline())
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None and not select.select([self.channel], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def communicate(self, timeout: float | None = None) -> tuple[str | None, str | None]:
+        """What the command wrote, read until nobody can write any more, and its end awaited."""
+        texts: dict[str, str] = {}
+        pipes = {"stdout": self.stdout, "stderr": self.stderr}
+        open_pipes = {name: pipe for name, pipe in pipes.items() if pipe and not pipe.closed}
+        readers = [
+            threading.Thread(target=lambda name=name, pipe=pipe: texts.update({name: pipe.read()}), daemon=True)
+            for name, pipe in open_pipes.items()
+        ]
+        for reader in readers:
+            reader.start()
+        end = time.monotonic() + (timeout or 3600)
+        for reader in readers:
+            reader.join(max(end - time.monotonic(), 0))
+        if any(reader.is_alive() for reader in readers):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        self.wait(max(end - time.monotonic(), 0))
+        for pipe in open_pipes.values():
+            pipe.close()
+        self.lines.close()
+        self.channel.close()
+        return texts.get("stdout"), texts.get("stderr")
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class ForkServer:
+    """`fork_server.py`, with what it has imported in an environment."""
+
+    def __init__(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fork-"))  # a socket's path is short
+        call = [sys.executable, Path(__file__).with_name("fork_server.py"), self.folder / "socket", *modules]
+        self.process = subprocess.Popen(call, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         assert self.process.stdout.readline(), "the process that forks has not started"
-
-    def run(self, arguments: list[str], folder: Path, timeout: int) -> subprocess.CompletedProcess[str]:
-        self.count += 1
-        out, err = self.place / f"{self.count}.out", self.place / f"{self.count}.err"
-        asked = {
-            "arguments": arguments,
-            "folder": str(folder),
-            "environment": dict(os.environ),
-            "files": [str(out), str(err)],
-        }
-        with socket.socket(socket.AF_UNIX) as channel:
-            channel.connect(str(self.place / "socket"))
-            channel.sendall(json.dumps(asked).encode() + b"\n")
-            channel.settimeout(timeout)
-            with channel.makefile() as lines:
-                child = int(lines.readline())
-                try:
-                    code = int(lines.readline())
-                except TimeoutError:
-                    os.kill(child, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(arguments, timeout) from None
-        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
     def end(self) -> None:
         self.process.terminate()
         self.process.communicate(timeout=30)
+        shutil.rmtree(self.folder)
 
 
 def import_relevant(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment but for what pytest changes per test."""
-    return {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
+    """The part of an environment on which imports depend."""
+    return {name: value for name, value in environment.items() if not name.startswith(READ_LATE)}
+
+
+def modules_of(arguments: Sequence[str]) -> tuple[str, ...]:
+    """What a command imports that takes time: with torch where it trains or attempts with transformers, with Prefect in a flow."""
+    configs = [Path(word) for word in arguments if word.endswith(".toml")]
+    texts = [path.read_text() for path in configs if path.is_file()]
+    needs_torch = arguments[0] == "train" or any('engine = "transformers"' in text for text in texts)
+    needs_prefect = "--flow" in arguments or "schedule" in arguments
+    return ("assay.cli", *(FLOW if needs_prefect else ()), *(TRAIN if needs_torch else ()), *CURATE)
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Warm]]:
-    """The process that forks commands, started when it is first needed."""
-    begun: list[Warm] = []
+def start_command() -> Iterator[Callable[..., Any]]:
+    """Starts a command of assay in a process of its own: forked, as soon as a second one imports the same in the same environment."""
+    servers: dict[Any, ForkServer] = {}
+    counts: Counter[Any] = Counter()
 
-    def get() -> Warm:
-        if not begun:
-            begun.append(Warm(Path(tempfile.mkdtemp(prefix="warm-"))))  # a socket's path is short
-        return begun[0]
+    def start(arguments: list[str], folder: Path, environment: Mapping[str, str], **pipes: Any) -> Any:
+        modules = modules_of(arguments)
+        key = modules, tuple(sorted(import_relevant(environment).items()))
+        counts[key] += 1
+        if counts[key] > 1 and key not in servers:
+            servers[key] = ForkServer(modules, import_relevant(environment))
+        if key in servers:
+            return Command(servers[key].folder / "socket", arguments, folder, environment, **pipes)
+        call = [sys.executable, "-m", "assay", *arguments]
+        streams = {"stdin": subprocess.DEVNULL, **pipes}
+        return subprocess.Popen(call, cwd=folder, env=environment, text=True, start_new_session=True, **streams)
 
-    yield get
-    for each in begun:
-        each.end()
-        shutil.rmtree(each.place)
+    yield start
+    for server in servers.values():
+        server.end()
+
+
+def end_command(command: Any) -> None:
+    """Kill what is left of a command and of the processes that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(command.pid, signal.SIGKILL)
 
 
 @pytest.fixture
-def assay(tmp_path: Path, warm: Callable[[], Warm]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command to its end; named arguments go into its environment.
-
-    `curate` is forked from a process that has imported it, unless the environment is another one than at its start.
-    """
+def assay(tmp_path: Path, start_command: Callable[..., Any]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command to its end in the test's folder; named arguments go into its environment."""
 
     def run(*arguments: object, timeout: int = 120, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "assay", *map(str, arguments)]
-        if arguments[0] == "curate" and not environment and import_relevant(os.environ) == warm().began:
-            return warm().run(command[3:], tmp_path, timeout)
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            timeout=timeout,
-            check=False,
-        )
+        words, pipes = [str(word) for word in arguments], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = start_command(words, tmp_path, {**os.environ, **environment}, **pipes)
+        try:
+            out, err = command.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            end_command(command)
+            raise
+        return subprocess.CompletedProcess(words, command.returncode, out, err)
 
     return run
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def started(start_command: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Starts a command in a process group of its own, of which nothing is left when the test ends; "" takes a variable out of its environment."""
-    running: list[subprocess.Popen[str]] = []
+    running: list[Any] = []
 
-    def start(*arguments: object, env: dict[str, str] | None = None, **pipes: Any) -> subprocess.Popen[str]:
-        given = {name: value for name, value in (env or {**os.environ}).items() if value}
+    def start(*arguments: object, env: dict[str, str] | None = None, **pipes: Any) -> Any:
+        environment = {name: value for name, value in (env or {**os.environ}).items() if value}
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        call = [sys.executable, "-m", "assay", *map(str, arguments)]
-        running.append(subprocess.Popen(call, env=given, text=True, start_new_session=True, **{**silent, **pipes}))
+        running.append(start_command([str(word) for word in arguments], Path.cwd(), environment, **{**silent, **pipes}))
         return running[-1]
 
     yield start
-    for each in running:
-        with suppress(ProcessLookupError):
-            os.killpg(each.pid, signal.SIGKILL)
-        each.communicate(timeout=30)
+    for command in running:
+        end_command(command)
+        command.communicate(timeout=30)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -216,9 +217,8 @@ def test_a_stage_before_its_time_names_the_one_that_it_lacks(assay: Run, config:
     assert "select needs ingest" in ran.stderr
 
 
-def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, config: Path) -> None:
-    assay("curate", "run", config)
-    lake, query = config.parent / "lake", "SELECT id, messages FROM problems ORDER BY id LIMIT 3"
+def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, curated: Path) -> None:
+    lake, query = curated.parent / "lake", "SELECT id, messages FROM problems ORDER BY id LIMIT 3"
     assert "3 rows" in assay("curate", "sql", query, "--lake", lake).stdout
     rows = list(csv.DictReader(io.StringIO(assay("curate", "sql", query, "--lake", lake, "--format", "csv").stdout)))
     assert [json.loads(row["messages"])[0]["role"] for row in rows] == ["user"] * 3
@@ -228,22 +228,20 @@ def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, config: Path) -> 
     assert pq.read_table(pa.BufferReader(data)).num_rows == 3
 
 
-def test_sql_shows_two_columns_of_one_name(assay: Run, config: Path) -> None:
-    assay("curate", "ingest", config)
-    asked = ("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", config.parent / "lake", "--format")
+def test_sql_shows_two_columns_of_one_name(assay: Run, curated: Path) -> None:
+    asked = ("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", curated.parent / "lake", "--format")
     assert "7   8" in assay(*asked, "table").stdout
     assert assay(*asked, "csv").stdout.splitlines() == ['"n","n"', "7,8"]
     assert json.loads(assay(*asked, "json").stdout) == [{"n": 7, "n_2": 8}]
 
 
-def test_what_json_has_no_number_for_is_text(assay: Run, config: Path) -> None:
-    assay("curate", "ingest", config)
+def test_what_json_has_no_number_for_is_text(assay: Run, curated: Path) -> None:
     ran = assay(
         "curate",
         "sql",
         "SELECT 'nan'::DOUBLE AS a, ['-inf'::DOUBLE, 1] AS b",
         "--lake",
-        config.parent / "lake",
+        curated.parent / "lake",
         "--format",
         "json",
     )
@@ -254,11 +252,10 @@ def test_what_json_has_no_number_for_is_text(assay: Run, config: Path) -> None:
     "query",
     ["COPY problems TO 'x.csv'", "INSTALL httpfs", "SELECT * FROM read_text('/etc/hostname')", "DROP VIEW problems"],
 )
-def test_sql_only_answers(assay: Run, config: Path, query: str) -> None:
-    assay("curate", "ingest", config)
-    ran = assay("curate", "sql", query, "--lake", config.parent / "lake")
+def test_sql_only_answers(assay: Run, curated: Path, query: str) -> None:
+    ran = assay("curate", "sql", query, "--lake", curated.parent / "lake")
     assert ran.returncode in (1, 2)
-    assert not (config.parent / "x.csv").exists()
+    assert not (curated.parent / "x.csv").exists()
 
 
 def test_sql_on_no_lake_says_so(assay: Run, tmp_path: Path) -> None:
@@ -268,20 +265,11 @@ def test_sql_on_no_lake_says_so(assay: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_commits_what_has_arrived_and_exits_3(assay: Run, config: Path, number: signal.Signals) -> None:
-    slow = [
-        sys.executable,
-        "-m",
-        "assay",
-        "curate",
-        "run",
-        str(config),
-        "--set",
-        "policy.delay_s=0.2",
-        "--set",
-        "score.problems_per_commit=1",
-    ]
-    process = subprocess.Popen(slow, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def test_a_signal_commits_what_has_arrived_and_exits_3(
+    assay: Run, started: Callable[..., Any], config: Path, number: signal.Signals
+) -> None:
+    slow = ("--set", "policy.delay_s=0.2", "--set", "score.problems_per_commit=1")
+    process = started("curate", "run", config, *slow, stderr=subprocess.PIPE)
     lake = config.parent / "lake"
     wait_for(lambda: len(list(lake.glob("tables/rollouts/*.parquet"))) >= 2)
     process.send_signal(number)
@@ -338,22 +326,20 @@ def test_regrade_judges_stored_attempts_under_a_new_setting_without_a_token(assa
     assert "nothing to regrade" in assay("curate", "regrade", config).stderr
 
 
-def test_audit_judges_attempts_against_other_gold_answers(assay: Run, config: Path) -> None:
-    assert assay("curate", "run", config).returncode == 0
-    ran = assay("curate", "audit", config, "--wrong-golds", "--sample", 5, "--json")
+def test_audit_judges_attempts_against_other_gold_answers(assay: Run, curated: Path) -> None:
+    ran = assay("curate", "audit", curated, "--wrong-golds", "--sample", 5, "--json")
     assert ran.returncode == 0, ran.stderr
     (row,) = json.loads(ran.stdout)["wrong_golds"]
     assert (row["right_accepted"], row["n_right"]) == (0, 5)
-    assert "wrong answers accepted" in assay("curate", "audit", config, "--wrong-golds", "--sample", 5).stdout
-    both = assay("curate", "audit", config, "--wrong-golds", "--sheet", "x.csv")
+    assert "wrong answers accepted" in assay("curate", "audit", curated, "--wrong-golds", "--sample", 5).stdout
+    both = assay("curate", "audit", curated, "--wrong-golds", "--sheet", "x.csv")
     assert (both.returncode, "one of --sheet" in both.stderr) == (2, True)
 
 
-def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, config: Path) -> None:
-    assay("curate", "run", config)
-    sheet = config.parent / "sheet.csv"
-    assert assay("curate", "audit", config).returncode == 2
-    ran = assay("curate", "audit", config, "--sheet", sheet, "--sample", 5)
+def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, curated: Path) -> None:
+    sheet = curated.parent / "sheet.csv"
+    assert assay("curate", "audit", curated).returncode == 2
+    ran = assay("curate", "audit", curated, "--sheet", sheet, "--sample", 5)
     assert ran.returncode == 0, ran.stderr
     with sheet.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -361,7 +347,7 @@ def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, config: Path) -> Non
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows({**row, "right": "yes" if row["extracted"] == row["gold"] else "no"} for row in rows)
-    ran = assay("curate", "audit", config, "--marked", sheet)
+    ran = assay("curate", "audit", curated, "--marked", sheet)
     assert ran.returncode == 0, ran.stderr
     assert "soundness" in ran.stdout
     assert "corrected" in ran.stdout
@@ -402,18 +388,17 @@ def test_compare_policies_reads_stored_attempts_of_two(assay: Run, config: Path)
     assert "no attempts of policy 'older' are stored" in unknown.stderr
 
 
-def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay: Run, config: Path) -> None:
-    assay("curate", "run", config)
-    first = assay("curate", "analyze", "selection-bias", config, "--kept", 4, "--dropped", 2)
+def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay: Run, curated: Path) -> None:
+    first = assay("curate", "analyze", "selection-bias", curated, "--kept", 4, "--dropped", 2)
     assert first.returncode == 0, first.stderr
     assert "winner's curse: " in first.stdout
     assert "48 attempts" in first.stdout
     again = json.loads(
-        assay("curate", "analyze", "selection-bias", config, "--kept", 4, "--dropped", 2, "--json").stdout
+        assay("curate", "analyze", "selection-bias", curated, "--kept", 4, "--dropped", 2, "--json").stdout
     )
     assert (again["samples"], again["kept"]["problems"]) == (0, 4)
-    lake = config.parent / "lake"
-    key = json.loads(assay("curate", "status", config, "--json").stdout)["selections"][0]["selection"]
+    lake = curated.parent / "lake"
+    key = json.loads(assay("curate", "status", curated, "--json").stdout)["selections"][0]["selection"]
     by_key = assay("curate", "check", key, "--lake", lake, "--kept", 4, "--dropped", 2, "--json")
     assert json.loads(by_key.stdout) == again, by_key.stderr
     nobody = assay("curate", "check", "0123456789", "--lake", lake)

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,7 @@ def select(pool, budget, rng):
 pytestmark = pytest.mark.service  # each starts a process
 
 
-def curate(folder: Path, command: str, reward: str, module: str = MODULE) -> subprocess.CompletedProcess[str]:
+def write_plan(folder: Path, reward: str, module: str = MODULE) -> Path:
     plans = folder / "plans"
     plans.mkdir(exist_ok=True)
     (plans / "plan.toml").write_text(PLAN.format(lake=folder / "lake", reward=reward))
@@ -47,8 +49,12 @@ def curate(folder: Path, command: str, reward: str, module: str = MODULE) -> sub
     (plans / "json.py").write_text("raise ImportError('this file shadows a library')\n")
     rows = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(5)]
     (plans / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return plans / "plan.toml"
+
+
+def curate(folder: Path, command: str, reward: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from assay.cli import curate; curate()", command, str(plans / "plan.toml")],
+        [sys.executable, "-c", "from assay.cli import curate; curate()", command, str(write_plan(folder, reward))],
         cwd="/",
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
@@ -76,12 +82,14 @@ def test_a_reward_with_another_signature_ends_before_anything_is_written(tmp_pat
     assert not (tmp_path / "lake" / "tables" / "problems").exists()
 
 
-def test_an_edited_part_runs_again_and_says_why(tmp_path: Path) -> None:
-    assert "was edited" not in curate(tmp_path, "run", "reward").stderr
-    edited = MODULE.replace("[:budget]", "[-budget:]")
-    seen = curate(tmp_path, "status", "reward", edited)
+def test_an_edited_part_runs_again_and_says_why(assay: Callable[..., Any], tmp_path: Path) -> None:
+    plan = write_plan(tmp_path, "reward")
+    wide = {"COLUMNS": "200"}
+    assert "was edited" not in assay("curate", "run", plan, **wide).stderr
+    write_plan(tmp_path, "reward", MODULE.replace("[:budget]", "[-budget:]"))
+    seen = assay("curate", "status", plan, **wide)
     assert "'python:lab_own_parts:select' was edited since the run of 20" in seen.stderr
-    ran = curate(tmp_path, "run", "reward", edited)
+    ran = assay("curate", "run", plan, **wide)
     assert "'python:lab_own_parts:select' was edited since the run of 20" in ran.stderr
     assert "select: 5 problems" in ran.stderr
-    assert "was edited" not in curate(tmp_path, "run", "reward", edited).stderr
+    assert "was edited" not in assay("curate", "run", plan, **wide).stderr

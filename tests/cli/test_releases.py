@@ -11,14 +11,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.service  # each test starts real processes
 
 
-def test_a_pool_is_tagged_compared_and_merged(assay: Run, config: Path) -> None:
-    lake = config.parent / "lake"
-    assert assay("curate", "run", config).returncode == 0
-    first = json.loads(assay("curate", "tag", "v1", config, "--note", "first", "--json").stdout)
+def test_a_pool_is_tagged_compared_and_merged(assay: Run, curated: Path) -> None:
+    lake = curated.parent / "lake"
+    first = json.loads(assay("curate", "tag", "v1", curated, "--note", "first", "--json").stdout)
     assert first["is_new"]
     assert first["kept"] > 1
-    fewer = config.with_name("fewer.toml")
-    fewer.write_text(config.read_text().replace("budget = ", "budget = 1 # "))
+    fewer = curated.with_name("fewer.toml")
+    fewer.write_text(curated.read_text().replace("budget = ", "budget = 1 # "))
     assert assay("curate", "run", fewer).returncode == 0
     refused = assay("curate", "tag", "v1", fewer)
     assert refused.returncode == 2
@@ -27,7 +26,7 @@ def test_a_pool_is_tagged_compared_and_merged(assay: Run, config: Path) -> None:
     assert changed["selection"]["b"] == 1
     assert changed["problems"]["added"] == 0
     assert "selected" in assay("curate", "diff", "v1", fewer).stdout
-    other = config.parent / "other"
+    other = curated.parent / "other"
     added = json.loads(assay("curate", "lake", "merge", lake, "--lake", other, "--json").stdout)["added"]
     assert added["tags"] == 1
     assert added["tag_rows"] == first["problems"]

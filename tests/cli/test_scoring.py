@@ -12,17 +12,16 @@ pytestmark = pytest.mark.service  # whole commands in processes of their own
 Run = Callable[..., Any]
 
 
-def test_lengths_and_passes_read_what_a_run_has_stored(assay: Run, config: Path) -> None:
-    assert assay("curate", "run", config).returncode == 0
-    told = json.loads(assay("curate", "analyze", "lengths", config, "--at", 1, "--at", 16, "--json").stdout)
+def test_lengths_and_passes_read_what_a_run_has_stored(assay: Run, curated: Path) -> None:
+    told = json.loads(assay("curate", "analyze", "lengths", curated, "--at", 1, "--at", 16, "--json").stdout)
     assert [row["cap"] for row in told["caps"]] == [1, 16]
     whole = told["caps"][1]
     assert whole["correct"] + whole["wrong"] + whole["truncated"] == told["attempts"] == 64
     assert whole["correct"] > 0
-    shown = assay("curate", "analyze", "pass-at-k", config, "--k", 2)
+    shown = assay("curate", "analyze", "pass-at-k", curated, "--k", 2)
     assert shown.returncode == 0, shown.stderr
     assert all(name in shown.stdout for name in ("pass@2", "pass^2", "majority@2"))
-    means = json.loads(assay("curate", "analyze", "pass-at-k", config, "--k", 1, "--k", 2, "--json").stdout)["means"]
+    means = json.loads(assay("curate", "analyze", "pass-at-k", curated, "--k", 1, "--k", 2, "--json").stdout)["means"]
     assert means["pass^2"] <= means["pass@1"] == whole["correct"] / 64 <= means["pass@2"]
 
 

@@ -66,13 +66,8 @@ def config(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def kill_once(config: Path, lake: Path, step: int) -> None:
+def kill_once(training: Any, lake: Path, step: int) -> None:
     """SIGKILL to `train run` once it has kept a state at or after `step`."""
-    training = subprocess.Popen(
-        [sys.executable, "-m", "assay", "train", "run", str(config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     until = time.monotonic() + 120
     while time.monotonic() < until and training.poll() is None:
         if any(
@@ -88,13 +83,13 @@ def kill_once(config: Path, lake: Path, step: int) -> None:
 
 @pytest.mark.service
 def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(
-    assay: Run, config: Path, tmp_path: Path
+    assay: Run, started: Run, config: Path, tmp_path: Path
 ) -> None:
     lake = tmp_path / "lake"
     assert assay("curate", "run", config).returncode == 0
     refused = assay("train", "resume", config)
     assert (refused.returncode, "nothing to resume" in refused.stderr) == (2, True)
-    kill_once(config, lake, 20)
+    kill_once(started("train", "run", config), lake, 20)
     resumed = assay("train", "resume", config, "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert "continuing after step" in resumed.stderr

@@ -11,9 +11,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.service  # each test starts real processes
 
 
-def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Run, config: Path) -> None:
-    lake = ("--lake", config.parent / "lake")
-    assert assay("curate", "run", config).returncode == 0
+def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Run, curated: Path) -> None:
+    lake = ("--lake", curated.parent / "lake")
     assert assay("curate", "lake", "fsck", *lake).returncode == 0
     assert json.loads(assay("curate", "lake", "compact", *lake, "--json").stdout)["after"] > 0
     (row,) = json.loads(
@@ -21,14 +20,14 @@ def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Ru
     )
     assert json.loads(assay("curate", "show", row["id"], *lake, "--json").stdout)["problem"][0]["id"] == row["id"]
     assert (
-        json.loads(assay("curate", "export", config, "--to", "verl", "--out", config.parent / "out", "--json").stdout)[
-            "rows"
-        ]
+        json.loads(
+            assay("curate", "export", curated, "--to", "verl", "--out", curated.parent / "out", "--json").stdout
+        )["rows"]
         == 6
     )
-    (config.parent / "r.jsonl").write_text(json.dumps({"assay_id": row["id"], "completion": "1", "reward": 1}) + "\n")
+    (curated.parent / "r.jsonl").write_text(json.dumps({"assay_id": row["id"], "completion": "1", "reward": 1}) + "\n")
     told = json.loads(
-        assay("curate", "import", "rollouts", config.parent / "r.jsonl", "--policy", "theirs", *lake, "--json").stdout
+        assay("curate", "import", "rollouts", curated.parent / "r.jsonl", "--policy", "theirs", *lake, "--json").stdout
     )
     assert told == {"rows": 1, "added": 1, "dropped": {}}
     assert (
@@ -40,16 +39,15 @@ def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Ru
     assert assay("curate", "lake", "delete", *lake).returncode == 2
 
 
-def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, config: Path) -> None:
-    assert assay("curate", "run", config).returncode == 0
-    victim = next((config.parent / "lake" / "tables" / "verdicts").glob("*.parquet"))
+def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, curated: Path) -> None:
+    victim = next((curated.parent / "lake" / "tables" / "verdicts").glob("*.parquet"))
     victim.write_bytes(victim.read_bytes()[:100])
-    found = json.loads((ran := assay("curate", "lake", "fsck", "--lake", config.parent / "lake", "--json")).stdout)
+    found = json.loads((ran := assay("curate", "lake", "fsck", "--lake", curated.parent / "lake", "--json")).stdout)
     assert ran.returncode == 1
     assert [(each["kind"], each["table"], each["restore"]) for each in found] == [
         ("broken", "verdicts", "curate score CONFIG")
     ]
-    assert assay("curate", "run", config).returncode == 0
+    assert assay("curate", "run", curated).returncode == 0
 
 
 def test_an_older_lake_is_told_of_before_it_grows_and_keeps_its_mark(assay: Run, config: Path) -> None:

@@ -37,6 +37,7 @@ class Server:
 
     url: str
     env: dict[str, str]
+    start: Callable[..., Any]  # of a command
 
     @staticmethod  # tests are no package: what they share comes with a fixture
     def until(found: Callable[[], Any], limit_s: float = 300) -> Any:
@@ -45,11 +46,11 @@ class Server:
         while time.monotonic() < end:
             if result := found():
                 return result
-            time.sleep(0.5)
+            time.sleep(0.2)
         raise AssertionError(f"not within {limit_s} s")
 
     @staticmethod
-    def end(process: subprocess.Popen[str]) -> None:
+    def end(process: Any) -> None:
         """Kills what is left of a command and of the runs that it started, if anything is."""
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -110,14 +111,13 @@ class Server:
             each["message"] for each in self.ask("logs/filter", logs={"flow_run_id": {"any_": [run]}}, limit=200)
         )
 
-    def assay(self, *command: str) -> subprocess.Popen[str]:
+    def assay(self, *command: str) -> Any:
         """A command of assay that talks to this server, in a process group of its own."""
-        call = [sys.executable, "-m", "assay", *command]
-        return subprocess.Popen(call, env=self.env, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        return self.start([*command], Path.cwd(), self.env, stderr=subprocess.PIPE)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, start_command: Callable[..., Any]) -> Iterator[Server]:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and by all children, behind a shell's "&"
     home = tmp_path_factory.mktemp("prefect")
@@ -137,7 +137,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process = subprocess.Popen(call, env=env, stdout=log, stderr=log, start_new_session=True)
         try:
             Server.until(lambda: answers(f"{url}/api/health"), START_S)
-            yield Server(url, env)
+            yield Server(url, env, start_command)
         finally:
             process.terminate()
             process.wait(60)

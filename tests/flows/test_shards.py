@@ -6,7 +6,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,10 +38,9 @@ def config(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def plain(config: Path) -> Keys:
+def plain(config: Path, start_command: Callable[..., Any]) -> Keys:
     """What one plain run of the plan leaves."""
-    call = [sys.executable, "-m", "assay", "curate", "run", str(config)]
-    subprocess.run(call, check=True, capture_output=True, timeout=400)
+    assert start_command(["curate", "run", str(config)], config.parent, {**os.environ}).wait(400) == 0
     return keys(config.parent / "lake")
 
 
@@ -52,7 +50,7 @@ class Curating:
     def __init__(self, config: Path, folder: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
         self.config, self.folder, self.started, self.env = config, folder, started, env
 
-    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> "subprocess.Popen[str]":
+    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> Any:
         changed = [part for each in sets for part in ("--set", each)]
         call = [
             "curate",
@@ -64,9 +62,7 @@ class Curating:
             *(["--flow"] if flow else []),
             *changed,
         ]
-        made = self.started(*call, env={**self.env, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert isinstance(made, subprocess.Popen)
-        return made
+        return self.started(*call, env={**self.env, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, lake: str, *sets: str, flow: bool = True, code: int = 0, **env: str) -> tuple[dict[str, Any], str]:
         """The summary and what was said."""

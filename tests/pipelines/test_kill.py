@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.stores.lake import Lake
 
+Run = Callable[..., Any]
 MOMENTS = 12 if os.environ.get("ASSAY_SOAK", "") == "1" else 1
 WAIT_S = 1_200 if MOMENTS > 1 else 300  # the soak runs beside other work
 TABLES = (
@@ -62,19 +65,18 @@ def make_plan(folder: Path, name: str, *, model: str, engine: str, settings: str
     return path
 
 
-def command(config: Path, lake: Path) -> list[str]:
-    return [sys.executable, "-m", "assay", "curate", "run", str(config), "--lake", str(lake), "--json"]
+def command(config: Path, lake: Path) -> tuple[object, ...]:
+    return "curate", "run", config, "--lake", lake, "--json"
 
 
-def finish(config: Path, lake: Path) -> dict[str, int]:
-    ran = subprocess.run(command(config, lake), capture_output=True, text=True, check=False, timeout=WAIT_S)
+def finish(assay: Run, config: Path, lake: Path) -> dict[str, int]:
+    ran = assay(*command(config, lake), timeout=WAIT_S)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)["spent"]  # type: ignore[no-any-return]
 
 
-def kill_after(config: Path, lake: Path, rollout_files: int) -> int:
-    """Starts a run, kills it once so many commits of rollouts are there, and returns the rollouts that it left."""
-    process = subprocess.Popen(command(config, lake), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def kill_after(process: Any, lake: Path, rollout_files: int) -> int:
+    """Kills a run once so many commits of rollouts are there, and returns the rollouts that it left."""
     end = time.monotonic() + 240
     while len(list(lake.glob("tables/rollouts/[0-9]*.parquet"))) < rollout_files and process.poll() is None:
         assert time.monotonic() < end, "no rollout came"
@@ -92,9 +94,11 @@ def content(lake: Path, table: str, columns: str = "* EXCLUDE (run)") -> list[di
 
 @pytest.mark.soak
 @pytest.mark.service
-def test_with_replay_an_interrupted_run_leaves_the_tables_of_a_whole_one(tmp_path: Path) -> None:
+def test_with_replay_an_interrupted_run_leaves_the_tables_of_a_whole_one(
+    assay: Run, started: Run, tmp_path: Path
+) -> None:
     scripted = make_plan(tmp_path, "scripted", model="scripted", engine="scripted", settings='rule = "sum"')
-    finish(scripted, tmp_path / "recorded")
+    finish(assay, scripted, tmp_path / "recorded")
     with Lake(tmp_path / "recorded") as lake:
         from assay.stores import query_results
 
@@ -103,12 +107,12 @@ def test_with_replay_an_interrupted_run_leaves_the_tables_of_a_whole_one(tmp_pat
     replay = make_plan(
         tmp_path, "replay", model="", engine="replay", settings=f'path = "{tmp_path}/recording.parquet"\ndelay_s = 0.02'
     )
-    assert finish(replay, tmp_path / "whole")["samples"] == 200
+    assert finish(assay, replay, tmp_path / "whole")["samples"] == 200
     moments = random.Random(8).sample(range(1, 45), MOMENTS)
     for moment in moments:
         lake = tmp_path / f"killed{moment}"
-        stored = kill_after(replay, lake, moment)
-        assert finish(replay, lake)["samples"] == 200 - stored, (
+        stored = kill_after(started(*command(replay, lake)), lake, moment)
+        assert finish(assay, replay, lake)["samples"] == 200 - stored, (
             "a stored rollout was paid for again, or a lost one was not made"
         )
         for table in TABLES:
@@ -116,30 +120,28 @@ def test_with_replay_an_interrupted_run_leaves_the_tables_of_a_whole_one(tmp_pat
 
 
 @pytest.mark.model
-def test_with_the_real_model_an_interrupted_run_leaves_the_same_keys(tmp_path: Path) -> None:
+def test_with_the_real_model_an_interrupted_run_leaves_the_same_keys(assay: Run, started: Run, tmp_path: Path) -> None:
     config = make_plan(
         tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=18
     )
-    stored = kill_after(config, tmp_path / "killed", 3)
+    stored = kill_after(started(*command(config, tmp_path / "killed")), tmp_path / "killed", 3)
     assert 0 < stored < 32
-    assert finish(config, tmp_path / "killed")["samples"] == 32 - stored
-    finish(config, tmp_path / "whole")
+    assert finish(assay, config, tmp_path / "killed")["samples"] == 32 - stored
+    finish(assay, config, tmp_path / "whole")
     for table in ("problems", "labels", "splits", "sampling_configs", "rollouts", "completions", "verdicts"):
         assert content(tmp_path / "killed", table, "id") == content(tmp_path / "whole", table, "id"), table
 
 
 @pytest.mark.model
-def test_curate_then_train_leaves_a_checkpoint_that_loads_and_rollouts_in_the_lake(
-    tmp_path: Path,
-) -> None:
+def test_curate_then_train_leaves_a_checkpoint_that_loads_and_rollouts_in_the_lake(assay: Run, tmp_path: Path) -> None:
     config = make_plan(
         tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=16
     )
     with config.open("a") as file:
         file.write("[train]\nsteps = 2\ngroup_size = 4\nallow_truncated = true\nsave_every = 0\neval_samples = 1\n")
-    finish(config, tmp_path / "lake")
-    train = [sys.executable, "-m", "assay", "train", "run", str(config), "--lake", str(tmp_path / "lake"), "--json"]
-    ran = subprocess.run(train, capture_output=True, text=True, check=False, timeout=WAIT_S)
+    finish(assay, config, tmp_path / "lake")
+    train = ("train", "run", config, "--lake", tmp_path / "lake", "--json")
+    ran = assay(*train, timeout=WAIT_S)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert told["rollouts"] == 8
@@ -156,5 +158,5 @@ def test_curate_then_train_leaves_a_checkpoint_that_loads_and_rollouts_in_the_la
         subprocess.run([sys.executable, "-c", loads, told["checkpoint"]], capture_output=True, check=False).returncode
         == 0
     )
-    again = subprocess.run(train, capture_output=True, text=True, check=False, timeout=120)
+    again = assay(*train)
     assert json.loads(again.stdout)["nothing_to_do"] is True

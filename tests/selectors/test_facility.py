@@ -43,3 +43,21 @@ def test_a_large_pool_is_covered_by_sample_and_by_all_with_a_sample_of_none(pool
     every = [Facility(sample=0).select(pool, 9, np.random.default_rng(seed)).ids for seed in (0, 1)]
     assert few == again != other
     assert every[0] == every[1] != few
+
+
+def test_a_pool_above_the_candidates_is_covered_nearly_as_well_by_those_that_were_drawn(pool_of):
+    rows = np.random.default_rng(1).normal(size=(600, 4))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    pool = pool_of([4] * 600, vectors=vectors)
+    every = Facility(candidates=0, weighted=False).select(pool, 9, np.random.default_rng(0)).ids
+    assert Facility(candidates=600, weighted=False).select(pool, 9, np.random.default_rng(1)).ids == every
+    few, again, other = (
+        Facility(candidates=100, weighted=False).select(pool, 9, np.random.default_rng(seed)).ids for seed in (0, 0, 1)
+    )
+    assert few == again != other
+
+    def objective(ids):
+        chosen = vectors[[pool.ids.index(id_) for id_ in ids]]
+        return float(np.maximum((vectors @ chosen.T).max(axis=1), 0).sum())
+
+    assert 0.95 < objective(few) / objective(every) <= 1

@@ -54,3 +54,22 @@ def test_comparing_few_rows_chooses_what_comparing_all_does():
             assert abs(radius(rows, chosen) - radius(rows, plain(rows, budget))) < 1e-3
     assert farthest_first(rows, 0, candidates=16).tolist() == []
     assert sorted(farthest_first(rows, 60, candidates=16).tolist()) == list(range(60))
+
+
+def test_a_pool_above_the_candidates_is_covered_by_problems_that_were_drawn(pool_of):
+    rng = np.random.default_rng(0)
+    heaps = rng.normal(size=(20, 6))[rng.integers(20, size=1_000)] + 0.1 * rng.normal(size=(1_000, 6))
+    rows = (heaps / np.linalg.norm(heaps, axis=1, keepdims=True)).astype(np.float32)
+    pool = pool_of([4] * 1_000, vectors=rows)
+    every = KCenter(candidates=0).select(pool, 40, np.random.default_rng(0)).ids
+    assert KCenter(candidates=1_000).select(pool, 40, np.random.default_rng(0)).ids == every
+    assert KCenter(candidates=1_000).select(pool, 40, np.random.default_rng(1)).ids == every
+    few, again, other = (
+        KCenter(candidates=200).select(pool, 40, np.random.default_rng(seed)).ids for seed in (0, 0, 1)
+    )
+    assert few == again != other
+    assert len(few) == 40
+    places = {id_: row for row, id_ in enumerate(pool.ids)}
+    reached = [radius(rows, [places[id_] for id_ in ids]) for ids in (every, few)]
+    assert reached[0] <= reached[1] <= 2 * reached[0]
+    assert len(KCenter(candidates=10).select(pool, 900, np.random.default_rng(0)).ids) == 900

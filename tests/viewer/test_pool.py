@@ -60,7 +60,7 @@ def test_a_page_anywhere_is_part_of_the_same_order(pool: PoolIndex) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"), [({"chosen": {"colour": ["red"]}}, "no facet"), ({"sort": "colour"}, "cannot sort")]
+    ("changes", "words"), [({"facets": {"colour": ["red"]}}, "no facet"), ({"sort": "colour"}, "cannot sort")]
 )
 def test_what_is_no_facet_or_order_is_refused(pool: PoolIndex, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):

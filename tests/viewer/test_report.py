@@ -1,5 +1,6 @@
 """The report: the viewer's views over answers that lie in one page."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.train import Train
+from assay.viewer import report
 from assay.viewer.report import snapshot, write_report
 
 
@@ -34,6 +36,18 @@ def test_the_answers_are_those_of_the_viewer_and_name_what_there_is_to_show(cura
     assert next(row["rows"] for row in found["origin"]["tables"] if row["table"] == "rollouts") == 96
     assert ["grading", "strict"] in found["origin"]["sampling"]
     assert curated.meter.samples == 0, "a report draws nothing"
+
+
+def test_a_pool_that_lies_in_a_file_gives_the_same_page(
+    curated: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_memory = snapshot(curated)
+    monkeypatch.setattr(report, "IN_MEMORY", 0)
+    monkeypatch.setattr(report, "read_pool", None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    in_file = snapshot(curated)
+    assert {name: value for name, value in in_file.items() if value != in_memory[name]} == {}
+    assert not list(tmp_path.glob("assay-report-*"))
 
 
 def test_a_config_of_which_half_is_done_shows_what_there_is(curation: Any) -> None:

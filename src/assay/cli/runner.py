@@ -134,9 +134,7 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
-    """Turn errors into one line and an exit code; an unforeseen one keeps its traceback, with control sequences
-    escaped.
-    """
+    """Turn errors into one line and an exit code; an unforeseen one keeps its traceback, with controls escaped."""
     try:
         yield
     except (typer.Exit, typer.Abort, typer.BadParameter):

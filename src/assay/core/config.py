@@ -152,9 +152,7 @@ class TeacherConfig(PartTable):
 
 
 class TrainConfig(StrictTable):
-    """`[train]`: GRPO on the curriculum in its order. Keys that repeat those of `[policy]` deviate from it, with a
-    warning.
-    """
+    """`[train]`: GRPO on the curriculum in its order. Keys that `[policy]` has too deviate from it, with a warning."""
 
     objective: str = "grpo"
     # the weights behind a served model: a name in the catalogue, a folder or a hub id; "" = those of policy.model
@@ -354,8 +352,7 @@ def parse_stored_config(tree: Mapping[str, Any]) -> Config:
 
 
 def find_outside_parts(value: Any) -> list[str]:
-    """Return the names of parts from outside, such as `python:rewards.py:near`, that stand in the tables of a
-    config."""
+    """Return the names of parts from outside, such as `python:rewards.py:near`, in a config's tables."""
     if isinstance(value, str):
         return [value] if is_outside(value) else []
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()

@@ -45,8 +45,7 @@ def schema_text(meanings: Mapping[str, str]) -> str:
 
 
 def read_meanings(reference: str) -> dict[str, str]:
-    """Return the comment of each key of a reference config by the key's dotted name; of two tables of one name, the
-    first.
+    """Return the comment of each key of a reference config by its dotted name; of two tables of one name, the first.
 
     Args:
         reference: the text of a TOML file with one comment behind each key.

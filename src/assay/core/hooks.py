@@ -65,9 +65,7 @@ class VerifierHooks:
         return ""
 
     def glance(self, case: GradingCase) -> Verdict | None:
-        """Return the verdict on a case that is decided in bounded time in the grader's process; None sends it to a
-        worker.
-        """
+        """Return the verdict on a case that bounded time in the grader's process decides; None sends it to a worker."""
         return None
 
     def glance_label(self, label: Label) -> bool | None:
@@ -182,8 +180,7 @@ class ExportHooks:
         return ""
 
     def files(self, name: str) -> Mapping[str, str]:
-        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside
-        it.
+        """Return further files by their path in the data's folder; `reward.py` is the reward, with settings beside it.
 
         Args:
             name: of the config, for what must be named.

@@ -6,8 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class LoopConfig(BaseModel):
-    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it
-    attempts."""
+    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training and what it attempts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

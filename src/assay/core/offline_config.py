@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class OfflineConfig(BaseModel):
-    """What `[sft]`, `[dpo]` and `[kto]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
-    states, trackers and the folder are those of `[train]`.
+    """What `[sft]`, `[dpo]` and `[kto]` share: training on rows that synthesis stored. Evaluation, adapters, the
+    average, resume states, trackers and the folder are those of `[train]`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

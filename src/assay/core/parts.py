@@ -171,8 +171,7 @@ def _bind(function: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _list_settings(part: Any) -> list[str]:
-    """Return the names of a part's settings: a dataclass's fields, or the parameters of a function that have a
-    default."""
+    """Return the names of a part's settings: a dataclass's fields, or a function's parameters with a default."""
     if is_dataclass(part):
         return [setting.name for setting in fields(part) if setting.init]
     if not inspect.isroutine(part):

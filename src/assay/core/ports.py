@@ -207,9 +207,7 @@ class RolloutProvider(Protocol):
     """A scorer's source of evidence: stored attempts first, new ones only for what is missing."""
 
     def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
-        """Return counts by problem id once each problem has its number of attempts; fewer where a limit stopped the
-        run.
-        """
+        """Return counts by problem id once each problem has its number of attempts; fewer where a limit stopped it."""
 
 
 @runtime_checkable

@@ -65,8 +65,7 @@ class RewardTerms:
 
 
 class RewardConfig(BaseModel):
-    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults are those of
-    `RewardTerms`."""
+    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults: those of `RewardTerms`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -51,7 +51,8 @@ class AttemptedProblem(NamedTuple):
         return [attempt for attempt in self.distinct("wrong") if attempt.text.strip()][:limit]
 
     def wrong_in_steps(self, delimiter: str, *, max_steps: int, limit: int) -> list[tuple[GradedAttempt, list[str]]]:
-        """Return the first wrong attempts of 2 to `max_steps` steps with these steps, at most `limit`; equal texts count once.
+        """Return the first wrong attempts of 2 to `max_steps` steps with these steps, at most `limit`; equal texts
+        count once.
 
         Args:
             delimiter: ends a step.

@@ -57,7 +57,7 @@ class Problem:
             metadata: further fields; they are not part of the id.
             pictures: the attached files, in place of `media`.
         """
-        media = tuple(picture.id for picture in pictures) or media
+        media = tuple(picture.id for picture in pictures) if pictures else media
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
         fields = canonical_json(dict(metadata)) if metadata else "{}"
         return cls(_problem_id(messages, media), messages, media, source, fields, pictures)
@@ -145,9 +145,7 @@ class SamplingConfig:
         return _sampler_id(self)
 
     def render(self, problem: Problem) -> tuple[Message, ...]:
-        """Return the chat that the policy sees: system, few-shot turns, and the problem with its last user turn in the
-        template.
-        """
+        """Return the chat that the policy sees: system, few-shot turns, and the problem in the template."""
         head = (Message("system", self.system),) if self.system else ()
         shots = tuple(
             turn

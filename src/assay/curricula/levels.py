@@ -15,16 +15,16 @@ from assay.curricula.online.state import CurriculumState, Ints
 
 @dataclass(frozen=True)
 class Levels:
-    """Draw each group's source evenly, then one of its `window` highest open levels evenly; solved levels open the next.
+    """Draw each group's source evenly, then one of its `window` highest open levels; solved levels open the next.
 
     Every source starts with its `open` lowest values of the column `by`. The rollouts at its highest open level are
     counted; once `groups` groups are, the next level opens if the share of right ones is at least `threshold`, and the
-    count begins anew either way. Truncated rollouts count as wrong. The highest level that the pool has stays open. Inside
-    a level problems come in shuffled order without repeats, then anew. The levels of a source that are open, the counts
-    and the decks are saved, so a training that goes on after a kill gives the same steps.
+    count begins anew either way. Truncated rollouts count as wrong. The highest level that the pool has stays open.
+    Inside a level problems come in shuffled order without repeats, then anew. The levels of a source that are open, the
+    counts and the decks are saved, so a training that goes on after a kill gives the same steps.
 
-    No score is needed. `reasoning_gym` with `levels = n` makes problems at n levels; any column of numbers will do, such
-    as the `level` of MATH.
+    No score is needed. `reasoning_gym` with `levels = n` makes problems at n levels; any column of numbers will do,
+    such as the `level` of MATH.
 
     Source: RLVE, arXiv:2511.07317, sec. 3 and its released code (threshold .9, window 4, 8 prompts between two looks).
     There a problem is generated when it is drawn; here it is one of the pool's, so that it has a label, a hash and

@@ -124,8 +124,7 @@ class PilotGroupsState(DeckState):
         self._take_out(groups)
 
     def _wave(self, missing: int, rollouts: int) -> int:
-        """Return how many pilots to make: as many as should bring what is missing, no more than fill a batch of
-        rollouts."""
+        """Return how many pilots to make: as many as should bring what is missing, and at most a batch of rollouts."""
         return max(1, min(math.ceil(missing * self.tried / self.passed), rollouts // self.pilot))
 
     def _note(self, results: Sequence[GroupResult]) -> None:

@@ -21,11 +21,11 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Posterior:
-    """Take the problems whose drawn pass rates have the highest group signal; evidence halves every `half_life_steps` steps.
+    """Take the problems whose drawn pass rates have the highest group signal; evidence halves as steps pass.
 
-    Each step draws p ~ Beta(.5 + s (a - .5), .5 + s (b - .5)) for every problem, s = 2^(-age / half_life_steps), where a and
-    b come from the pool's scores and age counts steps since the evidence was observed: the policy moves, so old counts
-    say less, and problems given up long ago are tried again. What a step observes is added to what is left of a
+    Each step draws p ~ Beta(.5 + s (a - .5), .5 + s (b - .5)) for every problem, s = 2^(-age / half_life_steps), where
+    a and b come from the pool's scores and age counts steps since the evidence was observed: the policy moves, so old
+    counts say less, and problems given up long ago are tried again. What a step observes is added to what is left of a
     problem's evidence. Truncated rollouts count as failures where `truncated` is "wrong". A problem may come again at
     once; a group's own counts then move it away from one half, or keep it there.
 
@@ -59,8 +59,7 @@ class Posterior:
         return () if self.prior else ("beta_a", "beta_b")
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """Return all problems by expected signal (groups of 8), highest first, equal ones by id; shuffled from a
-        prior."""
+        """Return all problems by expected signal (groups of 8), highest first, then by id; from a prior, shuffled."""
         if self.prior:
             return single_phase(pool, rng.permutation(len(pool)), 1)
         signal = expected_signal(finite_column(pool, "beta_a"), finite_column(pool, "beta_b"), 8)

@@ -71,7 +71,6 @@ class Target:
         return single_phase(pool, order, 1)
 
     def _draw(self, rate: Floats, mean: float, count: int, rng: np.random.Generator) -> Ints:
-        """Return places drawn without replacement in proportion to their weights: the highest log weights plus Gumbel
-        noise."""
+        """Return places drawn without replacement, in proportion to weights: highest log weight plus Gumbel noise."""
         key = -((rate - mean) ** 2) / (2 * self.spread**2) + rng.gumbel(size=len(rate))
         return np.argsort(-key, kind="stable")[:count]

@@ -86,8 +86,7 @@ def find_device(requested: str) -> str:
 
 
 def row_order(rows: Vectors, *, chunk: int = HASH_CHUNK) -> tuple[Ints, NDArray[np.bool_]]:
-    """Sort rows by a hash of their values, so that the order does not depend on where they stand. Equal rows are
-    adjacent.
+    """Sort rows by a hash of their values, so that where they stand does not matter. Equal rows are adjacent.
 
     A hash is two 64-bit sums over a row's words times fixed random numbers, and takes -0 for 0: two different rows
     share one with a chance below 1e-19. Memory: one chunk and 16 bytes per row.
@@ -114,8 +113,7 @@ def sample_rows(order: Ints, size: int, seed: int) -> Ints:
 
 
 def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device: str, iterations: int) -> Vectors:
-    """Run FAISS's iterations from a k-means++ start, the first ones on a sample; k distinct rows are the centroids
-    themselves.
+    """Run FAISS's iterations from a k-means++ start, the first on a sample; k distinct rows are the centroids.
 
     Returns:
         (k, d) centroids.

@@ -22,8 +22,7 @@ FIT_TEXTS = 100_000  # of a larger corpus so many are drawn, and the fit is to t
 
 
 def fit_revision(corpus: Iterable[str], *, dims: int = DIMS, seed: int = 0) -> str:
-    """Return the revision of a fit to a corpus, whose texts are distinct and ascending; it is read once, text by
-    text."""
+    """Return the revision of a fit to a corpus, whose texts are distinct and ascending; it is read once."""
     return _revision(_Draw(corpus, keep=False), dims, seed)
 
 

@@ -152,8 +152,7 @@ def split_into_runs(samples: Sequence[int], max_size: int) -> list[tuple[int, ..
 
 
 def drop_doubled_bos(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
-    """Return prompt tokens that begin with the opening token at most once: a template may write it and a tokenizer add
-    it.
+    """Return prompt tokens with the opening token at most once: both a template and a tokenizer may add it.
 
     >>> drop_doubled_bos([1, 1, 7], (1,)), drop_doubled_bos([1, 7], (1,)), drop_doubled_bos([7, 7], ())
     ([1, 7], [1, 7], [7, 7])

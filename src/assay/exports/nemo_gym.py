@@ -1,5 +1,4 @@
-"""`nemo_gym`: JSON lines with `responses_create_params`, and a resources server that verifies; NeMo RL reads the
-same."""
+"""`nemo_gym`: JSON lines with `responses_create_params`, and a resources server that verifies; for NeMo RL too."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -122,8 +122,7 @@ class NemoRl:
         ]
 
     def snippet(self, file: str) -> str:
-        """Return the command that starts GRPO; the environment runs in NeMo RL's own Python, which needs this
-        package."""
+        """Return the command that starts GRPO; the environment runs in NeMo RL's own Python, which needs assay."""
         return (
             f"pip install assay-curation\npython {Path(file).parent / 'run_grpo.py'} CHECKOUT_OF_NEMO_RL "
             "--config CHECKOUT_OF_NEMO_RL/examples/configs/grpo_math_1B.yaml\n"

@@ -92,8 +92,7 @@ class OpenInstruct:
         return {} if self.dataset else {"reward.py": REWARD}
 
     def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
-        """Return the scores of attempts by the verifier beside the data, against open-instruct's base class or its
-        schema."""
+        """Return scores of attempts by the verifier beside the data, against open-instruct's base class or schema."""
         verifier = load_function(folder / "reward.py", "AssayVerifier", modules=_SCHEMA)()
         results = [verifier([], attempt.text, row["ground_truth"]) for row, attempt in zip(rows, attempts, strict=True)]
         return [None if result.reasoning == "verifier_error" else result.score for result in results]

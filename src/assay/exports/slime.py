@@ -39,8 +39,7 @@ class AssayDataSource(CurriculumSource, RolloutDataSourceWithBuffer):
 
 @dataclass(frozen=True)
 class Slime:
-    """One line per place of the curriculum; `metadata` holds the record, and `source_name` as slime's contract has
-    it."""
+    """One line per place of the curriculum; `metadata` holds the record and `source_name`, as slime's contract asks."""
 
     suffix: ClassVar[str] = "jsonl"
     sampler_files: ClassVar[Mapping[str, str]] = {"data_source.py": SOURCE}

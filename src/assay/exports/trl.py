@@ -31,9 +31,9 @@ class Trl:
     """One row per place of the curriculum: `prompt` as a chat, `answer` and `solution` for reward functions.
 
     `solution` is the answer between dollar signs, as `trl.rewards.accuracy_reward` reads it. The other columns say
-    where the row comes from and what was measured; the reward beside the data judges by them. Where problems show pictures,
-    turns are lists of parts and `images` holds the files; `load_dataset(...).cast_column("images", List(Image()))` opens
-    them.
+    where the row comes from and what was measured; the reward beside the data judges by them. Where problems show
+    pictures, turns are lists of parts and `images` holds the files; `load_dataset(...).cast_column("images",
+    List(Image()))` opens them.
     """
 
     max_completion_length: int = 0  # the cap of training; 0 = the cap under which the pass rates were measured

@@ -1,5 +1,4 @@
-"""`verl`: Parquet with the columns data_source, prompt, ability, reward_model, extra_info, and a custom reward
-function."""
+"""`verl`: Parquet with the columns data_source, prompt, ability, reward_model, extra_info, and a reward function."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -77,9 +76,9 @@ class Verl:
     `curate import rollouts --from verl` finds the problem of each rollout by `extra_info.assay_id`. verl's default
     reward raises NotImplementedError for a `data_source` that it does not know, so the reward beside the data is named
     in the snippet. verl does not tell a reward whether a completion was cut, so a graded reward may pay a cut one that
-    the lake counts as truncated: `--check` says so. Pictures are in `images`, where verl looks for them, and `<image>` in the prompt
-    says where each stands. A row that came from verl's own data keeps its `data_source` and
-    the fields of its `extra_info`.
+    the lake counts as truncated: `--check` says so. Pictures are in `images`, where verl looks for them, and `<image>`
+    in the prompt says where each stands. A row that came from verl's own data keeps its `data_source` and the fields of
+    its `extra_info`.
     """
 
     ability: str = ""  # "" = math, code or reasoning, by the verifier

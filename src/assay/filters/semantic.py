@@ -97,16 +97,22 @@ class Semantic:
     def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[Problem]]:
         """Group problems, ids ascending, by everything that paraphrases must have in common."""
         problems_by_id = sorted(problems, key=lambda problem: problem.id)
-        sequences = protected_tokens_of_all([comparison_form(bare_text(problem)) for problem in problems_by_id])
         groups: dict[Key, list[Problem]] = {}
-        for problem, sequence in zip(problems_by_id, sequences, strict=True):
+        for problem, key in zip(problems_by_id, self.joint_keys(problems_by_id, labels), strict=True):
+            groups.setdefault(key, []).append(problem)
+        return list(groups.values())
+
+    def joint_keys(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Key]:
+        """Return one key per problem: everything that paraphrases must have in common."""
+        sequences = protected_tokens_of_all([comparison_form(bare_text(problem)) for problem in problems])
+        keys: list[Key] = []
+        for problem, sequence in zip(problems, sequences, strict=True):
             golds = (
                 {str(answer_value(label.answer)) for label in labels.get(problem.id, ())} if self.same_answer else ()
             )
             tokens = tuple(sorted(self._respected(sequence)))
-            key = (turn_roles(problem), problem.media, tokens, tuple(sorted(map(str, golds))))
-            groups.setdefault(key, []).append(problem)
-        return list(groups.values())
+            keys.append((turn_roles(problem), problem.media, tokens, tuple(sorted(map(str, golds)))))
+        return keys
 
     def _respected(self, sequence: tuple[str, ...]) -> tuple[str, ...]:
         return {"tokens": sequence, "numbers": amount_tokens(sequence), "none": ()}[self.respect]

@@ -45,8 +45,7 @@ class EngineWorker:
 
 
 def listen_on_loopback(config: FlowConfig) -> None:
-    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first
-    imported."""
+    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, at its first import."""
     if not config.ray_address:
         # `_node_ip_address` of `ray.init` does not do it
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

@@ -1,5 +1,4 @@
-"""Make what Prefect's UI shows of a run besides its log: what was kept and dropped and why, difficulty, the report's
-link.
+"""Make what Prefect's UI shows of a run besides its log: kept and dropped rows, difficulty, the report's link.
 
 An artifact that the server does not take is a warning: the rows are in the lake, and nothing is repeated for a
 picture.

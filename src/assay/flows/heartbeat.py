@@ -21,9 +21,7 @@ NAME = "flow-"  # of a lease, before the run's id
 
 @contextmanager
 def heartbeat(config: Config, say: Callable[[str], None]) -> Iterator[None]:
-    """Mark this flow run as alive for the length of the block, after marking killed runs as dead; no failure of either
-    raises.
-    """
+    """Mark this flow run as alive for the length of the block, after marking killed runs as dead; neither raises."""
     from prefect.context import FlowRunContext
 
     context, place, token, dead_after_s = FlowRunContext.get(), config.lake, None, config.flow.heartbeat_timeout_s

@@ -56,9 +56,7 @@ def import_untracked(module: str = "prefect") -> ModuleType:
 
 @cache
 def _at_exit() -> None:
-    """Register the end of Prefect's loops once; registered before Prefect's import, it runs after Prefect's own exit
-    handlers.
-    """
+    """Register the end of Prefect's loops once: registered before Prefect's import, it runs after its exit handlers."""
     atexit.register(_end_loops)
 
 
@@ -111,8 +109,7 @@ def server_errors() -> tuple[type[Exception], ...]:
 
 
 def stop_retrying() -> None:
-    """Make Prefect's clients try nothing a second time and complain of nothing; for when the server is gone for
-    good."""
+    """Make Prefect's clients try nothing twice and complain of nothing; for when the server is gone for good."""
     prefect()
     import logging
 

@@ -11,9 +11,7 @@ LONG_S, EVERY_S = 5.0, 5.0  # shorter work shows no progress; time between two u
 
 
 class ProgressArtifact:
-    """A `core.ports.Progress` whose artifact is made once the work is long, and which never lets a busy server fail the
-    stage.
-    """
+    """A `core.ports.Progress` whose artifact appears once the work is long; a busy server never fails the stage."""
 
     def __init__(self, config: str, title: str, total: int, warn: Callable[[str], None]) -> None:
         self.config, self.title, self.total, self.warn = config, title, total, warn

@@ -1,6 +1,4 @@
-"""The flow `refresh`: scores that have become stale, because the policy changed or a verifier did, are renewed in one
-task.
-"""
+"""The flow `refresh`: scores that are stale, because the policy or a verifier changed, are renewed in one task."""
 
 from typing import Any
 

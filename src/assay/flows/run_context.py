@@ -1,5 +1,4 @@
-"""What a flow works on: a config named by its path, its lake, and the run that the command line or the flow has
-opened."""
+"""What a flow works on: a config by its path, its lake, and the run that the command line or the flow opened."""
 
 import signal
 import threading
@@ -142,8 +141,7 @@ def _keeping(run: FlowRun) -> Iterator[None]:
 
 
 class PrefectReporter:
-    """A reporter (`core.ports.Reporter`) that writes to the log of the flow run, and passes all on to another, if
-    any."""
+    """A reporter (`core.ports.Reporter`) that writes to the log of the flow run, and passes all on to another."""
 
     def __init__(self, other: Reporter | None = None, config: str = "") -> None:
         self.other, self.config = other, config

@@ -65,8 +65,7 @@ class ScheduleTimes:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSpec:
-    """What a deployment runs, and when. Config, lake and overrides are its parameters, which the UI can change per
-    run."""
+    """What a deployment runs, and when. Config, lake and overrides are parameters, which the UI can change."""
 
     name: str
     config: Path

@@ -1,6 +1,4 @@
-"""Find or start the Prefect server behind a flow run: a named one that must answer, or an ephemeral one of this
-process.
-"""
+"""Find or start the Prefect server behind a flow run: a named one that must answer, or an ephemeral one."""
 
 import signal
 import subprocess
@@ -79,9 +77,7 @@ def start_server(reporter: Reporter) -> None:
 
 
 def _watch_server(server: "subprocess.Popen[Any]") -> None:
-    """Stop retries once an ephemeral server has died: it never answers again, and every call would wait a minute for
-    it.
-    """
+    """Stop retries once an ephemeral server has died: it never answers again, and every call waits a minute."""
     server.wait()
     stop_retrying()
 
@@ -92,8 +88,7 @@ def ephemeral_pid() -> int | None:
 
 
 def run_flow(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> Any:
-    """Run a flow on an open run, as one flow run on the named server, or on an ephemeral one that ends with the
-    process.
+    """Run a flow on an open run, as one flow run on the named server, or on an ephemeral one.
 
     Args:
         flow: a flow of this room.

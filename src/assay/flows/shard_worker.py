@@ -1,5 +1,4 @@
-"""What a worker keeps between shards: the config's lake, its engine and its judge, opened once per thread, process or
-actor.
+"""What a worker keeps between shards: the lake, its engine and its judge, opened once per thread, process or actor.
 
 A model is therefore loaded once per worker, however many shards it scores.
 """

@@ -108,8 +108,7 @@ class ShardBoard:
             self.in_flight.clear()
 
     def work_off(self) -> None:
-        """Keep every worker busy, with one shard waiting for each; called by the flow inside which tasks are
-        submitted."""
+        """Keep every worker busy, with one shard waiting for each; called by the flow that submits the tasks."""
         task, results = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
         while self.left or self.in_flight:
             while self.left and len(self.in_flight) < 2 * self.config.workers:
@@ -161,9 +160,7 @@ class ShardBoard:
             self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost while scoring it ({reason})"
 
     def _check_stop(self) -> None:
-        """Leave what has not begun after a stop or a limit, and end workers that do not return from their engine in
-        time.
-        """
+        """Leave what has not begun after a stop or a limit, and end workers whose engine does not return in time."""
         context = self.run.context
         if context.stop() or self.error or context.limit_reached():
             self.left.clear()

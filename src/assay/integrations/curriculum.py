@@ -119,8 +119,7 @@ class TrainerCurriculum:
         return self.state.admits(ticket.result())
 
     def flush(self) -> int:
-        """Tell the curriculum of all that has come, as at the end of a run; groups of which nothing came are given
-        up."""
+        """Tell the curriculum of all that has come, as at the end of a run; groups without an answer are given up."""
         return self._tell(everything=True)
 
     def refresh(self, state: OnlineCurriculum) -> None:

@@ -7,8 +7,7 @@ from assay.integrations.reward import Answer, Reward
 
 
 def build_datum(row: Mapping[str, Any], tokenizer: Any, max_seq_length: int, idx: int) -> dict[str, Any]:
-    """Return the DatumSpec of an exported row: its prompt as the policy was asked, few-shot turns and system prompt
-    included.
+    """Return the DatumSpec of an exported row: its prompt as the policy saw it, with system and few-shot turns.
 
     Args:
         row: with `messages`, the last of which is the gold answer, `record` and `task_name`.

@@ -55,8 +55,7 @@ class CurriculumSource:
         SOURCES.append(self)
 
     def get_samples(self, num_samples: int) -> list[list[Any]]:
-        """Return so many groups of samples: those that wait in the buffer first, then those that the curriculum
-        chooses."""
+        """Return so many groups of samples: those that wait in the buffer first, then the curriculum's choice."""
         from_buffer: list[list[Any]] = getattr(self, "_get_samples_from_buffer", lambda n: [])(num_samples)
         chosen_ids = self.curriculum.sample(num_samples - len(from_buffer))
         return [*from_buffer, *(self._make_group(id_) for id_ in chosen_ids)]

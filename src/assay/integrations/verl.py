@@ -160,8 +160,7 @@ class CurriculumDataset(CurriculumFile):
 
 
 class CurriculumReplayBuffer:
-    """A replay buffer for `trainer.v1.sampler.custom_sampler` (verl 0.9), which tells the data set's curriculum of each
-    batch.
+    """A replay buffer for `trainer.v1.sampler.custom_sampler` (verl 0.9), which tells the curriculum of each batch.
 
     verl's own trainer since 0.9 calls `on_batch_end` no more; what it trains on passes through here. The file
     `sampler.py` that an export writes derives it from verl's buffers. Groups that verl gives up are told to no

@@ -18,13 +18,14 @@ class Mcts:
     A problem that is unsolved within the budget is censored there. Each iteration descends the tree, samples `children`
     next steps at its leaf, completes one of them and has that answer judged once by the problem's verifier
     (`maths/search/tree.py`). A step ends at `delimiter`, or after `max_step_tokens` tokens; an answer has at most
-    `max_steps` of them. Prompt, few-shot turns and stop strings are the policy's; temperature and top_p are the search's own.
+    `max_steps` of them. Prompt, few-shot turns and stop strings are the policy's; temperature and top_p are the
+    search's own.
 
     The interval is the number itself: a search is run once. A problem whose search a limit stopped has no score.
 
-    For comparison, `baseline_attempts` plain attempts per problem are sampled under the same prompt, temperature and judge (0 =
-    none), and the run reports which problems are hard by either: solved after more than that many iterations or never,
-    against none of the attempts right.
+    For comparison, `baseline_attempts` plain attempts per problem are sampled under the same prompt, temperature and
+    judge (0 = none), and the run reports which problems are hard by either: solved after more than that many iterations
+    or never, against none of the attempts right.
 
     Source: ThinkLite-VL, arXiv:2504.07934, sec. 3.1: 3 children, 10 steps, 50 iterations, temperature .5, top-p .9,
     limit of a step 2048, delimiter "<end>" under a prompt that asks for it; "visits" is the paper's rule, "uct" the

@@ -18,11 +18,11 @@ from assay.maths.text.votes import answer_clusters, answers_agree
 class Votes:
     """Score a problem by the share of n attempts that gave the leading answer; 0 where no attempt gave any.
 
-    weight_by = "count": the leading answer is the commonest. weight_by = "likelihood": the one whose attempts are likeliest in
-    all, each weighing the geometric mean of its tokens' probabilities, among the `top_answers` commonest; the share is then a
-    share of weight. `other_policy` names another policy of the lake, weak or strong: where its own commonest answer differs
-    the score is 0, and where it gave none there is no score. Weak-to-strong reasoning keeps problems from .6 and is
-    sure from .8.
+    weight_by = "count": the leading answer is the commonest. weight_by = "likelihood": the one whose attempts are
+    likeliest in all, each weighing the geometric mean of its tokens' probabilities, among the `top_answers` commonest;
+    the share is then a share of weight. `other_policy` names another policy of the lake, weak or strong: where its own
+    commonest answer differs the score is 0, and where it gave none there is no score. Weak-to-strong reasoning keeps
+    problems from .6 and is sure from .8.
 
     Gold answers decide nothing here: only the answer that the verifier extracted counts. Agreement is not correctness:
     voters that share an error agree on it. The interval is Jeffreys' for the share of attempts, and does not know that

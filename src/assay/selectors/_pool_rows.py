@@ -13,6 +13,8 @@ from assay.maths.allocation.quotas import quotas
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+CANDIDATES_PER_CHOICE = 4  # at least, of `draw_candidates`
+ROWS = 50_000  # whose reasons are texts of Python at a time
 
 
 def build_selection(
@@ -34,7 +36,9 @@ def build_selection(
     dropped_rows = np.flatnonzero(is_dropped)
     reason_by_row = np.full(len(pool), "not_chosen") if reasons is None else reasons
     reason_of = reason_by_row[dropped_rows]
-    dropped = {reason: _ids_at(pool, dropped_rows[reason_of == reason]) for reason in sorted(set(reason_of.tolist()))}
+    starts = range(0, len(reason_of), ROWS)
+    names = {reason for start in starts for reason in reason_of[start : start + ROWS].tolist()}
+    dropped = {reason: _ids_at(pool, dropped_rows[reason_of == reason]) for reason in sorted(names)}
     return Selection(_ids_at(pool, kept_rows), tuple(kept_weights.astype(np.float64).tolist()), dropped)
 
 
@@ -89,6 +93,27 @@ def clip_budget(budget: int, rows: int) -> int:
     if budget < 0:
         raise ValueError(f"the budget must not be negative, found {budget}")
     return min(budget, rows)
+
+
+def draw_candidates(pool: Pool, budget: int, candidates: int, rng: np.random.Generator) -> tuple[Pool, Ints]:
+    """Draw the problems among which a selector chooses that compares vectors.
+
+    Args:
+        pool: the pool.
+        budget: problems to keep.
+        candidates: how many are drawn at least; a budget above a quarter of them draws four per problem. 0 = all.
+        rng: draws them, where the pool is larger.
+
+    Returns:
+        The pool of the candidates, and (m,) their row numbers, ascending; the pool itself where it is no larger.
+    """
+    size = max(candidates, CANDIDATES_PER_CHOICE * budget)
+    if not candidates or len(pool) <= size:
+        return pool, np.arange(len(pool))
+    rows = np.sort(rng.choice(len(pool), size=size, replace=False))
+    columns = {name: np.asarray(column)[rows] for name, column in pool.columns.items()}
+    vectors = None if pool.vectors is None else pool.vectors[rows]
+    return Pool(_ids_at(pool, rows), columns, vectors, None if pool.cluster is None else pool.cluster[rows]), rows
 
 
 def group_rows(labels: NDArray[np.generic]) -> list[Ints]:

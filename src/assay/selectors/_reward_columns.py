@@ -21,8 +21,7 @@ def read_posterior(pool: Pool) -> RewardPosterior | None:
 
 
 def mean_reward_beta(posterior: RewardPosterior) -> tuple[Floats, Floats]:
-    """Return the Beta with the mean and variance of each problem's mean reward, as a share of the pool's range, (n,)
-    each."""
+    """Return the Beta with the mean and variance of each problem's mean reward over the pool's range, (n,) each."""
     low, high = posterior.values.min(), posterior.values.max()
     width = max(high - low, 1e-12)
     mean = np.clip((posterior.mean() - low) / width, 1e-9, 1 - 1e-9)

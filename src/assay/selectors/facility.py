@@ -9,7 +9,15 @@ from pydantic import Field
 from assay.core.types import Pool, Selection
 from assay.maths.geometry.facility import MAX_DENSE_ROWS, greedy_cover
 from assay.maths.rl.group_signal import expected_signal
-from assay.selectors._pool_rows import Floats, build_selection, clip_budget, numeric_column, unit_vectors
+from assay.selectors._pool_rows import (
+    Floats,
+    Ints,
+    build_selection,
+    clip_budget,
+    draw_candidates,
+    numeric_column,
+    unit_vectors,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,8 @@ class Facility:
     id.
 
     It takes O(n^2 d) time. In pools above 8,192 problems the coverage of `sample` random problems stands for that of
-    all, which takes O(n s d) and errs by O(1 / sqrt(s)) of the sum.
+    all, which takes O(n s d) and errs by O(1 / sqrt(s)) of the sum. In pools of more than `candidates` problems it chooses
+    among so many random ones (or four per problem of the budget), whose vectors alone are read.
 
     Dropped: `not_chosen`.
 
@@ -37,6 +46,7 @@ class Facility:
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0 = coverage, 1 = the problems' own score
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run; read by "signal" only
     sample: Annotated[int, Field(ge=0)] = 4096  # problems to cover in pools above 8,192; 0 = all, exact but slow
+    candidates: Annotated[int, Field(ge=0)] = 200_000  # problems that are compared in larger pools; 0 = all
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -46,14 +56,19 @@ class Facility:
         return ("vectors", "beta_a", "beta_b") if self.by == "signal" else ("vectors", self.by)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """Keep min(budget, n) problems; `rng` is used in pools above 8,192 only."""
-        vectors, size = unit_vectors(pool), clip_budget(budget, len(pool))
-        score = self._score(pool)
+        """Keep min(budget, n) problems; `rng` is used in pools above 8,192 or `candidates` only."""
+        size = clip_budget(budget, len(pool))
+        compared, rows = draw_candidates(pool, size, self.candidates, rng)
+        return build_selection(pool, rows[self._cover(compared, size, rng)])
+
+    def _cover(self, pool: Pool, size: int, rng: np.random.Generator) -> Ints:
+        """Return (size,) rows of the pool that are compared, in the order in which they were chosen."""
+        vectors, score = unit_vectors(pool), self._score(pool)
         weight = (1 - self.alpha) * (score if self.weighted else np.ones(len(pool)))  # (n,)
         own = self.alpha * len(pool) * score.mean() * score / max(1, size) if self.alpha else np.zeros(len(pool))
         is_sampled = 0 < self.sample < len(pool) > MAX_DENSE_ROWS
         sample = np.sort(rng.choice(len(pool), size=self.sample, replace=False)) if is_sampled else None
-        return build_selection(pool, greedy_cover(vectors, size, weight=weight, own=own, sample=sample))
+        return greedy_cover(vectors, size, weight=weight, own=own, sample=sample)
 
     def _score(self, pool: Pool) -> Floats:
         if not (self.weighted or self.alpha):

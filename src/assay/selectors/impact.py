@@ -37,9 +37,10 @@ class Impact:
 
     Dropped: `low_impact`, `not_chosen`.
 
-    Source: LIMR, arXiv:2502.11886, sec. 2.2, and its code: formula and threshold are its `lim_selection.py` and `lim.sh`,
-    and of the 7,935 scores that it publishes 1,389 are at least .6, the set that it trains on. Differs: its rewards are
-    those of every epoch of one training, and its mean that of the problems with one in each; here visits, of all trainings.
+    Source: LIMR, arXiv:2502.11886, sec. 2.2, and its code: formula and threshold are its `lim_selection.py` and
+    `lim.sh`, and of the 7,935 scores that it publishes 1,389 are at least .6, the set that it trains on. Differs: its
+    rewards are those of every epoch of one training, and its mean that of the problems with one in each; here visits,
+    of all trainings.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("impact",)

@@ -3,7 +3,7 @@
 `Fields` is the base of the sources that read tables: its settings name the fields of a row.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -150,8 +150,7 @@ class Fields:
         return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def select_columns(self, schema: Iterable[str], where: str) -> list[str]:
-        """Return the columns to read from a file: those of the required fields, and those that decide about drops and
-        notes.
+        """Return the columns to read from a file: those of the required fields, and those for drops and notes.
 
         Args:
             schema: names of the file's columns.
@@ -196,21 +195,25 @@ class Fields:
         """
         if isinstance(row.value, BadRow):
             raise row.value
-        if not isinstance(row.value, Mapping):
+        if type(row.value) is not dict and not isinstance(row.value, Mapping):
             raise BadRow("not_an_object", f"a row is an object with fields, found {shorten(row.value)}")
         shown: list[Any] | None = [] if self.media == "keep" else None
         prompt = self._read_prompt(row.value, shown)
         turns = (Message("user", prompt),) if isinstance(prompt, str) else self._end_with_question(prompt)
-        self._check_text("prompt", *(turn.content for turn in turns))
+        self._check_text("prompt", [turn.content for turn in turns])
         pictures = self._read_pictures(row, turns, shown) if shown is not None else ()
+        columns = _columns_of(tuple(row.value))
         if shown is None:
-            self._check_media(row.value, turns)
+            self._check_media(row.value, turns, columns)
         options = self._read_options(row.value)
         turns = append_options(turns, options, self.options_template)
         answer = self._read_letter(row.value, options) or self._read_answer(row.value)
-        self._check_options_shown(row.value, turns, answer)
-        tools = {TOOLS_COLUMN: name} if (name := _find_tools(row.value)) else {}
-        metadata = self._read_kept_fields(row.value) | ({"options": options} if options else {}) | tools
+        if columns.options and not self.options:
+            self._check_options_shown(row.value, turns, answer)
+        tools = {TOOLS_COLUMN: name} if columns.tools and (name := _find_tools(row.value, columns)) else {}
+        metadata = self._read_kept_fields(row.value) if self.metadata_fields else {}
+        if options or tools:
+            metadata |= ({"options": options} if options else {}) | tools
         problem = Problem.of(turns, source=row.source, metadata=metadata, pictures=pictures)
         return problem, Label.of(problem.id, answer, verifier=self.verifier)
 
@@ -258,8 +261,6 @@ class Fields:
 
     def _check_options_shown(self, row: Mapping[str, Any], turns: tuple[Message, ...], answer: str) -> None:
         is_choice = self.verifier == "choice"
-        if self.options or not _columns_of(tuple(row)).options:
-            return
         if name := find_hidden_options(row, turns, answer, is_choice=is_choice):
             raise BadRow(
                 "options_not_shown",
@@ -279,7 +280,7 @@ class Fields:
         if not isinstance(value, str):
             remedy = "; answer_numbers = true accepts numbers" if number else ""
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shorten(value)}{remedy}")
-        self._check_text("answer", value)
+        self._check_text("answer", [value])
         if self.answer_marker not in value:
             raise BadRow("marker_absent", f"{self.answer!r} has no {self.answer_marker!r}: {shorten(value)}")
         answer = value.rpartition(self.answer_marker)[2].strip() if self.answer_marker else value.strip()
@@ -322,7 +323,7 @@ class Fields:
             raise BadRow("bad_chat", "no turn is left without the assistant's")
         return turns
 
-    def _check_media(self, row: Mapping[str, Any], turns: tuple[Message, ...]) -> None:
+    def _check_media(self, row: Mapping[str, Any], turns: tuple[Message, ...], columns: "_Columns") -> None:
         if self.media == "ignore" or self.verifier in PROGRAMS:
             return
         remedy = 'media = "keep" keeps the pictures, media = "ignore" poses such rows as texts'
@@ -330,7 +331,7 @@ class Fields:
             marked = "<" in turn.content or "[" in turn.content  # every placeholder holds one of them
             if marked and (placeholder := MEDIA.search(turn.content)):
                 raise BadRow("needs_image", f"the prompt holds {shorten(placeholder[0])}; {remedy}")
-        for name in _columns_of(tuple(row)).media:
+        for name in columns.media:
             if _is_present(row[name]):
                 raise BadRow("needs_image", f"the row holds {name!r}; {remedy}")
 
@@ -360,8 +361,8 @@ class Fields:
                 raise BadRow("needs_image", f"the row holds {name!r}; pictures are kept, films and sounds are not")
         return [row[name] for name in names if PICTURE_COLUMN.fullmatch(name)]
 
-    def _check_text(self, what: str, *texts: str) -> None:
-        if sum(map(len, texts)) * MAX_CHAR_BYTES <= self.max_bytes and all(map(str.isprintable, texts)):
+    def _check_text(self, what: str, texts: Sequence[str]) -> None:
+        if all(map(str.isprintable, texts)) and sum(map(len, texts)) * MAX_CHAR_BYTES <= self.max_bytes:
             return  # short, and without control characters and lone surrogates
         try:
             size = sum(len(text.encode()) for text in texts)
@@ -418,10 +419,11 @@ def _columns_of(names: tuple[Any, ...]) -> _Columns:
     )
 
 
-def _find_tools(row: Mapping[str, Any]) -> str:
+def _find_tools(row: Mapping[str, Any], columns: _Columns) -> str:
     """Name the column in which a row offers the model tools; "" if none does."""
-    named = _columns_of(tuple(row)).tools
-    return next((name for name in named if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), "")
+    return next(
+        (name for name in columns.tools if _is_present(row[name]) and row[name] not in ("[]", "{}", "null")), ""
+    )
 
 
 def _is_present(value: Any) -> bool:

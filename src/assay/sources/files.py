@@ -58,9 +58,9 @@ class Files(Fields):
 
     def _rows(self, places: list[tuple[str, Path, list[str] | None]]) -> Iterator[Row]:
         for name, path, columns in places:
-            source = self.name or path.name.split(".")[0]
+            source, folder = self.name or path.name.split(".")[0], str(path.parent)
             for line, value in read_rows(path, columns):
-                yield Row(value, file=name, line=line, source=source, folder=str(path.parent))
+                yield Row(value, name, line, source, folder)
 
     def _columns(self, name: str, path: Path) -> list[str] | None:
         try:

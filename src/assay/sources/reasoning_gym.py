@@ -42,9 +42,10 @@ class ReasoningGym:
     example solution of the entry if it scores 1, else the sentence `OPEN`. The same goes for intermediate_integration
     if it answers with the integral of its own question. Only text made by the library itself is scored here.
 
-    With `levels` = n the problems come in equal parts from the n easiest levels of the generator's own curriculum, which
-    102 of the 106 generators have, each part with seeds of its own, and `metadata` holds the `level` from 0 on: what the
-    curriculum `levels` (RLVE) follows, and any selector or curriculum can name. A setting in `config` holds at every level.
+    With `levels` = n the problems come in equal parts from the n easiest levels of the generator's own curriculum,
+    which 102 of the 106 generators have, each part with seeds of its own, and `metadata` holds the `level` from 0 on:
+    what the curriculum `levels` (RLVE) follows, and any selector or curriculum can name. A setting in `config` holds at
+    every level.
 
     Some generators give other problems in another process under the same seed: isomorphic_strings, knight_swap,
     polynomial_multiplication, ransom_note and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A lake

@@ -3,8 +3,9 @@
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from assay.stores.sql.database import trunk
 from assay.stores.sql.select_guard import require_select
 
 FILTER_S, OWN_S = 5.0, 30.0  # limits of a condition that somebody wrote, and of this package's own queries
+PATIENT_S = 600.0  # of this package's own queries where nobody waits in front of a page
 MAX_CONDITION = 4_000  # characters
 MEMORY = "2GB"
 LOCKED = (
@@ -47,12 +49,14 @@ class PoolTable:
         self._open(connection, tuple(table.column_names), table.num_rows, limit_s)
 
     @classmethod
-    def stored(cls, path: Path, *, limit_s: float = FILTER_S) -> "PoolTable":
+    def stored(cls, path: Path, *, limit_s: float = FILTER_S, locked: bool = True) -> "PoolTable":
         """Open the table that `store_pool` wrote; its rows stay in the file until a query reads them.
 
         Args:
             path: the file.
             limit_s: seconds that one condition may take.
+            locked: others may write conditions. False = only this package asks, and what memory does not hold goes on
+                in files.
 
         Raises:
             LakeError: there is no such file, or it is damaged.
@@ -64,20 +68,27 @@ class PoolTable:
         except duckdb.Error as error:
             raise LakeError(f"{path.name} cannot be read: {' '.join(str(error).split())[:200]}") from error
         table = cls.__new__(cls)
-        table._open(connection, tuple(name for name in names if name != "row"), count, limit_s)
+        table._open(connection, tuple(name for name in names if name != "row"), count, limit_s, locked=locked)
         return table
 
     def _open(
-        self, connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], count: int, limit_s: float
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        columns: tuple[str, ...],
+        count: int,
+        limit_s: float,
+        *,
+        locked: bool = True,
     ) -> None:
         self.columns, self.count, self.limit_s = columns, count, limit_s
+        self.own_s = OWN_S if locked else PATIENT_S
         self._connection, self._turn = connection, threading.Lock()
-        for statement in LOCKED:
+        for statement in LOCKED if locked else ():
             self._connection.execute(statement)
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
         """Run one SELECT of this package's own over the table `pool`."""
-        return self._run(sql, parameters, limit_s=OWN_S)
+        return self._run(sql, parameters, limit_s=self.own_s)
 
     def match(self, condition: str) -> NDArray[np.int32]:
         """Return the numbers of the rows that a condition holds for, ascending.
@@ -97,7 +108,7 @@ class PoolTable:
         if column not in self.columns:
             raise ConfigError(f"no column {column!r}; known: {', '.join(self.columns)}")
         way = "DESC" if descending else "ASC"
-        order = self._run(f'SELECT row FROM pool ORDER BY "{column}" {way} NULLS LAST, row', limit_s=OWN_S)
+        order = self._run(f'SELECT row FROM pool ORDER BY "{column}" {way} NULLS LAST, row', limit_s=self.own_s)
         return np.asarray(order["row"].to_numpy())
 
     def take(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -119,11 +130,11 @@ class PoolTable:
             return interrupted_after(limit_s or self.limit_s, self._connection.interrupt, work)
 
 
-def store_pool(table: pa.Table, path: Path) -> None:
+def store_pool(table: pa.Table | Iterable[pa.RecordBatch], path: Path) -> None:
     """Write a table into a file that `PoolTable.stored` opens, whole or not at all.
 
     Args:
-        table: the rows.
+        table: the rows; in batches, of which there is at least one, memory holds a few of them at a time.
         path: the file; its folder is made.
 
     Raises:
@@ -163,11 +174,24 @@ def discard_pools(place: str) -> None:
             path.unlink()
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
-    numbered = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
-    connection.register("given", numbered)
+def _fill(connection: duckdb.DuckDBPyConnection, table: pa.Table | Iterable[pa.RecordBatch]) -> None:
+    batches = iter([table]) if isinstance(table, pa.Table) else iter(table)
+    first = next(batches)
+    numbered = _numbered(chain([first], batches))
+    schema = first.schema.append(pa.field("row", pa.int32()))
+    given = next(numbered) if isinstance(table, pa.Table) else pa.RecordBatchReader.from_batches(schema, numbered)
+    connection.register("given", given)
     connection.execute("CREATE TABLE pool AS SELECT * FROM given")
     connection.unregister("given")
+
+
+def _numbered(batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table | pa.RecordBatch]:
+    """Yield batches with the numbers of their rows as a last column."""
+    before = 0
+    for batch in batches:
+        numbers = pa.array(np.arange(before, before + batch.num_rows, dtype=np.int32))
+        yield batch.append_column("row", numbers)
+        before += batch.num_rows
 
 
 def condition_query(condition: str) -> str:

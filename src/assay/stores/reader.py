@@ -1,7 +1,7 @@
 """Reads of one lake by many threads, each with a time limit: what a page over the lake needs."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import duckdb
@@ -80,6 +80,11 @@ class LakeReader:
             return interrupted_after(
                 limit_s or self.limit_s, self.lake.interrupt, lambda: self.lake.query(sql, parameters)
             )
+
+    def stream(self, sql: str, parameters: Any = None) -> Iterator[pa.RecordBatch]:
+        """Run one SELECT of this package's own, without a limit, and yield its answer in batches."""
+        with self._turn:
+            yield from self.lake.stream(sql, parameters)
 
     def rows(self, sql: str, parameters: Any = None, *, limit_s: float = 0.0) -> list[dict[str, Any]]:
         """Run one SELECT and return its rows as JSON can hold them."""

@@ -1,5 +1,4 @@
-"""Contract suites: check a part of your own, such as `python:mine.parts:MySelector`, against what the pipeline relies
-on.
+"""Contract suites: check a part of your own, such as `python:mine.parts:MySelector`, as the pipeline needs it.
 
 Call one in a test: `check_selector(MySelector())`. It returns where the part keeps every rule, and otherwise raises an
 AssertionError that names the rule. A new kind of check is a function in a `checks_*.py`, exported here.

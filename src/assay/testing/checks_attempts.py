@@ -21,8 +21,7 @@ HOSTILE = ("\x00", "\ud800", "\\boxed{", "\\boxed{}", "####", "The answer is", "
 
 
 def check_source(part: Source) -> None:
-    """Check a source: every row is one problem with its label or one drop with its place, and reading it twice is the
-    same.
+    """Check a source: every row is one problem with its label or one drop with its place, and equal when read twice.
 
     Args:
         part: the source; it is read twice, so name a small one.

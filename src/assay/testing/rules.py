@@ -34,8 +34,7 @@ def require_error(kind: type[Exception], text: str, call: Callable[[], Any], rul
 
 @contextmanager
 def no_global_randomness() -> Iterator[None]:
-    """Require that the global generators of NumPy and `random` are not used: a part draws from the `rng` that it is
-    given.
+    """Require that the global generators of NumPy and `random` are not used: a part draws from its `rng`.
 
     Raises:
         AssertionError: one of them was used.

@@ -28,7 +28,7 @@ class KtoMethod:
     losses: ClassVar[tuple[str, ...]] = ("kto", "apo_zero_unpaired")
 
     def check(self, rows: Sequence[TargetRow], settings: OfflineSettings) -> None:
-        """Refuse rows of one side alone, masked answers, and forward passes of one row, in which no KL can be estimated.
+        """Refuse rows of one side alone, masked answers, and forward passes of one row, which give no KL.
 
         Raises:
             ConfigError: any of these.

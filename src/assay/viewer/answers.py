@@ -57,8 +57,8 @@ def first_view(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Return the overview; what the whole pool is needed for is left out until it is read."""
     if not state.whole.is_set():
         return {**overview(state.reader, state.keys, None), "expected": state.expected}
-    found: dict[str, Any] = state.once("overview", lambda: overview(state.reader, state.keys, state.pool))
-    return found
+    page: dict[str, Any] = state.once("overview", lambda: overview(state.reader, state.keys, state.pool))
+    return page
 
 
 def pool(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
@@ -100,8 +100,8 @@ def text(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
 
 def selectors(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Compare stored selections."""
-    found: dict[str, Any] = state.once("selectors", lambda: stored_selections(state.reader, state.keys))
-    return {**found, "can_compare": state.context is not None and state.whole_pool().count <= COMPARED}
+    comparison: dict[str, Any] = state.once("selectors", lambda: stored_selections(state.reader, state.keys))
+    return {**comparison, "can_compare": state.context is not None and state.whole_pool().count <= COMPARED}
 
 
 def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
@@ -116,15 +116,15 @@ def compare(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
 
     names = [name.strip() for name in query.get("names", "").split(",") if name.strip()][:MOST_SELECTORS]
     with state.context_turn:
-        found: dict[str, Any] = finite(compare_selectors(state.context, names))
-    return found
+        comparison: dict[str, Any] = finite(compare_selectors(state.context, names))
+    return comparison
 
 
 def cost(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
     """Tell what was paid."""
-    found: dict[str, Any] = state.once("cost", lambda: costs(state.reader, state.keys))
+    summary: dict[str, Any] = state.once("cost", lambda: costs(state.reader, state.keys))
     return {
-        **{name: value for name, value in found.items() if name != "per_problem"},
+        **{name: value for name, value in summary.items() if name != "per_problem"},
         "can_forecast": state.context is not None,
     }
 
@@ -135,8 +135,8 @@ def rest(state: ViewState, query: Mapping[str, str]) -> dict[str, Any]:
         raise ConfigError(CONFIG_NEEDED)
     spent = state.once("cost", lambda: costs(state.reader, state.keys))["per_problem"]
     with state.context_turn:
-        found: dict[str, Any] = finite(forecast(context, spent))
-    return found
+        estimate: dict[str, Any] = finite(forecast(context, spent))
+    return estimate
 
 
 def audit(state: ViewState, marks: Marks) -> dict[str, Any]:
@@ -146,26 +146,26 @@ def audit(state: ViewState, marks: Marks) -> dict[str, Any]:
 
 def _open(state: ViewState, query: Mapping[str, str]) -> PoolView:
     try:
-        chosen = json.loads(query.get("facets") or "{}")
+        facets = json.loads(query.get("facets") or "{}")
     except (ValueError, RecursionError) as error:
         raise ConfigError("facets must be JSON: {name: [values]}") from error
-    if not isinstance(chosen, dict) or not all(
+    if not isinstance(facets, dict) or not all(
         isinstance(values, list) and len(values) <= 500 and all(isinstance(value, str) for value in values)
-        for values in chosen.values()
+        for values in facets.values()
     ):
         raise ConfigError("facets must be JSON: {name: [values]}")
     return state.pool.open_view(
-        query.get("where", ""), chosen, query.get("sort", ""), query.get("descending", "") == "1"
+        query.get("where", ""), facets, query.get("sort", ""), query.get("descending", "") == "1"
     )
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    written = query.get(name, "")
-    if not written:
+    text = query.get(name, "")
+    if not text:
         return default
-    if not written.isascii() or not written.isdigit() or len(written) > 9:
-        raise ConfigError(f"{name} must be a number of at least 0, found {written[:20]!r}")
-    return int(written)
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ConfigError(f"{name} must be a number of at least 0, found {text[:20]!r}")
+    return int(text)
 
 
 def finite(value: Any) -> Any:

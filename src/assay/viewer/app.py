@@ -75,18 +75,18 @@ def _audit(state: ViewState, marks: Marks) -> Callable[[Request], Any]:
 
 def _append(state: ViewState, marks: Marks, body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        fields = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise ConfigError("a mark must be JSON") from error
     if (
-        not isinstance(told, dict)
-        or set(told) != {"verdict", "mark"}
-        or not all(isinstance(value, str) for value in told.values())
+        not isinstance(fields, dict)
+        or set(fields) != {"verdict", "mark"}
+        or not all(isinstance(value, str) for value in fields.values())
     ):
         raise ConfigError('a mark must be {"verdict": ID, "mark": "right", "wrong" or "unsure"}')
-    if not knows_verdict(state.reader, told["verdict"][:80]):
-        raise ConfigError(f"no verdict {told['verdict'][:40]!r} in this lake")
-    marks.append(told["verdict"], told["mark"])
+    if not knows_verdict(state.reader, fields["verdict"][:80]):
+        raise ConfigError(f"no verdict {fields['verdict'][:40]!r} in this lake")
+    marks.append(fields["verdict"], fields["mark"])
     return {"kept": True}
 
 

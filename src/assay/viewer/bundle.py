@@ -1,4 +1,4 @@
-"""One page that loads nothing: the viewer's own modules, styles and formulas, with the answers that they would ask for."""
+"""One page that loads nothing: the viewer's own modules, styles and formulas, with the answers to their requests."""
 
 import base64
 import json
@@ -94,12 +94,12 @@ def _add(name: str, scopes: dict[str, str]) -> None:
     for target in imports.values():
         if target not in scopes:
             _add(target, scopes)
-    exported = EXPORT.findall(text)
+    names = EXPORT.findall(text)
     text = IMPORT.sub(
         lambda match: f"const {{{match[1].replace(' as ', ': ')}}} = modules['{imports[match[2]]}'];\n", text
     )
     text = EXPORT.sub("", text)
-    scopes[name] = f"modules['{name}'] = (() => {{\n{text}\nreturn {{ {', '.join(exported)} }};\n}})();"
+    scopes[name] = f"modules['{name}'] = (() => {{\n{text}\nreturn {{ {', '.join(names)} }};\n}})();"
 
 
 def _resolve(name: str, path: str) -> str:

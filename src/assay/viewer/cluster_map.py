@@ -48,7 +48,7 @@ def cluster_map(reader: LakeReader, keys: ViewKeys, pool: PoolIndex, *, points: 
     for row in reader.rows(NEAREST, [keys.clustering, list(near), WORDS]) if near else ():
         near[row["cluster"]].append(row)
     words = keywords({name: [row["text"] for row in group] for name, group in near.items()}) if near else {}
-    described = [
+    clusters = [
         {
             **row,
             "keywords": words.get(row["cluster"], []),
@@ -62,12 +62,12 @@ def cluster_map(reader: LakeReader, keys: ViewKeys, pool: PoolIndex, *, points: 
         if sample
         else {}
     )
-    placed = [
+    points_with_vectors = [
         {**row, "vector": vectors[row["id"]]}
         for row in sorted(sample, key=lambda row: str(row["id"]))
         if row["id"] in vectors
     ]
-    return {"clusters": described, "pool": sum(row["problems"] for row in rows), **project(placed)}
+    return {"clusters": clusters, "pool": sum(row["problems"] for row in rows), **project(points_with_vectors)}
 
 
 def project(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def project(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if len(rows) < 3:
         return {"points": {name: [] for name in ("id", "x", "y", "cluster", "rate", "kept")}, "explained": None}
     vectors = np.array([row["vector"] for row in rows], dtype=np.float64)
-    places, explained = _two_dimensions(vectors, np.array([row["cluster"] for row in rows]))
+    places, variance_share = _two_dimensions(vectors, np.array([row["cluster"] for row in rows]))
     return {
         "points": {
             "id": [row["id"] for row in rows],
@@ -91,7 +91,7 @@ def project(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "rate": [row["rate"] for row in rows],
             "kept": [bool(row["kept"]) for row in rows],
         },
-        "explained": round(explained, 4),
+        "explained": round(variance_share, 4),
     }
 
 
@@ -101,19 +101,19 @@ def _two_dimensions(vectors: NDArray[np.float64], cluster: NDArray[np.int64]) ->
     The directions are the two main ones of the clusters' centres, weighted by size; of all vectors where there are
     fewer than three clusters.
     """
-    centred = vectors - vectors.mean(axis=0)
+    offsets = vectors - vectors.mean(axis=0)
     names, inverse, sizes = np.unique(cluster, return_inverse=True, return_counts=True)
-    of = centred
+    of = offsets
     if len(names) >= 3:
-        sums = np.zeros((len(names), centred.shape[1]))
-        np.add.at(sums, inverse, centred)
+        sums = np.zeros((len(names), offsets.shape[1]))
+        np.add.at(sums, inverse, offsets)
         of = sums / sizes[:, None] * np.sqrt(sizes)[:, None]
     _, _, directions = np.linalg.svd(of, full_matrices=False)
     axes = directions[:2] if len(directions) > 1 else np.vstack([directions, np.zeros_like(directions)])
     axes = (
         axes * np.where(axes[np.arange(2), np.abs(axes).argmax(axis=1)] < 0, -1, 1)[:, None]
     )  # the same way each time
-    places = centred @ axes.T
-    explained = float((places**2).sum() / max((centred**2).sum(), 1e-12))
+    places = offsets @ axes.T
+    variance_share = float((places**2).sum() / max((offsets**2).sum(), 1e-12))
     span = np.maximum(np.ptp(places, axis=0), 1e-9)
-    return (places - places.min(axis=0)) / span, explained
+    return (places - places.min(axis=0)) / span, variance_share

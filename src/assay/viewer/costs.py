@@ -50,15 +50,15 @@ def costs(reader: LakeReader, keys: ViewKeys) -> dict[str, Any]:
         keys: whose attempts are divided by outcome.
     """
     mine = [keys.policy, keys.sampler]
-    measured = reader.rows(PER_PROBLEM, [*mine, MEASURED])
-    attempts = sum(row["attempts"] for row in measured)
+    problems = reader.rows(PER_PROBLEM, [*mine, MEASURED])
+    attempts = sum(row["attempts"] for row in problems)
     return {
         "paid": reader.rows(PAID),
         "outcomes": reader.rows(WASTE, mine),
         "lengths": reader.rows(LENGTHS, mine),
         "runs": reader.rows(OVER_TIME),
-        "tokens_per_attempt": sum(row["tokens"] for row in measured) / attempts if attempts else None,
-        "per_problem": [row["tokens"] for row in measured],
+        "tokens_per_attempt": sum(row["tokens"] for row in problems) / attempts if attempts else None,
+        "per_problem": [row["tokens"] for row in problems],
     }
 
 
@@ -87,20 +87,20 @@ def forecast(context: RunContext, per_problem: list[int]) -> dict[str, Any]:
             "level": LEVEL,
             "disk": estimate_disk(context, "done", following_nothing()),
         }
-    left = following.remaining()
+    remaining = following.remaining()
     tokens = None
-    if following.name == "score" and left.problems and per_problem:
-        low, high = total_interval(per_problem, float(left.problems))
+    if following.name == "score" and remaining.problems and per_problem:
+        low, high = total_interval(per_problem, float(remaining.problems))
         tokens = [low, high if math.isfinite(high) else None]
     state = (
         "next" if following.name == "score" else "later" if following.name in ("ingest", "clean", "split") else "done"
     )
     return {
         "next": following.name,
-        "left": left.by_unit,
+        "left": remaining.by_unit,
         "tokens": tokens,
         "level": LEVEL,
-        "disk": estimate_disk(context, state, left),
+        "disk": estimate_disk(context, state, remaining),
     }
 
 

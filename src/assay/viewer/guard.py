@@ -65,8 +65,8 @@ class Guard:
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message["headers"] if name.lower() not in HEADERS]
-                message = {**message, "headers": [*kept, *HEADERS.items()]}
+                headers = [(name, value) for name, value in message["headers"] if name.lower() not in HEADERS]
+                message = {**message, "headers": [*headers, *HEADERS.items()]}
             await send(message)
 
         if refusal := self.refuse(scope):
@@ -97,14 +97,14 @@ class Guard:
             return Refusal(414, f"a query may have at most {MAX_QUERY} bytes")
         origin = b"http://" + hosts[0]
         origins = headers.get(b"origin", [])
-        if any(sent != origin for sent in origins) or (scope["method"] == "POST" and len(origins) != 1):
+        if any(value != origin for value in origins) or (scope["method"] == "POST" and len(origins) != 1):
             return Refusal(403, "the request came from another page")
         if not scope["path"].startswith("/api/"):
             return None
         if any(site not in (b"same-origin", b"none") for site in headers.get(b"sec-fetch-site", [])):
             return Refusal(403, "the request came from another page")
-        sent = headers.get(TOKEN_HEADER, [])
-        if len(sent) != 1 or not hmac.compare_digest(sent[0], self.token):
+        tokens = headers.get(TOKEN_HEADER, [])
+        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self.token):
             return Refusal(
                 401, "the token is missing or belongs to another run: open the address that `curate view` printed"
             )
@@ -133,13 +133,13 @@ def _body_refusal(headers: Mapping[bytes, list[bytes]]) -> Refusal | None:
 
 def _limited(receive: Receive) -> Receive:
     """Stop handing on a body that is longer than a mark; its length was checked, so this is for one that lied."""
-    seen = 0
+    size = 0
 
     async def limited() -> MutableMapping[str, Any]:
-        nonlocal seen
+        nonlocal size
         message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > MAX_BODY:
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
             return {"type": "http.disconnect"}
         return message
 

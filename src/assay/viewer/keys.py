@@ -73,8 +73,8 @@ def latest_keys(reader: LakeReader) -> ViewKeys:
 def _pools(reader: LakeReader, ledger: Sequence[Mapping[str, Any]], run: str) -> tuple[str, ...]:
     """Return the pools of the last run that read sources: every problem where no pool is known."""
     read = tuple(row["key"] for row in ledger if row["stage"] == "ingest" and row["run"] == run)
-    known = {row["pool"] for row in reader.rows("SELECT DISTINCT pool FROM pool_members")}
-    return tuple(pool for pool in read if pool in known)
+    present = {row["pool"] for row in reader.rows("SELECT DISTINCT pool FROM pool_members")}
+    return tuple(pool for pool in read if pool in present)
 
 
 def config_keys(context: RunContext, reader: LakeReader) -> ViewKeys:
@@ -84,12 +84,12 @@ def config_keys(context: RunContext, reader: LakeReader) -> ViewKeys:
         context: the run, with an opening of the lake of its own.
         reader: the lake.
     """
-    surveyed = survey_stages(context)
-    results = surveyed.results
+    survey = survey_stages(context)
+    results = survey.results
     rows = {result.stage: result.key.rows for result in results}
     scoring = rows.get("score", "")
-    if not scoring and surveyed.following is not None and surveyed.following.name == "score":
-        scoring = surveyed.following.key.rows
+    if not scoring and survey.following is not None and survey.following.name == "score":
+        scoring = survey.following.key.rows
     stages = tuple(
         {
             "stage": result.stage,
@@ -108,7 +108,7 @@ def config_keys(context: RunContext, reader: LakeReader) -> ViewKeys:
         clustering=rows.get("embed", ""),
         selection=rows.get("select", ""),
         curriculum=next((rows[name] for name in ORDER_STAGES if name in rows), ""),
-        training=_training_key(context, surveyed.following is None),
+        training=_training_key(context, survey.following is None),
         policy=context.policy.revision,
         policy_name=context.policy.name,
         sampler=context.sampler.id,
@@ -118,8 +118,8 @@ def config_keys(context: RunContext, reader: LakeReader) -> ViewKeys:
     return keys if keys.stages else _with_policy(reader, keys)
 
 
-def _training_key(context: RunContext, curated: bool) -> str:
-    if not curated or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
+def _training_key(context: RunContext, is_curated: bool) -> str:
+    if not is_curated or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
         return ""
     from assay.pipelines.runner.stages import plan_training
 
@@ -131,10 +131,10 @@ def _training_key(context: RunContext, curated: bool) -> str:
 
 def _with_policy(reader: LakeReader, keys: ViewKeys) -> ViewKeys:
     """Add the policy and sampling of the scores; where nothing is scored, those with the most attempts."""
-    scored = reader.one(SCORED, [keys.scoring]) if keys.scoring else {}
-    asked = reader.rows(ASKED)
-    if not scored and not asked:
+    by_score = reader.one(SCORED, [keys.scoring]) if keys.scoring else {}
+    by_attempts = reader.rows(ASKED)
+    if not by_score and not by_attempts:
         return keys
-    mine = scored or max(asked, key=lambda row: row["n"])
-    name = next((row["name"] for row in asked if row["policy"] == mine["policy"]), mine["policy"])
+    mine = by_score or max(by_attempts, key=lambda row: row["n"])
+    name = next((row["name"] for row in by_attempts if row["policy"] == mine["policy"]), mine["policy"])
     return replace(keys, policy=mine["policy"], sampler=mine["sampler"], policy_name=name)

@@ -140,18 +140,18 @@ def answers_to_mark(reader: LakeReader, keys: ViewKeys, marks: Marks) -> dict[st
         {answers: the next ones; drawn: how many are drawn in all; marked: counts by mark; estimates: soundness and
         completeness of each verifier, where both sides are marked; file}.
     """
-    known = marks.read()
+    stored_marks = marks.read()
     parameters = {"mode": keys.mode, "policy": keys.policy, "sampler": keys.sampler}
-    drawn = reader.rows(DRAW, parameters)
-    open_ = [row["id"] for row in drawn if row["id"] not in known][:BATCH]
-    shown = {row["id"]: row for row in reader.rows(SHOWN, {"ids": open_, "tail": TAIL})} if open_ else {}
-    answers = [{**shown[id_], **split_thinking(shown[id_].pop("answer") or "")} for id_ in open_ if id_ in shown]
+    sample = reader.rows(DRAW, parameters)
+    open_ = [row["id"] for row in sample if row["id"] not in stored_marks][:BATCH]
+    rows = {row["id"]: row for row in reader.rows(SHOWN, {"ids": open_, "tail": TAIL})} if open_ else {}
+    answers = [{**rows[id_], **split_thinking(rows[id_].pop("answer") or "")} for id_ in open_ if id_ in rows]
     counts = reader.rows(COUNTS, parameters)
     return {
         "answers": answers,
-        "drawn": len(drawn),
-        "marked": {mark: sum(known.get(row["id"]) == mark for row in drawn) for mark in WRITTEN},
-        "estimates": _estimate(drawn, counts, known),
+        "drawn": len(sample),
+        "marked": {mark: sum(stored_marks.get(row["id"]) == mark for row in sample) for mark in WRITTEN},
+        "estimates": _estimate(sample, counts, stored_marks),
         "file": str(marks.path or ""),
     }
 
@@ -162,30 +162,30 @@ def knows_verdict(reader: LakeReader, verdict: str) -> bool:
 
 
 def _estimate(
-    drawn: list[dict[str, Any]], counts: list[dict[str, Any]], known: Mapping[str, str]
+    sample: list[dict[str, Any]], counts: list[dict[str, Any]], stored_marks: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Estimate soundness and completeness of each verifier of which accepted and rejected answers are marked."""
     from assay.maths.beta.audit import audit  # scipy: the page opens without it
 
     rows = []
-    for verifier, version in sorted({(row["verifier"], row["version"]) for row in drawn}):
+    for verifier, version in sorted({(row["verifier"], row["version"]) for row in sample}):
         sides = {}
         for side in (True, False):
             mine = [
-                known.get(row["id"])
-                for row in drawn
+                stored_marks.get(row["id"])
+                for row in sample
                 if (row["verifier"], row["version"], row["accepted"]) == (verifier, version, side)
             ]
             sides[side] = (mine.count("right"), mine.count("wrong"))
         n = {row["accepted"]: row["n"] for row in counts if (row["verifier"], row["version"]) == (verifier, version)}
         if not all(sum(sides[side]) and n.get(side) for side in (True, False)):
             continue
-        found = audit(sides[True], sides[False], n[True] / (n[True] + n[False]))
+        estimate = audit(sides[True], sides[False], n[True] / (n[True] + n[False]))
         rows.append(
             {
                 "verifier": f"{verifier}@{version}",
-                "soundness": list(found.soundness),
-                "completeness": list(found.completeness),
+                "soundness": list(estimate.soundness),
+                "completeness": list(estimate.completeness),
                 "marked": sum(map(sum, sides.values())),
             }
         )

@@ -61,28 +61,28 @@ def warnings(attempts: Mapping[str, Any]) -> list[dict[str, str]]:
     Args:
         attempts: counts by outcome, disputed problems and mean signal.
     """
-    counted = {name: int(attempts.get(name) or 0) for name in ("correct", "wrong", "truncated", "error")}
-    total, found = sum(counted.values()), []
+    counts = {name: int(attempts.get(name) or 0) for name in ("correct", "wrong", "truncated", "error")}
+    total, messages = sum(counts.values()), []
     if not total:
         return []
-    if counted["error"] > ERROR_SHARE * total:
-        found.append(
+    if counts["error"] > ERROR_SHARE * total:
+        messages.append(
             _warning(
                 "errors",
-                f"{counted['error'] / total:.1%} of the attempts have no verdict, because a verifier or an engine failed.",
+                f"{counts['error'] / total:.1%} of the attempts have no verdict, because a verifier or an engine failed.",
                 "outcome = 'only errors' OR n_error > 0",
             )
         )
-    if counted["truncated"] > CUT_SHARE * total:
-        found.append(
+    if counts["truncated"] > CUT_SHARE * total:
+        messages.append(
             _warning(
                 "truncated",
-                f"{counted['truncated'] / total:.1%} of the attempts were truncated at the token cap. What they would have answered is unknown.",
+                f"{counts['truncated'] / total:.1%} of the attempts were truncated at the token cap. What they would have answered is unknown.",
                 "n_truncated > 0",
             )
         )
-    if not counted["correct"]:
-        found.append(
+    if not counts["correct"]:
+        messages.append(
             _warning(
                 "no answer is right",
                 "Not one attempt is right: look at a few answers and at the labels before you believe that the problems are hard.",
@@ -90,7 +90,7 @@ def warnings(attempts: Mapping[str, Any]) -> list[dict[str, str]]:
             )
         )
     if attempts.get("disputed"):
-        found.append(
+        messages.append(
             _warning(
                 "disputed",
                 f"{attempts['disputed']:,} problems are right only in the lenient reading. They are not hard: look at their gold answers.",
@@ -98,14 +98,14 @@ def warnings(attempts: Mapping[str, Any]) -> list[dict[str, str]]:
             )
         )
     if (signal := attempts.get("signal")) is not None and signal < SIGNAL_SHARE:
-        found.append(
+        messages.append(
             _warning(
                 "little signal",
                 f"A group of 8 is expected to hold both right and wrong answers for {signal:.0%} of the problems.",
                 "p_mixed_8 < 0.2",
             )
         )
-    return found
+    return messages
 
 
 def _warning(kind: str, text: str, condition: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ A view is a filter and an order. Its row numbers are worked out once and held, s
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,15 +101,25 @@ def read_pool(reader: LakeReader, keys: ViewKeys, *, limit_s: float = 0.0) -> pa
         keys: which rows of it count.
         limit_s: seconds that it may take; 0 = the reader's limit.
     """
-    counted = reader.one(REPEATED, [keys.scoring])
-    has_scores, repeated = counted["n"] > 0, counted["n"] > counted["problems"]
-    scored = SCORED.format(table="current_scores" if repeated else "scores", only="") if has_scores else COUNTED
+    return reader.table(*_pool_query(reader, keys), limit_s=limit_s)
+
+
+def stream_pool(reader: LakeReader, keys: ViewKeys) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of `read_pool` in batches, so that memory holds a few of them."""
+    yield from reader.stream(*_pool_query(reader, keys))
+
+
+def _pool_query(reader: LakeReader, keys: ViewKeys) -> tuple[str, dict[str, Any]]:
+    """Return the query of `read_pool` and its parameters."""
+    counts = reader.one(REPEATED, [keys.scoring])
+    has_scores, has_repeats = counts["n"] > 0, counts["n"] > counts["problems"]
+    scores = SCORED.format(table="current_scores" if has_repeats else "scores", only="") if has_scores else COUNTED
     parameters = _parameters(keys)
     parameters |= {"scoring": keys.scoring} if has_scores else {"policy": keys.policy, "sampler": keys.sampler}
     parameters |= {"pools": list(keys.pools)} if keys.pools else {}
     members = f"SEMI JOIN ({MEMBERS}) m ON m.problem_id = p.id" if keys.pools else ""
-    query = POOL.format(scored=scored, snippet=SNIPPET, problems="problems", members=members, finite=FINITE, only="")
-    return reader.table(query, parameters, limit_s=limit_s)
+    query = POOL.format(scored=scores, snippet=SNIPPET, problems="problems", members=members, finite=FINITE, only="")
+    return query, parameters
 
 
 def read_some(reader: LakeReader, keys: ViewKeys) -> pa.Table | None:
@@ -192,7 +202,7 @@ class PoolIndex:
     def open_view(
         self,
         condition: str = "",
-        chosen: Mapping[str, Sequence[str]] | None = None,
+        facets: Mapping[str, Sequence[str]] | None = None,
         sort: str = "",
         descending: bool = False,
     ) -> PoolView:
@@ -200,7 +210,7 @@ class PoolIndex:
 
         Args:
             condition: SQL behind WHERE; "" = all rows.
-            chosen: the values of each facet that count; a facet without any lets all pass.
+            facets: the values of each facet that count; a facet without any lets all pass.
             sort: a column of SORTS; "" = as the lake holds them.
             descending: the largest first; empty values stay last.
 
@@ -208,15 +218,15 @@ class PoolIndex:
             ConfigError: an unknown facet or column, or the condition is none.
             LakeError: DuckDB refused the condition, or its time was over.
         """
-        chosen = {name: tuple(values) for name, values in (chosen or {}).items() if values}
-        if strange := sorted(chosen.keys() - set(FACETS)):
+        facets = {name: tuple(values) for name, values in (facets or {}).items() if values}
+        if strange := sorted(facets.keys() - set(FACETS)):
             raise ConfigError(f"no facet {strange[0]!r}; known: {', '.join(FACETS)}")
         if sort and sort not in SORTS:
             raise ConfigError(f"cannot sort by {sort!r}; known: {', '.join(SORTS)}")
-        name = content_id("view", condition.strip(), sorted(chosen.items()), sort, descending)
+        name = content_id("view", condition.strip(), sorted(facets.items()), sort, descending)
         with self._turn:
             if (view := self._views.get(name)) is None:
-                view = self._views[name] = self._make_view(name, condition.strip(), chosen, sort, descending)
+                view = self._views[name] = self._make_view(name, condition.strip(), facets, sort, descending)
             self._views.move_to_end(name)
             while len(self._views) > VIEWS:
                 self._views.popitem(last=False)
@@ -245,20 +255,20 @@ class PoolIndex:
         self._table.close()
 
     def _make_view(
-        self, name: str, condition: str, chosen: Mapping[str, Sequence[str]], sort: str, descending: bool
+        self, name: str, condition: str, values_by_facet: Mapping[str, Sequence[str]], sort: str, descending: bool
     ) -> PoolView:
-        matched = self._match(condition)
-        passing = {facet: self.facets[facet].among(values) for facet, values in chosen.items()}
+        matches = self._match(condition)
+        passing = {facet: self.facets[facet].among(values) for facet, values in values_by_facet.items()}
         facets = {}
         for facet in FACETS:
-            mask = matched
-            for other, allowed in passing.items():
-                mask = mask & allowed if other != facet else mask
-            facets[facet] = self.facets[facet].counts(mask, chosen.get(facet, ()))
-        for allowed in passing.values():
-            matched = matched & allowed
+            mask = matches
+            for other_facet, filter_mask in passing.items():
+                mask = mask & filter_mask if other_facet != facet else mask
+            facets[facet] = self.facets[facet].counts(mask, values_by_facet.get(facet, ()))
+        for filter_mask in passing.values():
+            matches = matches & filter_mask
         order = self._order(sort, descending)
-        return PoolView(name, order[matched[order]] if sort else np.flatnonzero(matched).astype(np.int32), facets)
+        return PoolView(name, order[matches[order]] if sort else np.flatnonzero(matches).astype(np.int32), facets)
 
     def _match(self, condition: str) -> NDArray[np.bool_]:
         if not condition:
@@ -284,9 +294,9 @@ class _Facet:
     """One column with few values, as numbers."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-        self.values: list[str] = ["" if value is None else value for value in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.fill_null(len(self.values)).to_numpy(zero_copy_only=False)
+        encoding = column.cast(pa.string()).combine_chunks().dictionary_encode()
+        self.values: list[str] = ["" if value is None else value for value in encoding.dictionary.to_pylist()]
+        codes = encoding.indices.fill_null(len(self.values)).to_numpy(zero_copy_only=False)
         self.codes: NDArray[np.int32] = codes.astype(np.int32)
         self.names = [*self.values, ""]  # the last = empty
 
@@ -295,15 +305,15 @@ class _Facet:
         return np.bincount(self.codes, minlength=len(self.names))
 
     def among(self, values: Sequence[str]) -> NDArray[np.bool_]:
-        wanted = np.array([name in values for name in self.names], dtype=np.bool_)
-        return np.asarray(wanted[self.codes], dtype=np.bool_)
+        passes = np.array([name in values for name in self.names], dtype=np.bool_)
+        return np.asarray(passes[self.codes], dtype=np.bool_)
 
-    def counts(self, mask: NDArray[np.bool_], chosen: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the values with how many rows pass, the commonest first, chosen ones always among them."""
+    def counts(self, mask: NDArray[np.bool_], always: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the values with how many rows pass, the commonest first, and those of `always` among them."""
         counts = np.bincount(self.codes[mask], minlength=len(self.names)) if len(mask) else self.totals
         places = sorted(np.flatnonzero(self.totals), key=lambda place: (-int(self.totals[place]), self.names[place]))
-        listed = [place for rank, place in enumerate(places) if rank < MAX_VALUES or self.names[place] in chosen]
+        shown_places = [place for rank, place in enumerate(places) if rank < MAX_VALUES or self.names[place] in always]
         return [
             {"value": self.names[place], "count": int(counts[place]), "total": int(self.totals[place])}
-            for place in listed
+            for place in shown_places
         ]

@@ -1,4 +1,4 @@
-"""Pools that were read before: the table of a large lake, kept on this machine, so that the page opens at once next time.
+"""Pools on disk: the table of a large lake, kept on this machine, so that the page opens at once next time.
 
 A file holds the rows of one state of one lake under one set of keys, and is named by them: another commit or another
 choice of stages is another file. All of it can be made again, so what fails here only costs the time of reading.
@@ -67,10 +67,10 @@ class PoolCache:
             for rest in self.folder.glob(".*.duckdb.*"):  # of a viewer that was killed while it wrote
                 if time.time() - rest.stat().st_mtime > REST_S:
                     rest.unlink(missing_ok=True)
-            used = sorted(self.folder.glob("*.duckdb"), key=lambda path: path.stat().st_mtime, reverse=True)
-            for path in used[FILES:]:
+            files = sorted(self.folder.glob("*.duckdb"), key=lambda path: path.stat().st_mtime, reverse=True)
+            for path in files[FILES:]:
                 path.unlink(missing_ok=True)
 
     def _path(self, version: str, keys: ViewKeys) -> Path:
-        shown = [getattr(keys, name) for name in ViewKeys.__slots__ if name != "stages"]
-        return pool_file(self.place, content_id("viewer pool", version, POOL, SCORED, shown))
+        values = [getattr(keys, name) for name in ViewKeys.__slots__ if name != "stages"]
+        return pool_file(self.place, content_id("viewer pool", version, POOL, SCORED, values))

@@ -105,18 +105,18 @@ def picture_file(reader: LakeReader, name: str) -> tuple[str, bytes]:
     Raises:
         ConfigError: there is no such picture, or its bytes are those of none.
     """
-    found = reader.table(PICTURE, [name])["data"].to_pylist()
-    if not found:
+    pictures = reader.table(PICTURE, [name])["data"].to_pylist()
+    if not pictures:
         raise ConfigError(f"no picture {name[:64]!r} in this lake")
-    if not (kind := media_type(found[0])):
+    if not (kind := media_type(pictures[0])):
         raise ConfigError(f"{name[:12]} is not a picture: its bytes are not PNG, JPEG, GIF or WebP")
-    return kind, found[0]
+    return kind, pictures[0]
 
 
 def _pictures(reader: LakeReader, media: Sequence[str]) -> list[dict[str, Any]]:
     """Return what is known of each picture, in the problem's order; one that the lake lacks has no media type."""
-    known = {row["id"]: row for row in reader.rows(PICTURES, [sorted(set(media))])} if media else {}
-    return [known.get(name, {"id": name, "media_type": ""}) for name in media]
+    rows = {row["id"]: row for row in reader.rows(PICTURES, [sorted(set(media))])} if media else {}
+    return [rows.get(name, {"id": name, "media_type": ""}) for name in media]
 
 
 def explain(history: Mapping[str, list[dict[str, Any]]], keys: ViewKeys) -> dict[str, str]:

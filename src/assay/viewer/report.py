@@ -1,6 +1,8 @@
 """A config's lake as one page: the viewer's views over answers that lie in the page, which loads nothing."""
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.analysis.report import NOTHING, collect_values
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
+from assay.stores.pool_table import PoolTable, store_pool
 from assay.stores.reader import LakeReader
 from assay.viewer.answers import finite
 from assay.viewer.bundle import build_page
@@ -16,12 +19,13 @@ from assay.viewer.costs import costs
 from assay.viewer.difficulty import difficulty
 from assay.viewer.keys import ViewKeys, config_keys
 from assay.viewer.overview import overview
-from assay.viewer.pool import PoolIndex, read_pool
+from assay.viewer.pool import PoolIndex, read_pool, stream_pool
 from assay.viewer.selections import stored_selections
 from assay.viewer.telling import shown_pictures, shown_problem, telling_problems
 from assay.viewer.training import curriculum, training
 
 READ_S = 600.0  # limit of one read: nobody waits in front of a page
+IN_MEMORY = 100_000  # problems of a lake whose pool is read into memory
 POINTS = 2_500  # of the map that a page holds
 NO_TRAINING: Mapping[str, Any] = {"trainings": [], "training": "", "curves": {}, "drift": []}
 
@@ -72,24 +76,38 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     reader = LakeReader(context.lake.place, limit_s=READ_S)
     try:
         keys = config_keys(context, reader)
-        pool = PoolIndex(read_pool(reader, keys, limit_s=READ_S))
-        try:
-            views = report_views(reader, keys, pool)
-        finally:
-            pool.close()
+        with _open_pool(reader, keys) as pool:
+            views, n_problems = report_views(reader, keys, pool), pool.count
     finally:
         reader.close()
     state = {name: summary[name] for name in ("config", "lake", "policy", "written")}
-    found: dict[str, Any] = finite(
+    page: dict[str, Any] = finite(
         {
             **views,
             "parts": _parts({**views, "value": summary["value"]}),
             "value": summary["value"],
-            "state": {**state, "mode": keys.mode, "problems": pool.count},
+            "state": {**state, "mode": keys.mode, "problems": n_problems},
             "origin": _origin(summary),
         }
     )
-    return found
+    return page
+
+
+@contextmanager
+def _open_pool(reader: LakeReader, keys: ViewKeys) -> Iterator[PoolIndex]:
+    """Read the pool into memory, or into a file for the time of the report where it is large."""
+    large = sum(rows for table, rows, _ in reader.files() if table == "problems") > IN_MEMORY
+    with tempfile.TemporaryDirectory(prefix="assay-report-") if large else nullcontext() as folder:
+        if folder:
+            path = Path(folder, "pool.duckdb")
+            store_pool(stream_pool(reader, keys), path)
+            pool = PoolIndex(PoolTable.stored(path, locked=False))
+        else:
+            pool = PoolIndex(read_pool(reader, keys, limit_s=READ_S))
+        try:
+            yield pool
+        finally:
+            pool.close()
 
 
 def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str, Any]:
@@ -100,12 +118,12 @@ def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[st
         keys: which rows of it count.
         pool: the problems.
     """
-    chosen = telling_problems(pool)
-    problems = {row["id"]: shown_problem(reader, keys, row["id"]) for row in chosen}
+    rows = telling_problems(pool)
+    problems = {row["id"]: shown_problem(reader, keys, row["id"]) for row in rows}
     paid = costs(reader, keys)
     return {
         "overview": overview(reader, keys, pool),
-        "telling": chosen,
+        "telling": rows,
         "problems": problems,
         "pictures": shown_pictures(reader, [picture for page in problems.values() for picture in page["pictures"]]),
         "difficulty": difficulty(pool),
@@ -119,15 +137,15 @@ def report_views(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[st
 
 def _own_training(reader: LakeReader, keys: ViewKeys) -> Mapping[str, Any]:
     """Return the curves of the config's own training; those of others in the lake are theirs to show."""
-    found = training(reader, keys)
-    if not keys.training or found["training"] != keys.training:
+    curves = training(reader, keys)
+    if not keys.training or curves["training"] != keys.training:
         return NO_TRAINING
-    return {**found, "trainings": [row for row in found["trainings"] if row["training"] == keys.training]}
+    return {**curves, "trainings": [row for row in curves["trainings"] if row["training"] == keys.training]}
 
 
 def _parts(views: Mapping[str, Any]) -> list[str]:
     """Name the views that have something to show."""
-    shown = {
+    contents = {
         "overview": True,
         "telling": views["telling"],
         "difficulty": views["difficulty"]["sources"],
@@ -139,7 +157,7 @@ def _parts(views: Mapping[str, Any]) -> list[str]:
         "cost": views["cost"]["paid"],
         "origin": True,
     }
-    return [name for name, found in shown.items() if found]
+    return [name for name, content in contents.items() if content]
 
 
 def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,5 +171,5 @@ def _origin(summary: Mapping[str, Any]) -> dict[str, Any]:
         *((f"verifier {row['verifier']}", row["version"]) for row in summary["verifiers"]),
         *summary["versions"].items(),
     ]
-    kept = {name: summary[name] for name in ("stages", "disputed", "tables", "runs")}
-    return {**kept, "sampling": sampling, "versions": versions}
+    tables = {name: summary[name] for name in ("stages", "disputed", "tables", "runs")}
+    return {**tables, "sampling": sampling, "versions": versions}

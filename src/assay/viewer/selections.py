@@ -40,18 +40,18 @@ def stored_selections(reader: LakeReader, keys: ViewKeys) -> dict[str, Any]:
         {selections: one row each, `signal` being the expected share of groups of 8 with both right and wrong answers;
         overlap: shared problems and Jaccard index of every pair; clusters: of the whole pool}.
     """
-    known = reader.rows(KNOWN, [keys.selection, MOST])
-    ids = [row["selection_id"] for row in known]
+    selections = reader.rows(KNOWN, [keys.selection, MOST])
+    ids = [row["selection_id"] for row in selections]
     if not ids:
         return {"selections": [], "overlap": [], "clusters": 0}
-    measured = {row["selection_id"]: row for row in reader.rows(MEASURED, [ids, keys.scoring, keys.clustering])}
+    measures = {row["selection_id"]: row for row in reader.rows(MEASURED, [ids, keys.scoring, keys.clustering])}
     rows = [
-        {**row, **measured.get(row["selection_id"], {"kept": 0}), "own": row["selection_id"] == keys.selection}
-        for row in known
+        {**row, **measures.get(row["selection_id"], {"kept": 0}), "own": row["selection_id"] == keys.selection}
+        for row in selections
     ]
-    kept = {row["selection_id"]: row["kept"] for row in rows}
+    sizes = {row["selection_id"]: row["kept"] for row in rows}
     overlap = [
-        {**row, "jaccard": row["shared"] / max(1, kept[row["first"]] + kept[row["second"]] - row["shared"])}
+        {**row, "jaccard": row["shared"] / max(1, sizes[row["first"]] + sizes[row["second"]] - row["shared"])}
         for row in reader.rows(OVERLAP, [ids])
     ]
     clusters = reader.one(

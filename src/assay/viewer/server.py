@@ -100,7 +100,7 @@ class Viewer:
 
 
 def default_marks(state: ViewState) -> Path | None:
-    """Return where marks lie unless somebody names a file: `audits/NAME.csv` in the lake's folder; None for a bucket."""
+    """Return where marks lie unless a file is named: `audits/NAME.csv` in the lake's folder; None for a bucket."""
     lake = state.reader.lake
     if lake.storage.remote:
         return None

@@ -89,10 +89,10 @@ class ViewState:
         """
         with self._turns.setdefault(name, threading.Lock()):
             version = self.version
-            known = self._results.get(name)
-            if known is None or known[0] != version:
-                known = self._results[name] = (version, work())
-            return known[1]
+            result = self._results.get(name)
+            if result is None or result[0] != version:
+                result = self._results[name] = (version, work())
+            return result[1]
 
     def _follow(self) -> None:
         while not self._closing.is_set():
@@ -110,10 +110,10 @@ class ViewState:
             begun = time.monotonic()
             keys = self._read_keys()
             table = None
-            if (stored := self._cache.find(version, keys)) is None:
+            if (cached := self._cache.find(version, keys)) is None:
                 self._show_some(version, keys)
                 table = read_pool(self._pool_reader, keys, limit_s=FIRST_READ_S)
-            self._show(version, keys, PoolIndex(table if stored is None else stored))
+            self._show(version, keys, PoolIndex(table if cached is None else cached))
             self.took_s = time.monotonic() - begun
             self.whole.set()
             if table is not None:

@@ -1,4 +1,4 @@
-"""The problems that a reader should look at: disputed, truncated, failed, never solved, and some of those that were chosen."""
+"""The problems that a reader should look at: disputed, truncated, failed, never solved, and some chosen ones."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -36,15 +36,15 @@ def telling_problems(pool: PoolIndex) -> list[dict[str, Any]]:
     Returns:
         At most 20 rows of the pool, with `why` and `kind` (a colour).
     """
-    chosen: dict[str, dict[str, Any]] = {}
+    problems: dict[str, dict[str, Any]] = {}
     for why, kind, condition, order, most in GROUPS:
         rows = pool.rows(
             f"SELECT id, question, n_correct, n_wrong, n_truncated, n_error, value, low, high FROM pool "
             f"WHERE ({condition}) AND NOT list_contains($1::VARCHAR[], id) ORDER BY {order}, id LIMIT $2",
-            [list(chosen), min(most, SHOWN - len(chosen))],
+            [list(problems), min(most, SHOWN - len(problems))],
         )
-        chosen |= {row["id"]: {**row, "why": why, "kind": kind} for row in rows}
-    return list(chosen.values())
+        problems |= {row["id"]: {**row, "why": why, "kind": kind} for row in rows}
+    return list(problems.values())
 
 
 def shown_problem(reader: LakeReader, keys: ViewKeys, problem: str) -> dict[str, Any]:
@@ -74,23 +74,23 @@ def shown_pictures(reader: LakeReader, pictures: Iterable[Mapping[str, Any]]) ->
         reader: the lake.
         pictures: what `problem_page` says of each, in the order of the page.
     """
-    found: dict[str, str] = {}
-    left = PICTURES
+    addresses: dict[str, str] = {}
+    room = PICTURES
     for picture in pictures:
         name, size = picture["id"], picture.get("size") or 0
-        if name in found or not 0 < size <= min(PICTURE, left):
+        if name in addresses or not 0 < size <= min(PICTURE, room):
             continue
         kind, data = picture_file(reader, name)
-        found[name] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-        left -= size
-    return found
+        addresses[name] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        room -= size
+    return addresses
 
 
 def _various(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return some attempts in their order: of the config's policy where it has any, and of every outcome at least one."""
+    """Return some attempts in their order: of the config's policy where it has any, and one of every outcome."""
     own = [attempt for attempt in attempts if attempt["mine"]] or attempts
     outcomes = [next((verdict["outcome"] for verdict in attempt["verdicts"]), "") for attempt in own]
     firsts = {outcomes.index(outcome) for outcome in outcomes}
-    others = [place for place in range(len(own)) if place not in firsts]
-    places = sorted([*firsts, *others[: max(0, ATTEMPTS - len(firsts))]])
+    rest = [place for place in range(len(own)) if place not in firsts]
+    places = sorted([*firsts, *rest[: max(0, ATTEMPTS - len(firsts))]])
     return [own[place] for place in places]

@@ -58,26 +58,26 @@ GROUP BY lesson ORDER BY lesson LIMIT 200
 """
 
 
-def training(reader: LakeReader, keys: ViewKeys, chosen: str = "") -> dict[str, Any]:
+def training(reader: LakeReader, keys: ViewKeys, training_key: str = "") -> dict[str, Any]:
     """Collect the curves of one training.
 
     Args:
         reader: the lake.
         keys: whose training comes first.
-        chosen: another training; "" = that of the keys, else the latest.
+        training_key: another training; "" = that of the keys, else the latest.
 
     Returns:
         {trainings; training; curves: points by metric; drift: per stretch of steps the groups that were all wrong,
         mixed and all right, the rate in training, and the rate that scoring had found}.
     """
-    known = reader.rows(TRAININGS)
-    names = [row["training"] for row in known]
-    key = next((name for name in (chosen, keys.training) if name in names), names[0] if names else "")
+    trainings = reader.rows(TRAININGS)
+    names = [row["training"] for row in trainings]
+    key = next((name for name in (training_key, keys.training) if name in names), names[0] if names else "")
     curves: dict[str, list[list[float]]] = {}
     for row in reader.rows(METRICS, [key]) if key else ():
         curves.setdefault(row["name"], []).append([row["step"], row["value"], row["low"], row["high"]])
     return {
-        "trainings": known,
+        "trainings": trainings,
         "training": key,
         "curves": curves,
         "drift": reader.rows(DRIFT, [key, keys.scoring, BUCKETS]) if key else [],
@@ -92,8 +92,8 @@ def curriculum(reader: LakeReader, keys: ViewKeys, pool: PoolIndex) -> dict[str,
         keys: which curriculum counts.
         pool: the problems, with their places.
     """
-    placed = pool.rows("SELECT count(place) AS n FROM pool")[0]["n"]
-    buckets = max(min(placed, FEWEST), min(BUCKETS, placed // FILLED))
+    length = pool.rows("SELECT count(place) AS n FROM pool")[0]["n"]
+    buckets = max(min(length, FEWEST), min(BUCKETS, length // FILLED))
     bands = pool.rows(BANDS, [buckets])
     return {
         "bands": bands,
@@ -108,9 +108,9 @@ def _shares(rows: Sequence[dict[str, Any]], buckets: Sequence[float]) -> dict[st
     totals: dict[str, int] = {}
     for row in rows:
         totals[row["source"]] = totals.get(row["source"], 0) + row["n"]
-    ranked = sorted(totals, key=lambda source: (-totals[source], source))
-    names = {source: source if place < 7 else "others" for place, source in enumerate(ranked)}
-    counts = {name: dict.fromkeys(buckets, 0) for name in dict.fromkeys(names[source] for source in ranked)}
+    sources = sorted(totals, key=lambda source: (-totals[source], source))
+    names = {source: source if place < 7 else "others" for place, source in enumerate(sources)}
+    counts = {name: dict.fromkeys(buckets, 0) for name in dict.fromkeys(names[source] for source in sources)}
     for row in rows:
         counts[names[row["source"]]][row["bucket"]] += row["n"]
     sizes = {bucket: sum(counts[name][bucket] for name in counts) for bucket in buckets}

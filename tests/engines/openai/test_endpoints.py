@@ -40,6 +40,19 @@ def test_failures_of_calls_that_were_under_way_together_are_one_failure():
     assert not servers.lost
 
 
+def test_a_dead_server_is_tried_by_one_sample_until_it_answers():
+    clock = [1.0]
+    server = endpoints.Endpoint("a", 64, is_verified=True)
+    servers = balance(server, endpoints.Endpoint("b", 64), clock=lambda: clock[0])
+    servers.record_failure(server, RetryableError("refused", dead=True), 0.5)
+    clock[0] = server.rest_ends + 1
+    urls = [servers.acquire()[0].url for _ in range(65)]
+    assert urls.count("a") == 1, "64 samples would each have spent one of their tries"
+    servers.record_identity(server)
+    servers.record_answer(server)
+    assert [servers.acquire()[0].url for _ in range(63)] == ["a"] * 63
+
+
 def test_a_server_rests_twice_as_long_after_each_failure_and_as_long_as_it_asks():
     clock = [10.0]
     server = endpoints.Endpoint("a", 1)

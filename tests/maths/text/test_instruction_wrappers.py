@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from assay.maths.text.instruction_wrappers import only_instructions, strip_instructions
@@ -55,8 +57,8 @@ def test_a_system_turn_of_instructions_alone_is_known():
     assert not only_instructions("All numbers are in base 7.")
 
 
-def test_a_megabyte_of_sentences_takes_no_time():
-    assert strip_instructions("Think step by step. " * 50_000 + ASKED) in (
-        ASKED,
-        "Think step by step. " * 50_000 + ASKED,
-    )
+def test_many_sentences_take_no_time():
+    text = "Think step by step. " * 10_000 + ASKED
+    began = time.process_time()
+    assert strip_instructions(text) in (ASKED, text)
+    assert time.process_time() - began < 5  # .7 s; ten times that where it grows with the square

@@ -1,6 +1,8 @@
 """What an export writes, read in parts, is what it writes as a whole."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,3 +54,16 @@ def test_a_phase_of_two_epochs_is_walked_twice_and_places_go_on(ready: RunContex
     assert ids[:10] == ids[10:]
     order = ready.lake.query("SELECT problem_id FROM curriculum ORDER BY lesson, position")["problem_id"].to_pylist()
     assert ids[:10] == order
+
+
+@pytest.mark.service
+def test_a_process_that_exports_beside_torch_ends_without_a_list_of_leaks() -> None:
+    pytest.importorskip("torch")
+    code = """
+import torch
+from assay.pipelines.analysis.export import export
+from assay.stores.sql.database import trunk
+trunk().cursor().execute("SELECT 1").fetchall()
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from assay.core.errors import ConfigError
+from assay.core.notes import Note
 from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data import problem_batches, sifting
+from assay.pipelines.data import key_runs, problem_batches, sifting
 from assay.pipelines.data.problems import read_pool_members
 from assay.pipelines.data.sifting import Sifted, StreamedPool, check_findings
 from assay.pipelines.runner.stages import run_stages
@@ -44,9 +45,16 @@ def mixed(sums: Path) -> Path:
 
 
 def config_of(context: Made, lake: Path, filters: list[str]) -> RunContext:
-    settings = {"overlong": {"tokens": 300}} if "overlong" in filters else {}
+    settings: dict[str, Any] = {"overlong": {"tokens": 300}} if "overlong" in filters else {}
     source = [{"type": "files", "paths": str(lake.parent / "sums.jsonl"), "verifier": "numeric"}]
-    return context(lake=str(lake), source=source, clean={"filters": filters, "settings": settings})
+    if "contaminated" in filters:
+        benchmark = lake.parent / "benchmark.jsonl"
+        rows = [{"prompt": STORY.format(n=n, end=" today?"), "answer": str(2 * n)} for n in (2, 3)]
+        benchmark.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        against = [{"type": "files", "paths": str(benchmark), "verifier": "numeric", "name": "stories"}]
+        settings["contaminated"] = {"against": against}
+    clean = {"filters": filters, "settings": settings}
+    return context(lake=str(lake), source=source, clean=clean, embed={"encoder": "tfidf"})
 
 
 def found_in(context: RunContext) -> tuple[Any, ...]:
@@ -60,17 +68,30 @@ def found_in(context: RunContext) -> tuple[Any, ...]:
 def applied_whole(context: RunContext) -> list[tuple[str, str, str]]:
     """(Reason, problem, detail) of the drops where every filter gets the whole pool."""
     problems, labels = read_pool_members(context, run_stages(context, "ingest"))
-    drops: list[tuple[str, str, str]] = []
+    members, drops = dict(problems), list[tuple[str, str, str]]()
     for _, part in build_filters(context.config):
         golds: dict[str, list[Label]] = {id_: labels[id_] for id_ in problems}
-        for drop in part.sift(list(problems.values()), golds, filter_context(context, part, problems)):
+        borrowed = filter_context(context, part, members)
+        for drop in part.sift(list(problems.values()), golds, borrowed):
+            if isinstance(drop, Note):
+                continue
             assert isinstance(drop, Drop)
             del problems[drop.problem_id]
             drops.append((drop.reason, drop.problem_id, drop.detail))
     return drops
 
 
-@pytest.mark.parametrize("filters", [FILTERS, FILTERS[::-1], ["near"], ["exact", "unparsable", "empty", "near"]])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        FILTERS,
+        FILTERS[::-1],
+        ["near"],
+        ["exact", "unparsable", "empty", "near"],
+        ["exact", "semantic", "near"],
+        ["contaminated", "semantic"],
+    ],
+)
 def test_batches_of_seven_of_a_thousand_and_the_whole_pool_give_the_same_rows(
     context: Made, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: list[str]
 ) -> None:
@@ -80,11 +101,12 @@ def test_batches_of_seven_of_a_thousand_and_the_whole_pool_give_the_same_rows(
     for size in (7, 1_000):
         monkeypatch.setattr(problem_batches, "BATCH", size)
         monkeypatch.setattr(sifting, "READ_AGAIN", size)
+        monkeypatch.setattr(key_runs, "RUN_ROWS", size)
         by_size[size] = found_in(config_of(context, tmp_path / f"by-{size}", filters))
     assert by_size[7] == by_size[1_000]
     rows = by_size[7][3]
     assert [(row["reason"], row["problem_id"], row["detail"]) for row in rows] == whole
-    assert len({row["reason"] for row in rows}) >= min(3, len(filters))
+    assert len({row["reason"] for row in rows}) >= min(3 if "empty" in filters else 2, len(filters))
 
 
 def test_a_joint_filter_reads_again_only_problems_that_share_a_key(
@@ -108,7 +130,7 @@ def test_a_joint_filter_reads_again_only_problems_that_share_a_key(
 
     pools = run_stages(run, "ingest")[-1].key.parts
     sifted = Sifted("key", "run")
-    StreamedPool(run, pools, sifted, lambda _: FilterContext()).sift([("exact", Counting())])  # type: ignore[list-item]
+    StreamedPool(run, pools, sifted, lambda *_: FilterContext()).sift([("exact", Counting())])  # type: ignore[list-item]
     assert sifted.reasons == {"duplicate": 24}
     assert given == [12 * 2 + 12 * 2 + 12]  # both texts of a story and of a doubling, and questions with two labels
 

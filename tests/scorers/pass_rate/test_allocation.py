@@ -1,5 +1,6 @@
 """What allocations claim: bars on value, errors and coverage, on small pools with fixed seeds."""
 
+import os
 from functools import cache
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from assay.maths.beta.zero_inflated_beta import fit_zero_inflated_beta
 from assay.maths.rl.group_signal import group_signal
 from assay.scorers.pass_rate.allocation import Allocation, Goal, expected_attempts, run_allocation
+
+POOLS = 4 if os.environ.get("ASSAY_SOAK", "") == "1" else 2
 
 
 def rates(n, seed):
@@ -50,9 +53,10 @@ def test_everybody_gets_the_first_attempts_and_nobody_more_than_the_most():
     assert pool.waves[0] == (list(range(200)), [2] * 200)
 
 
+@pytest.mark.soak
 def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_them():
     ratios, shares = [], []
-    for seed in range(4):
+    for seed in range(POOLS):
         pool = Pool(400, seed)
         seen, prior, _ = allocate(pool, wave_fraction=1 / 8)
         value, whole = group_signal(pool.rate, 8), pool.won.sum(axis=1)
@@ -97,9 +101,10 @@ def test_two_stages_are_two_waves_the_second_to_the_most():
     assert (seen.attempts == 32).sum() <= 12
 
 
+@pytest.mark.soak
 def test_a_band_is_decided_about_as_well_as_by_64_attempts_each():
     extra, shares = [], []
-    for seed in range(4):
+    for seed in range(POOLS):
         pool = Pool(500, seed)
         truth, whole = (pool.rate >= 0.2) & (pool.rate <= 0.8), pool.won.sum(axis=1)
         seen, prior, _ = allocate(pool, Goal(0, 8))

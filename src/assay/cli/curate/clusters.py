@@ -18,9 +18,7 @@ from assay.cli.tables import build_table
 
 
 def clusters(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Print each cluster with its size, mean share solved, keywords and typical problems; the earlier stages must be
-    done.
-    """
+    """Print each cluster: its size, mean share solved, keywords and typical problems. Earlier stages must be done."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -127,8 +127,8 @@ def rollouts(
     """Import rollouts with their rewards, matched to problems by assay_id or by prompt. A row without a match is
     dropped with its reason; if no row matches, that is an error.
 
-    `--from prm` reads TRL's stepwise supervision: the steps together are the attempt, and their labels are kept for `curate
-    export --to prm --method imported`.
+    `--from prm` reads TRL's stepwise supervision: the steps together are the attempt, and their labels are kept for
+    `curate export --to prm --method imported`.
 
     With a config, they are attempts at its problems, and score.evidence = "imported" computes pass rates from them.
     Rewards become verdicts; if the file has none, the problems' own verifiers grade the texts.

@@ -19,9 +19,7 @@ from assay.cli.tables import build_table
 
 
 def regrade(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Grade every stored rollout that has no verdict under its current label and verifier. Verdicts are added; old ones
-    stay.
-    """
+    """Grade every stored rollout without a verdict under its current label and verifier. Old verdicts stay."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

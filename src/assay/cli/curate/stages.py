@@ -56,9 +56,7 @@ def score(
     retry_refused: RetryRefused = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many
-    processes.
-    """
+    """Let the policy attempt each training problem, and measure how hard it is; --worker: as one process of many."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -12,8 +12,7 @@ SHOWN = 10  # rows of selections, and of runs
 
 
 def status(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Show what is done and what is left in each stage, the tokens and seconds spent so far, and which selections are
-    stale."""
+    """Show what is done and left in each stage, the tokens and seconds spent, and which selections are stale."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

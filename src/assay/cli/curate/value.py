@@ -32,8 +32,9 @@ def value(
     worlds: Worlds = 24,
     drift: Drift = 0.0,
 ) -> None:
-    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method, with
-    80% intervals, and the method that is expected to lose least against the cheapest. Generates and writes nothing.
+    """Forecast from stored attempts whether choosing problems will pay: the cost of a mixed group under each method,
+    with 80% intervals, and the method that is expected to lose least against the cheapest. Generates and writes
+    nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

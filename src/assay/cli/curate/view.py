@@ -61,8 +61,7 @@ def view(
 
 
 def _doorway(folder: Path, url: str) -> Path:
-    """Write a page of the user's own that leads to the address: in a browser's arguments, others could read its
-    token."""
+    """Write a page of the user's own that leads to the address: others could read a browser's arguments."""
     page = folder / "open.html"
     page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(url)}">', encoding="utf-8")
     return page

@@ -39,8 +39,7 @@ def evaluate(
     kind: Kind = "grpo",
     as_json: AsJson = False,
 ) -> None:
-    """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier
-    moved."""
+    """Show held-out pass@1 and pass@k before, during and after a training, and how far the frontier moved."""
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config, stage = load_config(path, lake, sets), _stage_of(kind)

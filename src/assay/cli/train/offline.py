@@ -46,8 +46,8 @@ def dpo(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson =
 
 
 def kto(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Train the policy with KTO on the right and wrong answers that `curate synthesize` stored, which need no pairs. A stopped
-    or killed training resumes at the exact row.
+    """Train the policy with KTO on the right and wrong answers that `curate synthesize` stored, which need no pairs. A
+    stopped or killed training resumes at the exact row.
     """
     _run("kto", path, lake, sets, as_json)
 

@@ -1,5 +1,4 @@
-"""Exact quotas per source in every step, for any online curriculum: one state per source, and counts that are carried
-over."""
+"""Exact quotas per source in every step, for any online curriculum: one state per source, counts carried over."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -33,8 +32,7 @@ def step_quotas(shares: NDArray[np.float64], past_groups: Ints, groups: int, cap
 
 
 class QuotaCurriculum:
-    """An online curriculum (`core.ports.OnlineCurriculum`) that holds one state per source and fills every step by
-    quotas.
+    """An online curriculum (`core.ports.OnlineCurriculum`) with one state per source, whose steps keep quotas.
 
     Within a source the curriculum chooses as it would alone; between sources the quotas decide, so over any number of
     steps each source has had its share of groups to within one. The counts and all states are saved, so a run that goes

@@ -106,8 +106,7 @@ class CurriculumState(ABC):
 
 
 def pass_share(group: GroupResult) -> float | None:
-    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None where there are
-    none."""
+    """Return the share of right answers among a group's judged rollouts, truncated ones wrong; None without any."""
     counts = group.counts
     n_judged = counts.correct + counts.wrong + counts.truncated
     return counts.correct / n_judged if n_judged else None
@@ -136,7 +135,7 @@ class FixedOrder(CurriculumState):
 
 
 def _describe(settings: Any) -> str:
-    """Return the settings' repr under the names that older states know (`was`), without defaults of `later` settings."""
+    """Return the settings' repr under the names in older states (`was`), without defaults of `later` settings."""
     later, was = getattr(settings, "later", ()), getattr(settings, "was", {})
     if not later and not was:
         return repr(settings)

@@ -1,6 +1,4 @@
-"""Keep the keys and values of many samples in one tensor per layer, with room to grow and with rows that can be
-replaced.
-"""
+"""Keep the keys and values of many samples in one tensor per layer, with room to grow and replaceable rows."""
 
 from functools import lru_cache
 from typing import Any

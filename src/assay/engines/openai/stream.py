@@ -202,8 +202,7 @@ def _check_count(name: str, value: Any, *, max_value: int) -> int | None:
 
 
 def _split_content(content: Any, depth: int, *, is_reasoning: bool = False) -> tuple[list[str], list[str]]:
-    """Separate the reasoning from the texts of a content: a text, nothing, or a list of parts, as reasoning models send
-    it.
+    """Separate the reasoning from the texts of a content: a text, nothing, or a list of parts.
 
     Returns:
         Pieces of reasoning, and pieces of text.
@@ -239,8 +238,7 @@ def _split_content(content: Any, depth: int, *, is_reasoning: bool = False) -> t
 
 
 def _read_logprobs(scores: Any) -> list[float]:
-    """Read one log-probability per token from any of the three forms in use: `content`, a bare list, and
-    `token_logprobs`.
+    """Read one log-probability per token from any form in use: `content`, a bare list, and `token_logprobs`.
 
     Raises:
         RetryableError: another form, or a value that is no log-probability.

@@ -45,8 +45,7 @@ def _pop_oldest(waiting: dict[Key, list[Rollout]], key: Key) -> Rollout:
 
 
 def take_ready(items: Iterator[Item | None], max_items: int) -> tuple[list[Item], bool]:
-    """Take up to `max_items` items before the first None, which means "none yet"; also return whether the iterator has
-    ended.
+    """Take up to `max_items` items before the first None, which means "none yet"; also return whether it has ended.
 
     >>> take_ready(iter([1, 2, None, 3]), 5), take_ready(iter([1]), 5), take_ready(iter([1, 2]), 1)
     (([1, 2], False), ([1], True), ([1], False))

@@ -82,8 +82,7 @@ class TrialQueue:
         return wave
 
     def observe(self, rows: ArrayLike, *, trials: ArrayLike, right: ArrayLike, lost: ArrayLike = 0) -> None:
-        """Take in results: trials that ended and right answers among them, per row; `lost` ones ended without a
-        result."""
+        """Take in results: trials that ended and right answers among them, per row; `lost` ones ended without one."""
         index = np.asarray(rows, dtype=np.int64)
         counts = [np.broadcast_to(np.asarray(values, dtype=np.int64), index.shape) for values in (trials, right, lost)]
         np.add.at(self.trials, index, counts[0])

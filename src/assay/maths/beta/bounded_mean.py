@@ -52,8 +52,7 @@ def betting_interval(
 
 
 def _unit_interval(x: Floats, inside: NDArray[np.bool_], error: float) -> Floats:
-    """The ends for rewards in [0, 1], (n, 2): the lowest and the highest candidate that is left, and half a step
-    more."""
+    """The ends for rewards in [0, 1], (n, 2): the lowest and the highest remaining candidate, and half a step more."""
     m = np.linspace(0, 1, GRID)
     log_above, log_below = np.zeros((2, len(x), GRID))
     total, squares = np.full(len(x), 0.5), np.full(len(x), 0.25)  # one imagined reward of 1/2 and variance 1/4

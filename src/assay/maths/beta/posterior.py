@@ -48,8 +48,7 @@ def mean(a: ArrayLike, b: ArrayLike) -> Floats:
 def interval(
     correct: ArrayLike, wrong: ArrayLike, *, prior: str = "jeffreys", level: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """The interval cuts (1 - level) / 2 of posterior mass off each side; low is 0 without a success, high 1 without a
-    failure.
+    """The interval cuts (1 - level) / 2 of posterior mass off each side; low is 0 if none succeeded, high 1 if all.
 
     The two ends are set explicitly because a quantile never reaches them: otherwise a problem that cannot be solved (p
     = 0) would lie outside every interval computed for it. With no graded attempt both rules apply: [0, 1].

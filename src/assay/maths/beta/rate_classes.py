@@ -43,8 +43,9 @@ class RateDraw:
         return kind, np.select([kind == NEVER, kind == ALWAYS], [0.0, 1.0], between)
 
     def of_source(self, kind: ArrayLike, rng: np.random.Generator) -> "RateDraw":
-        """The state for a part of the pool: the shares of the classes are drawn anew, from the pool's as `SOURCE_WEIGHT`
-        problems and the classes of the part's own ones, (m,); the shape between 0 and 1 stays the pool's.
+        """The state for a part of the pool: the shares of the classes are drawn anew, from the pool's as
+        `SOURCE_WEIGHT` problems and the classes of the part's own ones, (m,); the shape between 0 and 1 stays the
+        pool's.
         """
         never, always = float(self.prior.zero[0]), float(self.prior.one[0])
         counts = np.bincount(np.asarray(kind, dtype=np.int64), minlength=3)

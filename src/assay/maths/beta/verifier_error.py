@@ -167,8 +167,7 @@ def resampling(points: Floats, weights: Floats, soundness: float, completeness: 
 
 
 def _point_weights(prior: RatePrior, edges: Floats) -> Floats:
-    """How much of the prior each point stands for, (1 or n, m): all up to the first edge, the bins, all from the
-    last."""
+    """How much of the prior each point stands for, (1 or n, m): all up to the first edge, bins, all from the last."""
     below = np.stack([prior.inside(0.0, float(edge)) for edge in edges], axis=1)  # (., BINS + 1)
     last = prior.inside(float(edges[-1]), 1.0)[:, None] if edges[-1] < 1 else prior.inside(1.0, 1.0)[:, None]
     until = np.minimum(below, 1 - last)

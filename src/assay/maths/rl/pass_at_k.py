@@ -119,8 +119,7 @@ def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:
 
 
 def _votes(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """How often each of the kinds is among k, over all groups of k, or over `MAX_GROUPS` drawn ones, (groups,
-    kinds)."""
+    """How often each kind is among k, over all groups of k, or over `MAX_GROUPS` drawn ones, (groups, kinds)."""
     n = int(counts.sum())
     if comb(n, k) > MAX_GROUPS:
         rng = np.random.default_rng(n * 1_000_003 + k)

@@ -242,8 +242,7 @@ def count_chances(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
 
 
 def _merge_equal(posterior: RewardPosterior, equal: Floats, group_size: int) -> Floats:
-    """The chance that all rewards are equal, (n,): a value of both classes can also be drawn now and then from
-    either."""
+    """The chance that all rewards are equal, (n,): a value of both classes can be drawn from either."""
     total = equal.sum(1)
     right, wrong = posterior.weights * posterior.correct, posterior.weights * ~posterior.correct
     for value in np.unique(posterior.values):

@@ -92,8 +92,8 @@ def forecast_ways(
         max_steps: that are simulated; a longer run is simulated in small, with as much less of the pool.
 
     Returns:
-        {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed group,
-        gain: (low, median, high) of how many times cheaper than uniform over the whole run}, regrets: of one use
+        {rows: one per way and number of uses: {way, uses, first_tenth, whole: (low, median, high) tokens per mixed
+        group, gain: (low, median, high) of how many times cheaper than uniform over the whole run}, regrets: of one use
         (`expected_regrets`), best: the way of the least one, pays: whether its gain is at least 1.1 at the low end}. A
         number is infinite where no group is mixed.
     """
@@ -118,8 +118,8 @@ def forecast_ways(
 def expected_regrets(costs: Mapping[str, Floats]) -> dict[str, float]:
     """How much more each way costs than the cheapest one of a world, as a share, in the mean over worlds.
 
-    Which way is the cheapest is not known before training, so this tells which one to name, and not the median cost: of two
-    ways the one whose cost varies more from world to world may have the lower median and lose more where it loses.
+    Which way is the cheapest is not known before training, so this tells which one to name, and not the median cost: of
+    two ways the one whose cost varies more from world to world may have the lower median and lose more where it loses.
 
     Args:
         costs: by way, (worlds,) each, of the same worlds.
@@ -173,8 +173,7 @@ class SimulatedRun:
     mixed: Floats  # (steps,) groups with right and wrong answers among those trained on
 
     def cost(self, uses: int) -> tuple[float, float]:
-        """Tokens per mixed group over the first tenth of the steps and over all, a share of what came before
-        included."""
+        """Tokens per mixed group over the first tenth of the steps and over all, with a share of what came before."""
         tenth = max(1, len(self.tokens) // 10)
         return self._per_mixed(tenth, uses), self._per_mixed(len(self.tokens), uses)
 
@@ -186,8 +185,7 @@ class SimulatedRun:
 def simulate_way(
     world: World, way: Way, size: TrainingSize, drift: float, seed: tuple[int, ...], *, budget: int = 1
 ) -> SimulatedRun:
-    """Train once in a world under a way of choosing, with binomial outcomes; scoring has enough with `budget`
-    problems."""
+    """Train once in a world under a way of choosing, with binomial outcomes; scoring ends at `budget` problems."""
     rng = np.random.default_rng(seed)
     ids = np.array([f"p{row:08}" for row in range(len(world.rate))])
     rows = np.arange(len(ids))

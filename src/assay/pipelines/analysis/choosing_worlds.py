@@ -63,10 +63,10 @@ class _Part:
 def draw_worlds(attempts: PoolAttempts, seed: int, *, shrink: float = 1.0) -> Iterator[World]:
     """Draw states of the pool that the attempts leave possible, without end.
 
-    A source with at least 12 attempted problems has rates of its own; one with fewer has those of the whole pool, but how
-    many of its problems are never or always solved lies between the pool's shares and its own. A problem that was not
-    attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class
-    whose rate has the same rank, out of a bootstrap of these.
+    A source with at least 12 attempted problems has rates of its own; one with fewer has those of the whole pool, but
+    how many of its problems are never or always solved lies between the pool's shares and its own. A problem that was
+    not attempted gets a class and a rate of its part, and the tokens of an attempted one of the same class whose rate
+    has the same rank, out of a bootstrap of these.
 
     Args:
         attempts: at the pool; at least some problems must have any.
@@ -115,8 +115,7 @@ def _parts(attempts: PoolAttempts, known: Ints, everyone: RateChain, seed: int) 
 
 
 def tokens_by_rank(kind: Ints, rate: Floats, draw: RateDraw, tokens: Floats, rng: np.random.Generator) -> Floats:
-    """Tokens for new problems: those of the problem of the same rank in a bootstrap of the attempted ones of the class,
-    (m,).
+    """Tokens for new problems: those of the equal rank in a bootstrap of the class's attempted ones, (m,).
 
     Args:
         kind: classes of the new problems, (m,).

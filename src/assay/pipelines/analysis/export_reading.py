@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, groupby
-from typing import Any, overload
+from typing import Any
 
 from assay.core.export_rows import ExportRow
 from assay.core.types import Label, Problem
@@ -110,11 +110,10 @@ class ExportRows(Sequence[ExportRow]):
         """How many of the problems show pictures."""
         return int(self.context.lake.rows(PICTURED[self.query], self._keys[:1])[0]["n"])
 
-    @overload
-    def __getitem__(self, index: int) -> ExportRow: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[ExportRow]: ...
-    def __getitem__(self, index: int | slice) -> ExportRow | list[ExportRow]:
+    # no `overload`: beside torch, typing's registry of them is never freed, nor the globals of their modules, nor DuckDB,
+    # whose library then lists as leaked on stderr what is left of it when a command ends
+    def __getitem__(self, index: Any) -> Any:
+        """Return the row at an index, or a list of those of a slice; every call reads all rows."""
         return list(self)[index]
 
     @property

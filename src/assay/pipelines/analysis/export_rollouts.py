@@ -1,5 +1,4 @@
-"""The rollouts of a config's pool with their verdicts, as JSON lines, Parquet, or session traces for the hub's
-viewer."""
+"""Rollouts of a config's pool with their verdicts: JSON lines, Parquet, or session traces for the hub's viewer."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,4 @@
-"""pass@k and pass^k of the config's problems: unbiased from a fixed design, from the posterior after an adaptive
-one."""
+"""pass@k and pass^k of the config's problems: unbiased from a fixed design, else from the posterior."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,5 +1,4 @@
-"""Publish an exported folder on the Hugging Face hub: only where it is asked for, and privately unless said
-otherwise."""
+"""Publish an exported folder on the Hugging Face hub: only on request, and privately unless asked otherwise."""
 
 import os
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""A policy that stands still, drawn from a pool's posteriors: it attempts groups of problems, with rewards of any
-number."""
+"""A policy that stands still, drawn from a pool's posteriors: it attempts groups, with rewards of any number."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,4 @@
-"""Log a finished run of curation to experiment trackers: stages, counts, pass rates, costs and a table of
-completions."""
+"""Log a finished run of curation to experiment trackers: stages, counts, pass rates, costs and completions."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence

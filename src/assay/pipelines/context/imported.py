@@ -1,5 +1,4 @@
-"""Imported rollouts as the evidence of a config (`score.evidence`): whose they are, and which verdicts of them
-count."""
+"""Imported rollouts as the evidence of a config (`score.evidence`): whose they are, and which verdicts count."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

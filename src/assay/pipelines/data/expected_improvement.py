@@ -1,5 +1,4 @@
-"""Fit the expected improvement of a selector such as `frontier`: how fast this lake's training runs made problems
-easier."""
+"""Fit the expected improvement of a selector such as `frontier`: how fast trainings made problems easier."""
 
 from dataclasses import replace
 from typing import Any

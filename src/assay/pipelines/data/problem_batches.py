@@ -1,6 +1,7 @@
 """Read the problems of a pool batch by batch, so that only one batch of them is in memory as objects."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -90,20 +91,23 @@ def to_problems(rows: pa.RecordBatch | pa.Table) -> list[Problem]:
 def problem_table(problems: Sequence[Problem], run: str) -> pa.Table:
     """Convert problems to rows of `problems`, column by column."""
     fields = schema("problems")
-    turns = [turn for problem in problems for turn in problem.messages]
+    turns = list(chain.from_iterable([problem.messages for problem in problems]))
     ends = np.cumsum([0, *(len(problem.messages) for problem in problems)])
+    contents = [turn.content for turn in turns]
+    lengths = np.cumsum([0, *map(len, contents)])[ends]
     parts = [
         pa.array([turn.role for turn in turns], pa.string()),
-        pa.array([turn.content for turn in turns], pa.string()),
+        pa.array(contents, pa.string()),
     ]
     structs = pa.StructArray.from_arrays(parts, names=list(Message._fields))
     values = {
         "id": [problem.id for problem in problems],
-        "messages": pa.ListArray.from_arrays(pa.array(ends.tolist(), pa.int32()), structs),
-        "media": [list(problem.media) for problem in problems],
+        "messages": pa.ListArray.from_arrays(pa.array(ends, pa.int32()), structs),
+        "media": [problem.media for problem in problems],
         "source": [problem.source for problem in problems],
         "metadata": [problem.metadata for problem in problems],
-        "characters": [len(problem.text) for problem in problems],
+        # as of `Problem.text`, which joins the turns by line breaks
+        "characters": np.diff(lengths) + np.maximum(np.diff(ends) - 1, 0),
         "run": [run] * len(problems),
     }
     return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)

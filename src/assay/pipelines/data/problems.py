@@ -25,6 +25,7 @@ WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM pool_members
                 AND problem_id IN (SELECT problem_id FROM splits WHERE split = ? AND side = ?))
 """
 IDS = SIDE + "SELECT problem_id FROM side ORDER BY problem_id"
+SOME_VERIFIERS = "SELECT DISTINCT verifier FROM labels LIMIT 2"
 VERIFIERS = SIDE + "SELECT DISTINCT l.verifier FROM side s JOIN labels l ON l.id = s.label_id ORDER BY l.verifier"
 LABELS = (
     SIDE
@@ -41,6 +42,8 @@ RIVALS = (
     + "SELECT s.problem_id, l.answer, l.verifier FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN "
     + "(SELECT problem_id FROM labels GROUP BY problem_id HAVING count(DISTINCT answer) > 1) ORDER BY s.problem_id"
 )
+# whether any problem of the lake has two golds that differ: by 64 bits of its id, since most lakes have none
+SOME_RIVALS = "SELECT hash(problem_id) AS key FROM labels GROUP BY key HAVING min(answer) <> max(answer) LIMIT 1"
 FIRST_JUDGED = """
 SELECT r.problem_id, arg_min(l.answer, coalesce(t.time, 0)) AS answer
 FROM judged_attempts('strict') r JOIN labels l ON l.id = r.label_id
@@ -119,6 +122,9 @@ def side_sources(context: RunContext, inputs: StageResults, name: str) -> dict[s
 
 def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """Read the verifiers of the labels of `read_side`, ascending."""
+    some = context.lake.query_again(SOME_VERIFIERS)["verifier"].to_pylist()
+    if len(some) == 1 and side_ids(context, inputs, name):
+        return list(some)  # of all labels of the lake, so that none of the side has to be looked up
     return _read_side(context, inputs, VERIFIERS, name)
 
 
@@ -131,6 +137,8 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
     Returns:
         [problem id, answer, verifier] each.
     """
+    if not context.lake.query_again(SOME_RIVALS).num_rows:
+        return []
     rivals = context.lake.query_again(RIVALS, side_parameters(inputs, name)).to_pylist()
     if not rivals:
         return []
@@ -141,8 +149,7 @@ def corrected_golds(context: RunContext, inputs: StageResults, name: str) -> lis
 
 
 def stream_texts(context: RunContext, inputs: StageResults, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending; equal ones by their
-    id."""
+    """Yield `problem_id` and `text` of the problems of `read_side` in batches, texts ascending, then ids."""
     yield from context.lake.stream(f"{TEXTS} ORDER BY text, problem_id", side_parameters(inputs, name))
 
 

@@ -3,12 +3,13 @@
 A filter of single rows gets batches. A joint filter with `joint_keys` (`core.hooks.FilterHooks`) gets the problems that
 share a key with another one, or have several labels: each batch is hashed to 64 bits a problem, and only problems with
 an equal hash are read again. Equal hashes of unequal keys cost time and change nothing, since the filter itself
-compares. Filters that follow one another and read nothing but problems and labels share one pass over the pool. A joint
-filter without keys, and one that asks a policy or an encoder, gets the pool as a whole.
+compares. Of a large pool the hashes lie on disk (`key_runs`). Filters that follow one another and read nothing but
+problems and labels share one pass over the pool. A filter of single rows that asks an encoder or benchmarks gets large
+batches. A joint filter without keys, and one that asks a policy, gets the pool as a whole.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -23,16 +24,17 @@ from assay.core.ports import Filter, FilterContext
 from assay.core.types import Drop, Label, Problem
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.drops import drop_row
+from assay.pipelines.data.key_runs import KEYS, KeyRuns
 from assay.pipelines.data.problem_batches import stream_members
 from assay.stores.tables import schema
 
 Golds = dict[str, list[Label]]
 Batch = tuple[list[Problem], Golds]  # problems and the labels of each, by id
 Named = tuple[str, Filter]
-Borrow = Callable[[Filter], FilterContext]
-KEYS = pa.schema([("id", pa.string()), ("hash", pa.int64()), ("several", pa.bool_())])  # several labels
+Borrow = Callable[[Filter, Sequence[Problem]], FilterContext]
 READ_AGAIN = 100_000  # problems that share a key and are objects at a time; a set with one key stays together
 IN_BATCHES = {"judge", "tokenizer"}  # needs of filters of single rows that get batches
+IN_LARGE_BATCHES = {*IN_BATCHES, "encoder", "neighbours", "benchmarks"}  # of those that get READ_AGAIN problems each
 
 
 @dataclass(slots=True)
@@ -87,17 +89,20 @@ class StreamedPool:
                 continue
             for name, part in group:
                 self.context.heed()
-                self._sift_batches(name, part) if way == "batches" else self._sift_whole(name, part)
+                if way == "whole":
+                    self._sift_whole(name, part)
+                else:
+                    self._sift_batches(name, part, READ_AGAIN if way == "large batches" else 1)
 
     def _sift_in_one_pass(self, filters: list[Named]) -> None:
         """Apply filters that read only problems and labels, after one pass that finds what each has to look at."""
         findings: list[list[Drop | Label | Note]] = [[] for _ in filters]
-        keys: list[list[pa.RecordBatch]] = [[] for _ in filters]
+        keys = [KeyRuns() for _ in filters]
         for problems, golds in self._batches():
             problems_left, own_golds = problems, golds
             for place, (name, part) in enumerate(filters):
                 if part.joint:
-                    keys[place].append(_hashed_keys(part, problems_left, own_golds))
+                    keys[place].add(_hashed_keys(part, problems_left, own_golds))
                     continue
                 own = list(part.sift(problems_left, own_golds, FilterContext()))
                 check_findings(name, own, own_golds)
@@ -108,40 +113,33 @@ class StreamedPool:
         for place, (name, part) in enumerate(filters):
             self.context.heed()
             if part.joint:
-                self._sift_alike(name, part, pa.Table.from_batches(keys[place], KEYS))
+                self._sift_alike(name, part, keys[place])
             else:
                 dropped_ids = self.sifted.gone
                 self._take([finding for finding in findings[place] if finding.problem_id not in dropped_ids])
 
-    def _sift_alike(self, name: str, part: Filter, keys: pa.Table) -> None:
+    def _sift_alike(self, name: str, part: Filter, keys: KeyRuns) -> None:
         """Give a joint filter the problems whose keys are equal, in sets of whole keys."""
-        is_dropped = pc.is_in(keys["id"], value_set=pa.array(list(self.sifted.gone), pa.string()))
-        keys = keys.filter(pc.invert(is_dropped))
-        hashes = keys["hash"].to_numpy()
-        _, place, many = np.unique(hashes, return_inverse=True, return_counts=True)
-        rows = np.flatnonzero((many[place] > 1) | keys["several"].to_numpy())
-        rows = rows[np.argsort(hashes[rows], kind="stable")]
+        gone = pa.array(list(self.sifted.gone), pa.string())
         findings: list[Drop | Label | Note] = []
-        while len(rows):
-            last = hashes[rows[min(READ_AGAIN, len(rows)) - 1]]
-            end = int(np.searchsorted(hashes[rows], last, side="right"))
-            problems, golds = self._read(keys["id"].take(pa.array(rows[:end])))
-            own = list(part.sift(problems, golds, self.borrow(part)))
+        for ids in _sets(table.filter(pc.invert(pc.is_in(table["id"], value_set=gone))) for table in keys.shared()):
+            problems, golds = self._read(ids)
+            own = list(part.sift(problems, golds, self.borrow(part, problems)))
             check_findings(name, own, golds)
-            findings, rows = findings + own, rows[end:]
+            findings += own
         self._take(findings)
 
-    def _sift_batches(self, name: str, part: Filter) -> None:
+    def _sift_batches(self, name: str, part: Filter, rows: int) -> None:
         findings: list[Drop | Label | Note] = []
-        for problems, golds in self._batches():
-            own = list(part.sift(problems, golds, self.borrow(part)))
+        for problems, golds in _enlarged(self._batches(), rows):
+            own = list(part.sift(problems, golds, self.borrow(part, problems)))
             check_findings(name, own, golds)
             findings += own
         self._take(findings)
 
     def _sift_whole(self, name: str, part: Filter) -> None:
         problems, golds = _joined(self._batches())
-        findings = list(part.sift(problems, golds, self.borrow(part)))
+        findings = list(part.sift(problems, golds, self.borrow(part, problems)))
         check_findings(name, findings, golds)
         self.sifted.take(findings)
 
@@ -157,12 +155,48 @@ class StreamedPool:
 
 
 def _way_of(part: Filter) -> str:
-    """Return how a filter gets the pool: in "one pass" with its neighbours, in "batches", or as a "whole"."""
+    """Return how a filter gets the pool: in "one pass" with its neighbours, in (large) batches, or as a "whole"."""
     if part.joint:
         return "one pass" if hasattr(part, "joint_keys") else "whole"
     if not part.needs:
         return "one pass"
-    return "batches" if IN_BATCHES.issuperset(part.needs) else "whole"
+    if IN_BATCHES.issuperset(part.needs):
+        return "batches"
+    return "large batches" if IN_LARGE_BATCHES.issuperset(part.needs) else "whole"
+
+
+def _sets(tables: Iterable[pa.Table]) -> Iterator[pa.ChunkedArray]:
+    """Yield the ids of keys that lie side by side, about READ_AGAIN at a time; ids of one key stay together."""
+    rest = KEYS.empty_table()
+    for table in tables:
+        rest = pa.concat_tables([rest, table])
+        while len(rest) >= READ_AGAIN:
+            hashes = rest["hash"].to_numpy()
+            end = int(np.searchsorted(hashes, hashes[READ_AGAIN - 1], side="right"))
+            ids, rest = _of_several(rest.slice(0, end)), rest.slice(end)
+            if len(ids):
+                yield ids
+    if len(ids := _of_several(rest)):
+        yield ids
+
+
+def _of_several(keys: pa.Table) -> pa.ChunkedArray:
+    """Return the ids whose key is not alone since others were dropped, and those with several labels."""
+    _, place, many = np.unique(keys["hash"].to_numpy(), return_inverse=True, return_counts=True)
+    return keys.filter(pa.array((many[place] > 1) | keys["several"].to_numpy()))["id"]
+
+
+def _enlarged(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
+    """Yield batches of at least so many problems, the last one left out."""
+    problems: list[Problem] = []
+    golds: Golds = {}
+    for batch, labels in batches:
+        problems, golds = problems + batch, golds | labels
+        if len(problems) >= rows:
+            yield problems, golds
+            problems, golds = [], {}
+    if problems:
+        yield problems, golds
 
 
 def _hashed_keys(part: Any, problems: list[Problem], golds: Golds) -> pa.RecordBatch:

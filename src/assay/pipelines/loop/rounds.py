@@ -342,8 +342,7 @@ def _require_whole(outcome: StageResult) -> None:
 
 
 def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
-    """Put the config on the checkpoint of the run's training, whose attempts are drawn: what was imported is of another
-    policy.
+    """Put the config on the checkpoint of the run's training, which samples anew: imported attempts are another's.
 
     Where the config names a folder for checkpoints, each round gets a folder within it.
     """

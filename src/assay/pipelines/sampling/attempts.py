@@ -374,6 +374,7 @@ class StoredRollouts:
             any(self._samples.values()),
         )
         capacity, self._n_requested, n_arrived = getattr(self.context.engine, "capacity", 0), 0, 0
+        since = time.monotonic()  # places are busy while a wave is committed, too
         with closing(arrivals):
             while not (self.context.stop() or (not meter.samples and self._reach_limit())):
                 began, meter.waiting = time.monotonic(), True
@@ -381,8 +382,9 @@ class StoredRollouts:
                     rollouts = next(arrivals, None)
                 finally:
                     meter.waiting = False
-                seconds = time.monotonic() - began
-                meter.engine_s += seconds
+                now = time.monotonic()
+                meter.engine_s += now - began
+                since, seconds = now, now - since
                 if self._n_requested:
                     in_flight = self._n_requested - n_arrived
                     n_busy = min(in_flight, capacity) if capacity else in_flight
@@ -436,7 +438,7 @@ class StoredRollouts:
         return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.context.config.seed)
 
     def with_pictures(self, request: Request) -> Request:
-        """Return a request with the pictures of its problem; they are read when it is sent, so that few are in memory."""
+        """Return a request with its problem's pictures; they are read when it is sent, so that few are in memory."""
         pictures = pictures_of(self.context.lake, self.problems[request.problem_id])
         return replace(request, pictures=pictures) if pictures else request
 
@@ -465,8 +467,7 @@ class StoredRollouts:
     def _tally(
         self, id_: str, n: int | None = None, outcomes_at_cap: Mapping[str, Mapping[int, Outcome]] | None = None
     ) -> AttemptStats:
-        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a shorter cap would
-        cut."""
+        """Tally the first n attempts (None = all); `outcomes_at_cap` has the outcomes of those that a cap would cut."""
         samples, changes = self._samples[id_], (outcomes_at_cap or {}).get(id_, {})
         indices = sorted(samples)[:n]
         outcomes = Counter(changes.get(sample) or samples[sample][0] for sample in indices)

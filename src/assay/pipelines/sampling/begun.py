@@ -1,5 +1,4 @@
-"""Continue begun answers: each continuation is paid for once, stored as `continuations`, and judged with its
-beginning."""
+"""Continue begun answers: each is paid for once, stored in `continuations`, and judged with its beginning."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing

@@ -1,6 +1,6 @@
 """Build for each filter what it needs of a run, such as judge or encoder, and list what its result depends on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,18 +26,23 @@ def build_filters(config: Config) -> list[tuple[str, Filter]]:
     return [(name, parts.build_part("filter", name, config.clean.settings.get(name))) for name in config.clean.filters]
 
 
-def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Problem]) -> FilterContext:
+def filter_context(
+    context: RunContext, part: Filter, problems: Mapping[str, Problem], *, encoder: Encoder | None = None
+) -> FilterContext:
     """Build what a filter needs, and nothing else.
 
     Args:
         context: the run.
         part: the filter.
-        problems: all members of the pool, to which an encoder may be fitted.
+        problems: those that the filter gets.
+        encoder: the config's; None = it is built, and may be fitted to these problems.
     """
     needs = part.needs
     return FilterContext(
         judge=context.judge if "judge" in needs else None,
-        encoder=_encoder(context, problems) if "encoder" in needs else None,
+        encoder=CachedEncoder(context, encoder or _fitted_encoder(context, problems), problems)
+        if "encoder" in needs
+        else None,
         neighbours=FaissNeighbours() if "neighbours" in needs else None,
         tokenizer=PolicyTokenizer(context) if "tokenizer" in needs else None,
         policy=StoredPolicyGrader(context) if "policy" in needs else None,
@@ -49,20 +54,21 @@ def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Pro
     )
 
 
-def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str, Problem] | None) -> list[object]:
+def filter_dependencies(context: RunContext, part: Filter, encoder: Callable[[], Encoder] | None) -> list[object]:
     """List what a filter's result depends on beyond its settings and the pool.
 
     Args:
         context: the run.
         part: the filter.
-        problems: all members of the pool; None = not read yet, and only what can be known without them is listed.
+        encoder: returns the config's, which may be fitted to the pool; None = the pool is not read yet, and only what
+            can be known without it is listed.
 
     Raises:
         ConfigError: a model, an encoder or a benchmark that is not there.
     """
     dependencies: list[object] = [("version", version)] if (version := getattr(part, "version", "1")) != "1" else []
-    if "encoder" in part.needs and (problems is not None or context.config.embed.encoder != "tfidf"):
-        dependencies.append(("encoder", _raw_encoder(context, problems or {}).revision))
+    if "encoder" in part.needs and (encoder is not None or context.config.embed.encoder != "tfidf"):
+        dependencies.append(("encoder", (encoder() if encoder else _fitted_encoder(context, {})).revision))
     if "tokenizer" in part.needs or "policy" in part.needs:
         dependencies.append(("policy", context.policy.revision, context.config.policy.sampler.id))
     if "policy" in part.needs:
@@ -71,7 +77,7 @@ def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str
         dependencies.append(("limit_s", context.config.grade.timeout_s))
     if "benchmarks" in part.needs:
         sources = build_benchmarks(context, part)
-        for source in sources.values() if problems is None else ():
+        for source in sources.values() if encoder is None else ():
             getattr(source, "check", bool)()
         dependencies.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
     return dependencies
@@ -175,11 +181,7 @@ class StoredPolicyGrader:
         return verdicts
 
 
-def _encoder(context: RunContext, problems: Mapping[str, Problem]) -> CachedEncoder:
-    return CachedEncoder(context, _raw_encoder(context, problems), problems)
-
-
-def _raw_encoder(context: RunContext, problems: Mapping[str, Problem]) -> Encoder:
+def _fitted_encoder(context: RunContext, problems: Mapping[str, Problem]) -> Encoder:
     return build_encoder(context, lambda: [problem.text for problem in problems.values()])
 
 

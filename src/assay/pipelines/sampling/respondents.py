@@ -61,8 +61,7 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
 
 
 def respondent_verdicts(context: RunContext, labels: Mapping[str, Label], respondent: Sequence[str]) -> list[list[str]]:
-    """Return the labels and `name@version` of the verdicts that count of a respondent: imported with its attempts, or
-    ours.
+    """Return the labels and `name@version` of the verdicts that count of a respondent: imported with it, or ours.
 
     Args:
         context: with lake and judge.

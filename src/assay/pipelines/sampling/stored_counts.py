@@ -1,5 +1,4 @@
-"""Outcomes of stored attempts as columns, for scoring where nothing is left to draw: no problem and no attempt is an
-object.
+"""Outcomes of stored attempts as columns, for scoring where nothing is left to draw: no object per problem.
 
 It serves a scorer whose score of a problem depends on the problem's counts alone
 (`core.hooks.ScorerHooks.counts_alone`). Problems with equal counts share all of their score but the ids, so a score is

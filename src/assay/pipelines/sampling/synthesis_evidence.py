@@ -189,8 +189,7 @@ class LakeEvidence:
     def _attempts_of(
         self, context: RunContext, questions: Sequence[tuple[Problem, Label]], n: int
     ) -> Sequence[AttemptedProblem]:
-        """Store the problems, draw what is missing of n attempts by the context's policy, and return them with their
-        texts."""
+        """Store the problems, draw what is missing of n attempts by the context's policy, and return their texts."""
         problems = {problem.id: problem for problem, _ in questions}
         labels = {
             problem.id: Label.of(problem.id, label.answer, verifier=label.verifier, origin=label.origin)

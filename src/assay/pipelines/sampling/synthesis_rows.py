@@ -64,7 +64,7 @@ class SynthesisRows:
         return self.evidence.labels(ids) if ids else {}
 
     def _outcomes(self, products: Sequence[Any], ids: Sequence[str]) -> dict[str, str]:
-        """Return the present outcomes of rollouts: those that the method has just read, and of others the stored ones."""
+        """Return the present outcomes of rollouts: those that the method has just read, else the stored ones."""
         outcomes = self.evidence.known_outcomes(ids)
         others = [id_ for id_ in ids if id_ not in outcomes]
         if others:

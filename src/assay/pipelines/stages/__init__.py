@@ -1,5 +1,4 @@
-"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; importing, extending and regrading
-rollouts.
+"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; and imports and regrading.
 
 To add a stage, write a file NAME.py with a class Name that derives from `pipelines.context.stage.Stage`, and one line
 in `STAGES`: commands, `curate status`, dry runs, reports, flows and the Python API follow it. Listing imports no stage.
@@ -91,8 +90,7 @@ def stage_names() -> tuple[str, ...]:
 
 
 def pool_stages() -> tuple[str, ...]:
-    """The names of the stages before scoring, which need no policy: every worker and every round shares what they
-    leave."""
+    """The names of the stages before scoring, which need no policy: all workers and rounds share their results."""
     names = stage_names()
     return names[: names.index("score")]
 

@@ -4,6 +4,7 @@ A corrected label is a new one, and the old label stays in the lake.
 """
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 from assay.core.collection import rare_collection
 from assay.core.identity import content_id
 from assay.core.parts import is_outside
-from assay.core.ports import Filter, FilterContext
+from assay.core.ports import Encoder, Filter, FilterContext
 from assay.core.setting_names import first_clean_settings
 from assay.core.types import Label, Problem
 from assay.pipelines.context.first_attempts import show_tracebacks
@@ -21,14 +22,18 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import note_row
+from assay.pipelines.data.embeddings import build_encoder
 from assay.pipelines.data.pool import list_version
-from assay.pipelines.data.problems import read_pool_members
 from assay.pipelines.data.sifting import Sifted, StreamedPool
 from assay.pipelines.sampling.filter_context import build_filters, filter_context, filter_dependencies
 from assay.pipelines.stages.ingest import count_notes
 from assay.stores.tables import schema
 
 COUNT = "SELECT count(DISTINCT problem_id) AS n FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+TEXTS = (
+    "SELECT DISTINCT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text FROM problems p "
+    "WHERE p.id IN (SELECT problem_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))) ORDER BY text"
+)
 VERIFIERS = (
     "SELECT DISTINCT l.verifier FROM labels l JOIN pool_members m ON m.label_id = l.id "
     "WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"
@@ -49,17 +54,19 @@ class Clean(Stage):
             for row in context.lake.rows(VERIFIERS, [list(pool.parts)])
         ]
         parts = build_filters(config)
-        fitted = config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
-        problems = self.members[0] if fitted else {}
-        borrowed = [filter_dependencies(context, part, problems) for _, part in parts]
+        borrowed = [filter_dependencies(context, part, lambda: self.encoder) for _, part in parts]
         edited = [version for name, part in parts if is_outside(name) for version in list_version(part)]
         how = (config.clean.filters, first_clean_settings(config.clean.settings), versions, borrowed, *edited)
         return StageKey.of(content_id("clean", str(pool), *how))
 
     @cached_property
-    def members(self) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
-        """The pool's problems and their labels, read once."""
-        return read_pool_members(self.context, self.inputs)
+    def encoder(self) -> Encoder:
+        """The config's encoder; "tfidf" is fitted to the texts of all members of the pool, in a stream."""
+        return build_encoder(self.context, self._texts, ordered=True)
+
+    def _texts(self) -> Iterator[str]:
+        for batch in self.context.lake.stream(TEXTS, [list(self.inputs.of("ingest").key.parts)]):
+            yield from batch["text"].to_pylist()
 
     def remaining(self) -> Remaining:
         """Count the pool's problems."""
@@ -96,9 +103,10 @@ class Clean(Stage):
             StageResult(self.name, self.key, rows_in, rows_in - len(dropped_ids), detail, seconds), rows
         )
 
-    def _borrow(self, part: Filter) -> FilterContext:
-        """Build what a filter needs of the run; an encoder may be fitted to all members of the pool."""
-        return filter_context(self.context, part, self.members[0] if "encoder" in part.needs else {})
+    def _borrow(self, part: Filter, problems: Sequence[Problem]) -> FilterContext:
+        """Build what a filter needs of the run for some problems."""
+        encoder = self.encoder if "encoder" in part.needs else None
+        return filter_context(self.context, part, {problem.id: problem for problem in problems}, encoder=encoder)
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:

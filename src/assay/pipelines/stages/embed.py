@@ -44,8 +44,7 @@ class Embed(Stage):
 
     @cached_property
     def revision(self) -> str:
-        """The encoder's revision; that of "tfidf" is known without holding a text, and without reading one the second
-        time."""
+        """The encoder's revision; that of "tfidf" is computed without a text in memory, and read once."""
         if self.context.config.embed.encoder != "tfidf":
             return self.encoder.revision
         stored = self.context.lake.rows(FITTED, [self._corpus])

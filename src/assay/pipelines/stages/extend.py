@@ -1,5 +1,4 @@
-"""Continue stored attempts that a token cap cut, up to a longer cap; those that ended by themselves count under it as
-well.
+"""Continue stored attempts that a token cap cut, up to a longer cap; those that ended by themselves count too.
 
 A cut attempt is the beginning of a longer one: continued under the same policy and settings, it has the distribution of
 an attempt that was drawn at the longer cap. What is continued is the token ids where they are stored, and else the

@@ -13,8 +13,7 @@ TOKEN_BATCH_KEYS = {"queries", "responses", "finish_reasons"}  # one step in a l
 
 
 def flatten_row(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the attempts of a row as flat rows: `prompt`, `completion`, `reward` and what else is known; others as they
-    are.
+    """Yield the attempts of a row as flat rows: `prompt`, `completion`, `reward` and other columns; others as they are.
 
     An episode of the verifiers library holds several traces. A trace that ended in an error has no reward. NeMo Gym's
     profile of a task has no completion; its `sample` is the task's row. An attempt of open-instruct has `prompt_ids`

@@ -150,7 +150,8 @@ def _next_chunk(rows: Iterator[SourceRow]) -> list[SourceRow]:
     size = 0
     for row in rows:
         chunk.append(row)
-        size += 0 if isinstance(row, Drop) else sum(len(picture.data) for picture in row[0].pictures)
+        if not isinstance(row, Drop) and row[0].pictures:
+            size += sum(len(picture.data) for picture in row[0].pictures)
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             break
     return chunk

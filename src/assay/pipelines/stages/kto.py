@@ -30,7 +30,7 @@ class Kto(OfflineStage):
         return train_kto
 
     def settings(self) -> OfflineSettings:
-        """Convert the config's tables to the settings of the trainer; the weight that is left out balances both sides."""
+        """Convert the config's tables to the trainer's settings; a weight that is left out balances both sides."""
         settings = super().settings()
         if self.config.undesirable_weight is not None:
             return settings

@@ -118,8 +118,7 @@ class ScoreStage(Stage):
             return self.finished() or score_problems(self.context, attempts, self.key)
 
     def _run_stored(self) -> StageResult | None:
-        """Score without an object per problem, where the stored attempts are all that is wanted; None = they are
-        not."""
+        """Score without an object per problem, where the stored attempts suffice; None = they do not."""
         part, files = build_scorer(self.context), self.context.lake.files().get("rollouts")
         if self._counts is None or not self._counts.settled(part.n):
             return None
@@ -185,8 +184,7 @@ def first_truncated(config: Config) -> dict[str, str]:
 
 
 def _first_settings(context: RunContext) -> dict[str, Any]:
-    """Return the scorer's settings as keys hash them: under their first names, and without a default that is not
-    given."""
+    """Return the scorer's settings as keys hash them: under their first names, and without unset defaults."""
     own_settings = {name: value for name, value in scorer_settings(context).items() if name != "truncated"}
     own = scorer_settings(context) if not _counts_truncated(context.config.score.scorer) else own_settings
     return first_names("score", context.config.score.scorer, own) | first_truncated(context.config)
@@ -275,8 +273,7 @@ def score_problems(context: RunContext, attempts: StoredRollouts, key: StageKey)
 
 
 def measure_counts(context: RunContext, counts: StoredCounts, key: StageKey) -> StageResult:
-    """Write the scores of problems whose stored attempts are all that is wanted, as `score_problems` would write
-    them."""
+    """Write the scores of problems whose stored attempts suffice, as `score_problems` would write them."""
     began, part = time.monotonic(), build_scorer(context)
 
     def describe(id_: str, tally: Counts, verifier: str, disputed: bool) -> dict[str, Any]:
@@ -337,8 +334,7 @@ def _row(
 
 
 def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
-    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards
-    are."""
+    """Warn where rewards are graded and none reaches correct: all pass rates are then alike."""
     graded = [score for score in scores if score.rewards]
     highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
     if graded and not any(score.counts.correct for score in scores):

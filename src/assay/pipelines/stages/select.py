@@ -38,6 +38,7 @@ RATE_QUERIES = {
 }
 
 
+ROWS = 50_000  # whose ids are texts of Python at a time
 RARE = 0.05  # share of right attempts below which a model is next to lost on a pool
 
 
@@ -58,9 +59,10 @@ class Select(Stage):
         return build_selector(self.context, self.inputs, self.context.config.select)
 
     @cached_property
-    def score_ids(self) -> list[str]:
-        """The ids of the current scores."""
-        return score_ids(self.context, self.scoring)
+    def n_scores(self) -> int:
+        """How many problems have a score."""
+        query = "SELECT count(*) AS n FROM current_scores WHERE scoring_id = ?"
+        return int(self.context.lake.query(query, [self.scoring])["n"][0].as_py())
 
     def compute_key(self) -> StageKey:
         """Hash the scores and everything else that the selector sees, and its settings, budget and seed."""
@@ -68,7 +70,7 @@ class Select(Stage):
         fitted = [self.selector.expected_improvement] if config.settings.get("expected_improvement") == "fitted" else []
         fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
-        evidence = content_id("evidence", self.score_ids, *further, *fitted)
+        evidence = content_id("evidence", score_ids(self.context, self.scoring), *further, *fitted)
         evidence_key = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         corrected = ["corrected"] if config.rates == "corrected" else []
         settings = first_names("select", config.selector, config.settings)
@@ -77,7 +79,7 @@ class Select(Stage):
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
-        return Remaining(problems=len(self.score_ids), rows_in=len(self.score_ids))
+        return Remaining(problems=self.n_scores, rows_in=self.n_scores)
 
     def run(self) -> StageResult:
         """Choose; every problem of the train side is kept, or dropped with a reason."""
@@ -124,23 +126,26 @@ def rate_queries(context: RunContext, scoring: str) -> dict[str, str]:
 def _rows(key: str, selection: Selection, dropped_ids: Mapping[str, Sequence[str]], run: str) -> pa.Table:
     """Return what was kept and what was dropped as rows of `selections`, problem ids ascending."""
     n_kept, drop_counts = len(selection.ids), [(reason, len(ids)) for reason, ids in dropped_ids.items()]
-    pool_ids = list(chain(selection.ids, *dropped_ids.values()))
-    ascending = sorted(
-        range(len(pool_ids)), key=pool_ids.__getitem__
-    )  # of a few ascending runs: a few comparisons per id
+    pool_ids = pa.chunked_array([pa.array(ids, pa.string()) for ids in (selection.ids, *dropped_ids.values())])
     zeros = np.zeros(sum(many for _, many in drop_counts))
     reasons = [pa.repeat(pa.scalar(reason), many) for reason, many in (("", n_kept), *drop_counts)]
     rows = pa.table(
         {
-            "problem_id": pa.array(pool_ids, pa.string()),
+            "problem_id": pool_ids,
             "kept": np.arange(n_kept + len(zeros)) < n_kept,
             "weight": np.concatenate([np.array(selection.weights, dtype=np.float64), zeros]),
             "reason": pa.chunked_array(reasons, pa.string()),
         }
-    ).take(pa.array(ascending, pa.int64()))
-    ids = content_ids("selection", key, last=map(pool_ids.__getitem__, ascending))
+    ).sort_by("problem_id")
+    ids = pa.chunked_array(
+        [
+            pa.array(content_ids("selection", key, last=batch["problem_id"].to_pylist()), pa.string())
+            for batch in rows.to_batches(max_chunksize=ROWS)
+        ],
+        pa.string(),
+    )
     constants = {name: pa.repeat(pa.scalar(value), len(rows)) for name, value in (("selection_id", key), ("run", run))}
-    return pa.table({"id": pa.array(ids, pa.string()), **dict(zip(rows.column_names, rows.columns)), **constants})
+    return pa.table({"id": ids, **dict(zip(rows.column_names, rows.columns)), **constants})
 
 
 def set_aside_as_disputed(context: RunContext, scoring: str) -> set[str]:

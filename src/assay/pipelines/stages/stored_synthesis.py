@@ -21,8 +21,9 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
         context: the run.
         inputs: with `score`; a result of `synthesize` among them is taken as it is.
         table: targets, pairs or step_labels.
-        method: its name; "" = the only one of `synthesize.methods` that has such rows; "imported" = steps with labels that
-            `curate import rollouts --from prm` brought, as attempts of `synthesize.policy`, else of the config's policy.
+        method: its name; "" = the only one of `synthesize.methods` that has such rows; "imported" = steps with labels
+            that `curate import rollouts --from prm` brought, as attempts of `synthesize.policy`, else of the config's
+            policy.
 
     Raises:
         ConfigError: none is named, it is not done, or it has no such rows; the message names the command.

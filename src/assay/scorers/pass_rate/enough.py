@@ -104,8 +104,7 @@ def mixed_chance(prior: RatePrior, right: Ints, wrong: Ints, more: Ints, rule: E
 
 
 def expected_enough(n: int, rule: EnoughRule, prior: RatePrior) -> float:
-    """Return the attempts per problem of the pool that the rule would make in one drawn from a prior, by one
-    simulation."""
+    """Return the attempts per problem that the rule would make in a pool drawn from a prior, by one simulation."""
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
     successes = np.cumsum(rng.random((size, rule.last)) < prior.sample(size, rng)[:, None], axis=1, dtype=np.int64)

@@ -15,8 +15,7 @@ FROM_ROWS = 100_000  # stored rows of a table from which on its ids are remember
 
 @dataclass(slots=True)
 class KnownIds:
-    """Hashes of the ids of some commits, 8 bytes each, in a few sorted runs of which each is longer than all later
-    ones.
+    """Hashes of the ids of some commits, 8 bytes each, in sorted runs, each longer than all later ones.
 
     An id that is stored is always found. One that is not may be found, where its hash is another's or its row was
     deleted since: whoever asks compares the ids themselves.

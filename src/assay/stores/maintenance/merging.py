@@ -183,8 +183,7 @@ def _own_results(lake: Lake, other: Lake) -> dict[str, list[str]]:
 
 
 def _unclaimed(lake: Lake, other: Lake, conditions: Mapping[str, str]) -> str:
-    """Return the condition of the ledger's lines that stay behind: of stages that lost rows, and those that are
-    here."""
+    """Return the condition of the ledger's lines that stay behind: of stages that lost rows, and present ones."""
     lost_tables = {
         table for table, condition in conditions.items() if other.files().get(table) and _ids(other, table, condition)
     }

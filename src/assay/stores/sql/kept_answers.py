@@ -13,7 +13,7 @@ MOST, MOST_BYTES = 64, 4 << 20  # answers that are kept, and the size of the lar
 
 
 class KeptAnswers:
-    """Answers of queries by their SQL and parameters; each is true while its tables have the files that it was read from."""
+    """Answers of queries by their SQL and parameters; each is true while its tables have the same files."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[Files, pa.Table]] = OrderedDict()

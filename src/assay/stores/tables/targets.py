@@ -1,4 +1,4 @@
-"""Answers to imitate or to avoid, one row per answer, each with the method that chose or made it and what it was made from.
+"""Answers to imitate or to avoid, one row per answer, each with the method that chose or made it and its origin.
 
 A row whose `completion` is null has the text of its rollout in `completions`; the view `target_texts` joins the two.
 """

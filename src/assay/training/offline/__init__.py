@@ -1,4 +1,4 @@
-"""Train on stored rows: answers to imitate (SFT), preferences (DPO) and single judged answers (KTO), on TRL's own trainers.
+"""Train on stored rows with TRL's trainers: answers (SFT), preferences (DPO) and single judged answers (KTO).
 
 `encode` turns rows into token ids, `row_order` says which rows a step reads, `record` knows how far a run is,
 `trainers` and `arguments` are TRL's with our order and defaults, and `run` puts them together. `training.sft`,

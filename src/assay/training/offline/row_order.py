@@ -21,8 +21,7 @@ def steps_of(rows: int, epochs: float, rows_per_step: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RowOrder:
-    """A torch sampler of row places: `rows_per_step` for each of `steps` steps, so that a resumed run meets the
-    same."""
+    """A torch sampler of row places: `rows_per_step` for each of `steps` steps, also in a resumed run."""
 
     rows: int
     steps: int

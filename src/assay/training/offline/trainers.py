@@ -77,7 +77,7 @@ class DpoRowsTrainer(StoredRowsTrainer, DPOTrainer):  # type: ignore[misc]
 
 
 class KtoRowsTrainer(StoredRowsTrainer, KTOTrainer):  # type: ignore[misc]
-    """Raises desirable and lowers undesirable answers. The mismatched answers of its KL are those of the same forward pass."""
+    """Raises desirable and lowers undesirable answers. Mismatched answers of its KL are of the same forward pass."""
 
     def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
         return dataset

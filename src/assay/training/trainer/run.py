@@ -1,5 +1,4 @@
-"""Run a trainer's steps from its last resume state, and write the checkpoint that they lead to, whatever the loss
-is."""
+"""Run a trainer's steps from its last resume state, and write the checkpoint, whatever the loss is."""
 
 import os
 import time

@@ -200,8 +200,7 @@ class _PlainReader:
         return base
 
     def refuse_call(self) -> None:
-        """Refuse a letter before a bracket that may be a function's name: it is not where a sum stands in the
-        bracket."""
+        """Refuse a letter before a bracket that may be a function's name: no place for a sum."""
         if self.next_token != "(":
             raise _NotPlain
         depth = 0

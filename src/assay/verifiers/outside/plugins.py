@@ -28,8 +28,7 @@ class CallLimits:
 
 @dataclass(frozen=True)
 class RewardFunction:
-    """A verifier made of a reward function: `reward(problem, answer, text) -> float`, or one with verl's or TRL's
-    signature.
+    """A verifier made of a reward function: `reward(problem, answer, text) -> float`, or one as verl or TRL call it.
 
     The plain form gets the problem (`core.types.Problem`: its `text`, and `metadata` as JSON), the gold answer's text
     and the completion. verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict, or the same

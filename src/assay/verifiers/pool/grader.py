@@ -179,8 +179,7 @@ class Grader:
         return results
 
     def _judge_batches(self, verifier: str, cases: Sequence[GradingCase]) -> None:
-        """Judge cases several per call, and cache the answers; those of a call that stops are judged one by one
-        after."""
+        """Judge cases several per call, and cache the answers; those of a call that stops are judged one by one."""
         version, size = self.version(verifier), self._limits(verifier).batch_size
         rows = {_cache_key("judge", version, case, lambda _: None): _strip_logprobs(case) for case in cases}
         new_keys = [key for key in rows if key not in self._cache]

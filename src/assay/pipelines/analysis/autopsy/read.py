@@ -152,8 +152,7 @@ class _AttemptReader:
         self._attempts, self._questions = [], []
 
     def _problem(self, prompt: str, row: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> int:
-        """Return the number of the problem that a prompt asks; prompts that differ only in their template ask the
-        same."""
+        """Return the number of the problem of a prompt; prompts that differ only in their template have one."""
         digest = _digest(prompt)
         if (number := self._numbers.get(digest)) is not None:
             return number

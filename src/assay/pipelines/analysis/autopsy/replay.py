@@ -1,5 +1,4 @@
-"""Ways of choosing problems, replayed on the groups of a log: the tokens that each would have saved, and the signal
-lost.
+"""Ways of choosing problems, replayed on the groups of a log: the tokens that each saves, and the signal lost.
 
 A replay skips groups that are in the log, so it says what these groups cost and taught; that a policy trained on other
 groups would have answered differently, no log can say. Estimates are shares of the whole log.
