@@ -386,10 +386,7 @@ class StoredRollouts:
                 since, seconds = now, now - since
                 if self._n_requested:
                     in_flight = self._n_requested - n_arrived
-                    n_busy = min(in_flight, capacity) if capacity else in_flight
-                    meter.busy_s += n_busy * seconds
-                    meter.busiest = max(meter.busiest, n_busy)
-                    meter.drain_s += seconds * (n_busy < meter.busiest)
+                    meter.count_busy(min(in_flight, capacity or in_flight), seconds)
                 if rollouts is None:
                     break
                 n_arrived += len(rollouts)
