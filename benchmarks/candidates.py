@@ -47,16 +47,19 @@ def compare(name: str, vectors: Vectors) -> list[dict[str, object]]:
     pool = Pool(tuple(f"{row:07d}" for row in range(n)), {}, vectors)
     rows: list[dict[str, object]] = []
     for kind in (KCenter, Facility):
-        settings = {} if kind is KCenter else {"weighted": False}
-        whole, whole_s = _measure(kind(candidates=0, **settings), pool, budget, 0)
+        whole, whole_s = _measure(_part(kind, 0), pool, budget, 0)
         for share in SHARES:
-            drawn = [_measure(kind(candidates=n // share, **settings), pool, budget, seed) for seed in range(DRAWS)]
+            drawn = [_measure(_part(kind, n // share), pool, budget, seed) for seed in range(DRAWS)]
             ratios = {key: [values[key] / whole[key] for values, _ in drawn] for key in whole}
             row = {"pool": name, "selector": kind.__name__, "problems": n, "budget": budget, "candidates": n // share}
             ranges = {key: [round(min(of), 4), round(max(of), 4)] for key, of in ratios.items()}
             seconds = {"cpu_s_whole": round(whole_s, 2), "cpu_s": round(min(cpu for _, cpu in drawn), 2)}
             rows.append({**row, **ranges, **seconds})
     return rows
+
+
+def _part(kind: type[KCenter | Facility], candidates: int) -> KCenter | Facility:
+    return KCenter(candidates) if kind is KCenter else Facility(weighted=False, candidates=candidates)
 
 
 def _measure(part: KCenter | Facility, pool: Pool, budget: int, seed: int) -> tuple[Mapping[str, float], float]:
@@ -85,7 +88,8 @@ def words(n: int) -> Vectors:
     """Return TF-IDF vectors of problems of 40 random words."""
     rng = random.Random(0)
     texts = [f"{' '.join(rng.choices(WORDS, k=40))}. What is {row} + 1?" for row in range(n)]
-    return load_encoder("tfidf", texts=texts).encode(texts)
+    vectors: Vectors = load_encoder("tfidf", texts=texts).encode(texts)
+    return vectors
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The report: the viewer's views over answers that lie in one page."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_a_pool_that_lies_in_a_file_gives_the_same_page(
     in_memory = snapshot(curated)
     monkeypatch.setattr(report, "IN_MEMORY", 0)
     monkeypatch.setattr(report, "read_pool", None)
-    monkeypatch.setattr(report.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     in_file = snapshot(curated)
     assert {name: value for name, value in in_file.items() if value != in_memory[name]} == {}
     assert not list(tmp_path.glob("assay-report-*"))

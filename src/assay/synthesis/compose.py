@@ -63,9 +63,9 @@ class Compose:
         later = [link for link in links if numbers(link.problem.text)]
         counts: dict[str, float] = {"atoms": len(links), "later_atoms": len(later)}
         for horizon in self.horizons:
-            made = list(self._chains(links, later, horizon))
-            counts[f"chains_{horizon}"] = len(made)
-            yield from made
+            chains = list(self._chains(links, later, horizon))
+            counts[f"chains_{horizon}"] = len(chains)
+            yield from chains
         line = f"{len(links)} problems can start a chain and {len(later)} can continue one"
         yield SynthesisSummary(counts, (line,))
 
@@ -78,16 +78,16 @@ class Compose:
         if len(later) < horizon - 1 or len(links) < horizon:
             return
         rng = np.random.default_rng(derive_seed("compose", self.seed, horizon))
-        seen = set[tuple[str, ...]]()
+        drawn_ids = set[tuple[str, ...]]()
         for _ in range(10 * self.chains):
             rest = [later[place] for place in rng.choice(len(later), horizon - 1, replace=False)]
             chain = (links[int(rng.integers(len(links)))], *rest)
             ids = tuple(link.problem.id for link in chain)
-            if len(set(ids)) < horizon or ids in seen:
+            if len(set(ids)) < horizon or ids in drawn_ids:
                 continue
-            seen.add(ids)
+            drawn_ids.add(ids)
             yield self._derived(chain)
-            if len(seen) == self.chains:
+            if len(drawn_ids) == self.chains:
                 return
 
     def _derived(self, chain: Sequence[Link]) -> Derived:
@@ -112,12 +112,12 @@ def compose(chain: Sequence[Link]) -> str:
         number = numbers(text)[0]
         offset = int(number[0]) - before
         how = f", {'plus' if offset > 0 else 'minus'} {abs(offset)}" if offset else ""
-        told = f"[the answer to problem {place - 1}{how}]"
-        parts.append(f"Problem {place}: {text[: number.start()]}{told}{text[number.end() :]}")
+        reference = f"[the answer to problem {place - 1}{how}]"
+        parts.append(f"Problem {place}: {text[: number.start()]}{reference}{text[number.end() :]}")
     return "\n\n".join([*parts, f"Give the answer to problem {len(chain)} alone."])
 
 
-TOLD = re.compile(r"\[the answer to problem (\d+)(?:, (plus|minus) (\d+))?\]")
+REFERENCE = re.compile(r"\[the answer to problem (\d+)(?:, (plus|minus) (\d+))?\]")
 
 
 def restored(text: str, answers: Sequence[int]) -> list[str]:
@@ -134,7 +134,7 @@ def restored(text: str, answers: Sequence[int]) -> list[str]:
         sign = -1 if match[2] == "minus" else 1
         return str(answers[int(match[1]) - 1] + sign * int(match[3] or 0))
 
-    return [TOLD.sub(value, question, count=1) if place else question for place, question in enumerate(questions)]
+    return [REFERENCE.sub(value, question, count=1) if place else question for place, question in enumerate(questions)]
 
 
 def whole(answer: str) -> int | None:

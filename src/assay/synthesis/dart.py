@@ -73,10 +73,12 @@ class Dart:
         counts = scored(evidence)
         wanted = self.wanted(counts)
         stored = evidence.trials(self.changes, distinct=self.distinct)
-        right, made = (np.array([stored.get(id_, (0, 0))[place] for id_ in counts], dtype=np.int64) for place in (0, 1))
+        right, trials = (
+            np.array([stored.get(id_, (0, 0))[place] for id_ in counts], dtype=np.int64) for place in (0, 1)
+        )
         target = np.fromiter(wanted.values(), dtype=np.int64, count=len(wanted))
         correct, wrong = rate_counts(counts)
-        expected = trials_by_posterior(correct, wrong, np.maximum(target - right, 0), np.maximum(self.cap - made, 0))
+        expected = trials_by_posterior(correct, wrong, np.maximum(target - right, 0), np.maximum(self.cap - trials, 0))
         have = np.minimum(right, target) + expected.right
         groups = self._levels(evidence, counts)
         lines = []
@@ -95,13 +97,13 @@ class Dart:
         trials = evidence.draw_until(
             wanted, changes=self.changes, max_trials=self.cap, distinct=self.distinct, batch=self.batch
         )
-        kept: dict[str, int] = {}
+        n_answers: dict[str, int] = {}
         for problem in evidence.attempted(changes=self.changes):
             target = wanted.get(problem.problem_id, 0)
             answers = self._first_right(problem.attempts[: self.cap], target)
-            kept[problem.problem_id] = len(answers)
+            n_answers[problem.problem_id] = len(answers)
             yield from self._targets(problem, answers, None if self.rule == "vanilla" else target)
-        yield self._summary(wanted, kept, trials)
+        yield self._summary(wanted, n_answers, trials)
 
     def _first_right(self, attempts: Sequence[GradedAttempt], wanted: int) -> list[GradedAttempt]:
         right = [attempt for attempt in attempts if attempt.outcome == "correct"]
@@ -121,10 +123,12 @@ class Dart:
             for answer in answers
         )
 
-    def _summary(self, wanted: Mapping[str, int], kept: Mapping[str, int], trials: TrialSummary) -> SynthesisSummary:
-        total, answers = sum(wanted.values()), sum(kept.values())
-        short = sum(kept.get(id_, 0) < count for id_, count in wanted.items())
-        none = sum(not kept.get(id_, 0) for id_ in wanted)
+    def _summary(
+        self, wanted: Mapping[str, int], n_answers: Mapping[str, int], trials: TrialSummary
+    ) -> SynthesisSummary:
+        total, answers = sum(wanted.values()), sum(n_answers.values())
+        short = sum(n_answers.get(id_, 0) < count for id_, count in wanted.items())
+        none = sum(not n_answers.get(id_, 0) for id_ in wanted)
         counts = {"wanted": total, "answers": answers, "fill": round(answers / total, 4) if total else 1.0}
         counts |= {"short": short, "unsolved": none, "drawn": trials.drawn, "batch_full": round(trials.fullness, 4)}
         lines = [f"{answers} of {total} answers wanted ({answers / total if total else 1:.1%}), {trials.drawn} drawn"]

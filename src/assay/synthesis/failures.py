@@ -42,9 +42,7 @@ class Failures:
     every: Annotated[int, Field(ge=1)] = 1  # steps from one state to the next
     max_steps: Annotated[int, Field(ge=2)] = 12  # an attempt of more steps is left out
     completions: Annotated[int, Field(ge=2)] = 8  # from each state
-    alpha: Annotated[float, Field(gt=0, lt=1)] = (
-        0.05  # share of parts without effect that are called beneficial, at most
-    )
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of parts without effect, the share called beneficial at most
     keep: Annotated[int, Field(ge=1)] = 1  # right continuations of a state that become targets
     learn: Literal["beneficial", "harmless"] = "beneficial"  # parts of the failed attempt that carry loss
     delimiter: Annotated[str, Field(min_length=1)] = "\n"  # ends a step
@@ -70,8 +68,8 @@ class Failures:
 
     def _wrong(self, problem: AttemptedProblem) -> list[tuple[GradedAttempt, list[str]]]:
         """Return the first wrong attempts with their parts between states; behind the last step the attempt is over."""
-        cut = problem.wrong_in_steps(self.delimiter, max_steps=self.max_steps, limit=self.wrong)
-        return [(attempt, self._parts(steps[:-1])) for attempt, steps in cut]
+        split_attempts = problem.wrong_in_steps(self.delimiter, max_steps=self.max_steps, limit=self.wrong)
+        return [(attempt, self._parts(steps[:-1])) for attempt, steps in split_attempts]
 
     def _parts(self, steps: Sequence[str]) -> list[str]:
         return ["".join(steps[begin : begin + self.every]) for begin in range(0, len(steps), self.every)]
@@ -89,13 +87,13 @@ class Failures:
             return
         answers = iter(evidence.complete(begun, self.completions, changes={}))
         for problem, attempt, parts in cases:
-            found = [next(answers) for _ in range(len(parts) + 1)]
-            effects = self._effects([tally(answer) for answer in found])
+            continuations = [next(answers) for _ in range(len(parts) + 1)]
+            effects = self._effects([tally(answer) for answer in continuations])
             counts["taken_up"] += 1
-            counts["states"] += len(found)
+            counts["states"] += len(continuations)
             for effect in effects:
                 counts[effect] += 1
-            yield from self._targets(problem, attempt, parts, effects, found)
+            yield from self._targets(problem, attempt, parts, effects, continuations)
 
     def _effects(self, states: Sequence[State]) -> list[str]:
         """Return of each part whether it is beneficial, harmful or unknown."""
@@ -111,10 +109,12 @@ class Failures:
         attempt: GradedAttempt,
         parts: Sequence[str],
         effects: Sequence[str],
-        found: Sequence[Sequence[tuple[str, bool | None]]],
+        continuations: Sequence[Sequence[tuple[str, bool | None]]],
     ) -> Iterator[Target]:
         for place, effect in enumerate(effects, start=1):
-            right = dict.fromkeys(text for text, is_right in found[place] if is_right) if effect != "unknown" else {}
+            if effect == "unknown":
+                continue
+            right = dict.fromkeys(text for text, is_right in continuations[place] if is_right)
             for text in list(right)[: self.keep]:
                 yield Target(
                     problem.problem_id,
@@ -146,5 +146,5 @@ def tally(answers: Sequence[tuple[str, bool | None]]) -> State:
     >>> tally([("a", True), ("b", False), ("c", None)])
     (1, 2)
     """
-    judged = [is_right for _, is_right in answers if is_right is not None]
-    return sum(judged), len(judged)
+    verdicts = [is_right for _, is_right in answers if is_right is not None]
+    return sum(verdicts), len(verdicts)

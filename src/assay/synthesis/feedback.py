@@ -24,8 +24,8 @@ class Feedback:
     math verifiers say little more than "wrong".
 
     With `good` and `bad` set, each attempt also becomes a row of its own, as in the paper: its question behind the
-    token, and a wrong attempt followed by the words. Whoever then asks behind `good` asks for right answers. Rows behind
-    `bad` hold wrong answers, so they are not verified, and are learnt only where `sft.verified = false`.
+    token, and a wrong attempt followed by the words. Whoever then asks behind `good` asks for right answers. Rows
+    behind `bad` hold wrong answers, so they are not verified, and are learnt only where `sft.verified = false`.
 
     Source: arXiv:2305.10314 (LeTI): good and bad are "<|good|>" and "<|bad|>" there, and the words a stack trace.
     """
@@ -66,13 +66,13 @@ class Feedback:
         yield SynthesisSummary(dict(counts), (line,))
 
     def _rows(self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem]) -> Iterator[Target]:
-        known = evidence.problems([item.problem_id for item in problems]) if problems else {}
+        questions = evidence.problems([item.problem_id for item in problems]) if problems else {}
         for item in problems:
-            question = known[item.problem_id]
+            question = questions[item.problem_id]
             right, wrong = chosen(item, "correct")[: self.pairs], chosen(item, "wrong")[: self.pairs]
             for before, after in zip(wrong, right, strict=False):
-                said = Message("user", self.turn.replace("{feedback}", self.words(before)))
-                chat = (*question.messages, Message("assistant", before.text), said)
+                reply = Message("user", self.turn.replace("{feedback}", self.words(before)))
+                chat = (*question.messages, Message("assistant", before.text), reply)
                 yield _target(item, after, after.text, chat, (before.rollout_id, after.rollout_id))
             if self.good:
                 for attempt in right:
@@ -83,8 +83,8 @@ class Feedback:
 
     def words(self, attempt: GradedAttempt) -> str:
         """Return what the verifier said of an attempt, cut to `max_words`."""
-        found = list(re.finditer(r"\S+", attempt.reason))
-        return attempt.reason[: found[self.max_words - 1].end()] if len(found) > self.max_words else attempt.reason
+        words = list(re.finditer(r"\S+", attempt.reason))
+        return attempt.reason[: words[self.max_words - 1].end()] if len(words) > self.max_words else attempt.reason
 
 
 def chosen(problem: AttemptedProblem, outcome: str) -> list[GradedAttempt]:

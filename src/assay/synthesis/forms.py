@@ -47,16 +47,16 @@ class Forms:
         for problem in evidence.attempted():
             waiting.append(problem)
             if len(waiting) == SLICE:
-                yield from self._made(evidence, waiting, counts)
+                yield from self._derive(evidence, waiting, counts)
                 waiting = []
-        yield from self._made(evidence, waiting, counts)
+        yield from self._derive(evidence, waiting, counts)
         line = (
-            f"{counts['judge']} judgements and {counts['choice']} choices; {counts['too_few_wrong']} times a problem had "
-            "too few different wrong answers"
+            f"{counts['judge']} judgements and {counts['choice']} choices; {counts['too_few_wrong']} times a problem "
+            "had too few different wrong answers"
         )
         yield SynthesisSummary(dict(counts), (line,))
 
-    def _made(
+    def _derive(
         self, evidence: SynthesisEvidence, attempted: Sequence[AttemptedProblem], counts: Counter[str]
     ) -> Iterator[Derived]:
         problems = evidence.problems([item.problem_id for item in attempted])
@@ -111,10 +111,10 @@ def _derived(
     last = max(place for place, turn in enumerate(turns) if turn.role == "user")
     turns[last] = turns[last]._replace(content=text)
     metadata = {**json.loads(problem.metadata), "form": form, "guess_floor": floor}
-    made = Problem.of(tuple(turns), source=problem.source, media=problem.media, metadata=metadata)
+    variant = Problem.of(tuple(turns), source=problem.source, media=problem.media, metadata=metadata)
     return Derived(
-        made,
-        Label.of(made.id, answer, verifier=verifier, origin=item.label.origin),
+        variant,
+        Label.of(variant.id, answer, verifier=verifier, origin=item.label.origin),
         (problem.id,),
         rule=form,
         guess_floor=floor,

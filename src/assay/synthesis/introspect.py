@@ -49,24 +49,24 @@ class Introspect:
             counts[f"{turn}_right"] / counts[turn] if counts[turn] else 0.0 for turn in ("first", "second")
         )
         line = (
-            f"{counts['mended']} of {counts['taken_up']} wrong answers were mended; the second turn is right {second:.1%} of "
-            f"the time, the first one was {first:.1%} on the same problems"
+            f"{counts['mended']} of {counts['taken_up']} wrong answers were mended; the second turn is right "
+            f"{second:.1%} of the time, the first one was {first:.1%} on the same problems"
         )
         yield SynthesisSummary({**counts, "first_rate": round(first, 4), "second_rate": round(second, 4)}, (line,))
 
     def _second(
         self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem], counts: Counter[str]
     ) -> Iterator[Target]:
-        known = evidence.problems([item.problem_id for item in problems]) if problems else {}
+        questions = evidence.problems([item.problem_id for item in problems]) if problems else {}
         cases = [(item, wrong) for item in problems for wrong in item.distinct_wrong(self.failures)]
-        asked = [(self.asked(known[item.problem_id], wrong.text), item.label) for item, wrong in cases]
+        chats = [(self.chat_of(questions[item.problem_id], wrong.text), item.label) for item, wrong in cases]
         for item in problems:
             counts["first"] += len(item.attempts)
             counts["first_right"] += sum(attempt.correct for attempt in item.attempts)
-        found = evidence.attempt(asked, self.attempts) if asked else []
-        for (item, wrong), (chat, label), again in zip(cases, asked, found, strict=True):
-            right = [attempt for attempt in again.attempts if attempt.correct]
-            counts.update(taken_up=1, mended=bool(right), second=len(again.attempts), second_right=len(right))
+        second_turns = evidence.attempt(chats, self.attempts) if chats else []
+        for (item, wrong), (chat, label), second_turn in zip(cases, chats, second_turns, strict=True):
+            right = [attempt for attempt in second_turn.attempts if attempt.correct]
+            counts.update(taken_up=1, mended=bool(right), second=len(second_turn.attempts), second_right=len(right))
             for attempt in right[: self.keep]:
                 yield Target(
                     item.problem_id,
@@ -78,7 +78,7 @@ class Introspect:
                     parents=(wrong.rollout_id, attempt.rollout_id),
                 )
 
-    def asked(self, problem: Problem, answer: str) -> Problem:
+    def chat_of(self, problem: Problem, answer: str) -> Problem:
         """Return the chat of a problem, a wrong answer to it and the turn that says so."""
         turns = (*problem.messages, Message("assistant", answer), Message("user", self.turn))
         return Problem.of(turns, source=problem.source, media=problem.media, metadata=json.loads(problem.metadata))

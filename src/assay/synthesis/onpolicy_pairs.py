@@ -57,12 +57,12 @@ class OnpolicyPairs:
     def _matched(
         self, right: list[GradedAttempt], wrong: list[GradedAttempt]
     ) -> Iterator[tuple[GradedAttempt, GradedAttempt]]:
-        left = list(wrong)
+        partners = list(wrong)
         for chosen in right[: self.pairs]:
-            if not left:
+            if not partners:
                 return
-            key = 0 if self.length == "any" else nearest(chosen, left)
-            yield chosen, left.pop(key)
+            key = 0 if self.length == "any" else nearest(chosen, partners)
+            yield chosen, partners.pop(key)
 
 
 def nearest(attempt: GradedAttempt, others: list[GradedAttempt]) -> int:

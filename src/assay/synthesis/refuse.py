@@ -44,9 +44,11 @@ class Refuse:
         """Yield a target per known and unknown problem, and how many are neither."""
         counts = Counter({"known": 0, "unknown": 0, "between": 0, "too_few": 0})
         for problem in evidence.attempted(texts=True):
-            judged = [attempt for attempt in problem.attempts if attempt.outcome in ("correct", "wrong", "unparsable")]
-            mean = posterior_mean(judged)
-            if len(judged) < self.min_attempts:
+            attempts = [
+                attempt for attempt in problem.attempts if attempt.outcome in ("correct", "wrong", "unparsable")
+            ]
+            mean = posterior_mean(attempts)
+            if len(attempts) < self.min_attempts:
                 counts["too_few"] += 1
             elif mean >= self.known:
                 counts["known"] += 1
@@ -83,8 +85,8 @@ class Refuse:
                 policy=own.policy,
                 parents=(own.rollout_id,),
             )
-        kept = evidence.field(self.solution, [problem.problem_id]).get(problem.problem_id)
-        gold = str(kept or self.gold_template.replace("{answer}", problem.label.answers[0]))
+        solution = evidence.field(self.solution, [problem.problem_id]).get(problem.problem_id)
+        gold = str(solution or self.gold_template.replace("{answer}", problem.label.answers[0]))
         return Target(
             problem.problem_id,
             problem.label.id,
@@ -94,6 +96,6 @@ class Refuse:
         )
 
 
-def posterior_mean(judged: list[GradedAttempt]) -> float:
+def posterior_mean(attempts: list[GradedAttempt]) -> float:
     """Return the mean of a pass rate under a uniform prior, in (0, 1)."""
-    return (sum(attempt.correct for attempt in judged) + 1) / (len(judged) + 2)
+    return (sum(attempt.correct for attempt in attempts) + 1) / (len(attempts) + 2)

@@ -66,13 +66,13 @@ class Rewrite:
     def _rewritten(
         self, evidence: SynthesisEvidence, problems: Sequence[AttemptedProblem], counts: dict[str, int]
     ) -> Iterator[Target]:
-        known = evidence.problems([item.problem_id for item in problems]) if problems else {}
+        questions = evidence.problems([item.problem_id for item in problems]) if problems else {}
         cases = [(item, wrong) for item in problems for wrong in item.distinct_wrong(self.failures)]
-        asked = [(self.asked(known[item.problem_id], wrong.text), item.label) for item, wrong in cases]
-        answers = evidence.teach(asked, self.attempts) if asked else []
-        for (item, wrong), again in zip(cases, answers, strict=True):
+        prompts = [(self.prompt_of(questions[item.problem_id], wrong.text), item.label) for item, wrong in cases]
+        answers = evidence.teach(prompts, self.attempts) if prompts else []
+        for (item, wrong), rewriting in zip(cases, answers, strict=True):
             counts["shown"] += 1
-            right = list(self._right(wrong, again.attempts, counts))
+            right = list(self._right(wrong, rewriting.attempts, counts))
             counts["rewritten"] += bool(right)
             for attempt, text in right[: self.keep]:
                 yield Target(
@@ -97,7 +97,7 @@ class Rewrite:
             else:
                 yield attempt, text
 
-    def asked(self, problem: Problem, answer: str) -> Problem:
+    def prompt_of(self, problem: Problem, answer: str) -> Problem:
         """Return what the teacher is asked about a wrong answer."""
         steps = "\n".join(numbered(answer, self.delimiter))
         text = self.prompt.replace("{problem}", problem.text).replace("{steps}", steps)
@@ -120,5 +120,5 @@ def named_step(text: str) -> tuple[int, str]:
     >>> named_step("First wrong step: 2\\nso 5")
     (2, 'so 5')
     """
-    found = NAMED.search(text)
-    return (int(found[1]), text[found.end() :].strip()) if found else (0, text)
+    match = NAMED.search(text)
+    return (int(match[1]), text[match.end() :].strip()) if match else (0, text)

@@ -1,4 +1,4 @@
-"""`s3ft`: imitate the policy's own right answer where it has one, a paraphrase of the gold solution or the gold itself where not."""
+"""`s3ft`: imitate the policy's own right answer, else a paraphrase of the gold solution, else the gold itself."""
 
 import json
 from collections import Counter
@@ -36,8 +36,8 @@ class S3ft:
     solution: str = "solution"  # a field that the source kept: the worked solution
     gold_template: str = "{answer}"  # a gold answer as a completion, where no solution was kept
     prompt: str = (
-        "Here is a problem and its solution. Write the solution again in your own words, step by step, and end with the "
-        "same final answer.\n\nProblem:\n{problem}\n\nSolution:\n{solution}"
+        "Here is a problem and its solution. Write the solution again in your own words, step by step, and end with "
+        "the same final answer.\n\nProblem:\n{problem}\n\nSolution:\n{solution}"
     )
 
     def synthesize(self, evidence: SynthesisEvidence) -> Iterator[Target | SynthesisSummary]:
@@ -92,13 +92,13 @@ class S3ft:
     ) -> dict[str, str]:
         """Let the policy reword gold solutions; return the first right rewording per problem."""
         originals = evidence.problems(list(golds))
-        asked = {}
+        prompts = {}
         for id_, problem in originals.items():
             prompt = self.prompt.replace("{problem}", problem.text).replace("{solution}", golds[id_])
-            asked[id_] = Problem.of(prompt, source=problem.source, metadata=json.loads(problem.metadata))
-        pairs = [(asked[id_], labels[id_]) for id_ in asked]
-        found = {
+            prompts[id_] = Problem.of(prompt, source=problem.source, metadata=json.loads(problem.metadata))
+        pairs = [(prompts[id_], labels[id_]) for id_ in prompts]
+        rewordings = {
             item.problem_id: next((attempt.text for attempt in item.attempts if attempt.correct), None)
             for item in evidence.attempt(pairs, self.paraphrases)
         }
-        return {id_: text for id_, problem in asked.items() if (text := found.get(problem.id)) is not None}
+        return {id_: text for id_, problem in prompts.items() if (text := rewordings.get(problem.id)) is not None}

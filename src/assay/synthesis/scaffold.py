@@ -22,7 +22,7 @@ class Length:
     source: str  # id of what the solution is: an attempt or a label
     low: int = 0
     high: int = 0
-    tried: dict[int, tuple[Problem, int, int]] = field(default_factory=dict)  # steps -> (problem, right, attempts)
+    results: dict[int, tuple[Problem, int, int]] = field(default_factory=dict)  # steps -> (problem, right, attempts)
 
     @property
     def next(self) -> int:
@@ -69,18 +69,18 @@ class Scaffold:
         """Yield the new problems, and why others gave none."""
         hopeless = [problem for problem in evidence.attempted(texts=True) if self._hopeless(problem)]
         searches = self._searches(evidence, hopeless)
-        while asking := [search for search in searches if search.next]:
-            self._try_lengths(evidence, asking)
-        made = 0
+        while open_searches := [search for search in searches if search.next]:
+            self._try_lengths(evidence, open_searches)
+        n_begun = 0
         for search in searches:
             if (best := self._best(search)) is not None:
-                made += 1
+                n_begun += 1
                 yield self._derived(search, best)
-        counts = {"hopeless": len(hopeless), "without_solution": len(hopeless) - len(searches), "made": made}
+        counts = {"hopeless": len(hopeless), "without_solution": len(hopeless) - len(searches), "made": n_begun}
         line = (
-            f"{made} of {len(hopeless)} hopeless problems get a solution's beginning; {counts['without_solution']} "
-            "have no solution of "
-            f"two steps, {len(searches) - made} no length with a rate from {self.low:g} to {self.high:g}"
+            f"{n_begun} of {len(hopeless)} hopeless problems get a solution's beginning; {counts['without_solution']} "
+            f"have no solution of two steps, {len(searches) - n_begun} no length with a rate from {self.low:g} to "
+            f"{self.high:g}"
         )
         yield SynthesisSummary(counts, (line,))
 
@@ -90,11 +90,11 @@ class Scaffold:
 
     def _searches(self, evidence: SynthesisEvidence, hopeless: Sequence[AttemptedProblem]) -> list[Length]:
         ids = [item.problem_id for item in hopeless]
-        problems, kept = evidence.problems(ids), evidence.field(self.solution, ids)
+        problems, solutions = evidence.problems(ids), evidence.field(self.solution, ids)
         searches = []
         for item in hopeless:
             own = next((attempt for attempt in item.attempts if attempt.correct), None)
-            text = own.text if own else str(kept.get(item.problem_id, ""))
+            text = own.text if own else str(solutions.get(item.problem_id, ""))
             steps = split_steps(text, self.delimiter)
             if len(steps) > 1:
                 source = own.rollout_id if own else item.label.id
@@ -102,13 +102,15 @@ class Scaffold:
                 searches.append(length)
         return searches
 
-    def _try_lengths(self, evidence: SynthesisEvidence, asking: Sequence[Length]) -> None:
+    def _try_lengths(self, evidence: SynthesisEvidence, open_searches: Sequence[Length]) -> None:
         """Attempt the next length of each search as a problem, and halve what is left of it."""
-        asked = {id(search): self.begun_problem(search.problem, search.steps[: search.next]) for search in asking}
-        found = evidence.attempt([(asked[id(search)], search.label) for search in asking], self.attempts)
-        for search, item in zip(asking, found, strict=True):
+        questions = [
+            (self.begun_problem(search.problem, search.steps[: search.next]), search.label) for search in open_searches
+        ]
+        results = evidence.attempt(questions, self.attempts)
+        for search, (problem, _), item in zip(open_searches, questions, results, strict=True):
             length, right = search.next, sum(attempt.correct for attempt in item.attempts)
-            search.tried[length] = asked[id(search)], right, len(item.attempts)
+            search.results[length] = problem, right, len(item.attempts)
             if right > self.target_rate * self.attempts:
                 search.high = length
             else:
@@ -125,12 +127,12 @@ class Scaffold:
         return Problem.of(tuple(turns), source=problem.source, media=problem.media, metadata=metadata)
 
     def _best(self, search: Length) -> int | None:
-        rates = {length: right / n for length, (_, right, n) in search.tried.items() if n}
-        kept = {length: rate for length, rate in rates.items() if self.low <= rate <= self.high and 0 < rate < 1}
-        return min(kept, key=lambda length: (abs(kept[length] - self.target_rate), length), default=None)
+        rates = {length: right / n for length, (_, right, n) in search.results.items() if n}
+        usable = {length: rate for length, rate in rates.items() if self.low <= rate <= self.high and 0 < rate < 1}
+        return min(usable, key=lambda length: (abs(usable[length] - self.target_rate), length), default=None)
 
     def _derived(self, search: Length, length: int) -> Derived:
-        problem = search.tried[length][0]
+        problem = search.results[length][0]
         label = search.label
         return Derived(
             problem,

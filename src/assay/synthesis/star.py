@@ -25,8 +25,8 @@ class Star:
     both shares; `gain` is their difference. Where it is not above 0, the hint did nothing that another try would not.
 
     The target of a flip is the hinted answer as the answer to the plain question, so that the hint's habit is learnt
-    without the hint. Texts that repeat the hint's own words are left out with `forbid`, and equal
-    texts of a problem count once.
+    without the hint. Texts that repeat the hint's own words are left out with `forbid`, and equal texts of a problem
+    count once.
 
     Source: arXiv:2503.04625 (START), hint-RFT; the tools of the paper need an environment and are not here. The control
     is ours.
@@ -66,18 +66,20 @@ class Star:
     ) -> Iterator[Target]:
         if not problems:
             return
-        known = evidence.problems([item.problem_id for item in problems])
-        asked = [(self.hinted(known[item.problem_id]), item.label) for item in problems]
-        for item, (_, label), found in zip(problems, asked, evidence.attempt(asked, self.attempts), strict=True):
-            plain, seen = _evident(item.attempts)[: self.attempts], set[str]()
-            for before, after in zip(plain, found.attempts, strict=False):
+        originals = evidence.problems([item.problem_id for item in problems])
+        questions = [(self.hinted(originals[item.problem_id]), item.label) for item in problems]
+        for item, (_, label), hinted in zip(
+            problems, questions, evidence.attempt(questions, self.attempts), strict=True
+        ):
+            plain, digests = _evident(item.attempts)[: self.attempts], set[str]()
+            for before, after in zip(plain, hinted.attempts, strict=False):
                 counts["compared"] += 1
                 if before.correct or not after.correct:
                     continue
                 counts["flips"] += 1
-                if after.digest in seen or any(word in after.text for word in self.forbid):
+                if after.digest in digests or any(word in after.text for word in self.forbid):
                     continue
-                seen.add(after.digest)
+                digests.add(after.digest)
                 yield Target(
                     item.problem_id,
                     label.id,

@@ -18,11 +18,10 @@ class StepPairs:
     """Pair a right attempt with a wrong one up to and with its first pit, and label every step with its value.
 
     A wrong attempt is cut into steps behind `delimiter`. Q of a step is the share of `completions` continuations from
-    behind it that are right; Q before the first step is the problem's own pass rate. The advantage of a step is Q behind
-    it minus Q before it. The first pit is the first step whose Q lies within 1.5 standard
-    errors (of a share of 1/2) of the attempt's lowest. The rejected text ends
-    there, because what follows a lost position teaches nothing, and the margin is the fall of Q at that step. Where no
-    step lowers Q by at least `min_drop`, there is no pair.
+    behind it that are right; Q before the first step is the problem's own pass rate. The advantage of a step is Q
+    behind it minus Q before it. The first pit is the first step whose Q lies within 1.5 standard errors (of a share of
+    1/2) of the attempt's lowest. The rejected text ends there, because what follows a lost position teaches nothing,
+    and the margin is the fall of Q at that step. Where no step lowers Q by at least `min_drop`, there is no pair.
 
     A problem needs a right attempt for the chosen side. Continuations are stored, so they are paid for once.
 
@@ -54,8 +53,8 @@ class StepPairs:
                 waiting = []
         yield from self._walked(evidence, waiting, counts)
         line = (
-            f"{counts['pits']} of {counts['attempts']} wrong attempts at {counts['problems']} problems fell into a pit; "
-            f"{counts['no_right']} problems have no right attempt to set against a wrong one"
+            f"{counts['pits']} of {counts['attempts']} wrong attempts at {counts['problems']} problems fell into a "
+            f"pit; {counts['no_right']} problems have no right attempt to set against a wrong one"
         )
         yield SynthesisSummary(counts, (line,))
 
@@ -126,5 +125,5 @@ def first_pit(values: Sequence[float], completions: int) -> int:
 
 
 def _value(step: str, answers: Sequence[tuple[str, bool | None]]) -> StepValue:
-    judged = [right for _, right in answers if right is not None]
-    return StepValue(step, len(judged), sum(judged))
+    verdicts = [right for _, right in answers if right is not None]
+    return StepValue(step, len(verdicts), sum(verdicts))

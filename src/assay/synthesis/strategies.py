@@ -1,4 +1,4 @@
-"""`strategies`: per problem the way of asking under which the policy is most often right, to be chosen first (SMART)."""
+"""`strategies`: per problem the way of asking under which the policy is most often right (SMART)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -69,15 +69,15 @@ class Strategies:
         chosen = dict.fromkeys(self.strategies, 0)
         first_rates = {name: right / max(1, n) for name, (right, n) in halves.items()}
         measured, attempts, solved = 0, 0, 0
-        for tried in self._tried(evidence):
-            by_half = self.best({name: _half(item, self.n, 0) for name, item in tried.items()}, first_rates)
-            right, n = _half(tried[by_half], self.n, 1)
+        for by_strategy in self._tried(evidence):
+            by_half = self.best({name: _half(item, self.n, 0) for name, item in by_strategy.items()}, first_rates)
+            right, n = _half(by_strategy[by_half], self.n, 1)
             measured, attempts = measured + right, attempts + n
-            tallies = {name: _tally(item, self.n) for name, item in tried.items()}
+            tallies = {name: _tally(item, self.n) for name, item in by_strategy.items()}
             best = self.best(tallies, rates)
             if tallies[best][0]:
                 chosen[best], solved = chosen[best] + 1, solved + 1
-                yield self._target(tried[best], best)
+                yield self._target(by_strategy[best], best)
         single = max(rates, key=lambda name: rates[name])
         share = measured / attempts if attempts else 0.0
         lines = (
@@ -142,5 +142,5 @@ def _half(item: AttemptedProblem, n: int, half: int) -> tuple[int, int]:
     return sum(attempt.correct for attempt in attempts), len(attempts)
 
 
-def _plus(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    return one[0] + other[0], one[1] + other[1]
+def _plus(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
+    return first[0] + second[0], first[1] + second[1]

@@ -1,4 +1,4 @@
-"""`tree_pairs`: preferences between the steps of a tree search: the better and the worse continuation of one beginning."""
+"""`tree_pairs`: preferences between steps of a tree search: the better and the worse continuation of a beginning."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,8 @@ class TreePairs:
     were never completed to a verdict, and equal values, give no pair. Each path from the root to a finished node also
     becomes a row of step labels.
 
-    A search that stopped at its first right answer (`score.use_all_iterations = false`) holds no right completion behind a step
-    but the last, and so hardly any pair.
+    A search that stopped at its first right answer (`score.use_all_iterations = false`) holds no right completion
+    behind a step but the last, and so hardly any pair.
 
     Source: arXiv:2405.00451 (MCTS-DPO), sec. 3 and released code; arXiv:2408.07199 (Agent Q); arXiv:2501.09766 (iTool).
     """
@@ -57,11 +57,11 @@ class TreePairs:
         if self.rule == "deficient" and (root.value is None or root.value > self.max_rate):
             return
         for node in best_path(root, tree) if self.rule == "sibling" else problem.nodes:
-            known = [child for child in tree.get(node.id, []) if child.value is not None]
-            known = [child for child in known if child.visits >= self.min_visits]
-            if len(known) < 2:
+            valued = [child for child in tree.get(node.id, []) if child.value is not None]
+            valued = [child for child in valued if child.visits >= self.min_visits]
+            if len(valued) < 2:
                 continue
-            best, worst = max(known, key=worth), min(known, key=worth)
+            best, worst = max(valued, key=worth), min(valued, key=worth)
             gap = (best.value or 0.0) - (worst.value or 0.0)
             if gap > 0 and (self.rule == "sibling" or gap >= self.min_gap):
                 yield self._pair(problem, node, best, worst, gap)
@@ -122,8 +122,8 @@ def best_path(root: TreeNode, tree: Mapping[str, Sequence[TreeNode]]) -> Iterato
     node: TreeNode | None = root
     while node is not None:
         yield node
-        known = [child for child in tree.get(node.id, []) if child.value is not None]
-        node = max(known, key=worth, default=None)
+        valued = [child for child in tree.get(node.id, []) if child.value is not None]
+        node = max(valued, key=worth, default=None)
 
 
 def lineage(nodes: Sequence[TreeNode], node: TreeNode) -> list[TreeNode]:

@@ -46,8 +46,8 @@ class Unpaired:
                     desirable=attempt.correct,
                 )
         line = (
-            f"{counts['desirable']} desirable and {counts['undesirable']} undesirable answers; {counts['both']} problems "
-            f"have both, {counts['only_right']} right ones alone, {counts['only_wrong']} wrong ones alone, "
+            f"{counts['desirable']} desirable and {counts['undesirable']} undesirable answers; {counts['both']} "
+            f"problems have both, {counts['only_right']} right ones alone, {counts['only_wrong']} wrong ones alone, "
             f"{counts['neither']} neither"
         )
         yield SynthesisSummary(counts, (line,))

@@ -32,10 +32,10 @@ class Variants:
     """Make a variant of each problem to which the same label belongs, and tell how much harder it is.
 
     `irrelevant` puts one sentence of `sentences` in front of the problem's last one (a problem of one sentence gets it
-    in front): which one, and with which name and number, is decided by the hash of the problem's id. Words that occur in the
-    problem are not used, so the condition belongs to nothing in it. `translated` has an engine write the problem in
-    `language`: that of `[synthesize.teacher]`, or the policy where none is configured. A translation that lacks one of
-    the problem's numbers, or has others, is left out.
+    in front): which one, and with which name and number, is decided by the hash of the problem's id. Words that occur
+    in the problem are not used, so the condition belongs to nothing in it. `translated` has an engine write the problem
+    in `language`: that of `[synthesize.teacher]`, or the policy where none is configured. A translation that lacks one
+    of the problem's numbers, or has others, is left out.
 
     The variant is attempted `attempts` times, and the summary sets its rate beside the plain problem's: `robustness` is
     rate after / rate before (GSM-IC's normalised accuracy). The label of a translation counts as verified where an
@@ -68,9 +68,9 @@ class Variants:
         for problem in evidence.attempted():
             waiting.append(problem)
             if len(waiting) == SLICE:
-                yield from self._made(evidence, waiting, counts)
+                yield from self._derive(evidence, waiting, counts)
                 waiting = []
-        yield from self._made(evidence, waiting, counts)
+        yield from self._derive(evidence, waiting, counts)
         before, after = (counts[f"{when}_right"] / max(1, counts[when]) for when in ("before", "after"))
         line = f"{counts['made']} variants, {counts['left_out']} problems without one"
         if counts["after"]:
@@ -80,28 +80,28 @@ class Variants:
             values["robustness"] = round(after / before, 4)
         yield SynthesisSummary(values, (line,))
 
-    def _made(
+    def _derive(
         self, evidence: SynthesisEvidence, items: Sequence[AttemptedProblem], counts: Counter[str]
     ) -> Iterator[Derived]:
         if not items:
             return
-        known = evidence.problems([item.problem_id for item in items])
-        plain = [known[item.problem_id] for item in items]
+        originals = evidence.problems([item.problem_id for item in items])
+        plain = [originals[item.problem_id] for item in items]
         texts: Iterable[str] = (
             self._translated(evidence, items, plain) if self.kind == "translated" else map(self.disturbed, plain)
         )
-        made = [
+        variants = [
             (item, problem, replaced(problem, text, self.kind))
             for item, problem, text in zip(items, plain, texts, strict=True)
             if text
         ]
-        counts.update(made=len(made), left_out=len(items) - len(made))
-        asked = [(variant, item.label) for item, _, variant in made]
-        found: Sequence[AttemptedProblem | None] = (
-            evidence.attempt(asked, self.attempts) if self.attempts and asked else [None] * len(made)
+        counts.update(made=len(variants), left_out=len(items) - len(variants))
+        questions = [(variant, item.label) for item, _, variant in variants]
+        results: Sequence[AttemptedProblem | None] = (
+            evidence.attempt(questions, self.attempts) if self.attempts and questions else [None] * len(variants)
         )
-        for (item, problem, variant), again in zip(made, found, strict=True):
-            right = _count(counts, item, again) if again is not None else 0
+        for (item, problem, variant), result in zip(variants, results, strict=True):
+            right = _count(counts, item, result) if result is not None else 0
             yield Derived(
                 variant,
                 Label.of(variant.id, item.label.answer, verifier=item.label.verifier, origin=item.label.origin),
@@ -112,15 +112,15 @@ class Variants:
             )
 
     def disturbed(self, problem: Problem) -> str:
-        """Return a problem's text with a condition that does not matter; "" where every sentence shares a word with it."""
+        """Return a problem's text with an irrelevant condition; "" where every sentence shares a word with it."""
         text, seed = _last_turn(problem), derive_seed("irrelevant", problem.id)
         words = set(re.findall(r"\w+", text.lower()))
         fitting = [each for each in self.sentences if not words & _long_words(each)]
         names = [name for name in NAMES if name.lower() not in words]
         if not fitting or not names:
             return ""
-        taken = set(NUMBER.findall(text))
-        number = next(str(n) for n in range(2 + seed % 40, 10_000) if str(n) not in taken)
+        numbers = set(NUMBER.findall(text))
+        number = next(str(n) for n in range(2 + seed % 40, 10_000) if str(n) not in numbers)
         sentence = fitting[seed % len(fitting)].replace("{name}", names[seed // 7 % len(names)])
         sentence = sentence.replace("{number}", number)
         parts = LAST_SENTENCE.split(text, maxsplit=1)
@@ -130,18 +130,20 @@ class Variants:
         self, evidence: SynthesisEvidence, items: Sequence[AttemptedProblem], plain: Sequence[Problem]
     ) -> list[str]:
         """Return each problem's translation; "" where its numbers are not those of the problem."""
-        asked = []
+        questions = []
         for item, problem in zip(items, plain, strict=True):
             text = self.prompt.replace("{language}", self.language).replace("{problem}", _last_turn(problem))
-            asked.append((Problem.of(text, source=problem.source, metadata=json.loads(problem.metadata)), item.label))
-        answers = evidence.teach(asked, 1)
+            questions.append(
+                (Problem.of(text, source=problem.source, metadata=json.loads(problem.metadata)), item.label)
+            )
+        answers = evidence.teach(questions, 1)
         texts = [answer.attempts[0].text.strip() if answer.attempts else "" for answer in answers]
         return [
             text if same_numbers(text, _last_turn(problem)) else "" for text, problem in zip(texts, plain, strict=True)
         ]
 
 
-def same_numbers(one: str, other: str) -> bool:
+def same_numbers(first: str, second: str) -> bool:
     """Return whether two texts hold the same numbers, as often; decimal commas and points are told apart by none.
 
     >>> same_numbers("Drei mal 1,5 sind?", "Three times 1.5 is?")
@@ -151,7 +153,7 @@ def same_numbers(one: str, other: str) -> bool:
     def tally(text: str) -> Counter[str]:
         return Counter(number.replace(",", ".") for number in NUMBER.findall(text))
 
-    return tally(one) == tally(other)
+    return tally(first) == tally(second)
 
 
 def replaced(problem: Problem, text: str, kind: str) -> Problem:
@@ -163,12 +165,12 @@ def replaced(problem: Problem, text: str, kind: str) -> Problem:
     return Problem.of(tuple(turns), source=problem.source, media=problem.media, metadata=metadata)
 
 
-def _count(counts: Counter[str], item: AttemptedProblem, again: AttemptedProblem) -> int:
+def _count(counts: Counter[str], item: AttemptedProblem, result: AttemptedProblem) -> int:
     """Count both rates; return the right attempts at the variant."""
-    for when, attempted in (("before", item), ("after", again)):
+    for when, attempted in (("before", item), ("after", result)):
         counts[when] += len(attempted.attempts)
         counts[f"{when}_right"] += sum(attempt.correct for attempt in attempted.attempts)
-    return sum(attempt.correct for attempt in again.attempts)
+    return sum(attempt.correct for attempt in result.attempts)
 
 
 def _last_turn(problem: Problem) -> str:

@@ -74,8 +74,8 @@ class VoteLabels:
         precision = counts["agree"] / labelled if labelled else 0.0
         sure_precision = counts["sure_agree"] / sure if sure else 0.0
         line = (
-            f"{labelled} problems labelled, {counts['undecided']} undecided; the gold answer agrees with {precision:.1%}, "
-            f"and with {sure_precision:.1%} of the {sure} at a share of {self.sure_share:g} or more"
+            f"{labelled} problems labelled, {counts['undecided']} undecided; the gold answer agrees with "
+            f"{precision:.1%}, and with {sure_precision:.1%} of the {sure} at a share of {self.sure_share:g} or more"
         )
         values = {"labelled": labelled, "undecided": counts["undecided"], "precision": round(precision, 4)}
         return SynthesisSummary({**values, "sure": sure, "sure_precision": round(sure_precision, 4)}, (line,))

@@ -56,8 +56,8 @@ class WeakToStrong:
                 )
         share = counts["majority_right"] / counts["paired"] if counts["paired"] else 0.0
         line = (
-            f"{counts['paired']} problems paired, {counts['undecided']} undecided, {counts['unanimous']} unanimous; the "
-            f"majority was right on {share:.1%} of the paired ones"
+            f"{counts['paired']} problems paired, {counts['undecided']} undecided, {counts['unanimous']} unanimous; "
+            f"the majority was right on {share:.1%} of the paired ones"
         )
         yield SynthesisSummary(dict(counts), (line,))
 

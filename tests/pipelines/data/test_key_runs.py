@@ -1,6 +1,7 @@
 """Keys in sorted runs on disk: what is shared is the same however many rows a run holds."""
 
 import os
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ def test_runs_of_any_length_find_what_all_keys_at_once_find(monkeypatch: pytest.
 
 def test_a_run_on_disk_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]) -> None:
     monkeypatch.setattr(key_runs, "RUN_ROWS", 10)
-    monkeypatch.setattr(key_runs.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert shared_of(list(range(90)), set()) == (set(), [])
     assert os.listdir(tmp_path) == []
 

@@ -36,7 +36,7 @@ def tiny(tmp_path: Path) -> MakeContext:
             "score": {"n": 2},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 6},
-            "train": {"steps": 2, "group_size": 4, "learning_rate": 1e-4, "save_every": 1, "eval_samples": 2},
+            "train": {"steps": 3, "group_size": 4, "learning_rate": 1e-4, "save_every": 1, "eval_samples": 2},
         }
         for name, change in changes.items():
             tree[name] = {**tree.get(name, {}), **change}
@@ -50,9 +50,9 @@ def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Ma
     context = tiny()
     lake = tmp_path / "lake"
     context.stop = lambda: bool(
-        list(lake.glob("checkpoints/*/step-2")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-1"))
+        list(lake.glob("checkpoints/*/step-3")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-1"))
     )
-    with pytest.raises(Stopped, match="of 2"):
+    with pytest.raises(Stopped, match="of 3"):
         run_loop(context)
     assert context.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'round'") == [{"n": 1}]
     resumed = tiny()

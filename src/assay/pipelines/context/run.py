@@ -79,6 +79,12 @@ class Usage:
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
+    def count_busy(self, places: int, seconds: float) -> None:
+        """Count so many busy places of a streaming engine for so long."""
+        self.busy_s += places * seconds
+        self.busiest = max(self.busiest, places)
+        self.drain_s += seconds * (places < self.busiest)
+
 
 class RunContext:
     """A config, its lake and its run; engine and judge are opened at first use and closed at the end."""

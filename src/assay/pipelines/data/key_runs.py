@@ -64,7 +64,7 @@ def _write_run(run: pa.Table) -> pa.Table:
     with tempfile.TemporaryDirectory(prefix="assay-keys-") as folder:
         path = Path(folder, "run.arrow")
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
-            writer.write_table(run, max_chunksize=max(1, len(run)))
+            writer.write(run)
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 

@@ -124,7 +124,7 @@ def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list
     """Read the verifiers of the labels of `read_side`, ascending."""
     some = context.lake.query_again(SOME_VERIFIERS)["verifier"].to_pylist()
     if len(some) == 1 and side_ids(context, inputs, name):
-        return some  # of all labels of the lake, so that none of the side has to be looked up
+        return list(some)  # of all labels of the lake, so that none of the side has to be looked up
     return _read_side(context, inputs, VERIFIERS, name)
 
 

@@ -1,7 +1,8 @@
 """Attempts as rows of the lake's tables."""
 
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +31,14 @@ def attempt_tables(
 
 def _with_run(rows: Sequence[Mapping[str, object]], run: str) -> list[dict[str, object]]:
     return [{**row, "run": run} for row in rows]
+
+
+def number_imported(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Number the imported attempts of each problem from 0, since every import counts for itself."""
+    numbers: Counter[str] = Counter()
+    for row in sorted(rows, key=itemgetter("problem_id", "sample", "id")):
+        yield {**row, "sample": numbers[row["problem_id"]]}
+        numbers[row["problem_id"]] += 1
 
 
 def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ from assay.pipelines.context.first_attempts import describe_refusals, show_first
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.data.pictures import pictures_of, refuse_pictures
-from assay.pipelines.sampling.attempt_rows import attempt_tables, verdict_table
+from assay.pipelines.sampling.attempt_rows import attempt_tables, number_imported, verdict_table
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
 from assay.pipelines.sampling.respondents import count_stored
 from assay.pipelines.sampling.rewards import AttemptRewards
@@ -235,7 +234,7 @@ class StoredRollouts:
             "ids": list(samples),
         }
         rows: Iterable[dict[str, Any]] = self.context.lake.iterate_rows(STORED, parameters)
-        for row in _numbered(rows) if self.recorded else rows:
+        for row in number_imported(rows) if self.recorded else rows:
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
             self._rewards.note(row["problem_id"], row["sample"], row["outcome"], row["reward"])
             if row["id"]:
@@ -387,10 +386,7 @@ class StoredRollouts:
                 since, seconds = now, now - since
                 if self._n_requested:
                     in_flight = self._n_requested - n_arrived
-                    n_busy = min(in_flight, capacity) if capacity else in_flight
-                    meter.busy_s += n_busy * seconds
-                    meter.busiest = max(meter.busiest, n_busy)
-                    meter.drain_s += seconds * (n_busy < meter.busiest)
+                    meter.count_busy(min(in_flight, capacity or in_flight), seconds)
                 if rollouts is None:
                     break
                 n_arrived += len(rollouts)
@@ -529,19 +525,5 @@ def settings_of(sampler: SamplingConfig) -> str:
     return canonical_json(asdict(sampler))
 
 
-def _numbered(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Number the imported attempts of each problem from 0, since every import counts for itself."""
-    numbers: Counter[str] = Counter()
-    for row in sorted(rows, key=itemgetter("problem_id", "sample", "id")):
-        yield {**row, "sample": numbers[row["problem_id"]]}
-        numbers[row["problem_id"]] += 1
-
-
 def _free_indices(samples: Samples, count: int) -> tuple[int, ...]:
-    free: list[int] = []
-    index = 0
-    while len(free) < count:
-        if index not in samples:
-            free.append(index)
-        index += 1
-    return tuple(free)
+    return tuple([index for index in range(len(samples) + count) if index not in samples][:count])
