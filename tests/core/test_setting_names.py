@@ -61,4 +61,4 @@ def test_a_state_of_an_online_curriculum_hashes_settings_under_their_first_names
     renames = (rename for rename in RENAMES["order"] if part in rename.parts and rename.old != rename.new)
     if hasattr(curriculum, "begin"):
         names = {rename.new: rename.old for rename in renames if rename.new in curriculum.__dataclass_fields__}
-        assert {key: old for key, old in getattr(curriculum, "was", {}).items()} == names
+        assert getattr(curriculum, "was", {}) == names

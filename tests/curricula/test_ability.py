@@ -12,13 +12,13 @@ def online(difficulty, **settings):
 
 
 def test_only_problems_within_reach_are_drawn_and_the_easiest_at_least():
-    reach = online([-1, 0, 1, 2], least=1)
+    reach = online([-1, 0, 1, 2], min_candidates=1)
     assert {id_ for _ in range(30) for id_ in reach.sample(1)} == {"p000", "p001"}
-    assert set(online([1, 2, 3], least=2).sample(2)) == {"p000", "p001"}
+    assert set(online([1, 2, 3], min_candidates=2).sample(2)) == {"p000", "p001"}
 
 
 def test_a_margin_admits_problems_down_to_a_chance_of_success():
-    assert online([0.0, 0.8, 0.9], least=1, margin=float(np.log(1 / 0.3 - 1))).within == 2  # .847
+    assert online([0.0, 0.8, 0.9], min_candidates=1, margin=float(np.log(1 / 0.3 - 1))).within == 2  # .847
 
 
 def test_an_able_policy_reaches_further_and_a_stagnant_one_is_nudged():

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,7 @@ class Staged:
     window: Annotated[int, Field(ge=1)] = 32  # groups
     patience: Annotated[int, Field(ge=0)] = 0  # groups in one phase; 0 = no limit
     epochs: Annotated[int, Field(ge=1)] = 1
+    was: ClassVar[dict[str, str]] = {"epochs": "passes"}  # names under which states hash settings
 
     @property
     def needs(self) -> tuple[str, ...]:

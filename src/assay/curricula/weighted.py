@@ -30,6 +30,7 @@ class Weighted:
     steps: Annotated[int, Field(ge=1)] = 20  # the paper's m counts iterations of a fixed size
     anti: bool = False
     epochs: Annotated[int, Field(ge=1)] = 1
+    was: ClassVar[dict[str, str]] = {"epochs": "passes"}  # names under which states hash settings
 
     @property
     def needs(self) -> tuple[str, ...]:
