@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,3 +125,11 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     assert [
         (page.name, loaded.findall(text)) for page in pages if loaded.search(text := page.read_text(encoding="utf-8"))
     ] == []
+
+
+def test_each_extra_is_explained() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    table = page[page.index("| extra | what it is for |") :].split("\n\n")[0]
+    explained = [name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(explained) == sorted(extras)

@@ -90,7 +90,12 @@ def test_explain_shows_a_problem_without_obeying_it(tmp_path: Path, text):
     problem = Problem.of(f"What is {text} 2+2?", source=f"s{text}")
     with Lake(tmp_path / "lake") as lake:
         lake.append({"problems": [to_row(problem)]}, run="r")
+    config = tmp_path / "mine.toml"
+    source = '[[source]]\ntype = "files"\npaths = "rows.jsonl"\n'
+    policy = '[policy]\nmodel = "scripted"\nengine = "scripted"\n'
+    config.write_text(f'lake = "{tmp_path / "lake"}"\n{source}{policy}', encoding="utf-8")
     shown = CliRunner().invoke(curate_app, ["show", problem.id, "--lake", str(tmp_path / "lake")])
-    assert shown.exit_code == 0
+    by_config = CliRunner().invoke(curate_app, ["show", problem.id, str(config)])
+    assert (shown.exit_code, by_config.output) == (0, shown.output)
     assert "2+2" in shown.output
     assert not obeyed(shown.output)

@@ -9,11 +9,9 @@ PROMPT = (ChatTurn(role="system", content="Be brief."), ChatTurn(role="user", co
 
 @pytest.fixture
 def chosen() -> ExportRow:
-    return ExportRow("id", PROMPT, "2 + 2? Think.", "4", "math", "sums", 0, 0, 1.0, 3, 1, 2, 0, 0.7, "model")
+    return ExportRow("id", PROMPT, "2 + 2?", "4", "math", "sums", 0, 0, 1.0, 3, 1, 2, 0, 0.7, "model")
 
 
 @pytest.fixture
 def ungraded() -> ExportRow:
-    return ExportRow(
-        "other", PROMPT, "2 + 2? Think.", "4", "math", "sums", -1, -1, 0.0, 0, 0, 2, 0, None, "model", "unscored"
-    )
+    return ExportRow("other", PROMPT, "2 + 2?", "4", "math", "sums", -1, -1, 0.0, 0, 0, 2, 0, None, "model", "unscored")

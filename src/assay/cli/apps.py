@@ -69,9 +69,17 @@ EXAMPLES = (
     "curate run CONFIG --set select.budget=50: run all stages, skipping what is done",
     "curate export CONFIG --to trl --out DIR: the curriculum for another trainer",
 )
+TRAIN_EXAMPLES = (
+    "Examples:",
+    "train run CONFIG: GRPO on the curriculum that `curate run CONFIG` made",
+    "train resume CONFIG: go on from the last saved state",
+    "train eval CONFIG: pass@1 and pass@k on held-out problems, before and after",
+    "train dpo CONFIG --method onpolicy_pairs: DPO on what `curate synthesize CONFIG onpolicy_pairs` stored",
+)
 
 curate_app = typer.Typer(help=CURATE, cls=CurateGroup, epilog="\n\n".join(EXAMPLES), **SETTINGS)
-train_app, assay_app = (typer.Typer(help=text, **SETTINGS) for text in (TRAIN, ASSAY))
+train_app = typer.Typer(help=TRAIN, epilog="\n\n".join(TRAIN_EXAMPLES), **SETTINGS)
+assay_app = typer.Typer(help=ASSAY, **SETTINGS)
 analyze_app, lake_app, schedule_app = (
     typer.Typer(help=text, **SETTINGS)
     for text in (

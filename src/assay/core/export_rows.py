@@ -21,7 +21,7 @@ class ExportRow:
 
     assay_id: str  # problems.id
     prompt: tuple[ChatTurn, ...]  # as the policy saw it: system, few-shot turns, template
-    question: str  # the last user turn alone, templated
+    question: str  # the last user turn alone, as the author wrote it
     answer: str
     verifier: str
     source: str

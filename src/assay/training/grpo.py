@@ -140,6 +140,8 @@ def train(
     states = states_folder(output, run)
     if rank == 0:
         begin_at_state(states, begin_at)
+    if rank == 0:
+        reporter.say(f"loading torch, TRL and {base.name}; the first step follows")
     with silence_libraries(), configure_trackers(settings.report_to, output):
         trainer, saver, use_cache = _prepare(
             recorder, checkpoint, objective, settings, states, teacher, demonstrations, held_out, online, stop

@@ -74,8 +74,20 @@ class DefaultGroup(TyperGroup):
         return list(super().parse_args(ctx, args))
 
 
+EXAMPLES = (
+    "Examples:",
+    "curate export CONFIG --out subset: the chosen problems as JSON lines (`--to jsonl`)",
+    "curate export CONFIG --to verl --out verl: Parquet and a reward function; others are "
+    + ", ".join(name for name in list_parts("export") if name not in ("jsonl", "verl")),
+    "curate export CONFIG --to verl --out verl --check: compare the exported reward with the lake's verdicts",
+    "curate export CONFIG --to sft --method dart: what `curate synthesize` stored; others are "
+    + ", ".join(name for name in list_parts("training_set") if name != "sft"),
+    "curate export rollouts CONFIG --as parquet: the attempts with their verdicts",
+)
 app = typer.Typer(
-    help="Export the curriculum or its rollouts. `export CONFIG --to NAME` is short for `export curriculum`.",
+    help="Export the curriculum, a training set or the rollouts. `export CONFIG --to NAME` is short for "
+    "`export curriculum CONFIG --to NAME`, whose options `curate export curriculum --help` lists.",
+    epilog="\n\n".join(EXAMPLES),
     cls=DefaultGroup,
     no_args_is_help=True,
 )

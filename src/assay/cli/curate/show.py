@@ -1,20 +1,25 @@
 """`curate show`: the whole story of one problem."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from assay.cli.console import ConsoleReporter, open_console
-from assay.cli.runner import AnyLake, AsJson, print_json, report_errors
+from assay.cli.runner import AnyLake, AsJson, load_config, print_json, report_errors
 from assay.cli.tables import build_table
 
 ProblemId = Annotated[
     str, typer.Argument(metavar="PROBLEM_ID", help="The problem's id, or its beginning.", show_default=False)
 ]
+ConfigOfLake = Annotated[
+    Path | None,
+    typer.Argument(metavar="CONFIG", help="The config whose lake is read, in place of --lake.", show_default=False),
+]
 CELL = 60  # characters shown of a text
 
 
-def show(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
+def show(problem: ProblemId, path: ConfigOfLake = None, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
     """Show everything the lake holds on one problem: origin, labels, attempts with verdicts, scores, cluster, why it
     was kept or dropped, its place in the curriculum, and its training rollouts.
     """
@@ -23,6 +28,8 @@ def show(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = Fa
         from assay.pipelines.analysis.show import collect_problem as collect_story
         from assay.stores.lake import Lake
 
+        if path is not None:
+            lake = load_config(path, "", []).lake
         with Lake(lake, create=False) as opened:
             story = collect_story(opened, problem)
     if as_json:

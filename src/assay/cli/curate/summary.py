@@ -12,6 +12,10 @@ from assay.cli.tables import build_table, short_path
 from assay.pipelines.stages import pool_stages
 
 SHOWN = 12  # places of the curriculum
+ALL_WRONG = (
+    "no attempt of the pilot is correct: look at the prompt as the model reads it and at the gold answers "
+    "(`curate check CONFIG`), and at the answers above; if both are right, the pool is too hard for this model"
+)
 OUTCOMES = ("correct", "wrong", "truncated", "error")
 
 
@@ -152,7 +156,9 @@ def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
     if place["mean"] is None:
         return "-", "-", "unscored"
     n_answers = place["correct"] + place["wrong"] + place["truncated"]
-    return f"{place['correct']}/{n_answers}", f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
+    cut = f", {place['truncated']} cut" if place["truncated"] else ""
+    solved = f"{place['correct']}/{n_answers}{cut}"
+    return solved, f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
 
 
 def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
@@ -208,6 +214,8 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         console.print(f"{name}: {interval}", markup=False)
     if estimate["outcomes"]:
         console.print("\n".join(format_shares(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
+        if estimate["outcomes"]["pass_rate"] == 0:
+            console.print(ALL_WRONG, markup=False, soft_wrap=True)
     console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
     if estimate["disk"]["short"]:
         reporter.warn(

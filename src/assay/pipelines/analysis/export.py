@@ -131,7 +131,7 @@ def _export_row(
     return ExportRow(
         problem.id,
         tuple(ChatTurn(role=turn.role, content=turn.content) for turn in turns),
-        next((turn.content for turn in reversed(turns) if turn.role == "user"), ""),
+        next((turn.content for turn in reversed(problem.messages) if turn.role == "user"), ""),
         label.answers[0],
         label.verifier,
         problem.source,

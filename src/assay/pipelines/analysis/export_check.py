@@ -80,6 +80,9 @@ def check_export(context: RunContext, to: str, folder: Path, settings: dict[str,
         *_gold_trials(context, {id_: (problems[id_], labels[id_]) for id_ in exported}),
         *_attempt_trials(context, [labels[id_] for id_ in exported]),
     ]
+    context.reporter.say(
+        f"running the reward of {to} on {len(trials)} answers to {len({trial.problem_id for trial in trials})} problems"
+    )
     rewards = part.call_reward(
         inner, [exported[trial.problem_id] for trial in trials], [trial.attempt for trial in trials]
     )
