@@ -11,6 +11,7 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
+from assay.pipelines.analysis.export import export
 from assay.pipelines.analysis.export_rollouts import export_rollouts
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
@@ -64,6 +65,15 @@ def test_json_lines_hold_prompt_completion_and_verdict(finished: RunContext, tmp
         right = row["completion"] == f"The answer is {row['gold']}"
         assert (row["outcome"], row["reward"]) == (("correct", 1.0) if right else ("wrong", 0.0))
         assert (row["row_id"], row["verifier"], row["source"]) == (str(int(row["gold"]) - 1), "math", "sums")
+
+
+def test_the_question_of_a_curriculum_is_the_authors_and_its_prompt_what_the_policy_reads(
+    finished: RunContext, tmp_path: Path
+) -> None:
+    export(finished, "jsonl", tmp_path / "out")
+    rows = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
+    assert rows
+    assert {row["prompt"][-1]["content"] == row["question"] + " Think." for row in rows} == {True}
 
 
 def test_parquet_holds_the_same_rows_and_other_policies_on_demand(finished: RunContext, tmp_path: Path) -> None:
