@@ -33,10 +33,15 @@ ALLOW_CODE = (
     "allow_code = false",
     "",
 )
-TEMPLATE = (
-    "{prompt}\n\nGive only the final answer, within \\boxed{}.",
-    "{prompt}\n\nReason step by step, and put the final answer within \\boxed{}.",
+TEMPLATE = ("", "{prompt}\n\nReason step by step, and put the final answer within \\boxed{}.")
+SHOTS = (  # of the packaged model, which follows examples and no instruction; its answers are one short line then
+    ("Tom has 5 apples. He buys 3 more. How many apples does he have now?", "5 + 3 = 8"),
+    ("State the final answer: 30 - 12 =", "30 - 12 = 18"),
+    ("9 birds sit on a tree. 4 fly away. How many birds are left?", "9 - 4 = 5"),
+    ("A box holds 6 pens. How many pens are in 3 boxes?", "6 * 3 = 18"),
 )
+CAPS = {"code": 256, "choice": 96}  # tokens of a first run's attempt
+SHORT_CAP = 48  # where the shots show an answer in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +166,11 @@ def render_config(draft: Draft, data: Path, config: Path) -> str:
         "[policy]",
         'engine = "llamacpp"',
         'model = "smollm2-135m-instruct" # small, on CPUs; `assay doctor` lists what is here',
-        "temperature = 1.0",
-        f"max_tokens = {256 if verifier == 'code' else 96} # short, for a first run on a CPU; a reasoning model needs thousands",
+        "temperature = 0.7",
+        f"max_tokens = {CAPS.get(verifier, SHORT_CAP)} # short, for a first run on a CPU; a reasoning model needs thousands",
         'truncated = "wrong" # how attempts that reach the cap count, as in GRPO; "ignore" leaves them out',
-        f"template = {_toml(template)}",
-        *([f"# template = {_toml(reasoning)} # for a model that reasons"] if reasoning else []),
+        *([f"template = {_toml(template)}"] if template else _shot_lines()),
+        *([f"# template = {_toml(reasoning)} # for a model that reasons, in place of shots"] if reasoning else []),
         "",
         *(ALLOW_CODE if verifier == "code" else ()),
         "[score]",
@@ -185,6 +190,11 @@ def shown_problems(draft: Draft, count: int = 3) -> list[dict[str, str]]:
         {"prompt": "\n".join(f"{turn.role}: {turn.content}" for turn in problem.messages), "answer": label.answer}
         for problem, label in draft.problems[:count]
     ]
+
+
+def _shot_lines() -> list[str]:
+    turns = [f"    {{ user = {_toml(user)}, assistant = {_toml(assistant)} }}," for user, assistant in SHOTS]
+    return ["shots = [ # examples for the tiny model; delete them for your own", *turns, "]"]
 
 
 def _setting_lines(guess: FieldGuess) -> list[str]:

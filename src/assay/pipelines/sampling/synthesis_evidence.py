@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
-from assay.core.errors import ConfigError
+from assay.core.errors import ConfigError, EngineError
 from assay.core.synthesis import AttemptedProblem, SearchedProblem, TrialSummary
 from assay.core.types import Counts, Label, Problem, SamplingConfig
 from assay.pipelines.context import remote_model
@@ -164,7 +164,14 @@ class LakeEvidence:
 
     def teach(self, questions: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
         """Return n attempts of the teacher, or of the policy where the config names no teacher."""
-        return self.attempt(questions, n) if self.teacher is None else self._attempts_of(self.teacher, questions, n)
+        config = self.context.config.synthesize.teacher
+        if config is None:
+            return self.attempt(questions, n)
+        try:
+            assert self.teacher is not None
+            return self._attempts_of(self.teacher, questions, n)
+        except EngineError as error:
+            raise EngineError(f"the teacher {config.model!r}: {error}") from error
 
     @cached_property
     def teacher(self) -> RunContext | None:
