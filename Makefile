@@ -1,4 +1,4 @@
-# make quickstart, make test, make bench. PIP_FLAGS chooses torch's build, e.g. an index with CPU wheels.
+# make install, make quickstart, make test, make bench. PIP_FLAGS chooses torch's build, e.g. an index with CPU wheels.
 PYTHON ?= python3
 PIP_FLAGS ?=
 VENV ?= .venv
@@ -15,7 +15,10 @@ TRAINER_SOURCES ?=
 TRAINERS = verifiers verl torchdata codetiming hydra-core omegaconf antlr4-python3-runtime==4.9.3 dill "tensordict>=0.8,<=0.10" pyvers pylatexenc \
   TransferQueue skyrl-gym soundfile pybase64 absl-py rouge-score nltk
 
-.PHONY: quickstart test test-vllm test-trainers soak check docs bare bench clean
+.PHONY: install quickstart test test-vllm test-trainers soak check docs bare bench clean
+
+install: $(VENV)/.run
+	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
 
 quickstart: $(VENV)/.run
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"

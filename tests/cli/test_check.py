@@ -22,7 +22,7 @@ def test_a_whole_config_shows_a_prompt_its_gold_and_the_verdicts_on_it(check: Ra
     assert ran.exit_code == 0, ran.output
     assert "user: What is 0 + 0?" in ran.stdout
     assert "gold (files): 0" in ran.stdout
-    assert r"correct: '\\boxed{0}'" in ran.stdout
+    assert r"correct: \boxed{0}" in ran.stdout
     assert "valid. policy scripted" in ran.stderr
     assert not (config.parent / "lake").exists()
 

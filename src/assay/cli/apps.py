@@ -55,7 +55,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 CURATE = "From a pool of problems to a curriculum: clean, score, select, order."
-TRAIN = "Train: GRPO on a curriculum, SFT, DPO and KTO on stored answers. Rollouts are written to the lake."
+TRAIN = (
+    "Train with GRPO on the curriculum, or with SFT, DPO or KTO on stored answers. Rollouts are written to the lake."
+)
 ASSAY = "Find the training problems that are worth your GPU hours."
 ANALYZE = (
     "Analyze what the lake holds: selectors, policies, curricula, selection bias, pass@k, token caps, clusters, "

@@ -54,7 +54,9 @@ Sets = Annotated[
     ),
 ]
 Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
-RetryRefused = Annotated[bool, typer.Option("--retry-refused", help="Retry requests that a server refused before.")]
+RetryRefused = Annotated[
+    bool, typer.Option("--retry-refused", help="Retry requests that a server refused in an earlier run.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout; messages stay on stderr.")]
 
 

@@ -67,9 +67,7 @@ def test_json_lines_hold_prompt_completion_and_verdict(finished: RunContext, tmp
         assert (row["row_id"], row["verifier"], row["source"]) == (str(int(row["gold"]) - 1), "math", "sums")
 
 
-def test_the_question_of_a_curriculum_is_the_authors_and_its_prompt_what_the_policy_reads(
-    finished: RunContext, tmp_path: Path
-) -> None:
+def test_an_exported_question_is_the_authors_and_its_prompt_the_policys(finished: RunContext, tmp_path: Path) -> None:
     export(finished, "jsonl", tmp_path / "out")
     rows = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
     assert rows

@@ -246,7 +246,7 @@ def test_one_problem_s_story_has_every_chapter(lake: Lake, tmp_path: Path) -> No
 
 
 def test_a_problem_that_is_not_there_is_named(lake: Lake) -> None:
-    with pytest.raises(ConfigError, match="no problems begin with 'zz': there are 1 problems"):
+    with pytest.raises(ConfigError, match="no problem ids begin with 'zz': there are 1 problems"):
         collect_problem(lake, "zz")
 
 

@@ -60,7 +60,7 @@ def audit(
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked).
+    """Sample accepted and rejected answers for manual review (--sheet), or read the marks (--marked).
 
     Or measure wrong acceptances without a person (--wrong-golds).
     """

@@ -9,6 +9,7 @@ from typing import Any
 from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.curate.selection_bias import Dropped, Kept, Target, is_selection_key, selection_bias
 from assay.cli.runner import AsJson, LakeDir, Sets, load_config, print_json, report_errors
+from assay.core.display import escape_controls
 from assay.core.errors import ConfigError
 
 GOLD_SHOWN = 200  # characters
@@ -23,11 +24,10 @@ def check(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens. Given a
-    selection's key, do what `analyze selection-bias` does.
+    """Check a config's keys, parts, settings, files, model and gold answers before spending any tokens.
 
     Reads some rows of every source, imports what the config names (which runs your own code) and grades one gold answer
-    of each source. Calls no model.
+    of each source. Calls no model. Given a selection's key in place of a config: as `analyze selection-bias`.
     """
     if is_selection_key(path):
         selection_bias(path, lake, sets, as_json, kept, dropped)
@@ -107,4 +107,4 @@ def _print_golds(golds: list[Any]) -> None:
                 f"  the verifier {gold.verifier!r} runs programs, so it was not tried on sentences", markup=False
             )
         for text, verdict in zip(gold.texts, gold.verdicts, strict=True):
-            console.print(f"  {verdict.outcome}: {text[:GOLD_SHOWN]!r}", markup=False, soft_wrap=True)
+            console.print(f"  {verdict.outcome}: {escape_controls(text[:GOLD_SHOWN])}", markup=False, soft_wrap=True)

@@ -161,7 +161,7 @@ def _describe_rows(to: str, result: Mapping[str, Any]) -> str:
     if "left_out" in result:
         left_out = "".join(f", {count} left out: {reason}" for reason, count in result["left_out"].items())
         return f"{result['rows']} rows of {result['method']} for {to}{left_out}"
-    return f"{result['rows']} rows for {to}, {result['filtered']} filtered rows; files: {', '.join(result['files'])}"
+    return f"{result['rows']} rows for {to}, {result['filtered']} rows that were not selected; files: {', '.join(result['files'])}"
 
 
 @app.command("rollouts")

@@ -25,8 +25,8 @@ MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="The longer 
 def extend(
     path: ConfigPath, max_tokens: MaxTokens, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
-    """Continue the stored attempts that policy.max_tokens truncated, up to a longer cap. Attempts that ended by
-    themselves count under it as they are.
+    """Continue the stored attempts that policy.max_tokens truncated, up to a longer cap. Finished attempts are
+    reused.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

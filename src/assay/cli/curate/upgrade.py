@@ -21,7 +21,7 @@ Out = Annotated[
 
 
 def upgrade(path: ConfigPath, out: Out = None, as_json: AsJson = False) -> None:
-    """Rename old settings in a config to their present names. Comments, order and results in the lake stay valid.
+    """Rename old settings in a config to their present names. Keeps comments and order; stored results stay valid.
 
     The former file is kept as CONFIG.bak. A config that is up to date is not touched.
     """

@@ -70,5 +70,5 @@ def collect_problem(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]
             ", ".join(row["id"] for row in matches)
             or f"there are {lake.rows('SELECT count(*) AS n FROM problems')[0]['n']} problems"
         )
-        raise ConfigError(f"{len(matches) or 'no'} problems begin with {problem!r}: {candidates}")
+        raise ConfigError(f"{len(matches) or 'no'} problem ids begin with {problem!r}: {candidates}")
     return {name: lake.rows(query, [matches[0]["id"]]) for name, query in PARTS.items()}

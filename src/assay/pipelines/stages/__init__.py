@@ -44,7 +44,7 @@ class StageEntry:
 STAGES = (
     StageEntry("ingest", "Read the config's sources into problems and labels; malformed rows become drops."),
     StageEntry("clean", "Drop empty, duplicate, contradictory and unverifiable problems, each with its reason."),
-    StageEntry("split", "Hold problems out for evaluation, before any score exists."),
+    StageEntry("split", "Hold problems out for evaluation, before scoring."),
     StageEntry(
         "score",
         "Let the policy attempt each training problem, and measure how hard it is.",

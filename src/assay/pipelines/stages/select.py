@@ -214,9 +214,10 @@ def _warn_of_evidence(context: RunContext, scoring: str, chosen_ids: Sequence[st
             f"not graded), so the scores carry no information: {REMEDIES[worst]}"
         )
     elif row["unsolved"] > len(chosen_ids) / 2 and not row["spread"] and row["correct"] < RARE * judged:
+        n_counted = judged + (row["cut"] if context.config.policy.truncated == "wrong" else 0)
         context.reporter.warn(
             f"{row['unsolved']} of {len(chosen_ids)} chosen problems have no correct attempt, and only {row['correct']} "
-            f"of {judged} graded attempts are correct: these problems were chosen because little is known about them, and "
+            f"of {n_counted} attempts are correct: these problems were chosen because little is known about them, and "
             "groups without a correct attempt teach nothing. Try a stronger model, easier problems or another prompt "
             "(policy.template) before you train"
         )
