@@ -1,6 +1,6 @@
 """What a person sees: Prefect's pages of a finished run, in a real browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +17,11 @@ LINKS = "[...document.links].map(each => each.href)"
 
 
 @pytest.fixture(scope="module")
-def page(browser: Callable[[], Any]) -> Any:
+def page(browser: Callable[[], Any]) -> Iterator[Any]:
     opened = browser()
     opened.look(1400, 1400)
-    return opened
+    yield opened
+    opened.call("Page.navigate", url="about:blank")  # a spinner of a page that is left open takes half a core
 
 
 def test_the_page_of_a_finished_run_leads_to_its_artifacts(server: Any, finished: Any, page: Any) -> None:
