@@ -142,7 +142,9 @@ def test_each_step_is_logged_and_told_in_one_line(room: SimpleNamespace) -> None
     assert wanted <= room.sink.logs[0][1].keys()
     assert all(isinstance(value, float) for _, values in room.sink.logs for value in values.values())
     assert [values["learning_rate"] for _, values in room.sink.logs] == [1e-2, 1e-2]
-    assert [line.split(":")[0] for line in room.reporter.lines] == ["step 1 of 2", "step 2 of 2"]
+    loading, *steps = room.reporter.lines
+    assert loading.endswith("the first step follows")
+    assert [line.split(":")[0] for line in steps] == ["step 1 of 2", "step 2 of 2"]
 
 
 def test_libraries_print_nothing(room: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
