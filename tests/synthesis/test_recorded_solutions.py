@@ -26,7 +26,7 @@ FILE = Path(__file__).with_name("gsm8k_solutions.jsonl")
 SMALL, SECOND, LARGE = "6b_finetuning", "6b_verification", "175b_verification"
 MODELS = (SMALL, SECOND, "175b_finetuning", LARGE)
 TURN = "That is not right. Once more."
-METHODS = ("rewrite", "failures", "strategies", "star", "introspect", "unpaired")
+METHODS = ("rewrite", "failures", "strategies", "star", "introspect", "unpaired", "step_pairs")
 
 
 def script(rows: list[dict[str, Any]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -41,6 +41,8 @@ def script(rows: list[dict[str, Any]]) -> tuple[dict[str, list[str]], dict[str, 
         for wrong in (small, second):
             steps = split_steps(wrong, "\n")
             policy[question + steps[0]] = [large]  # behind its first step the policy is helped
+            for length in range(2, len(steps)):  # and behind later ones it goes on as it did
+                policy.setdefault(question + "".join(steps[:length]), ["".join(steps[length:])])
             numbered = "\n".join(f"{place}. {step.strip()}" for place, step in enumerate(steps, 1))
             teacher[f"{question}\n{numbered}"] = [f"First wrong step: 1\n{large}"]
             chat = Problem.of((Message("user", question), Message("assistant", wrong), Message("user", TURN)))
@@ -87,7 +89,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         )
         published = {row["question"]: row for row in rows}
         side = {row["id"]: published[row["question"]] for row in train}
-        yield SimpleNamespace(details=details, rows=side, targets=lake.rows("SELECT * FROM target_texts ORDER BY id"))
+        targets, pairs = (lake.rows(f"SELECT * FROM {table} ORDER BY id") for table in ("target_texts", "pairs"))
+        yield SimpleNamespace(details=details, rows=side, targets=targets, pairs=pairs)
 
 
 def right(row: dict[str, Any], *names: str) -> list[bool]:
@@ -168,3 +171,16 @@ def test_single_answers_are_desirable_as_published(made: SimpleNamespace) -> Non
         for id_, row in made.rows.items()
         for name in (SMALL, SECOND)
     }
+
+
+def test_the_rejected_text_of_a_real_failure_ends_where_help_ends(made: SimpleNamespace) -> None:
+    wanted = {}
+    for id_, row in made.rows.items():
+        wrong = [name for name in (SMALL, SECOND) if not row[name]["is_correct"]]
+        steps = split_steps(row[wrong[0]]["solution"], "\n") if len(wrong) == 1 else []
+        if len(steps) > 1:  # one of two attempts is right, so the rate before the first step is one half
+            wanted[id_] = ("".join(steps[:2]), 1.0) if row[LARGE]["is_correct"] else (steps[0], 0.5)
+    pairs = [row for row in made.pairs if row["method"] == "step_pairs"]
+    assert {row["problem_id"]: (row["rejected_text"], row["margin"]) for row in pairs} == wanted
+    assert len(wanted) == len(pairs) > 2
+    assert all(row["verified"] for row in pairs)
