@@ -26,7 +26,7 @@ FILE = Path(__file__).with_name("gsm8k_solutions.jsonl")
 SMALL, SECOND, LARGE = "6b_finetuning", "6b_verification", "175b_verification"
 MODELS = (SMALL, SECOND, "175b_finetuning", LARGE)
 TURN = "That is not right. Once more."
-METHODS = ("rewrite", "failures", "strategies", "star", "introspect", "unpaired", "step_pairs")
+METHODS = ("rewrite", "failures", "strategies", "star", "introspect", "unpaired", "step_pairs", "scaffold")
 
 
 def script(rows: list[dict[str, Any]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -37,6 +37,9 @@ def script(rows: list[dict[str, Any]]) -> tuple[dict[str, list[str]], dict[str, 
         small, second, large = (row[name]["solution"] for name in (SMALL, SECOND, LARGE))
         policy[question] = [small, second]
         policy[f"{question} Think."] = [large]
+        gold = split_steps(row["ground_truth"], "\n")
+        for length in range(1, len(gold)):  # one in three goes on well, where the larger model does
+            policy[f"{question} Begun: {''.join(gold[:length]).rstrip()}"] = [large, small, second]
         policy |= {f"{question} as {name}": [row[name]["solution"]] for name in MODELS}
         for wrong in (small, second):
             steps = split_steps(wrong, "\n")
@@ -62,6 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         "prompt": "question",
         "answer": "ground_truth",
         "answer_marker": "A:",
+        "metadata_fields": ["ground_truth"],
     }
     config = parse_config(
         {
@@ -77,6 +81,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
                     "strategies": {"n": 2, "strategies": {name: f"{{prompt}} as {name}" for name in MODELS}},
                     "star": {"hint": "{problem} Think.", "attempts": 2},
                     "introspect": {"turn": TURN, "attempts": 1},
+                    "scaffold": {
+                        "template": "{problem} Begun: {begun}",
+                        "solution": "ground_truth",
+                        "attempts": 3,
+                        "min_attempts": 2,
+                    },
                 },
             },
         }
@@ -90,7 +100,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         published = {row["question"]: row for row in rows}
         side = {row["id"]: published[row["question"]] for row in train}
         targets, pairs = (lake.rows(f"SELECT * FROM {table} ORDER BY id") for table in ("target_texts", "pairs"))
-        yield SimpleNamespace(details=details, rows=side, targets=targets, pairs=pairs)
+        begun = lake.rows(
+            "SELECT d.parent_id, p.messages[1].content AS text, l.answer, d.verified FROM derivations d "
+            "JOIN problems p ON p.id = d.problem_id JOIN labels l ON l.id = d.label_id WHERE d.method = 'scaffold'"
+        )
+        yield SimpleNamespace(details=details, rows=side, targets=targets, pairs=pairs, begun=begun)
 
 
 def right(row: dict[str, Any], *names: str) -> list[bool]:
@@ -184,3 +198,18 @@ def test_the_rejected_text_of_a_real_failure_ends_where_help_ends(made: SimpleNa
     assert {row["problem_id"]: (row["rejected_text"], row["margin"]) for row in pairs} == wanted
     assert len(wanted) == len(pairs) > 2
     assert all(row["verified"] for row in pairs)
+
+
+def test_published_solutions_begin_what_the_small_models_fail(made: SimpleNamespace) -> None:
+    hopeless = {id_: row for id_, row in made.rows.items() if not any(right(row, SMALL, SECOND))}
+    mixed = {id_ for id_, row in hopeless.items() if row[LARGE]["is_correct"]}
+    assert (made.details["scaffold"]["hopeless"], made.details["scaffold"]["made"]) == (len(hopeless), len(mixed))
+    assert {row["parent_id"] for row in made.begun} == mixed
+    assert len(mixed) > 5
+    for row in made.begun:
+        parent = made.rows[row["parent_id"]]
+        question, _, begun = row["text"].partition(" Begun: ")
+        assert (question, row["verified"]) == (parent["question"], True)
+        assert parent["ground_truth"].startswith(begun)
+        assert f"A: {row['answer']}" == split_steps(parent["ground_truth"], "\n")[-1]
+        assert row["answer"] not in begun.splitlines()[-1:]
