@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from assay.cli.apps import curate_app
 from assay.core.config import read_config
+from assay.pipelines.analysis.config_draft import draft_config
 
 ROWS = [
     {"question": f"Tom has {n} apples and buys 4. How many?", "answer": f"He has {n} + 4 of them now.\n#### {n + 4}"}
@@ -90,3 +91,19 @@ def test_the_bundled_sets_are_read_whole(data: Path, name: str, answer: str) -> 
     assert told["source"].get("answer_form", "") == answer
     assert "limit = 48 # only the first rows" in Path(told["config"]).read_text()
     assert read_config(Path(told["config"])).source[0].type == "files"
+
+
+def test_a_topic_in_every_row_is_no_answer_where_one_solution_is_empty(tmp_path: Path) -> None:
+    rows = [
+        {
+            "query": f"Ana has {n} pens and buys {n}. How many?",
+            "worked": f"{n} + {n} = {2 * n}\n#### {2 * n}",
+            "kind": "add",
+        }
+        for n in range(1, 40)
+    ]
+    rows[7]["worked"] = ""
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    draft = draft_config(tmp_path / "own.jsonl")
+    assert (draft.guess.settings["prompt"], draft.guess.settings["answer"]) == ("query", "worked")
+    assert draft.share == 38 / 39
