@@ -100,3 +100,15 @@ def test_training_on_an_empty_curriculum_is_nothing_to_train_on(config: Path) ->
     assert CliRunner().invoke(curate_app, nothing).exit_code == 4
     ran = CliRunner().invoke(train_app, nothing)
     assert (ran.exit_code, "the curriculum is empty, so there is nothing to train on" in ran.stderr) == (4, True)
+
+
+def test_gold_answers_that_are_a_few_words_are_taken_for_a_category(check: Ran, config: Path) -> None:
+    rows = [{"prompt": f"What is {i} + {i}?", "answer": ("add", "sub")[i % 2]} for i in range(12)]
+    (config.parent / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ran = check()
+    assert "12 problems are 2 different words, such as 'add', 'sub'; is `answer` the right field?" in " ".join(
+        ran.stderr.split()
+    )
+    rows[0]["answer"] = "4"
+    (config.parent / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "is `answer` the right field" not in check().stderr

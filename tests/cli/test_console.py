@@ -1,6 +1,7 @@
 """What reaches a terminal: its own colours, and nothing that a given text asks of it."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,30 @@ def test_explain_shows_a_problem_without_obeying_it(tmp_path: Path, text):
     assert (shown.exit_code, by_config.output) == (0, shown.output)
     assert "2+2" in shown.output
     assert not obeyed(shown.output)
+
+
+def test_a_problems_story_begins_with_its_fate_and_a_dropped_row_is_found_by_its_line(tmp_path: Path) -> None:
+    from assay.cli.apps import curate_app
+
+    rows = [{"prompt": f"What is {i} + 1?", "answer": str(i + 1)} for i in range(6)] + [{"prompt": "What is 9 + 1?"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = tmp_path / "mine.toml"
+    source = '[[source]]\ntype = "files"\npaths = "rows.jsonl"\n'
+    policy = '[policy]\nmodel = "scripted"\nengine = "scripted"\n[score]\nn = 2\n[select]\nbudget = 2\n[embed]\nencoder = "tfidf"\nclusters = 2\n'
+    config.write_text(f'lake = "{tmp_path / "lake"}"\n{source}{policy}', encoding="utf-8")
+    ran = CliRunner().invoke(curate_app, ["run", str(config)])
+    assert ran.exit_code == 0, ran.output
+    with Lake(tmp_path / "lake") as lake:
+        fates = {row["problem_id"]: row["kept"] for row in lake.rows("SELECT problem_id, kept FROM selections")}
+    for kept in (True, False):
+        id_ = next(id_ for id_, value in fates.items() if value == kept)
+        printed = CliRunner().invoke(curate_app, ["show", id_, str(config)]).output
+        head = printed.split("\n\n")[0].splitlines()
+        assert head[2].startswith("gold answer: ")
+        assert head[3].startswith("-> kept by selection" if kept else "-> not kept by selection")
+        assert "nothing in: drops, notes" in printed
+    for place in ("rows.jsonl", "rows.jsonl:7"):
+        shown = CliRunner().invoke(curate_app, ["show", place, str(config)])
+        assert shown.exit_code == 0
+        assert "missing_field" in shown.output
+    assert CliRunner().invoke(curate_app, ["show", "rows.jsonl:6", str(config)]).exit_code == 2

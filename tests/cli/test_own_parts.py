@@ -67,7 +67,7 @@ def curate(folder: Path, command: str, reward: str) -> subprocess.CompletedProce
 def test_functions_beside_the_config_measure_and_select_from_any_working_directory(tmp_path: Path) -> None:
     checked = curate(tmp_path, "check", "reward")
     assert checked.returncode == 0, checked.stderr
-    assert "correct: '\\\\boxed{1}'" in checked.stdout
+    assert r"correct: \boxed{1}" in checked.stdout
     ran = curate(tmp_path, "run", "reward")
     assert ran.returncode == 0, ran.stderr
     assert "correct 1.00" in ran.stderr

@@ -143,3 +143,26 @@ def test_pass_at_k_follows_the_mode(judged) -> None:
         {row["problem_id"]: row["pass@1"] for row in estimate_pass_at_k(graded, [1])["rows"]}[first]
         for graded in (run_context, lenient)
     ] == [0.0, 0.75]
+
+
+def test_verdicts_against_an_earlier_gold_answer_are_not_counted_among_the_examples(judged) -> None:
+    run_context = judged()
+    results = run_stages(run_context)
+    first = ids(run_context)[0]
+    before = disputed.summarize_disputed(run_context, results)
+    run_context.lake.append(
+        {
+            "labels": [{**run_context.lake.rows("SELECT * FROM labels WHERE problem_id = ?", [first])[0], "id": "old"}],
+            "verdicts": [
+                {**row, "id": f"old{row['id']}", "label_id": "old"}
+                for row in run_context.lake.rows(
+                    "SELECT * FROM verdicts WHERE label_id IN (SELECT id FROM labels WHERE problem_id = ?)", [first]
+                )
+            ],
+        },
+        run="r",
+    )
+    after = disputed.summarize_disputed(run_context, results)
+    assert after == before
+    (query,) = [text for text in collect_summary(run_context, results)["queries"] if "LIMIT 5" in text]
+    assert len(run_context.lake.rows(query.replace("LIMIT 5", f"AND r.problem_id = '{first}'"))) == 4

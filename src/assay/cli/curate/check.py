@@ -106,5 +106,7 @@ def _print_golds(golds: list[Any]) -> None:
             console.print(
                 f"  the verifier {gold.verifier!r} runs programs, so it was not tried on sentences", markup=False
             )
+        else:
+            console.print("the verifier's verdicts on this gold answer, written as a model might; no model was called:")
         for text, verdict in zip(gold.texts, gold.verdicts, strict=True):
             console.print(f"  {verdict.outcome}: {escape_controls(text[:GOLD_SHOWN])}", markup=False, soft_wrap=True)

@@ -12,10 +12,6 @@ from assay.cli.tables import build_table, short_path
 from assay.pipelines.stages import pool_stages
 
 SHOWN = 12  # places of the curriculum
-ALL_WRONG = (
-    "no attempt of the pilot is correct: look at the prompt as the model reads it and at the gold answers "
-    "(`curate check CONFIG`), and at the answers above; if both are right, the pool is too hard for this model"
-)
 OUTCOMES = ("correct", "wrong", "truncated", "error")
 
 
@@ -125,11 +121,11 @@ def _print_disputed(console: Console, disputed: dict[str, Any] | None) -> None:
         for row in disputed["examples"]
     ]
     title = (
-        f"\n{disputed['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not "
-        f"hard; check their gold answers)"
+        f"\n{disputed['problems']} disputed problems: strict grading accepts no attempt, lenient grading accepts some. "
+        "Not selected, since the gold answer or the way of grading may be at fault"
     )
     console.print(
-        build_table(title, ("problem", "gold", "an answer", "leniently right", "how answers were graded"), rows)
+        build_table(title, ("problem", "gold answer", "the model's answer", "accepted leniently", "reason"), rows)
     )
 
 
@@ -192,7 +188,7 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         as_json: whether the estimate is printed as JSON.
     """
     from assay.pipelines.analysis.cost_estimate import estimate_cost
-    from assay.pipelines.context.first_attempts import format_shares
+    from assay.pipelines.context.first_attempts import advise_on_pilot, format_shares
 
     estimate = estimate_cost(context, pilot)
     if as_json:
@@ -214,8 +210,8 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
         console.print(f"{name}: {interval}", markup=False)
     if estimate["outcomes"]:
         console.print("\n".join(format_shares(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
-        if estimate["outcomes"]["pass_rate"] == 0:
-            console.print(ALL_WRONG, markup=False, soft_wrap=True)
+        for line in advise_on_pilot(estimate["outcomes"], context.sampler.max_tokens):
+            console.print(line, markup=False, soft_wrap=True)
     console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
     if estimate["disk"]["short"]:
         reporter.warn(

@@ -17,7 +17,7 @@ from assay.core.config import Config, SourceConfig
 from assay.core.errors import ConfigError
 from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
 from assay.filters.unverifiable import gold_rollouts
-from assay.maths.text.golds import find_oddities
+from assay.maths.text.golds import FREE_TEXT, find_oddities
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.sources import build_source, check_outside_verifiers
 from assay.pipelines.stages.ingest import check_label
@@ -25,6 +25,11 @@ from assay.pipelines.stages.ingest import check_label
 ROWS = 20  # rows of each source that are always read
 MOST_ROWS, MOST_S = 1_000, 2.0  # reading goes on to so many rows, for at most so many seconds
 PROMPT_SHOWN = 4_000  # characters
+FEW_WORDS, PER_WORD = (
+    12,
+    4,
+)  # that many different words as golds, each of so many rows in the mean, are rather a category
+WORDS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,23 @@ def list_forebodings(config: Config, looks: list[SourceLook]) -> list[str]:
     warnings = ["select.budget = 0 keeps no problems"] if config.select.budget == 0 else []
     if all(look.whole for look in looks) and config.split.held_out >= many:
         warnings.append(f"split.held_out = {config.split.held_out} leaves none of {many} problems to train on")
-    return warnings
+    return warnings + [line for look in looks if (line := find_category(look))]
+
+
+def find_category(look: SourceLook) -> str:
+    """Say that gold answers look like a category, such as a topic; "" where they do not.
+
+    For the verifiers of mathematics: few different words, none with a digit, each the gold answer of several problems.
+    """
+    golds = [label.answer for _, label in look.problems if label.verifier in FREE_TEXT]
+    words = Counter(gold for gold in golds if gold.replace(" ", "").isalpha() and len(gold) > 1)
+    if not golds or words.total() < len(golds) or len(words) > FEW_WORDS or len(golds) < PER_WORD * len(words):
+        return ""
+    examples = ", ".join(repr(word) for word, _ in words.most_common(WORDS_SHOWN))
+    return (
+        f"{look.name}: the gold answers of {len(golds)} problems are {len(words)} different words, such as {examples}; "
+        "is `answer` the right field? It may hold a category"
+    )
 
 
 def as_data(

@@ -189,7 +189,8 @@ def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -
         kind = KIND_OF[row["outcome"]]
         counts[kind] += row["n"]
         examples.setdefault(kind, example_of(kind, row["text"], row["extracted"] or "", row["reason"] or ""))
-    return outcome_shares(counts, examples)
+    unparsable = sum(row["n"] for row in rows if row["outcome"] == "unparsable")
+    return outcome_shares(counts, examples, unparsable)
 
 
 def total_interval(costs: list[int], rest: float) -> tuple[float, float]:

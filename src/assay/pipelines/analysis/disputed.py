@@ -18,6 +18,7 @@ SELECT r.problem_id, any_value(l.answer) AS gold, min(r.extracted) FILTER (r.cou
        count(*) FILTER (r.counts = 'correct') AS n_correct_lenient, count(*) AS n
 FROM judged_attempts('lenient') r JOIN labels l ON l.id = r.label_id
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ?
+  AND r.label_id IN (SELECT label_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[])))
   AND r.judge = (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
 GROUP BY r.problem_id ORDER BY r.problem_id
 """
@@ -37,7 +38,8 @@ def summarize_disputed(context: RunContext, results: StageResults) -> dict[str, 
     ids = [row["problem_id"] for row in context.lake.rows(FLAGGED, [scoring])]
     if not ids:
         return NONE
-    rows = context.lake.rows(EXAMPLES, [ids[:SHOWN], context.policy.revision, context.sampler.id, scoring])
+    pools = [part for result in results for part in result.key.parts]  # whose labels count; a corrected gold's do not
+    rows = context.lake.rows(EXAMPLES, [ids[:SHOWN], context.policy.revision, context.sampler.id, pools, scoring])
     return {"problems": len(ids), "examples": rows}
 
 
@@ -59,6 +61,6 @@ def disputed_sentence(disputed: Mapping[str, Any]) -> str:
     example = next(iter(disputed["examples"]), None)
     example_text = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
     return (
-        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{example_text}. "
-        'They are not hard: check their gold answers, or set grade.mode = "lenient"'
+        f"{disputed['problems']} problems are disputed: strict grading accepts no attempt, lenient grading accepts "
+        f'some{example_text}. They are not selected: correct their gold answers, or set grade.mode = "lenient"'
     )

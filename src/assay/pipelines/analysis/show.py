@@ -35,9 +35,11 @@ PARTS = {  # chapter -> query of its rows
         "SELECT clustering_id, cluster, similarity, run FROM clusters WHERE problem_id = ? ORDER BY clustering_id"
     ),
     "selections": (
-        "SELECT selection_id, kept, weight, reason, run FROM selections WHERE problem_id = ? ORDER BY selection_id"
+        "SELECT selection_id, kept, weight, reason, s.run FROM selections s "
+        "LEFT JOIN (SELECT run, min(time) AS begun FROM runs GROUP BY run) r ON r.run = s.run "
+        "WHERE problem_id = ? ORDER BY begun, selection_id"
     ),
-    "lessons": (
+    "curriculum": (
         "SELECT curriculum_id, lesson, position, passes, run FROM curriculum "
         "WHERE problem_id = ? ORDER BY curriculum_id, lesson, position"
     ),
@@ -72,3 +74,37 @@ def collect_problem(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]
         )
         raise ConfigError(f"{len(matches) or 'no'} problem ids begin with {problem!r}: {candidates}")
     return {name: lake.rows(query, [matches[0]["id"]]) for name, query in PARTS.items()}
+
+
+def explain_fate(story: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Say in a line each why a problem was dropped, held out, or kept or not by each selection, oldest first.
+
+    Args:
+        story: of `collect_problem`.
+    """
+    lines = [
+        f"dropped by {row['stage']}: {row['reason']}{' (' + row['detail'] + ')' if row['detail'] else ''}"
+        for row in story["drops"]
+    ]
+    if any(row["side"] == "held_out" for row in story["splits"]):
+        lines.append("held out for evaluation by a split, so no selection over that split contains it")
+    for row in story["selections"]:
+        fate = "kept" if row["kept"] else "not kept"
+        lines.append(f"{fate} by selection {row['selection_id']}{': ' + row['reason'] if row['reason'] else ''}")
+    return lines or ["no stage after ingest has decided on it yet"]
+
+
+def find_dropped_rows(lake: Lake, place: str) -> list[dict[str, Any]]:
+    """Find dropped rows that never became a problem, by the file they stand in.
+
+    Args:
+        lake: the lake.
+        place: FILE or FILE:LINE, where FILE is the file's name or an end of its path.
+    """
+    file, _, line = place.rpartition(":") if place.rpartition(":")[2].isdecimal() else (place, "", "")
+    return lake.rows(
+        "SELECT DISTINCT file, line, stage, reason, detail, source FROM drops WHERE file <> '' "
+        "AND (file = $file OR ends_with(file, '/' || $file)) AND ($line = '' OR line = TRY_CAST($line AS BIGINT)) "
+        "ORDER BY ALL",
+        {"file": file, "line": line},
+    )

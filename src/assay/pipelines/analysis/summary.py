@@ -84,18 +84,20 @@ def has_weights(context: RunContext) -> bool:
 def suggest_queries(context: RunContext, results: StageResults) -> list[str]:
     """Return two queries about what this run measured: pass rates by source, and answers that were not right.
 
-    They name the scoring, the policy and the sampler, so that attempts of other policies, of other settings and of
-    training do not count. Without scores there is nothing to ask.
+    They name the scoring, the policy, the sampler and the sources, so that attempts of other policies, of other
+    settings and of training, and verdicts against an earlier gold answer, do not count. Without scores there is
+    nothing to ask.
     """
     if "score" not in results:
         return []
     policy, sampler = quoted(context.policy.revision), quoted(context.sampler.id)
+    pools = ", ".join(map(quoted, results.of("ingest").key.parts))
     return [
         "SELECT source, count(*) AS problems, avg(value) AS solved FROM current_scores "
         f"JOIN problems p ON p.id = problem_id WHERE scoring_id = {quoted(results.rows_of('score'))} GROUP BY source",
         "SELECT extracted, outcome, left(text, 60) AS said FROM judged_attempts('strict') r "
         f"JOIN completions t ON t.id = r.rollout_id WHERE policy = {policy} AND sampler = {sampler} AND step IS NULL "
-        "AND outcome <> 'correct' LIMIT 5",
+        f"AND label_id IN (SELECT label_id FROM pool_members WHERE pool IN ({pools})) AND outcome <> 'correct' LIMIT 5",
     ]
 
 

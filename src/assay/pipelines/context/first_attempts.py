@@ -11,6 +11,7 @@ from assay.core.types import Mode, Rollout, Verdict
 KINDS = ("correct", "wrong", "cut", "error", "refused")
 KIND_OF = {"correct": "correct", "wrong": "wrong", "unparsable": "wrong", "truncated": "cut", "verifier_error": "error"}
 EVIDENCE = ("correct", "wrong")
+MANY_CUT = 0.25  # share of cut attempts from which on a pilot advises a larger cap
 TEXTS_SHOWN, SHOWN = 3, 160  # different texts of what went wrong; characters of an example
 REMEDIES = {
     "cut": "raise policy.max_tokens, which is too small for what this model writes",
@@ -95,8 +96,13 @@ def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
     return "..." + " ".join(text[-SHOWN:].split()) if len(text) > SHOWN else " ".join(text.split())
 
 
-def outcome_shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, Any]:
+def outcome_shares(counts: Mapping[str, int], examples: Mapping[str, str], unparsable: int = 0) -> dict[str, Any]:
     """Return the number of attempts, the share and an example per kind, and the pass rate over those with evidence.
+
+    Args:
+        counts: attempts by kind.
+        examples: one line by kind.
+        unparsable: the wrong attempts in which the verifier found no answer.
 
     >>> outcome_shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
     0.3333333333333333
@@ -107,6 +113,7 @@ def outcome_shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> di
         "shares": {kind: counts.get(kind, 0) / total if total else 0.0 for kind in KINDS},
         "examples": {kind: examples[kind] for kind in KINDS if kind in examples},
         "pass_rate": counts.get("correct", 0) / good if good else None,
+        "unparsable": unparsable / total if total else 0.0,
     }
 
 
@@ -116,6 +123,36 @@ def format_shares(summary: Mapping[str, Any], what: str) -> list[str]:
     rate = "unknown" if summary["pass_rate"] is None else f"{summary['pass_rate']:.2f}"
     lines = [f"{what}: {summary['attempts']} attempts, {parts}; pass rate {rate}"]
     return lines + [f"  {kind}, such as: {example}" for kind, example in summary["examples"].items()]
+
+
+def advise_on_pilot(summary: Mapping[str, Any], cap: int) -> list[str]:
+    """Return what to do about a pilot's outcomes, a sentence each: many cut attempts, or none correct.
+
+    Args:
+        summary: of `outcome_shares`.
+        cap: policy.max_tokens.
+    """
+    shares, lines = summary["shares"], []
+    if shares["cut"] >= MANY_CUT:
+        lines.append(
+            f"{shares['cut']:.0%} of the attempts reached policy.max_tokens = {cap}: a larger cap lets them finish"
+        )
+    if summary["pass_rate"] != 0:
+        return lines
+    n_wrong = round(shares["wrong"] * summary["attempts"])
+    n_unparsable = round(summary["unparsable"] * summary["attempts"])
+    if 2 * n_unparsable > n_wrong:
+        cause = (
+            f"in {n_unparsable} of {n_wrong} wrong attempts the verifier found no answer, so the prompt does not make "
+            "this model state one: change policy.template or policy.shots, or source.verifier"
+        )
+    else:
+        cause = (
+            f"{n_wrong - n_unparsable} of {n_wrong} wrong attempts state an answer, so the prompt works: if the answers "
+            "above are of the same kind as the gold answers, the problems are too hard for this model, and if not, "
+            "source.answer names the wrong field"
+        )
+    return [*lines, f"no attempt of the pilot is correct: {cause} (`curate check CONFIG` shows prompt and gold)"]
 
 
 def show_first(context: Any, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
