@@ -93,3 +93,17 @@ def test_a_file_without_rows_is_one_sentence(tmp_path, name, text, message):
         read_sample(tmp_path / name)
     with pytest.raises(ConfigError, match="no file"):
         read_sample(tmp_path / "nothing.jsonl")
+
+
+def test_a_field_with_one_word_in_every_row_is_kept_as_a_fact():
+    rows = [
+        {"query": f"What is {i} + {i}?", "worked": f"{i} + {i} = #### {2 * i}", "kind": "add", "note": "two words"}
+        for i in range(4)
+    ]
+    settings = next(guess.settings for guess in guess_fields(rows) if guess.settings["answer"] == "worked")
+    assert settings == {
+        "prompt": "query",
+        "answer": "worked",
+        "answer_form": "solution",
+        "metadata_fields": ["kind"],
+    }

@@ -4,7 +4,7 @@ Names that published data sets use come first, then what the values look like. A
 config of it reads some rows with it and shows them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -58,6 +58,7 @@ ANSWERS = (
 )
 TESTS = ("test_list", "tests", "test_cases", "input_output", "public_tests", "verification_info", "test")
 KEPT = ("id", "level", "subject", "type", "difficulty", "category", "topic", "source", "data_source", "split")
+FACTS = 8  # fields that are kept at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _guess_with(
         for name, (value, why) in {**_answer_form(columns, answer), **_choices(columns, rows, answer)}.items():
             settings[name], reasons[name] = value, why
     used_names = {*prompt, answer, *_as_list(settings.get("options", ()))}
-    fact_names = [name for name in columns.named(KEPT) if name not in used_names and columns.share(name, _is_fact) == 1]
+    fact_names = list_facts(columns, used_names)
     if fact_names:
         settings["metadata_fields"], reasons["metadata_fields"] = (
             fact_names,
@@ -183,6 +184,24 @@ def _guess_with(
             f'{media}: such rows are dropped (needs_image); media = "keep" would keep the pictures, "ignore" pose them as texts'
         )
     return FieldGuess(settings, reasons, tuple(notes))
+
+
+def list_facts(columns: FieldValues, used_names: Collection[str]) -> list[str]:
+    """List fields of usual names with short values, then others with one word or number in every row.
+
+    Fields inside other fields, and those whose name is that of a question, an answer, tests or options, are left out.
+    """
+    questions = columns.named((*PROMPTS, *ANSWERS, *TESTS, *OPTION_FIELDS))
+    others = [
+        name
+        for name, values in columns.values.items()
+        if name not in questions
+        and "." not in name
+        and len(values) == columns.rows
+        and columns.share(name, _is_word) == 1
+    ]
+    names = dict.fromkeys([*columns.named(KEPT), *others])
+    return [name for name in names if name not in used_names and columns.share(name, _is_fact) == 1][:FACTS]
 
 
 def _answer_form(columns: FieldValues, answer: str) -> dict[str, tuple[Any, str]]:
@@ -276,6 +295,10 @@ def _is_index(value: Any) -> bool:
 
 def _is_fact(value: Any) -> bool:
     return isinstance(value, bool) or _is_short(value)
+
+
+def _is_word(value: Any) -> bool:
+    return _is_fact(value) and len(str(value).split()) == 1
 
 
 def _as_list(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Preferences: of two continuations of one problem or begun answer, which is better.
+"""Preferences: of two continuations of one problem, or of one beginning of an answer, which is better.
 
 A row whose texts are null has those of the rollouts in `completions`; the view `pair_texts` joins them.
 """
