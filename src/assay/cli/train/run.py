@@ -50,7 +50,10 @@ def run(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson =
 
 
 def resume(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Resume a stopped or killed training from its last saved state, at the exact problem."""
+    """Resume a stopped or killed GRPO training from its last saved state, at the exact problem.
+
+    The other trainings (`train sft`, `dpo`, `kto`, `loop`) resume when the same command runs again.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
