@@ -20,16 +20,17 @@ FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
 """
 WASTE = """
 SELECT outcome, count(*) AS attempts, sum(tokens)::BIGINT AS tokens FROM (
-    SELECT r.id, any_value(r.tokens) AS tokens, arg_max(v.outcome, v.version) AS outcome FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
-    WHERE r.policy = ? AND r.sampler = ? AND r.step IS NULL GROUP BY r.id
+    SELECT any_value(r.tokens) AS tokens, arg_max(v.outcome, v.version) AS outcome FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
+    WHERE r.policy = ? AND r.sampler = ? AND r.step IS NULL GROUP BY hash(r.id)
 ) GROUP BY outcome ORDER BY tokens DESC
 """
 BARS = 24  # of the lengths at most
 WIDTHS = [1, 2, 5, *sorted(step * 10**power for step in (10, 15, 20, 25, 50) for power in range(5))]  # tokens of a bar
 LENGTHS = f"""
-WITH own AS (SELECT tokens, max(tokens) OVER () AS longest FROM rollouts WHERE policy = ? AND sampler = ?),
-wide AS (SELECT tokens, coalesce(list_filter({WIDTHS}, lambda w: w * {BARS} >= longest)[1], longest) AS width FROM own)
-SELECT greatest(0, ceil(tokens / width) - 1)::INT AS bin, count(*) AS attempts, any_value(width)::BIGINT AS width
+WITH own AS (SELECT tokens, count(*) AS attempts FROM rollouts WHERE policy = ? AND sampler = ? GROUP BY tokens),
+wide AS (SELECT *, coalesce(list_filter({WIDTHS}, lambda w: w * {BARS} >= longest)[1], longest) AS width
+         FROM own, (SELECT max(tokens) AS longest FROM own))
+SELECT greatest(0, ceil(tokens / width) - 1)::INT AS bin, sum(attempts)::BIGINT AS attempts, any_value(width)::BIGINT AS width
 FROM wide GROUP BY bin ORDER BY bin
 """
 OVER_TIME = """
@@ -37,8 +38,10 @@ SELECT run, any_value(command) AS command, min(time) AS started, max(tokens) AS 
 FROM runs GROUP BY run HAVING max(tokens) > 0 OR max(seconds) > 0 ORDER BY started LIMIT 200
 """
 PER_PROBLEM = """
-SELECT sum(tokens)::BIGINT AS tokens, count(*) AS attempts FROM attempts
-WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id ORDER BY hash(problem_id) LIMIT ?
+WITH own AS (SELECT hash(problem_id) AS problem, tokens FROM attempts WHERE policy = $1 AND sampler = $2 AND step IS NULL),
+     first AS (SELECT problem FROM own GROUP BY problem ORDER BY problem LIMIT $3)
+SELECT sum(tokens)::BIGINT AS tokens, count(*) AS attempts FROM own SEMI JOIN first USING (problem)
+GROUP BY problem ORDER BY problem
 """
 
 

@@ -12,6 +12,7 @@ from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.stores.pool_table import PoolTable, store_pool
 from assay.stores.reader import LakeReader
+from assay.stores.sql.database import limited_memory
 from assay.viewer.answers import finite
 from assay.viewer.bundle import build_page
 from assay.viewer.cluster_map import cluster_map
@@ -26,6 +27,7 @@ from assay.viewer.training import curriculum, training
 
 READ_S = 600.0  # limit of one read: nobody waits in front of a page
 IN_MEMORY = 100_000  # problems of a lake whose pool is read into memory
+LARGE_GIB = 0.25  # of memory for the queries over a larger one; the rest goes on in files, a tenth slower
 POINTS = 2_500  # of the map that a page holds
 NO_TRAINING: Mapping[str, Any] = {"trainings": [], "training": "", "curves": {}, "drift": []}
 
@@ -72,12 +74,14 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
     Returns:
         By the name under which a view asks: `parts` names the views that have something to show.
     """
-    summary = collect_values(context, results)
     reader = LakeReader(context.lake.place, limit_s=READ_S)
     try:
-        keys = config_keys(context, reader)
-        with _open_pool(reader, keys) as pool:
-            views, n_problems = report_views(reader, keys, pool), pool.count
+        large = sum(rows for table, rows, _ in reader.files() if table == "problems") > IN_MEMORY
+        with limited_memory(LARGE_GIB) if large else nullcontext():
+            summary = collect_values(context, results)
+            keys = config_keys(context, reader)
+            with _open_pool(reader, keys, large=large) as pool:
+                views, n_problems = report_views(reader, keys, pool), pool.count
     finally:
         reader.close()
     state = {name: summary[name] for name in ("config", "lake", "policy", "written")}
@@ -94,9 +98,8 @@ def snapshot(context: RunContext, results: StageResults = NOTHING) -> dict[str, 
 
 
 @contextmanager
-def _open_pool(reader: LakeReader, keys: ViewKeys) -> Iterator[PoolIndex]:
+def _open_pool(reader: LakeReader, keys: ViewKeys, *, large: bool) -> Iterator[PoolIndex]:
     """Read the pool into memory, or into a file for the time of the report where it is large."""
-    large = sum(rows for table, rows, _ in reader.files() if table == "problems") > IN_MEMORY
     with tempfile.TemporaryDirectory(prefix="assay-report-") if large else nullcontext() as folder:
         if folder:
             path = Path(folder, "pool.duckdb")

@@ -56,3 +56,20 @@ def test_memory_that_the_environment_gives_is_not_exceeded_and_the_error_names_i
     for ask in (lambda: views.run(narrow, WIDE), lambda: list(views.stream(narrow, WIDE))):
         with pytest.raises(LakeError, match=f"Out of Memory.*{MEMORY} gives queries more memory"):
             ask()
+
+
+def test_memory_is_limited_for_a_time_unless_the_environment_says_how_much_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def limit() -> str:
+        return str(databases.trunk().execute("SELECT current_setting('memory_limit')").fetchall()[0][0])
+
+    monkeypatch.delenv(databases.MEMORY, raising=False)
+    before = limit()
+    with databases.limited_memory(0.0625):
+        assert limit() not in (before, "")
+        assert limit().startswith("6")
+    assert limit() == before
+    monkeypatch.setenv(databases.MEMORY, "1")
+    with databases.limited_memory(0.0625):
+        assert limit() == before

@@ -5,6 +5,8 @@ A query that needs more memory than `ASSAY_SQL_MEMORY_GIB` goes on in files, in 
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +54,25 @@ def memory_gib() -> float:
     if not 0 < gib < 2**20:
         raise ConfigError(f"{MEMORY} = {text!r} must be a number of GiB above 0")
     return gib
+
+
+@contextmanager
+def limited_memory(gib: float) -> Iterator[None]:
+    """Let queries take less memory for a time, unless the environment says how much there is.
+
+    Args:
+        gib: what they may take together, in GiB.
+    """
+    if os.environ.get(MEMORY):
+        yield
+        return
+    connection = trunk()
+    ((before,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    connection.execute(f"SET memory_limit = '{min(gib, memory_gib()):.3f} GiB'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{before}'")
 
 
 def widen(connection: duckdb.DuckDBPyConnection) -> bool:
