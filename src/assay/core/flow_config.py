@@ -13,6 +13,8 @@ class FlowConfig(BaseModel):
     enabled: bool = False
     runner: Literal["threads", "processes", "ray"] = "threads"
     workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
+    cpus_per_worker: float = Field(default=1.0, gt=0)  # that Ray reserves for each worker
+    gpus_per_worker: float = Field(default=0.0, ge=0)  # likewise, for engines and encoders on a GPU; may be a part
     problems_per_shard: int = Field(default=64, ge=1)  # problems per task
     lease_s: float = Field(default=900.0, gt=0)  # of a shard
     retries: int = Field(default=2, ge=0)  # of a task whose engine failed
@@ -26,6 +28,10 @@ class FlowConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_ray(self) -> "FlowConfig":
+        if self.gpus_per_worker and self.runner != "ray":
+            raise ValueError(
+                f"gpus_per_worker = {self.gpus_per_worker:g} is reserved by Ray alone, but runner = {self.runner!r}"
+            )
         if self.ray_address and self.runner != "ray":
             raise ValueError(
                 f"ray_address = {self.ray_address!r} names a Ray cluster, but runner = {self.runner!r} does not use one"

@@ -3,6 +3,7 @@
 `prefect-ray` holds the cluster and the futures.
 """
 
+import math
 import os
 from contextvars import copy_context
 from typing import Any
@@ -85,7 +86,7 @@ def actor_runner(config: FlowConfig) -> Any:
 
         def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
             if not self.actors:
-                self.actors = _make_actors(ray, config.workers)
+                self.actors = _make_actors(ray, config)
                 self.busy = [[] for _ in self.actors]
             place = _find_least_busy(ray, self.busy)
             run = uuid4()
@@ -124,11 +125,22 @@ def actor_runner(config: FlowConfig) -> Any:
     return ActorTaskRunner(address=config.ray_address or None, init_kwargs=_cluster(config))
 
 
-def _make_actors(ray: Any, workers: int) -> list[Any]:
-    """Start actors; what waited for a lost one waits for its successor."""
+def _make_actors(ray: Any, config: FlowConfig) -> list[Any]:
+    """Start actors; what waited for a lost one waits for its successor.
+
+    Raises:
+        EngineError: the cluster has fewer GPUs than the actors reserve, so that some would wait for ever.
+    """
+    found, wanted = ray.cluster_resources().get("GPU", 0.0), config.workers * config.gpus_per_worker
+    if found < wanted:
+        raise EngineError(
+            f"flow.workers = {config.workers} with flow.gpus_per_worker = {config.gpus_per_worker:g} need {wanted:g} "
+            f"GPUs, and the Ray cluster has {found:g}"
+        )
     again = {"max_restarts": -1, "max_task_retries": RETRIES}
-    actor_class = ray.remote(num_cpus=1, concurrency_groups={"tasks": 1, "orders": 1}, **again)(EngineWorker)
-    return [actor_class.remote(settings()) for _ in range(workers)]
+    resources = {"num_cpus": config.cpus_per_worker, "num_gpus": config.gpus_per_worker}
+    actor_class = ray.remote(concurrency_groups={"tasks": 1, "orders": 1}, **resources, **again)(EngineWorker)
+    return [actor_class.remote(settings()) for _ in range(config.workers)]
 
 
 def _find_least_busy(ray: Any, busy: list[list[Any]]) -> int:
@@ -145,7 +157,8 @@ def _cluster(config: FlowConfig) -> dict[str, Any]:
     """
     silent = {"log_to_driver": False, "logging_level": "ERROR"}
     if not config.ray_address:
-        return {**silent, "num_cpus": config.workers, "include_dashboard": False}
+        n_cpus = math.ceil(config.workers * config.cpus_per_worker)
+        return {**silent, "num_cpus": n_cpus, "include_dashboard": False}
     return {
         **silent,
         "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if not name.startswith("RAY")}},

@@ -1,6 +1,6 @@
 """The flow `curate`: the stages as a Prefect flow, for `curate run --flow` and for deployments.
 
-A stage is a task; scoring is one task per shard. Only names and paths pass between them; rows stay in the lake.
+A stage is a task; scoring, and encoding by a model, is one task per shard. Only names and paths pass between them; rows stay in the lake.
 """
 
 from typing import Any
@@ -18,6 +18,8 @@ from assay.pipelines.stages import stage_names, stage_sentence
 def _run_stages(call: FlowCall) -> Any:
     with open_flow_run(call, "curate run") as run:
         for name in stage_names():
+            if name == "embed":
+                shards.encode(run)
             shards.score(run) if name == "score" else submit_stage(run, name)
             if run.context.stop():
                 raise Stopped("stopped on request; the stages finished so far are in the lake")

@@ -1,16 +1,18 @@
-"""What a worker keeps between shards: the lake, its engine and its judge, opened once per thread, process or actor.
+"""What a worker keeps between shards: lake, engine, judge and encoder, opened once per thread, process or actor.
 
-A model is therefore loaded once per worker, however many shards it scores.
+A model is therefore loaded once per worker, however many shards it scores or encodes.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.flows.run_context import FlowCall, PrefectReporter
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.encode_shards import EncodingShards
 from assay.pipelines.runner.score_workers import ShardQueue
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling.shards import LOOK_S, ShardConfig
@@ -23,7 +25,7 @@ _stop_requested: Callable[[], bool] = bool  # whether this process was asked to 
 
 
 class ShardWorker:
-    """One config opened for scoring, by one worker."""
+    """One config opened for scoring and encoding, by one worker."""
 
     def __init__(self, call: FlowCall, run: str) -> None:
         config = call.read()
@@ -36,10 +38,18 @@ class ShardWorker:
             stop=lambda: _stop_requested(),
         )
         self.context.run = run
-        inputs = run_stages(self.context, pool_stages()[-1], only=True)
-        key = plan_stage(self.context, "score", inputs)[0].key
-        terms = ShardConfig(config.flow.problems_per_shard, config.flow.lease_s)
-        self.chunks = ShardQueue(self.context, inputs, key, terms)
+        self.inputs = run_stages(self.context, pool_stages()[-1], only=True)
+
+    @cached_property
+    def chunks(self) -> ShardQueue:
+        """The shards of scoring."""
+        flow, key = self.context.config.flow, plan_stage(self.context, "score", self.inputs)[0].key
+        return ShardQueue(self.context, self.inputs, key, ShardConfig(flow.problems_per_shard, flow.lease_s))
+
+    @cached_property
+    def encoding(self) -> EncodingShards:
+        """The shards of the embed stage's texts."""
+        return EncodingShards(self.context, self.inputs)
 
     def score(self, name: str) -> dict[str, Any]:
         """Score one shard, or wait until another worker has; return what that cost, in numbers.
@@ -64,6 +74,18 @@ class ShardWorker:
             raise EngineError(f"some attempts of shard {name} failed; the others are stored")
         costs = {"tokens": meter.tokens - tokens, "samples": meter.samples - samples}
         return {"shard": name, "done": name in self.chunks.scored, **costs, "seconds": time.monotonic() - started_s}
+
+    def encode(self, name: str) -> dict[str, Any]:
+        """Encode one shard of texts; return what that cost, in numbers.
+
+        Raises:
+            ConfigError: there is no such shard any more.
+            Stopped: the worker was asked to stop; what was encoded is committed.
+        """
+        started_s = time.monotonic()
+        texts = self.encoding.encode(name)
+        costs = {"tokens": 0, "samples": 0, "texts": texts}
+        return {"shard": name, "done": True, **costs, "seconds": time.monotonic() - started_s}
 
     def close(self) -> None:
         """Close engine, judge and lake."""

@@ -1,4 +1,4 @@
-"""Score in tasks, one per shard: chunks of the training problems, leased through the lake, so that any may be repeated.
+"""Score and encode in tasks, one per shard of the training problems; any shard may be repeated, and is paid for once.
 
 A shard whose worker was lost goes to another; one whose engine failed is tried again after a pause; neither stops the
 others. A scorer that decides over all problems at once is one task.
@@ -8,6 +8,7 @@ import multiprocessing
 import queue
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from assay.flows import shard_worker
 from assay.flows.prefect_adapter import as_flow, as_task
 from assay.flows.run_context import FlowCall, FlowRun, current_run, keep_sigterm
 from assay.flows.runners import WorkerPool
+from assay.pipelines.runner.encode_shards import EncodingShards
 from assay.pipelines.runner.score_workers import ShardQueue, write_scores
 from assay.pipelines.runner.stages import plan_stage, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
@@ -41,13 +43,27 @@ def score(run: FlowRun) -> None:
         )
         as_task(_score_at_once, "score", context.config.flow)("score")
         return
-    board = ShardBoard(run, ShardQueue(context, run.results, stage.key, terms))
+    board = ShardBoard(run, ShardQueue(context, run.results, stage.key, terms).left())
     board.clear()
     halted = bool(context.limit_reached())  # a halted run whose meter counts samples would draw one problem more
     context.meter.samples += 0 if halted else board.samples
     result = write_scores(context, stage.key, terms)
     context.meter.samples += board.samples if halted else 0
     run.results = run.results.plus(result)
+
+
+def encode(run: FlowRun) -> None:
+    """Encode the texts of the embed stage in shards, on runners whose workers have processes of their own.
+
+    Shards that fail are left to the stage, which encodes what has no vector yet.
+    """
+    config = run.context.config.flow
+    if config.runner == "threads" or (config.runner == "processes" and config.workers == 1):
+        return  # one process already uses all cores
+    if plan_stage(run.context, "embed", run.results)[1]:
+        return
+    if names := EncodingShards(run.context, run.results).left(config.workers):
+        ShardBoard(run, names, "embed").clear()
 
 
 def _score_at_once(name: str) -> str:
@@ -62,12 +78,20 @@ def score_shard(config: str, lake: str | None, overrides: list[str], run: str, s
     return shard_worker.shard_worker(FlowCall(config, lake, tuple(overrides)), run).score(shard)
 
 
-class ShardBoard:
-    """The shards of a run: those that are left, under way, lost with their worker, and given up."""
+def encode_shard(config: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:
+    """Encode one shard in the worker that executes this; its rows belong to the run."""
+    return shard_worker.shard_worker(FlowCall(config, lake, tuple(overrides)), run).encode(shard)
 
-    def __init__(self, run: FlowRun, chunks: ShardQueue) -> None:
-        self.run, self.chunks, self.config = run, chunks, run.context.config.flow
-        self.left = deque(chunks.left())
+
+TASKS = {"score": score_shard, "embed": encode_shard}  # by stage
+
+
+class ShardBoard:
+    """The shards of a stage: those that are left, under way, lost with their worker, and given up."""
+
+    def __init__(self, run: FlowRun, shards: Sequence[str], stage: str = "score") -> None:
+        self.run, self.stage, self.config = run, stage, run.context.config.flow
+        self.left = deque(shards)
         self.total = len(self.left)
         self.in_flight: dict[Any, str] = {}  # future -> shard
         self.lost = Counter[str]()  # times that a shard went down with its worker
@@ -93,15 +117,19 @@ class ShardBoard:
             raise self.error
         if self.failed:
             first = next(iter(self.failed.values()))
-            context.halted = f"{len(self.failed)} of {self.total} shards of score failed"
-            self.run.missing.append(f"{context.halted}, the first: {first}")
+            failed = f"{len(self.failed)} of {self.total} shards of {self.stage} failed"
+            if self.stage == "embed":
+                context.reporter.warn(f"{failed}, the first: {first}; the stage encodes their texts itself")
+                return
+            context.halted = failed
+            self.run.missing.append(f"{failed}, the first: {first}")
 
     def _run_pool(self) -> None:
         """Run one pool of workers, until nothing is left or a lost worker has broken it."""
         self.pool = WorkerPool(self.config)
         self.run.board = self
         try:
-            flow().with_options(task_runner=self.pool.runner)(**self.run.call.parameters)
+            flow(self.stage).with_options(task_runner=self.pool.runner)(**self.run.call.parameters)
         finally:
             self.pool.close()
             self.left.extend(self.in_flight.values())
@@ -109,7 +137,8 @@ class ShardBoard:
 
     def work_off(self) -> None:
         """Keep every worker busy, with one shard waiting for each; called by the flow that submits the tasks."""
-        task, results = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
+        task = as_task(TASKS[self.stage], f"{self.stage} {{shard}}", self.config)
+        results = queue.SimpleQueue[Any]()
         while self.left or self.in_flight:
             while self.left and len(self.in_flight) < 2 * self.config.workers:
                 shard = self.left.popleft()
@@ -157,7 +186,7 @@ class ShardBoard:
         if self.lost[shard] < LOSSES:
             self.left.append(shard)
         else:
-            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost while scoring it ({reason})"
+            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost with it ({reason})"
 
     def _check_stop(self) -> None:
         """Leave what has not begun after a stop or a limit, and end workers whose engine does not return in time."""
@@ -175,9 +204,9 @@ class ShardBoard:
 
 
 @cache
-def flow() -> Any:
-    """Return the flow inside which shards are tasks; its task runner is the config's."""
-    return as_flow(_work_off, "score")
+def flow(stage: str) -> Any:
+    """Return the flow inside which the shards of a stage are tasks; its task runner is the config's."""
+    return as_flow(_work_off, stage)
 
 
 def _work_off(config: str, lake: str | None, overrides: list[str]) -> None:
