@@ -36,7 +36,14 @@ CAP = 128  # attempts at a problem at most, at equal size; at equal attempts hal
 EACH, MEASURED = 45, 45  # problems of a family to train on; further ones of two or three digits that are only measured
 SFT = OfflineSettings(steps=50, rows_per_step=128, learning_rate=1e-4, save_every=0)
 GRPO = TrainingSettings(
-    objective="dr_grpo", steps=25, groups=16, group_size=8, micro_batch=128, learning_rate=5e-5, warmup=10, save_every=0
+    objective="dr_grpo",
+    steps=25,
+    problems_per_step=16,
+    group_size=8,
+    micro_batch_size=128,
+    learning_rate=5e-5,
+    warmup_steps=10,
+    save_every=0,
 )
 Tables = tuple[dict[str, Problem], dict[str, Label], dict[str, str]]  # problems, labels and families by problem id
 

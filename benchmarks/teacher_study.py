@@ -66,26 +66,26 @@ RIGHT = 0.6  # of the teacher's chains
 WANTED = 0.4  # of the student's answers, where pre-training stops
 RATE = 3e-4
 OPS = {"+": lambda a, b: (a + b) % 10, "-": lambda a, b: (a - b) % 10, "*": lambda a, b: (a * b) % 10}
-GUIDE = TeacherSettings(schedule="constant", share=0.2, off_after=GUIDED, need="any")
+GUIDE = TeacherSettings(schedule="constant", fraction=0.2, stop_step=GUIDED, apply_to="any")
 ARMS: dict[str, dict[str, Any]] = {
     "grpo": {"objective": "dapo"},
     "grpo +1 rollout": {"objective": "dapo", "group_size": SIZE + 1},
-    "guided, ordinary ratio": {"objective": "dapo", "guidance": GUIDE},
+    "guided, ordinary ratio": {"objective": "dapo", "teacher_settings": GUIDE},
     "guided, constant shaping": {
         "objective": "aas",
         "settings": {"gamma_low": 0.1, "gamma_high": 0.1, "rare": 0.0},
-        "guidance": GUIDE,
+        "teacher_settings": GUIDE,
     },
-    "guided, aas": {"objective": "aas", "guidance": GUIDE},
+    "guided, aas": {"objective": "aas", "teacher_settings": GUIDE},
     "guided, aas as released": {
         "objective": "aas",
         "settings": {"gamma_low": -0.001, "gamma_high": -0.001},
-        "guidance": GUIDE,
+        "teacher_settings": GUIDE,
     },
-    "guided, sft": {"objective": "sft", "guidance": GUIDE},
-    "guided, shuffled": {"objective": "aas", "guidance": GUIDE, "shuffled": True},
-    "guided, 8 steps": {"objective": "aas", "guidance": replace(GUIDE, off_after=8)},
-    "guided, all steps": {"objective": "aas", "guidance": replace(GUIDE, off_after=None)},
+    "guided, sft": {"objective": "sft", "teacher_settings": GUIDE},
+    "guided, shuffled": {"objective": "aas", "teacher_settings": GUIDE, "shuffled": True},
+    "guided, 8 steps": {"objective": "aas", "teacher_settings": replace(GUIDE, stop_step=8)},
+    "guided, all steps": {"objective": "aas", "teacher_settings": replace(GUIDE, stop_step=None)},
 }
 QUICK = ("grpo", "guided, ordinary ratio", "guided, constant shaping", "guided, aas")
 
@@ -337,10 +337,10 @@ def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any
     torch.set_num_threads(1)
     changes = dict(ARMS[arm])
     shuffled = changes.pop("shuffled", False)
-    guidance = changes.get("guidance")
+    guidance = changes.get("teacher_settings")
     guided, after = design["guided_steps"], design["after_steps"]
-    if guidance is not None and guidance.off_after == GUIDED:
-        changes["guidance"] = replace(guidance, off_after=guided)
+    if guidance is not None and guidance.stop_step == GUIDED:
+        changes["teacher_settings"] = replace(guidance, stop_step=guided)
     steps = guided + after
     asked = questions(np.random.default_rng([1, seed]), steps * GROUPS)
     problems = {problem.id: problem for problem in map(Problem.of, asked)}
@@ -349,10 +349,10 @@ def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any
     settings = TrainingSettings(
         **{"group_size": SIZE, **changes},
         steps=steps,
-        groups=GROUPS,
-        micro_batch=size * GROUPS,
+        problems_per_step=GROUPS,
+        micro_batch_size=size * GROUPS,
         learning_rate=design["rate"],
-        warmup=5,
+        warmup_steps=5,
         seed=seed,
         save_every=0,
     )

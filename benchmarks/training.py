@@ -103,13 +103,13 @@ def shares(folder: Path, steps: int) -> list[Claim]:
 def taught(folder: Path, steps: int) -> list[Claim]:
     """The same, line by line, with a teacher that answers at once and helps one rollout of eight, and with an online curriculum."""
     clock: dict[str, float] = defaultdict(float)
-    guidance = TeacherSettings(schedule="constant", share=1 / SIZE, off_after=None)
+    guidance = TeacherSettings(schedule="constant", fraction=1 / SIZE, stop_step=None)
     ids = sorted(problems()[0])
     one = np.ones(len(ids)) / 2
     course = build_part("curriculum", "posterior").begin(
         Pool(tuple(ids), {"beta_a": one, "beta_b": one, "mean": one}), seed=0
     )
-    more = {"guidance": guidance, "teacher": Teacher(AtOnce()), "course": course}
+    more = {"teacher_settings": guidance, "teacher": Teacher(AtOnce()), "course": course}
     seconds = steps_of(str(folder / "taught"), "tiny-arithmetic", steps, clock=clock, **more)
     lines = [("all of it", sum(clock.values())), *sorted(clock.items())]
     return [
@@ -211,7 +211,7 @@ def steps_of(
     settings = TrainingSettings(
         "dr_grpo",
         steps=steps,
-        groups=groups,
+        problems_per_step=groups,
         group_size=SIZE,
         learning_rate=rate,
         save_every=0,

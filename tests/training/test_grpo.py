@@ -28,7 +28,7 @@ def test_problems_are_met_in_the_curriculums_order(room: SimpleNamespace) -> Non
 
 
 def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleNamespace) -> None:
-    trained = room.train(steps=2, groups=2, group_size=2)
+    trained = room.train(steps=2, problems_per_step=2, group_size=2)
     assert len(room.sink.writes) == 2
     assert [rollout.step for rollout in room.sink.rollouts] == [0, 0, 0, 0, 1, 1, 1, 1]
     assert len({rollout.id for rollout in room.sink.rollouts}) == 8
@@ -47,7 +47,7 @@ def test_a_short_curriculum_wraps_around_and_says_so(room: SimpleNamespace) -> N
 
 
 def test_advantages_are_rewards_over_their_groups_spread(room: SimpleNamespace) -> None:
-    room.train(steps=1, groups=2, group_size=4)
+    room.train(steps=1, problems_per_step=2, group_size=4)
     rollouts, verdicts = room.sink.writes[0]
     for first in (0, 4):
         rewards = [verdict.reward for verdict in verdicts[first : first + 4]]
@@ -101,13 +101,13 @@ def test_the_same_run_again_makes_the_same_rollouts(room: SimpleNamespace) -> No
 
 
 def test_micro_batches_make_the_same_update(room: SimpleNamespace, tmp_path: Path) -> None:
-    whole = weights(room.train(steps=1, groups=2, micro_batch=8, output=tmp_path / "whole").checkpoint)
-    parts = weights(room.train(steps=1, groups=2, micro_batch=2, output=tmp_path / "parts").checkpoint)
+    whole = weights(room.train(steps=1, problems_per_step=2, micro_batch_size=8, output=tmp_path / "whole").checkpoint)
+    parts = weights(room.train(steps=1, problems_per_step=2, micro_batch_size=2, output=tmp_path / "parts").checkpoint)
     assert max((whole[name] - parts[name]).abs().max().item() for name in whole) < 1e-5
 
 
 def test_a_kl_to_the_base_is_logged_and_starts_at_zero(room: SimpleNamespace) -> None:
-    room.train(beta=0.1)
+    room.train(kl_coef=0.1)
     assert room.sink.logs[0][1]["kl"] == pytest.approx(0, abs=1e-6)
     assert room.sink.logs[1][1]["kl"] > 0
 
@@ -115,12 +115,12 @@ def test_a_kl_to_the_base_is_logged_and_starts_at_zero(room: SimpleNamespace) ->
 def test_a_rising_kl_starts_at_nothing_and_ends_near_its_weight(
     room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room.train(steps=4, beta=0.4, beta_rule="rising", beta_least=0.1)
+    room.train(steps=4, kl_coef=0.4, kl_schedule="rising", kl_coef_min=0.1)
     assert [values["kl_weight"] for _, values in room.sink.logs] == pytest.approx([0.1, 0.1, 0.2, 0.3])
 
 
 def test_a_moderate_decay_ends_at_its_ratio_after_the_warm_up(room: SimpleNamespace) -> None:
-    room.train(steps=6, warmup=2, learning_rate=0.03, learning_rate_end=1 / 3)
+    room.train(steps=6, warmup_steps=2, learning_rate=0.03, final_lr_fraction=1 / 3)
     rates = [values["learning_rate"] for _, values in room.sink.logs]
     assert rates == pytest.approx([0.01, 0.02, 0.03, 0.025, 0.02, 0.015])  # step 6 would be at a third
     assert room.sink.logs[0][1]["learning_rate_end"] == pytest.approx(1 / 3)
@@ -195,8 +195,8 @@ def test_completions_end_at_a_stop_string(room: SimpleNamespace) -> None:
 
 
 def test_sharing_the_prompt_samples_and_learns_the_same(room: SimpleNamespace, tmp_path: Path) -> None:
-    shared = room.train(output=tmp_path / "shared", groups=2)
-    by_row = room.train(output=tmp_path / "by_row", groups=2, share_prompt=False)
+    shared = room.train(output=tmp_path / "shared", problems_per_step=2)
+    by_row = room.train(output=tmp_path / "by_row", problems_per_step=2, share_prompt=False)
     halves = [rollout.text for rollout in room.sink.rollouts]
     assert halves[: len(halves) // 2] == halves[len(halves) // 2 :]
     left, right = weights(shared.checkpoint), weights(by_row.checkpoint)
@@ -237,8 +237,11 @@ def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeyp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"groups": 1, "group_size": 4}, "2 processes of micro_batch_size 4 do not divide a step's 1 x 4 = 4 rollouts"),
-        ({"groups": 2, "relift": 2}, "relift_batch = 2 in 2 processes"),
+        (
+            {"problems_per_step": 1, "group_size": 4},
+            "2 processes of micro_batch_size 4 do not divide a step's 1 x 4 = 4 rollouts",
+        ),
+        ({"problems_per_step": 2, "relift_batch": 2}, "relift_batch = 2 in 2 processes"),
     ],
 )
 def test_what_two_processes_cannot_do_is_refused(

@@ -14,7 +14,7 @@ from assay.curricula.bandit import Bandit
 from assay.curricula.dynamic import Dynamic
 from assay.curricula.weighted import Weighted
 
-FIXED: dict[str, Any] = {"group_size": 4, "groups": 2, "micro_batch": 4}
+FIXED: dict[str, Any] = {"group_size": 4, "problems_per_step": 2, "micro_batch_size": 4}
 
 
 def pool(room: SimpleNamespace) -> Pool:
@@ -138,7 +138,7 @@ def test_a_step_without_any_mixed_group_stops_after_its_bound_with_the_numbers(r
 
 def test_refills_beside_what_reads_one_batch_a_step_are_refused(room: SimpleNamespace) -> None:
     with pytest.raises(ConfigError, match="a teacher or relift"):
-        room.train(online=Dynamic().begin(pool(room), seed=1), relift=4, **FIXED)
+        room.train(online=Dynamic().begin(pool(room), seed=1), relift_batch=4, **FIXED)
     assert not room.output.exists()
 
 

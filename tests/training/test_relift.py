@@ -37,7 +37,12 @@ def logged(room: SimpleNamespace, name: str) -> list[float | None]:
 def test_a_full_buffer_makes_one_pass_that_teaches_the_demonstration(room: SimpleNamespace) -> None:
     failing(room)
     room.train(
-        "1234", steps=4, relift=2, relift_learning_rate=1e-2, learning_rate=1e-9, demonstrations=lambda id_: ("1", "2")
+        "1234",
+        steps=4,
+        relift_batch=2,
+        relift_learning_rate=1e-2,
+        learning_rate=1e-9,
+        demonstrations=lambda id_: ("1", "2"),
     )
     assert logged(room, "relift_waiting") == [1, 0, 1, 0]
     assert logged(room, "relift_shown") == [None, 2, None, 2]
@@ -49,7 +54,7 @@ def test_a_full_buffer_makes_one_pass_that_teaches_the_demonstration(room: Simpl
 
 def test_what_has_no_verified_demonstration_leaves_with_a_word(room: SimpleNamespace) -> None:
     failing(room)
-    room.train("12", steps=2, relift=2, demonstrations=lambda id_: ("3",))
+    room.train("12", steps=2, relift_batch=2, demonstrations=lambda id_: ("3",))
     assert logged(room, "relift_undemonstrated") == [None, 2]
     assert any("0 shown once, 2 without a demonstration" in line for line in room.reporter.lines)
 
@@ -58,7 +63,7 @@ def test_what_waited_before_a_kill_waits_again(room: SimpleNamespace, tmp_path: 
     failing(room)
     fixed: dict[str, Any] = {
         "steps": 5,
-        "relift": 3,
+        "relift_batch": 3,
         "relift_learning_rate": 1e-2,
         "save_every": 1,
         "demonstrations": lambda id_: ("2",),

@@ -112,7 +112,7 @@ def train(
         reporter: Gets one line per step.
         run: Part of every rollout's policy revision; "" = `run_id`, so that the same run makes the same ids.
         stop: Asked after each step; True ends the run with a resume state.
-        teacher: Asked as `settings.guidance` says; both or neither must be given.
+        teacher: Asked as `settings.teacher_settings` says; both or neither must be given.
         demonstrations: Texts that may solve a problem, of which only one that the verifier accepts is shown.
         held_out: Attempted every `settings.eval_every` steps.
         online: Chooses each step's problems; the curriculum is then its pool.
@@ -149,7 +149,7 @@ def train(
         trainer.loss_weights = curriculum.weights if settings.weights == "loss" else {}
         seconds = run_steps(trainer, saver, recorder.sink, states)
         target = save_result(
-            trainer, recorder, asdict(settings), output, states, average=settings.average, use_cache=use_cache
+            trainer, recorder, asdict(settings), output, states, average=settings.ema_alpha, use_cache=use_cache
         )
     result = on_saved(TrainingResult(target, run, settings.steps, recorder.tokens, seconds, tuple(recorder.rewards)))
     if rank == 0:
@@ -200,17 +200,22 @@ def _check(
     check_numbers(
         sampler,
         group_size=settings.group_size,
-        groups=settings.groups,
+        groups=settings.problems_per_step,
         micro_batch=settings.rows,
         steps=settings.steps,
         learning_rate=settings.learning_rate,
         processes=world_size,
     )
-    check_processes(world_size, groups=settings.groups, relift=settings.relift, guided=settings.guidance is not None)
+    check_processes(
+        world_size,
+        groups=settings.problems_per_step,
+        relift=settings.relift_batch,
+        guided=settings.teacher_settings is not None,
+    )
     check_reports(settings.report_to)
     if settings.vllm:
         require("vllm", extra="vllm")
-    check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
+    check_average(settings.ema_alpha, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
     objective: Objective = build_part("objective", settings.objective, settings.settings)
@@ -272,8 +277,8 @@ def _prepare(
 
 
 def _check_teacher(settings: TrainingSettings, teacher: Teacher | None) -> None:
-    if (settings.guidance is None) != (teacher is None):
-        raise ConfigError("teacher and guidance must be given together: one of them is missing")
+    if (settings.teacher_settings is None) != (teacher is None):
+        raise ConfigError("teacher and settings.teacher_settings must be given together: one of them is missing")
     if settings.objective == "sft" and teacher is None:
         raise ConfigError(
             "objective 'sft' trains on what a teacher shows, but there is no teacher: "
@@ -285,15 +290,15 @@ def _sampler(
     order: Sequence[str], settings: TrainingSettings, online: OnlineCurriculum | None, reporter: Reporter
 ) -> GroupSampler:
     world_size = rank_and_world_size()[1]
-    repeats = settings.groups * settings.group_size // (settings.rows * world_size)
-    shape = (settings.steps, settings.groups, settings.group_size, repeats)
+    repeats = settings.problems_per_step * settings.group_size // (settings.rows * world_size)
+    shape = (settings.steps, settings.problems_per_step, settings.group_size, repeats)
     if online is not None:
         _check_online(settings, online, world_size)
         return OnlineSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order))}, *shape, online)
-    count = settings.steps * settings.groups
+    count = settings.steps * settings.problems_per_step
     if count > len(order):
         reporter.say(
-            f"{settings.steps} steps of {settings.groups} need {count} problems; "
+            f"{settings.steps} steps of {settings.problems_per_step} need {count} problems; "
             f"the curriculum has {len(order)} and starts over"
         )
     return GroupSampler(order, {id_: row for row, id_ in enumerate(dict.fromkeys(order[:count]))}, *shape)
@@ -319,7 +324,7 @@ def _training_order(
 
 
 def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_size: int) -> None:
-    if online.max_resamples and (settings.guidance is not None or settings.relift):
+    if online.max_resamples and (settings.teacher_settings is not None or settings.relift_batch):
         raise ConfigError(
             "a curriculum that refills its steps cannot be combined with a teacher or relift: those read one batch "
             "per step"
@@ -329,7 +334,7 @@ def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_si
             raise ConfigError(
                 f"a pilot of {pilot} for groups of {settings.group_size}: the pilot must be smaller than the group"
             )
-        if settings.guidance is not None or (settings.vllm and not online.fresh):  # type: ignore[attr-defined]
+        if settings.teacher_settings is not None or (settings.vllm and not online.fresh):  # type: ignore[attr-defined]
             raise ConfigError(
                 "groups that begin with a pilot cannot be combined with a teacher, and with vLLM only if fresh = true"
             )

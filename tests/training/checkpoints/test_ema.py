@@ -63,7 +63,7 @@ def test_a_run_leaves_the_average_and_its_last_weights(room: SimpleNamespace, tm
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assay.training.trainer.callbacks.mark_complete", spy)
-        trained = room.train(steps=3, save_every=1, average=0.4)
+        trained = room.train(steps=3, save_every=1, ema_alpha=0.4)
     left = load_file(trained.checkpoint / "model.safetensors")
     last = load_file(trained.checkpoint.with_name("step-3-last") / "model.safetensors")
     for name, tensor in left.items():
@@ -75,9 +75,9 @@ def test_a_run_leaves_the_average_and_its_last_weights(room: SimpleNamespace, tm
 
 def test_an_average_needs_states_and_whole_weights(room: SimpleNamespace) -> None:
     with pytest.raises(ConfigError, match=r"ema_alpha = 0\.2 needs save_every above 0"):
-        room.train(average=0.2, save_every=0)
+        room.train(ema_alpha=0.2, save_every=0)
     with pytest.raises(ConfigError, match="lora_rank = 2"):
-        room.train(average=0.2, lora_rank=2)
+        room.train(ema_alpha=0.2, lora_rank=2)
 
 
 def log_error(ascending: bool, end: float, average: bool, seed: int) -> float:

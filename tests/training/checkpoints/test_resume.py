@@ -42,7 +42,7 @@ def met(room: SimpleNamespace) -> list[tuple[int, str, str]]:
 def test_a_killed_run_ends_as_an_uninterrupted_one(
     room: SimpleNamespace, tmp_path: Path, step: int, resumed_step: int
 ) -> None:
-    fixed: dict[str, Any] = {"steps": 6, "group_size": 4, "micro_batch": 2, "save_every": 2}
+    fixed: dict[str, Any] = {"steps": 6, "group_size": 4, "micro_batch_size": 2, "save_every": 2}
     whole = room.train("31241", **fixed)
     straight, room.sink.writes, logged, room.sink.logs = met(room), [], room.sink.logs, []
     output = tmp_path / "killed"

@@ -149,11 +149,11 @@ def test_what_kto_cannot_learn_from_is_refused(stored: SimpleNamespace) -> None:
         (judged("2", "two"), {}, "all 2 targets are desirable, and KTO needs both"),
         (judged("3?"), {}, "all 1 targets are answers to avoid, and KTO needs both"),
         ([replace(target("2"), masked=((0, 1),)), *judged("3?")], {}, "1 of 2 targets mask a part of their answer"),
-        (judged("2", "3?"), {"micro_batch": 1}, "loss 'kto' compares the rows of a forward pass"),
+        (judged("2", "3?"), {"micro_batch_size": 1}, "loss 'kto' compares the rows of a forward pass"),
     ):
         with pytest.raises(ConfigError, match=message):
             stored.kto(rows, **changes)
-    stored.kto(judged("2", "3?"), micro_batch=1, loss="apo_zero_unpaired", steps=1)
+    stored.kto(judged("2", "3?"), micro_batch_size=1, loss="apo_zero_unpaired", steps=1)
 
 
 def test_pairs_that_prefer_nothing_and_weights_that_are_none_are_refused(stored: SimpleNamespace) -> None:

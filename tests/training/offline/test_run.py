@@ -90,7 +90,7 @@ def test_a_stopped_run_goes_on_to_the_weights_of_one_that_was_not(
 @BOTH
 def test_micro_batches_make_the_same_update(stored: SimpleNamespace, tmp_path: Path, method: str) -> None:
     runs = [
-        getattr(stored, method)(steps=1, rows_per_step=4, micro_batch=size, output=tmp_path / str(size))
+        getattr(stored, method)(steps=1, rows_per_step=4, micro_batch_size=size, output=tmp_path / str(size))
         for size in (4, 1)
     ]
     whole, parts = (weights(run.checkpoint) for run in runs)
@@ -104,7 +104,7 @@ def test_adapters_are_merged_and_an_average_stands_beside_the_last_weights(
     adapted = getattr(stored, method)(lora_rank=2, output=tmp_path / "adapted")
     assert weights(adapted.checkpoint).keys() == weights(stored.tiny).keys()
     assert not same(adapted.checkpoint, stored.tiny)
-    averaged = getattr(stored, method)(average=0.5, save_every=1, output=tmp_path / "averaged")
+    averaged = getattr(stored, method)(ema_alpha=0.5, save_every=1, output=tmp_path / "averaged")
     last = averaged.checkpoint.with_name("step-4-last")
     plain = getattr(stored, method)(output=tmp_path / "plain")
     assert same(last, plain.checkpoint)
@@ -139,9 +139,9 @@ def test_what_cannot_be_trained_is_refused_in_one_line(stored: SimpleNamespace, 
     refusals = {
         "there are no stored rows": {"rows": []},
         f"{method} has no loss 'mle'": {"loss": "mle"},
-        "does not divide rows_per_step = 2": {"micro_batch": 3},
+        "does not divide rows_per_step = 2": {"micro_batch_size": 3},
         "epochs must be above 0, found 0": {"epochs": 0, "steps": 0},
-        "ema_alpha = 0.5 needs save_every above 0": {"average": 0.5, "save_every": 0},
+        "ema_alpha = 0.5 needs save_every above 0": {"ema_alpha": 0.5, "save_every": 0},
         "is not a checkpoint": {"checkpoint": stored.output},
     }
     for message, changes in refusals.items():

@@ -14,7 +14,7 @@ from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
 
 LONG = SamplingConfig(max_tokens=100)  # a random model ends about once in 46 tokens
-ALL = TeacherSettings(schedule="constant", share=1.0, off_after=None)
+ALL = TeacherSettings(schedule="constant", fraction=1.0, stop_step=None)
 
 
 def step(outcomes: str, finishes: str = "") -> tuple[list[Rollout], list[Verdict]]:
@@ -53,7 +53,14 @@ def test_the_choice_depends_on_the_seed_alone_and_has_the_share_on_average() -> 
 def guided(room: SimpleNamespace, tutor: Any, **changes: Any) -> Any:
     settings = replace(ALL, **{name: changes.pop(name) for name in list(changes) if name in TeacherSettings.__slots__})
     return room.train(
-        **{"steps": 1, "objective": "aas", "guidance": settings, "teacher": Teacher(tutor), "sampler": LONG, **changes}
+        **{
+            "steps": 1,
+            "objective": "aas",
+            "teacher_settings": settings,
+            "teacher": Teacher(tutor),
+            "sampler": LONG,
+            **changes,
+        }
     )
 
 
@@ -126,7 +133,7 @@ def test_when_the_student_goes_on_the_teachers_tokens_are_left_out_of_the_loss(
     room: SimpleNamespace, tutor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = seen_by_the_loss(monkeypatch)
-    guided(room, tutor, go_on=True)
+    guided(room, tutor, student_continues=True)
     (tokens,) = seen
     trained, aside = room.sink.rollouts[:4], room.sink.rollouts[4:]
     added = len("wait") + len("so 2")  # characters are tokens, and line ends are none in this alphabet
@@ -138,7 +145,7 @@ def test_when_the_student_goes_on_the_teachers_tokens_are_left_out_of_the_loss(
 
 
 def test_after_its_last_step_the_teacher_is_not_asked(room: SimpleNamespace, tutor: Any) -> None:
-    guided(room, tutor, steps=3, off_after=1)
+    guided(room, tutor, steps=3, stop_step=1)
     assert {rollout.step for rollout in room.sink.rollouts if rollout.guided} == {0}
 
 
@@ -150,7 +157,7 @@ def test_a_group_that_all_failed_gets_the_demonstration_that_the_verifier_accept
         Verdict.of(case, verifier="exact", version="1", outcome="correct" if case.rollout.text == "22" else "wrong")
         for case in cases
     ]
-    guided(room, tutor, gold=True, demonstrations=lambda id_: ("21", "22", "23"))
+    guided(room, tutor, gold_fallback=True, demonstrations=lambda id_: ("21", "22", "23"))
     shown = [rollout for rollout in room.sink.rollouts if rollout.guided]
     assert [rollout.text for rollout in shown] == ["22"]
     assert shown[0].advantage > 0
@@ -163,7 +170,7 @@ def test_a_teacher_that_is_gone_stops_the_run_in_one_line_or_is_done_without(roo
         match="step 1: the teacher did not answer: no answer from the teacher's address; run `train resume`",
     ):
         guided(room, tutor)
-    guided(room, tutor, if_gone="go_on")
+    guided(room, tutor, on_unavailable="continue")
     assert any("no rollout is guided" in line for line in room.reporter.warnings)
     assert not any(rollout.guided for rollout in room.sink.rollouts)
 
@@ -200,20 +207,20 @@ def test_a_teachers_server_that_dies_is_one_line_and_the_run_goes_on_once_it_is_
 
 
 def test_a_killed_guided_run_chooses_the_same_rollouts_again(room: SimpleNamespace, tutor: Any) -> None:
-    guided(room, tutor, steps=2, share=0.5)
+    guided(room, tutor, steps=2, fraction=0.5)
     first, room.sink.writes = [(rollout.sample, rollout.text) for rollout in room.sink.rollouts if rollout.guided], []
-    guided(room, tutor, steps=2, share=0.5)
+    guided(room, tutor, steps=2, fraction=0.5)
     assert [(rollout.sample, rollout.text) for rollout in room.sink.rollouts if rollout.guided] == first
 
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("need", "sometimes", "apply_to"),
+        ("apply_to", "sometimes", "apply_to"),
         ("schedule", "square", "schedule"),
         ("mask", "all", "mask"),
-        ("if_gone", "x", "on_unavailable"),
-        ("share", 1.5, "fraction"),
+        ("on_unavailable", "x", "on_unavailable"),
+        ("fraction", 1.5, "fraction"),
     ],
 )
 def test_a_wrong_setting_is_named_as_the_config_names_it(name: str, value: Any, told: str) -> None:
@@ -229,11 +236,11 @@ def test_supervision_without_a_teacher_is_refused(room: SimpleNamespace) -> None
 def test_a_student_that_would_run_out_of_its_window_is_not_asked_to_go_on(room: SimpleNamespace, tutor: Any) -> None:
     # It fits, but not with 100 tokens more.
     tutor.text = f"<opinion>correct</opinion><reason>{'1' * 100}</reason><phrase>2</phrase>"
-    guided(room, tutor, go_on=True, sampler=SamplingConfig(max_tokens=120))
+    guided(room, tutor, student_continues=True, sampler=SamplingConfig(max_tokens=120))
     logged = room.sink.logs[0][1]
     assert logged["teacher_too_long"] == len(tutor.seen) > 0
 
 
 def test_guidance_without_a_teacher_is_refused(room: SimpleNamespace) -> None:
     with pytest.raises(ConfigError, match="one of them is missing"):
-        room.train(guidance=ALL)
+        room.train(teacher_settings=ALL)

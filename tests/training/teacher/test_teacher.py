@@ -82,8 +82,10 @@ def test_a_copy_of_the_student_may_teach_and_what_it_babbles_changes_nothing(
 
     copy = edited("config.json", max_position_embeddings=8192)  # the examples are some 3,000 letters
     teacher = Teacher(Transformers(str(copy), batch_size=4), max_tokens=8)
-    every = TeacherSettings(schedule="constant", share=1.0, off_after=None)
-    room.train(steps=1, objective="aas", guidance=every, teacher=teacher, sampler=SamplingConfig(max_tokens=100))
+    every = TeacherSettings(schedule="constant", fraction=1.0, stop_step=None)
+    room.train(
+        steps=1, objective="aas", teacher_settings=every, teacher=teacher, sampler=SamplingConfig(max_tokens=100)
+    )
     logged = room.sink.logs[0][1]
     assert (logged["guided"], logged["teacher_malformed"] > 0, logged["teacher_tokens"] > 0) == (0.0, True, True)
     assert not any(rollout.guided for rollout in room.sink.rollouts)

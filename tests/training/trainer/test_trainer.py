@@ -113,7 +113,7 @@ def test_losses_and_gradients_equal_trls_own(
         return ours
 
     monkeypatch.setattr(CurriculumTrainer, "_compute_loss", both)
-    room.train(steps=1, groups=2, micro_batch=2, objective=objective, beta=beta)
+    room.train(steps=1, problems_per_step=2, micro_batch_size=2, objective=objective, kl_coef=beta)
     assert len(compared) == 4
     for ours, theirs, gap in compared:
         assert ours == pytest.approx(theirs, abs=1e-6)
@@ -150,7 +150,9 @@ def test_vllms_arguments_are_trls_own(room: SimpleNamespace) -> None:
     asked = replace(room.settings, vllm="server", vllm_url="http://localhost:1")
     assert set(generation_arguments(asked)) <= set(inspect.signature(GRPOConfig.__init__).parameters)
     assert generation_arguments(asked)["vllm_importance_sampling_correction"]
-    assert not generation_arguments(replace(asked, guidance=TeacherSettings()))["vllm_importance_sampling_correction"]
+    assert not generation_arguments(replace(asked, teacher_settings=TeacherSettings()))[
+        "vllm_importance_sampling_correction"
+    ]
     with pytest.raises(ConfigError, match="vllm is not installed"):
         room.train(vllm="colocate")
 

@@ -145,9 +145,9 @@ class OfflineStage(Stage):
     def settings(self) -> OfflineSettings:
         """Convert the config's tables to the settings of the trainer."""
         left_out = {"method", "verified", "min_confidence"}
-        own = first_table(self.name, self.config.model_dump(exclude=left_out, exclude_none=True))
+        own = self.config.model_dump(exclude=left_out, exclude_none=True)
         shared = {name: getattr(self.context.config.train, name) for name in SHARED}
-        return OfflineSettings(**own, **first_names("train", "", shared))
+        return OfflineSettings(**own, **shared)
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:

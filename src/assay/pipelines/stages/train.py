@@ -13,7 +13,7 @@ from assay.core.errors import ConfigError, EmptyResultError
 from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
-from assay.core.setting_names import first_names, first_table
+from assay.core.setting_names import first_table
 from assay.core.types import Curriculum, Policy, Rollout, Verdict
 from assay.curricula.online.quotas import begin_curriculum
 from assay.engines.models import registry
@@ -199,7 +199,7 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
 
 
 def training_settings(plan: Config) -> TrainingSettings:
-    """Convert a config's `[train]` to the settings of the trainer, whose fields have the first names."""
+    """Convert a config's `[train]` to the settings of the trainer."""
     config = plan.train
     fields = config.model_dump(
         exclude={
@@ -217,13 +217,12 @@ def training_settings(plan: Config) -> TrainingSettings:
         }
     )
     help_fields = set(type(config.teacher).model_fields) - {"engine", "model"}
-    guidance = first_names("train.teacher", "", config.teacher.model_dump(include=help_fields))
-    teacher = TeacherSettings(**guidance) if config.teacher.engine else None
+    helping = config.teacher.model_dump(include=help_fields)
     return TrainingSettings(
-        **first_names("train", "", fields),
+        **fields,
         mask_truncated=plan.ignores_truncated,
         reward=config.reward.terms,
-        guidance=teacher,
+        teacher_settings=TeacherSettings(**helping) if config.teacher.engine else None,
     )
 
 

@@ -35,7 +35,9 @@ def shared_arguments(settings: OfflineSettings, folder: Path, accumulation: int)
         "ddp_find_unused_parameters": False,
         "save_strategy": "steps" if settings.save_every else "no",
         "save_steps": settings.save_every or 1,
-        "save_total_limit": KEPT_STATES if settings.average else 2,  # a kill may break the newest, so one more is kept
+        "save_total_limit": KEPT_STATES
+        if settings.ema_alpha
+        else 2,  # a kill may break the newest, so one more is kept
         "report_to": list(settings.report_to) or "none",
         "project": PROJECT,
         "run_name": folder.parent.name,

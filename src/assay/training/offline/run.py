@@ -137,7 +137,7 @@ def train_rows(
         seconds = run_steps(trainer, saver, sink, states)
         use_cache = load_model_config(checkpoint).use_cache
         content = {"method": method.name, "rows": len(encoded), **asdict(settings)}
-        target = save_result(trainer, record, content, output, states, average=settings.average, use_cache=use_cache)
+        target = save_result(trainer, record, content, output, states, average=settings.ema_alpha, use_cache=use_cache)
     result = on_saved(OfflineResult(target, run, steps, len(encoded), record.tokens, seconds))
     if record.rank == 0:
         delete_states(states)
@@ -174,7 +174,7 @@ def _check(method: Method[Row], rows: Sequence[Row], settings: OfflineSettings) 
     if settings.epochs <= 0 and not settings.steps:
         raise ConfigError(f"epochs must be above 0, found {settings.epochs}")
     check_reports(settings.report_to)
-    check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
+    check_average(settings.ema_alpha, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
     method.check(rows, settings)
@@ -226,7 +226,7 @@ def _build(
 
     kind, options = method.build(rows, pad_id=record.tokenizer.pad_token_id)
     accumulation = settings.rows_per_step // (settings.rows * record.processes)
-    step_log = StepLog(record, {"learning_rate_end": settings.learning_rate_end})
+    step_log = StepLog(record, {"learning_rate_end": settings.final_lr_fraction})
     trainer = kind(
         record=record,
         template_arguments=template_arguments(record.sampler),

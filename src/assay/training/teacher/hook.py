@@ -82,7 +82,7 @@ class TeacherHook:
         names = ("guided", "teacher_malformed", "teacher_too_long", "teacher_tokens", "teacher_seconds")
         self.metrics = dict.fromkeys(names, 0.0)
         rng = np.random.default_rng(derive_seed("teacher", run, step))
-        places = choose_rollouts(rollouts, verdicts, self.settings.need, self.settings.share_at(step), rng)
+        places = choose_rollouts(rollouts, verdicts, self.settings.apply_to, self.settings.share_at(step), rng)
         if not places:
             return []
         began = time.perf_counter()
@@ -120,13 +120,13 @@ class TeacherHook:
     ) -> TeacherRollout | None:
         # What the student wrote is not decoded and encoded again: its tokens stay its own.
         own = ids[:-1] if ids[-1] == self.end_token else ids
-        foreign = self.encode(feedback) + ([] if self.settings.go_on else [self.end_token])
+        foreign = self.encode(feedback) + ([] if self.settings.student_continues else [self.end_token])
         length = prompt_tokens + len(own) + len(foreign) + self.reserved_tokens
         fits = self.window is None or length <= self.window
         return TeacherRollout(place, [*own, *foreign], len(own), len(foreign), text + feedback) if fits else None
 
     def _handle_missing_teacher(self, step: int, error: EngineError) -> list[TeacherRollout]:
-        if self.settings.if_gone == "stop":
+        if self.settings.on_unavailable == "stop":
             raise EngineError(
                 f"step {step + 1}: the teacher did not answer: {error}; run `train resume` once it does"
             ) from error
@@ -190,14 +190,14 @@ def generate_guided_rollouts(prompts: list[Any], trainer: Any) -> dict[str, Any]
         step, recorder.run, recorder.rollouts, recorder.verdicts_in_mode, completions, questions, lengths
     )
     masks: dict[int, list[int]] = {}
-    if hook.settings.go_on:
+    if hook.settings.student_continues:
         masks = _continue(trainer, prompt_ids, completions, sequences)
     else:
         _replace(trainer, completions, sequences, whole=hook.settings.mask == "whole")
-    if hook.settings.gold and hook.settings.share_at(step) > 0:
+    if hook.settings.gold_fallback and hook.settings.share_at(step) > 0:
         _replace(trainer, completions, _find_demonstrations(trainer, lengths), whole=True)
     batch = {"prompt_ids": prompt_ids, "completion_ids": completions, "logprobs": None}
-    if hook.settings.go_on:
+    if hook.settings.student_continues:
         batch["env_mask"] = [masks.get(place, [1] * len(ids)) for place, ids in enumerate(completions)]
     return batch
 

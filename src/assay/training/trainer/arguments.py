@@ -36,7 +36,7 @@ def trl_arguments(
         learning_rate=settings.learning_rate,
         **learning_rate_arguments(settings),
         **generation_arguments(settings),
-        beta=settings.beta,
+        beta=settings.kl_coef,
         use_bias_correction_kl=False,  # the plain KL of the paper, as in loss.py
         router_aux_loss_coef=0.0,  # a mixture of experts gets no second loss
         seed=settings.seed,
@@ -52,7 +52,7 @@ def trl_arguments(
         ddp_find_unused_parameters=False,  # every weight is used in every step
         save_strategy="steps" if settings.save_every else "no",
         save_steps=settings.save_every or 1,
-        save_total_limit=KEPT_STATES if settings.average else 2,  # a kill may break the newest, so one more is kept
+        save_total_limit=KEPT_STATES if settings.ema_alpha else 2,  # a kill may break the newest, so one more is kept
         report_to=list(settings.report_to) or "none",
         project=PROJECT,
         run_name=folder.parent.name,
@@ -75,20 +75,20 @@ def generation_arguments(settings: TrainingSettings) -> dict[str, Any]:
     return {
         "use_vllm": True,
         "vllm_mode": settings.vllm,
-        "vllm_importance_sampling_correction": settings.guidance is None,
+        "vllm_importance_sampling_correction": settings.teacher_settings is None,
         **address,
     }
 
 
 def learning_rate_arguments(settings: TrainingSettings | OfflineSettings) -> dict[str, Any]:
     """Return the learning rate's schedule; TRL's own default falls linearly to 0."""
-    if settings.learning_rate_end == 1:
-        return {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": settings.warmup}
-    lengths = {"num_decay_steps": settings.steps - settings.warmup, "num_stable_steps": 0}
-    shape = {"decay_type": "linear", "min_lr_ratio": settings.learning_rate_end}
+    if settings.final_lr_fraction == 1:
+        return {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": settings.warmup_steps}
+    lengths = {"num_decay_steps": settings.steps - settings.warmup_steps, "num_stable_steps": 0}
+    shape = {"decay_type": "linear", "min_lr_ratio": settings.final_lr_fraction}
     return {
         "lr_scheduler_type": "warmup_stable_decay",
-        "warmup_steps": settings.warmup,
+        "warmup_steps": settings.warmup_steps,
         "lr_scheduler_kwargs": lengths | shape,
     }
 

@@ -60,16 +60,16 @@ def build_teacher_hook(
     reporter: Reporter,
     demonstrations: Demonstrations,
 ) -> TeacherHook:
-    """Build what asks the teacher in each step; `settings.guidance` must be set."""
-    assert settings.guidance is not None
+    """Build what asks the teacher in each step; `settings.teacher_settings` must be set."""
+    assert settings.teacher_settings is not None
     return TeacherHook(
-        settings=settings.guidance,
+        settings=settings.teacher_settings,
         teacher=teacher,
         encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
         end_token=tokenizer.eos_token_id,
         window=window,
         reporter=reporter,
-        reserved_tokens=sampler.max_tokens if settings.guidance.go_on else 0,
+        reserved_tokens=sampler.max_tokens if settings.teacher_settings.student_continues else 0,
         demonstrations=demonstrations,
     )
 
@@ -103,12 +103,12 @@ def build_trainer(
     from assay.training.trainer.callbacks import StepLog
     from assay.training.trainer.trainer import CurriculumTrainer
 
-    step_log = StepLog(recorder, {"learning_rate_end": settings.learning_rate_end})
+    step_log = StepLog(recorder, {"learning_rate_end": settings.final_lr_fraction})
     trainer = CurriculumTrainer(
         recorder=recorder,
         objective=objective,
         kl_weight=lambda step: kl_weight(
-            step, settings.steps, rule=settings.beta_rule, most=settings.beta, least=settings.beta_least
+            step, settings.steps, rule=settings.kl_schedule, most=settings.kl_coef, least=settings.kl_coef_min
         ),
         mask_truncated=settings.mask_truncated,
         share_prompt=settings.share_prompt and not settings.checkpointing,
@@ -149,11 +149,11 @@ def add_relift(
     saver: Any,
 ) -> None:
     """Add ReLIFT's supervised pass where it is configured; problems that waited before a kill wait again."""
-    if not settings.relift:
+    if not settings.relift_batch:
         return
     from assay.training.relift import FailedProblems, Relift
 
-    problems = FailedProblems(settings.relift, list(state.more.get("relift", ())))
+    problems = FailedProblems(settings.relift_batch, list(state.more.get("relift", ())))
     callback = Relift(recorder, problems, demonstrations, settings.relift_learning_rate)
     callback.trainer = trainer
     trainer.add_callback(callback)
