@@ -12,7 +12,7 @@ from assay.pipelines.context.first_attempts import advise_on_pilot
 
 def test_cut_attempts_stand_beside_the_solved_ones() -> None:
     place = {"correct": 1, "wrong": 0, "truncated": 3, "mean": 0.75, "low": 0.3, "high": 0.97}
-    assert summary._format_score(place) == ("1/4, 3 cut", "0.75", "[0.30, 0.97]")
+    assert summary._format_score(place) == ("1/4, 3 truncated", "0.75", "[0.30, 0.97]")
     assert summary._format_score({**place, "truncated": 0, "wrong": 3})[0] == "1/4"
 
 
@@ -31,7 +31,7 @@ def test_a_pilot_without_a_correct_attempt_tells_a_weak_model_from_a_wrong_promp
     unparsable: float,
     advised: str,
 ) -> None:
-    shares = {"wrong": 1.0, "cut": 0.0}
+    shares = {"wrong": 1.0, "truncated": 0.0}
     outcomes = {"attempts": 4, "shares": shares, "pass_rate": pass_rate, "examples": {}, "unparsable": unparsable}
     disk = {"bytes": None, "free": 1 << 30, "short": False}
     estimate = {"stages": [], "pilot": 1, "tokens": (1, 2), "seconds": (1, 2), "outcomes": outcomes, "disk": disk}
@@ -44,10 +44,12 @@ def test_a_pilot_without_a_correct_attempt_tells_a_weak_model_from_a_wrong_promp
 
 
 def test_a_pilot_whose_attempts_are_cut_names_the_cap() -> None:
-    shares = {"wrong": 0.5, "correct": 0.2, "cut": 0.3}
+    shares = {"wrong": 0.5, "correct": 0.2, "truncated": 0.3}
     advice = advise_on_pilot({"attempts": 10, "shares": shares, "pass_rate": 0.3, "unparsable": 0.0}, 48)
     assert advice == ["30% of the attempts reached policy.max_tokens = 48: a larger cap lets them finish"]
     assert (
-        advise_on_pilot({"attempts": 10, "shares": {**shares, "cut": 0.2}, "pass_rate": 0.3, "unparsable": 0.0}, 48)
+        advise_on_pilot(
+            {"attempts": 10, "shares": {**shares, "truncated": 0.2}, "pass_rate": 0.3, "unparsable": 0.0}, 48
+        )
         == []
     )

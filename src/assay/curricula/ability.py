@@ -22,8 +22,8 @@ class Ability:
     "mean"), on which scale the scored policy has theta = 0; or a column, such as one that the scorer `irt` left. Every
     `update_steps` steps theta is estimated from the last `recent_groups` groups by maximum posterior under
     N(0, `prior_sd`^2). If the estimate is not above the best one so far, and some of these attempts were right, theta
-    rises by `stagnation_step` instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a success rate of
-    p; 0 is one half.
+    rises by `stagnation_step` instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems
+    down to a success rate of p; 0 is one half.
 
     A problem within reach may come again before others have come. Where nothing is solvable theta falls to where the
     prior holds it, and the `min_candidates` easiest problems are drawn.

@@ -31,8 +31,8 @@ class Facility:
     id.
 
     It takes O(n^2 d) time. In pools above 8,192 problems the coverage of `sample` random problems stands for that of
-    all, which takes O(n s d) and errs by O(1 / sqrt(s)) of the sum. In pools of more than `candidates` problems it chooses
-    among so many random ones (or four per problem of the budget), whose vectors alone are read.
+    all, which takes O(n s d) and errs by O(1 / sqrt(s)) of the sum. In pools of more than `candidates` problems it
+    chooses among so many random ones (or four per problem of the budget), whose vectors alone are read.
 
     Dropped: `not_chosen`.
 

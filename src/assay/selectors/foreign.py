@@ -14,7 +14,7 @@ from assay.selectors._pool_rows import build_selection, clip_budget, numeric_col
 class Foreign:
     """Keep problems whose column `by` lies in [low, high], at random or in the column's order, equal values by id.
 
-    The column is a field that the source kept (`keep = ["difficulty"]`); a problem without it is `unscored`. Whether
+    The column is a field that the source kept (`metadata_fields = ["difficulty"]`); a problem without it is `unscored`. Whether
     high values mean hard or easy is up to the data's author, so no reason says either. low = -inf and high = inf keep
     every value.
 

@@ -87,7 +87,7 @@ def cut_at_one_word(context: Made, **changes: Any) -> RunContext:
 def test_a_run_whose_attempts_are_all_cut_ends_after_the_first_64_and_keeps_them(context: Made) -> None:
     made = cut_at_one_word(context)
     with pytest.raises(
-        EvidenceError, match=r"64 cut\): 64 x cut at 1 tokens; raise policy.max_tokens, which is too small"
+        EvidenceError, match=r"64 truncated\): 64 x truncated at 1 tokens; raise policy.max_tokens, which is too small"
     ):
         run_stages(made)
     assert made.meter.samples == 64
@@ -144,19 +144,19 @@ def test_the_first_wave_is_shown_with_shares_examples_and_the_pass_rate(context:
 
 
 def test_shares_and_examples_of_a_hand_made_wave() -> None:
-    told = outcome_shares({"correct": 1, "wrong": 1, "cut": 2}, {"correct": "4", "cut": "...so we"})
+    told = outcome_shares({"correct": 1, "wrong": 1, "truncated": 2}, {"correct": "4", "truncated": "...so we"})
     assert format_shares(told, "the pilot") == [
-        "the pilot: 4 attempts, correct 0.25, wrong 0.25, cut 0.50, error 0.00; pass rate 0.50",
+        "the pilot: 4 attempts, correct 0.25, wrong 0.25, truncated 0.50, error 0.00; pass rate 0.50",
         "  correct, such as: 4",
-        "  cut, such as: ...so we",
+        "  truncated, such as: ...so we",
     ]
-    assert outcome_shares({"cut": 2}, {})["pass_rate"] is None
+    assert outcome_shares({"truncated": 2}, {})["pass_rate"] is None
 
 
 def test_a_pilot_tells_the_shares_of_its_attempts(context: Made) -> None:
     told = estimate_cost(cut_at_one_word(context), 3)["outcomes"]
-    assert (told["attempts"], told["shares"]["cut"], told["pass_rate"]) == (12, 1.0, None)
-    assert told["examples"] == {"cut": "The"}
+    assert (told["attempts"], told["shares"]["truncated"], told["pass_rate"]) == (12, 1.0, None)
+    assert told["examples"] == {"truncated": "The"}
     told = estimate_cost(context(), 3)["outcomes"]
     right = told["shares"]["correct"]
     assert told["pass_rate"] == pytest.approx(right)

@@ -152,7 +152,7 @@ def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
     if place["mean"] is None:
         return "-", "-", "unscored"
     n_answers = place["correct"] + place["wrong"] + place["truncated"]
-    cut = f", {place['truncated']} cut" if place["truncated"] else ""
+    cut = f", {place['truncated']} truncated" if place["truncated"] else ""
     solved = f"{place['correct']}/{n_answers}{cut}"
     return solved, f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
 

@@ -180,7 +180,7 @@ def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Meas
 
 
 def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict[str, Any]:
-    """Return the shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
+    """Return the shares of correct, wrong, truncated and failed attempts at these problems, with an example each."""
     versions = [context.verifier_version(name) for name in side_verifiers(context, inputs, "train")]
     rows = context.lake.rows(OUTCOMES, [context.mode, context.policy.revision, context.sampler.id, versions, ids])
     counts: Counter[str] = Counter()

@@ -83,7 +83,7 @@ def _explain_attempts(context: RunContext, results: StageResults) -> str:
     """Say what came of the attempts where hardly any is evidence, with the remedy for the commonest cause."""
     row = context.lake.rows(ATTEMPTED, [results.rows_of("score")])[0]
     total, n_refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
-    causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": n_refused})
+    causes = Counter({"truncated": row["truncated"], "error": row["error"], "refused": n_refused})
     (worst, count), *_ = causes.most_common(1)
     if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_fraction) * (
         total + n_refused

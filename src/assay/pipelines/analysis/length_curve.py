@@ -61,7 +61,7 @@ def _cap_row(cap: int, counts: list[Counts], group_size: int) -> dict[str, Any]:
         "correct": int(right.sum()),
         "wrong": int(wrong.sum()),
         "truncated": int(n_cut.sum()),
-        "rate, cut = wrong": float(mean(*as_wrong).mean()),
-        "rate, cut left out": float(mean(*masked).mean()),
-        "signal, cut = wrong": float(expected_signal(*as_wrong, group_size).mean()),
+        "rate, truncated = wrong": float(mean(*as_wrong).mean()),
+        "rate, truncated left out": float(mean(*masked).mean()),
+        "signal, truncated = wrong": float(expected_signal(*as_wrong, group_size).mean()),
     }

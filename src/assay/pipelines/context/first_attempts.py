@@ -8,13 +8,19 @@ from assay.core.config import ScoreConfig
 from assay.core.errors import EvidenceError
 from assay.core.types import Mode, Rollout, Verdict
 
-KINDS = ("correct", "wrong", "cut", "error", "refused")
-KIND_OF = {"correct": "correct", "wrong": "wrong", "unparsable": "wrong", "truncated": "cut", "verifier_error": "error"}
+KINDS = ("correct", "wrong", "truncated", "error", "refused")
+KIND_OF = {
+    "correct": "correct",
+    "wrong": "wrong",
+    "unparsable": "wrong",
+    "truncated": "truncated",
+    "verifier_error": "error",
+}
 EVIDENCE = ("correct", "wrong")
-MANY_CUT = 0.25  # share of cut attempts from which on a pilot advises a larger cap
+MANY_TRUNCATED = 0.25  # share of truncated attempts from which on a pilot advises a larger cap
 TEXTS_SHOWN, SHOWN = 3, 160  # different texts of what went wrong; characters of an example
 REMEDIES = {
-    "cut": "raise policy.max_tokens, which is too small for what this model writes",
+    "truncated": "raise policy.max_tokens, which is too small for what this model writes",
     "error": "look at some of these answers: the verifier or [grade.settings] does not match their form",
     "refused": "correct [policy], since the server refuses its requests",
 }
@@ -35,7 +41,13 @@ class FirstAttempts:
         """Count judged attempts."""
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
             kind = KIND_OF[verdict.in_mode(mode).outcome]
-            text = verdict.reason if kind == "error" else f"cut at {rollout.tokens} tokens" if kind == "cut" else ""
+            text = (
+                verdict.reason
+                if kind == "error"
+                else f"truncated at {rollout.tokens} tokens"
+                if kind == "truncated"
+                else ""
+            )
             self._count(kind, example_of(kind, rollout.text, verdict.extracted, verdict.reason), text)
 
     def refused(self, texts: Iterable[str]) -> None:
@@ -55,7 +67,7 @@ class FirstAttempts:
         """Go on unless the first attempts are no evidence.
 
         Raises:
-            EvidenceError: at least `score.stop_early_fraction` of them were refused, cut or could not be judged; its
+            EvidenceError: at least `score.stop_early_fraction` of them were refused, truncated or could not be judged; its
                 message has the most frequent reasons.
         """
         total, good = self.counts.total(), sum(self.counts[kind] for kind in EVIDENCE)
@@ -64,7 +76,7 @@ class FirstAttempts:
         most_failures = (1 - self.config.stop_early_fraction) * total
         if good > most_failures or self.trusted > most_failures:
             return
-        kinds = [kind for kind in ("refused", "error", "cut") if self.counts[kind]]
+        kinds = [kind for kind in ("refused", "error", "truncated") if self.counts[kind]]
         counts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
         texts = "; ".join(
             f"{count} x {' '.join(text.split())[:300]}" for (_, text), count in self.texts.most_common(TEXTS_SHOWN)
@@ -104,7 +116,7 @@ def outcome_shares(counts: Mapping[str, int], examples: Mapping[str, str], unpar
         examples: one line by kind.
         unparsable: the wrong attempts in which the verifier found no answer.
 
-    >>> outcome_shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
+    >>> outcome_shares({"correct": 1, "wrong": 2, "truncated": 1}, {})["pass_rate"]
     0.3333333333333333
     """
     total, good = sum(counts.values()), sum(counts.get(kind, 0) for kind in EVIDENCE)
@@ -126,16 +138,16 @@ def format_shares(summary: Mapping[str, Any], what: str) -> list[str]:
 
 
 def advise_on_pilot(summary: Mapping[str, Any], cap: int) -> list[str]:
-    """Return what to do about a pilot's outcomes, a sentence each: many cut attempts, or none correct.
+    """Return what to do about a pilot's outcomes, a sentence each: many truncated attempts, or none correct.
 
     Args:
         summary: of `outcome_shares`.
         cap: policy.max_tokens.
     """
     shares, lines = summary["shares"], []
-    if shares["cut"] >= MANY_CUT:
+    if shares["truncated"] >= MANY_TRUNCATED:
         lines.append(
-            f"{shares['cut']:.0%} of the attempts reached policy.max_tokens = {cap}: a larger cap lets them finish"
+            f"{shares['truncated']:.0%} of the attempts reached policy.max_tokens = {cap}: a larger cap lets them finish"
         )
     if summary["pass_rate"] != 0:
         return lines

@@ -208,9 +208,9 @@ def _warn_of_evidence(context: RunContext, scoring: str, chosen_ids: Sequence[st
             "the prompt as the model reads it (policy.template), at the gold answers, and at some answers (`curate sql`)"
         )
     elif not judged and (row["cut"] or row["error"]):
-        worst = "cut" if row["cut"] >= row["error"] else "error"
+        worst = "truncated" if row["cut"] >= row["error"] else "error"
         context.reporter.warn(
-            f"none of {row['cut'] + row['error']} attempts can be counted ({row['cut']} cut at the cap, {row['error']} "
+            f"none of {row['cut'] + row['error']} attempts can be counted ({row['cut']} truncated at the cap, {row['error']} "
             f"not graded), so the scores carry no information: {REMEDIES[worst]}"
         )
     elif row["unsolved"] > len(chosen_ids) / 2 and not row["spread"] and row["correct"] < RARE * judged:
@@ -225,7 +225,7 @@ def _warn_of_evidence(context: RunContext, scoring: str, chosen_ids: Sequence[st
         counted = "count as wrong" if context.config.policy.truncated == "wrong" else "say nothing about difficulty"
         context.reporter.warn(
             f"{row['cut']} of {row['cut'] + judged} attempts were truncated at policy.max_tokens and {counted}: "
-            f"{REMEDIES['cut']}"
+            f"{REMEDIES['truncated']}"
         )
 
 
