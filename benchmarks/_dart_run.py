@@ -162,7 +162,7 @@ def stream(seed: int, folder: Path) -> Stream:
 
 def rule(arm: str, evidence: Stream) -> Dart:
     """`dart` as the arm has it: its number of answers is the one that comes nearest to vanilla's size, or to its attempts."""
-    vanilla = Dart(rule="vanilla", trials=TRIALS, distinct=False, level="")
+    vanilla = Dart(rule="vanilla", attempts=TRIALS, distinct=False, level_field="")
     if arm.startswith("vanilla"):
         return vanilla
     kind, _, equal = arm.partition(", ")
@@ -173,8 +173,8 @@ def rule(arm: str, evidence: Stream) -> Dart:
 
 
 def _dart(kind: str, answers: int, cap: int) -> Dart:
-    settings: dict[str, Any] = {"answers" if kind == "uniform" else "answers_hardest": answers}
-    return Dart(rule=kind, max_trials=cap, distinct=False, level="", **settings)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"answers_per_problem" if kind == "uniform" else "max_answers": answers}
+    return Dart(rule=kind, max_attempts=cap, distinct=False, level_field="", **settings)  # type: ignore[arg-type]
 
 
 def _size(part: Dart, evidence: Stream) -> tuple[int, int]:
@@ -183,7 +183,7 @@ def _size(part: Dart, evidence: Stream) -> tuple[int, int]:
     if part.rule == "vanilla":
         return sum(int(right[:TRIALS].sum()) for right in evidence.right.values()), TRIALS * len(rates)
     fail = np.array([counts.wrong / SCORED for counts in rates.values()])
-    most = part.answers if part.rule == "uniform" else part.answers_hardest
+    most = part.answers_per_problem if part.rule == "uniform" else part.max_answers
     wanted = response_targets(fail, rule=part.rule, most=most)
     paid = [trials_needed(evidence.right[id_], int(n), part.cap) for id_, n in zip(rates, wanted, strict=True)]
     rights = [int(evidence.right[id_][:n].sum()) for id_, n in zip(rates, paid, strict=True)]
@@ -215,7 +215,7 @@ def run(arm: str, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _asked(part: Dart) -> int:
-    return {"vanilla": part.trials, "uniform": part.answers, "prop2diff": part.answers_hardest}[part.rule]
+    return {"vanilla": part.attempts, "uniform": part.answers_per_problem, "prop2diff": part.max_answers}[part.rule]
 
 
 def _row(target: Target, evidence: Stream) -> TargetRow:

@@ -30,8 +30,8 @@ problems_per_commit = 60
 methods = ["dart"]
 [synthesize.settings.dart]
 rule = "uniform"
-answers = 2
-max_trials = 16
+answers_per_problem = 2
+max_attempts = 16
 distinct = false
 """
 Curate = Callable[..., Any]
@@ -95,7 +95,12 @@ def test_many_times_what_scoring_drew_is_refused_unless_a_limit_or_a_setting_all
     curate: Curate, scored_lake: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(scored_lake, tmp_path / "lake")
-    hungry = ("--set", "synthesize.settings.dart.answers=400", "--set", "synthesize.settings.dart.max_trials=500")
+    hungry = (
+        "--set",
+        "synthesize.settings.dart.answers_per_problem=400",
+        "--set",
+        "synthesize.settings.dart.max_attempts=500",
+    )
     refused = curate("synthesize", *hungry)
     assert refused.exit_code == 2
     assert "attempts where 240 are stored" in refused.stderr

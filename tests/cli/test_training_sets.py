@@ -12,7 +12,7 @@ SMALL = (
     "source=[{type='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]",
     "split.held_out=10",
     "score.n=4",
-    "synthesize.settings.dart.trials=4",
+    "synthesize.settings.dart.attempts=4",
     "train.eval_samples=2",
     "dpo.rows_per_step=4",
 )

@@ -1,13 +1,26 @@
 """Old names of settings are answered with the new ones, and lakes hash settings under their first names."""
 
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pytest
 
 from assay.core.config import parse_config, parse_stored_config
 from assay.core.errors import ConfigError
+from assay.core.identity import content_id
 from assay.core.parts import list_parts, load_part
-from assay.core.setting_names import KINDS, RENAMES, first_clean_settings, first_names, present_names
+from assay.core.setting_names import (
+    KINDS,
+    RENAMES,
+    check_names,
+    first_clean_settings,
+    first_names,
+    present_names,
+)
+from assay.core.types import Pool
+from assay.curricula.bins import Bins
+from assay.synthesis.dart import Dart
 
 OLD: dict[str, Any] = {
     "source": [{"part": "files", "paths": "x.jsonl", "keep": ["level"], "skip": 3}],
@@ -62,3 +75,58 @@ def test_a_state_of_an_online_curriculum_hashes_settings_under_their_first_names
     if hasattr(curriculum, "begin"):
         names = {rename.new: rename.old for rename in renames if rename.new in curriculum.__dataclass_fields__}
         assert getattr(curriculum, "was", {}) == names
+
+
+CLEAN = {
+    "clear": {"attempts": 9, "correction_share": 0.9, "drop_share": 0.7, "min_votes": 5},
+    "contaminated": {"ngram_words": 9, "min_coverage": 0.5, "near_threshold": 0.6, "semantic_threshold": 0.7},
+    "guessable": {"attempts": 5, "min_solved_share": 0.4, "modal_share": 0.3, "modal_min_problems": 10},
+    "language": {"keep_undecided": False},
+    "near": {"shingle_words": 4},
+    "overlong": {"max_tokens": 9},
+    "semantic": {"must_match": "numbers", "min_word_overlap": 0.1},
+}
+DART = {
+    "rule": "uniform",
+    "answers_per_problem": 3,
+    "max_answers": 4,
+    "attempts": 5,
+    "max_attempts": 6,
+    "attempts_per_batch": 7,
+    "level_field": "x",
+}
+
+
+def test_keys_hash_renamed_settings_of_parts_as_before() -> None:
+    dart = asdict(Dart(**DART))  # type: ignore[arg-type]
+    hashed = [
+        first_clean_settings(CLEAN),
+        first_names("synthesize.settings", "dart", dart),
+        first_names("select", "dart", {"max_answers": 7}),
+        first_names("order", "bins", {"number_bins": 3, "uniform_fraction": 0.1}),
+    ]
+    assert [content_id("x", value) for value in hashed] == [
+        "fe6eae5782933f8930b5514a",
+        "00fb9f87ac9908780a1591f4",
+        "0bfec8f96383f866c673e056",
+        "77c91c0224ec9b5ee6e444b6",
+    ]
+    state = Bins(number_bins=3, uniform_fraction=0.1).begin(Pool(("a", "b"), {"source": np.array(["s", "t"])}), seed=0)
+    assert str(state.state_dict()["key"]) == "647b51c1fa56cf04d4efb7ec"
+
+
+def test_old_names_of_settings_by_filter_and_method_are_answered_and_rewritten() -> None:
+    tree = {
+        "clean": {"filters": ["overlong"], "settings": {"overlong": {"tokens": 9}}},
+        "synthesize": {"settings": {"dart": {"max_trials": 5}}},
+        "select": {"selector": "dart", "most": 3},
+    }
+    with pytest.raises(
+        ConfigError, match=r"clean\.settings\.overlong\.tokens is clean\.settings\.overlong\.max_tokens now"
+    ):
+        check_names(tree)
+    assert present_names(tree) == {
+        "clean": {"filters": ["overlong"], "settings": {"overlong": {"max_tokens": 9}}},
+        "synthesize": {"settings": {"dart": {"max_attempts": 5}}},
+        "select": {"selector": "dart", "max_answers": 3},
+    }

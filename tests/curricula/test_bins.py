@@ -17,7 +17,7 @@ def pool_of_sources(n, names):
 def test_a_bin_holds_what_agrees_in_every_column_and_a_number_is_cut_into_levels():
     ids = tuple(f"p{row}" for row in range(8))
     columns = {"source": np.array(["a", "b"] * 4), "length": np.arange(8.0)}
-    state = Bins(by=("source", "length"), levels=2).begin(Pool(ids, columns), seed=0)
+    state = Bins(by=("source", "length"), number_bins=2).begin(Pool(ids, columns), seed=0)
     assert state.bin.tolist() == [0, 1, 0, 1, 2, 3, 2, 3]  # lengths 0 to 3, and 4 to 7
 
 
@@ -46,7 +46,7 @@ def test_the_living_bin_of_ten_is_found_and_a_floor_of_one_draws_evenly(floor, l
     names = "abcdefghij"
     pool = pool_of_sources(1000, names)
     source = dict(zip(pool.ids, pool.column("source").tolist(), strict=True))
-    rng, state, living = np.random.default_rng(0), Bins(floor=floor).begin(pool, seed=1), []
+    rng, state, living = np.random.default_rng(0), Bins(uniform_fraction=floor).begin(pool, seed=1), []
     for _ in range(60):
         ids = state.sample(16)
         living.append(sum(source[id_] == "d" for id_ in ids) / 16)

@@ -31,8 +31,8 @@ def test_doubt_is_a_drop_that_names_both_answers(judged):
 
 
 def test_above_one_nothing_is_corrected(judged):
-    assert isinstance(judged(["5"] * 8, correct=1.01), Drop)
-    assert isinstance(judged(["5"] * 7 + ["1"], correct=0.8), Label)
+    assert isinstance(judged(["5"] * 8, correction_share=1.01), Drop)
+    assert isinstance(judged(["5"] * 7 + ["1"], correction_share=0.8), Label)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_a_split_vote_is_a_hard_problem(judged):
 
 def test_no_change_is_silent_below_eta(judged):
     assert judged(["5"] * 6 + ["1", "2"]) is None
-    assert isinstance(judged(["5"] * 6 + ["1", "2"], doubt=0.5, correct=0.75), Label)
-    assert judged(["5"] * 7 + ["1"], doubt=1.0, correct=1.0) is None
+    assert isinstance(judged(["5"] * 6 + ["1", "2"], drop_share=0.5, correction_share=0.75), Label)
+    assert judged(["5"] * 7 + ["1"], drop_share=1.0, correction_share=1.0) is None
 
 
 def test_few_votes_say_nothing(judged):
@@ -71,9 +71,9 @@ def test_a_planted_fifth_of_wrong_labels_is_found(build_filter_context, pairs_of
 
 
 def test_settings_and_a_bench_that_cannot_do_are_named():
-    with pytest.raises(ValueError, match=r"doubt 0\.9 must be in \(0, 1\] and at most correct 0\.8"):
-        Clear(doubt=0.9, correct=0.8)
+    with pytest.raises(ValueError, match=r"drop_share 0\.9 must be in \(0, 1\] and at most correction_share 0\.8"):
+        Clear(drop_share=0.9, correction_share=0.8)
     with pytest.raises(ValueError, match="votes 9"):
-        Clear(votes=9)
+        Clear(min_votes=9)
     with pytest.raises(ValueError, match="this filter needs a policy to vote on 1 problems"):
         Clear().sift([Problem.of("a")], {}, FilterContext())

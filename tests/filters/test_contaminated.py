@@ -78,7 +78,7 @@ def test_boilerplate_that_two_benchmark_problems_share_counts_for_nothing(sift, 
     context = build_filter_context(
         benchmarks={"b": [Problem.of("Add 3 and 4." + tail), Problem.of("Take 2 from 9." + tail)]}
     )
-    assert not sift(Contaminated(coverage=0.1), [("Is 9 odd? Add 3 and 4 and 5." + tail, "1")], context)
+    assert not sift(Contaminated(min_coverage=0.1), [("Is 9 odd? Add 3 and 4 and 5." + tail, "1")], context)
     assert len(sift(Contaminated(), [("Add 3 and 4." + tail, "7")], context)) == 1
 
 
@@ -91,7 +91,7 @@ def test_other_pictures_make_other_problems(sift, build_filter_context):
 def test_both_ends_of_coverage(sift, held):
     half = " ".join(DUCKS.split()[:26]) + " 2 $ for per daily every"
     assert not sift(Contaminated(), [(half, "1")], held)
-    assert len(sift(Contaminated(coverage=0.01), [(f"{DUCKS} And so on.", "1")], held)) == 1
+    assert len(sift(Contaminated(min_coverage=0.01), [(f"{DUCKS} And so on.", "1")], held)) == 1
 
 
 def test_a_megabyte_is_searched_in_a_moment(sift, held):
@@ -104,9 +104,9 @@ def test_what_cannot_be_compared_is_named(build_filter_context, pairs_of):
     with pytest.raises(ValueError, match="'void' holds no problems"):
         Contaminated().sift(*pairs_of([("a", "1")]), build_filter_context(benchmarks={"void": []}))
     with pytest.raises(ValueError, match="coverage 0"):
-        Contaminated(coverage=0)
+        Contaminated(min_coverage=0)
     with pytest.raises(ValueError, match="at least 3, found 2"):
-        Contaminated(words=2)
+        Contaminated(ngram_words=2)
 
 
 def test_planted_repeats_are_found_and_labelled_negatives_survive(pairs_of):

@@ -17,8 +17,8 @@ def test_half_of_the_guesses_right_is_a_drop_with_its_counts(sift, build_filter_
 
 def test_both_ends_of_at_least(sift, build_filter_context):
     context = build_filter_context({"a": ["7", "1", "2", "3"]})
-    assert len(sift(Guessable(at_least=0.25), [("a", "7")], context)) == 1
-    assert not sift(Guessable(at_least=1.0), [("a", "7")], context)
+    assert len(sift(Guessable(min_solved_share=0.25), [("a", "7")], context)) == 1
+    assert not sift(Guessable(min_solved_share=1.0), [("a", "7")], context)
 
 
 def test_failures_of_the_verifier_are_no_guesses(sift, build_filter_context):
@@ -60,7 +60,7 @@ def test_an_answer_of_half_the_pool_is_a_habit(sift):
     assert set(drops) == {Problem.of(f"a{n}").id for n in range(30)}
     assert drops[Problem.of("a0").id].detail.startswith("0 is the answer of 30 of 60 problems; ")
     assert not sift(Guessable(), [*pairs, ("c", "x")])
-    assert len(sift(Guessable(modal=0.1), [*pairs, ("c", "x")])) == 30
+    assert len(sift(Guessable(modal_share=0.1), [*pairs, ("c", "x")])) == 30
 
 
 def test_a_small_pool_has_no_habits(sift):

@@ -18,7 +18,7 @@ def test_several_may_stay(sift):
 
 def test_both_ends_of_unknown(sift):
     assert not sift(Language(), [(SIGNS, "1")])
-    (drop,) = sift(Language(unknown=False), [(SIGNS, "1")]).values()
+    (drop,) = sift(Language(keep_undecided=False), [(SIGNS, "1")]).values()
     assert drop.detail == "und, not en"
 
 

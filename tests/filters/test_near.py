@@ -88,7 +88,7 @@ def test_a_thousand_problems_without_a_protected_token_take_no_thousand_squared(
     assert len(drops) == len(set(template)) - 1
 
 
-@pytest.mark.parametrize("settings", [{"threshold": 0}, {"threshold": 1.5}, {"words": 0}])
+@pytest.mark.parametrize("settings", [{"threshold": 0}, {"threshold": 1.5}, {"shingle_words": 0}])
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(ValueError, match=str(next(iter(settings.values())))):
         Near(**settings)

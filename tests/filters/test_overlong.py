@@ -8,14 +8,14 @@ from assay.filters.overlong import Overlong
 
 def test_both_ends_of_the_limit(sift):
     pairs = [("one two three", "1"), ("one two", "1")]
-    (drop,) = sift(Overlong(tokens=2), pairs).values()
+    (drop,) = sift(Overlong(max_tokens=2), pairs).values()
     assert (drop.problem_id, drop.reason, drop.detail) == (
         Problem.of("one two three").id,
         "overlong",
         "3 prompt tokens, more than 2",
     )
-    assert not sift(Overlong(tokens=3), pairs)
-    assert len(sift(Overlong(tokens=1), pairs)) == 2
+    assert not sift(Overlong(max_tokens=3), pairs)
+    assert len(sift(Overlong(max_tokens=1), pairs)) == 2
 
 
 def test_a_megabyte_is_measured_and_leaves(sift):
@@ -35,6 +35,6 @@ def test_a_problem_that_the_template_refuses_is_named_and_not_called_overlong():
 
 def test_settings_and_a_bench_that_cannot_do_are_named():
     with pytest.raises(ValueError, match="at least 1, found 0"):
-        Overlong(tokens=0)
+        Overlong(max_tokens=0)
     with pytest.raises(ValueError, match="this filter needs a tokenizer to measure 1 problems"):
         Overlong().sift([Problem.of("a")], {}, FilterContext())

@@ -21,14 +21,14 @@ def test_a_turned_sentence_goes_and_names_what_stays_and_the_cosine(sift):
 def test_two_trains_are_two_problems_unless_told_otherwise(sift):
     pairs = [(ONE, "7"), (TWIN, "7")]
     assert not sift(Semantic(), pairs)
-    assert not sift(Semantic(respect="numbers"), pairs)
-    assert len(sift(Semantic(respect="none"), pairs)) == 1
+    assert not sift(Semantic(must_match="numbers"), pairs)
+    assert len(sift(Semantic(must_match="none"), pairs)) == 1
 
 
 def test_words_of_comparison_are_respected_unless_numbers_alone_are(sift):
     pairs = [("Ada has 3 more apples than Bob has pears.", "1"), ("Ada has 3 fewer apples than Bob has pears.", "1")]
     assert not sift(Semantic(threshold=0.8), pairs)
-    assert len(sift(Semantic(threshold=0.8, respect="numbers"), pairs)) == 1
+    assert len(sift(Semantic(threshold=0.8, must_match="numbers"), pairs)) == 1
 
 
 def test_both_ends_of_threshold_answers_and_overlap(sift):
@@ -36,8 +36,8 @@ def test_both_ends_of_threshold_answers_and_overlap(sift):
     assert not sift(Semantic(threshold=1.0), pairs)
     assert not sift(Semantic(), [(ONE, "7"), (TURNED, "8")])
     assert len(sift(Semantic(same_answer=False), [(ONE, "7"), (TURNED, "8")])) == 1
-    assert not sift(Semantic(overlap=1.0), [(ONE, "7"), (ONE.replace("coast", "coats"), "7")])
-    assert len(sift(Semantic(overlap=0.0), [(ONE, "7"), (ONE.replace("coast", "coats"), "7")])) == 1
+    assert not sift(Semantic(min_word_overlap=1.0), [(ONE, "7"), (ONE.replace("coast", "coats"), "7")])
+    assert len(sift(Semantic(min_word_overlap=0.0), [(ONE, "7"), (ONE.replace("coast", "coats"), "7")])) == 1
 
 
 def test_texts_that_the_encoder_cannot_tell_apart_share_no_word_and_stay(sift):
@@ -51,9 +51,9 @@ def test_other_pictures_make_other_problems(sift):
 
 def test_a_chain_keeps_what_is_far_from_all_that_stays(sift):
     texts = ["aaaa bbbb", "aaaa bbbbbb", "aaaa bbbbbbbbb"]
-    drops = sift(Semantic(threshold=0.97, overlap=0), [(text, "1") for text in texts])
+    drops = sift(Semantic(threshold=0.97, min_word_overlap=0), [(text, "1") for text in texts])
     kept = [Problem.of(text) for text in texts if Problem.of(text).id not in drops]
-    assert not sift(Semantic(threshold=0.97, overlap=0), [(problem, "1") for problem in kept])
+    assert not sift(Semantic(threshold=0.97, min_word_overlap=0), [(problem, "1") for problem in kept])
     assert all(drop.detail.split()[-1] in {problem.id for problem in kept} for drop in drops.values())
 
 

@@ -41,7 +41,7 @@ save_every = 0
 eval_samples = 1
 [synthesize]
 methods = ["dart"]
-settings.dart = {{ rule = "vanilla", trials = 2, distinct = false }}
+settings.dart = {{ rule = "vanilla", attempts = 2, distinct = false }}
 [sft]
 steps = 1
 rows_per_step = 2

@@ -6,7 +6,7 @@ from assay.selectors.dart import Dart
 
 
 def test_weights_are_the_targets_divided_by_their_mean(pool_of, rng):
-    selection = Dart(most=8).select(pool_of([8, 4, 0]), 3, rng)  # targets of 1, 4 and 8
+    selection = Dart(max_answers=8).select(pool_of([8, 4, 0]), 3, rng)  # targets of 1, 4 and 8
     assert selection.weights == pytest.approx((3 / 13, 12 / 13, 24 / 13))
     assert sum(selection.weights) == pytest.approx(3)
 
@@ -37,6 +37,6 @@ def test_the_uniform_rule_weighs_all_alike(pool_of):
 def test_truncated_attempts_count_as_wrong_and_errors_as_nothing(rng):
     columns = {"correct": [2, 2, 0], "wrong": [2, 2, 0], "truncated": [0, 4, 0]}
     pool = Pool(("a", "b", "c"), {name: np.array(values) for name, values in columns.items()})
-    selection = Dart(most=100).select(pool, 3, rng)  # targets of 50 and 75
+    selection = Dart(max_answers=100).select(pool, 3, rng)  # targets of 50 and 75
     assert selection.weights == pytest.approx((0.8, 1.2))
     assert selection.dropped == {"ungraded": ("c",)}

@@ -109,27 +109,27 @@ def made(part: Dart, evidence: Stored) -> tuple[list[str], SynthesisSummary]:
 
 def test_hard_problems_want_more_and_cut_attempts_count_as_failed() -> None:
     evidence = Stored(ATTEMPTS, SCORED)
-    answers, summary = made(Dart(answers_hardest=8), evidence)
+    answers, summary = made(Dart(max_answers=8), evidence)
     assert evidence.asked == {"a": 1, "b": 6}  # fail rates of 0 and 3/4
     assert answers == ["a0", "b1", "b3"]
     assert summary.counts["fill"] == round(3 / 7, 4)
-    assert "1 of 2 problems have fewer answers than wanted, 0 of them none: max_trials = 2048" in summary.lines[1]
+    assert "1 of 2 problems have fewer answers than wanted, 0 of them none: max_attempts = 2048" in summary.lines[1]
 
 
 def test_equal_answers_count_once_unless_they_may() -> None:
-    assert made(Dart(rule="uniform", answers=2), Stored(ATTEMPTS, SCORED))[0] == ["a0", "a2", "b1", "b3"]
-    every = Dart(rule="uniform", answers=2, distinct=False)
+    assert made(Dart(rule="uniform", answers_per_problem=2), Stored(ATTEMPTS, SCORED))[0] == ["a0", "a2", "b1", "b3"]
+    every = Dart(rule="uniform", answers_per_problem=2, distinct=False)
     assert made(every, Stored(ATTEMPTS, SCORED))[0] == ["a0", "a1", "b1", "b3"]
 
 
 def test_plain_rejection_sampling_asks_for_the_same_trials_of_every_problem() -> None:
     evidence = Stored(ATTEMPTS, SCORED)
-    assert made(Dart(rule="vanilla", trials=2), evidence)[0] == ["a0", "b1"]
+    assert made(Dart(rule="vanilla", attempts=2), evidence)[0] == ["a0", "b1"]
     assert evidence.asked == {"a": 2, "b": 2}
 
 
 def test_the_forecast_tells_attempts_by_level() -> None:
-    lines = Dart(rule="uniform", answers=10).forecast(Stored(ATTEMPTS, SCORED)).lines  # type: ignore[arg-type]
+    lines = Dart(rule="uniform", answers_per_problem=10).forecast(Stored(ATTEMPTS, SCORED)).lines  # type: ignore[arg-type]
     assert [line.partition(":")[0] for line in lines] == ["level 1", "pass rate 0.2 to 0.4"]
     assert "1 problems, 10 answers wanted, about 10 expected" in lines[0]
 
@@ -138,7 +138,7 @@ Synthesized = Callable[..., Any]
 
 
 def test_recorded_rollouts_fill_the_targets_without_a_second_payment(recorded: Synthesized) -> None:
-    settings = {"rule": "uniform", "answers": 3, "max_trials": 64, "distinct": False}
+    settings = {"rule": "uniform", "answers_per_problem": 3, "max_attempts": 64, "distinct": False}
     context, (result,) = recorded("dart", settings, n=8)
     rows = context.lake.rows(
         "SELECT t.problem_id, count(*) AS n, bool_and(verified) AS verified, any_value(side) AS side, "
@@ -159,7 +159,7 @@ def test_recorded_rollouts_fill_the_targets_without_a_second_payment(recorded: S
 
 
 def test_prop2diff_of_recorded_rollouts_wants_what_the_scores_say(recorded: Synthesized) -> None:
-    context, (result,) = recorded("dart", {"answers_hardest": 4, "max_trials": 32, "distinct": False}, n=8)
+    context, (result,) = recorded("dart", {"max_answers": 4, "max_attempts": 32, "distinct": False}, n=8)
     rows = context.lake.rows(
         "SELECT t.problem_id, any_value(wanted) AS wanted, count(*) AS n, any_value(s.n_wrong + s.n_truncated) AS failed "
         "FROM targets t JOIN scores s USING (problem_id) GROUP BY 1"

@@ -16,7 +16,7 @@ from assay.pipelines.data.training_rows import Synthesis, read_rows
 from assay.pipelines.runner.stages import run_regrade, run_stages
 from assay.pipelines.stages.import_rollouts import RolloutColumns, import_rollouts
 
-PLAIN = {"rule": "vanilla", "trials": 8, "distinct": False}
+PLAIN = {"rule": "vanilla", "attempts": 8, "distinct": False}
 
 
 @pytest.mark.parametrize(

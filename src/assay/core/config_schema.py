@@ -16,12 +16,12 @@ from pydantic import BaseModel, TypeAdapter
 
 from assay.core.config import Config
 from assay.core.parts import list_parts, load_part
-from assay.core.setting_names import KINDS, PART_KEYS
+from assay.core.setting_names import BY_NAME, KINDS, PART_KEYS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 INDENT = 4  # of a field
 KEY = re.compile(r"    ([a-z]\w*): ")
-TABLE_KINDS = {**{table: kind for kind, table in KINDS.items()}, "policy": "engine"}
+TABLE_KINDS = {**{table: kind for kind, table in KINDS.items() if table not in BY_NAME}, "policy": "engine"}
 
 
 def config_schema(meanings: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ upgrade` rewrites a config, configs that a lake holds are read, and stage keys s
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.core.errors import ConfigError
@@ -37,7 +37,15 @@ PART_KEYS = {  # the key that names the part of a table whose other keys are the
     "order": ("curriculum", "easy_to_hard"),
     "train.teacher": ("engine", ""),
 }
-KINDS = {"source": "source", "scorer": "score", "selector": "select", "curriculum": "order"}  # of parts: their tables
+KINDS = {  # of parts: their tables
+    "source": "source",
+    "filter": "clean.settings",
+    "scorer": "score",
+    "method": "synthesize.settings",
+    "selector": "select",
+    "curriculum": "order",
+}
+BY_NAME = ("clean.settings", "synthesize.settings")  # tables whose keys name parts
 ROWS = ("files", "hub")  # sources that read tables
 SCHEDULE = (  # of every training
     Rename("warmup", "warmup_steps"),
@@ -50,6 +58,32 @@ ORDERS = (  # curricula that are a fixed order
     *("staged", "weighted"),
 )
 RENAMES: dict[str, tuple[Rename, ...]] = {
+    "clean.settings": (  # tables by filter
+        Rename("samples", "attempts", ("clear", "guessable")),
+        Rename("correct", "correction_share", ("clear",)),
+        Rename("doubt", "drop_share", ("clear",)),
+        Rename("votes", "min_votes", ("clear",)),
+        Rename("words", "ngram_words", ("contaminated",)),
+        Rename("coverage", "min_coverage", ("contaminated",)),
+        Rename("near", "near_threshold", ("contaminated",)),
+        Rename("semantic", "semantic_threshold", ("contaminated",)),
+        Rename("at_least", "min_solved_share", ("guessable",)),
+        Rename("modal", "modal_share", ("guessable",)),
+        Rename("modal_rows", "modal_min_problems", ("guessable",)),
+        Rename("unknown", "keep_undecided", ("language",)),
+        Rename("words", "shingle_words", ("near",)),
+        Rename("tokens", "max_tokens", ("overlong",)),
+        Rename("respect", "must_match", ("semantic",)),
+        Rename("overlap", "min_word_overlap", ("semantic",)),
+    ),
+    "synthesize.settings": (  # tables by method
+        Rename("answers", "answers_per_problem", ("dart",)),
+        Rename("answers_hardest", "max_answers", ("dart",)),
+        Rename("trials", "attempts", ("dart",)),
+        Rename("max_trials", "max_attempts", ("dart",)),
+        Rename("batch", "attempts_per_batch", ("dart",)),
+        Rename("level", "level_field", ("dart",)),
+    ),
     "source": (
         Rename("part", "type"),
         Rename("join", "separator", ROWS),
@@ -87,6 +121,7 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
         Rename("width", "frontier_budgets", ("frontier",)),
         Rename("spread", "cluster_quota", ("frontier",)),
         Rename("drift", "expected_improvement", ("frontier",)),
+        Rename("most", "max_answers", ("dart",)),
     ),
     "grade": (Rename("limit_s", "timeout_s"),),
     "train": (
@@ -143,6 +178,8 @@ RENAMES: dict[str, tuple[Rename, ...]] = {
         Rename("penalty", "ridge_penalty", ("predicted",)),
         Rename("floor", "random_fraction", ("predicted",)),
         Rename("window", "recent_groups", ("ability", "predicted")),
+        Rename("levels", "number_bins", ("bins",)),
+        Rename("floor", "uniform_fraction", ("bins",)),
     ),
 }
 AGAINST = "clean.settings.contaminated.against"  # benchmarks of the filter `contaminated`, tables like [[source]]
@@ -296,7 +333,7 @@ def first_table_name(name: str) -> str:
 
 def first_clean_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the settings of filters under their first names; those of benchmarks are settings of sources."""
-    settings_by_part = {name: dict(table) for name, table in settings.items()}
+    settings_by_part = {name: first_names("clean.settings", name, table) for name, table in settings.items()}
     if isinstance(against := settings_by_part.get("contaminated", {}).get("against"), list | tuple):
         settings_by_part["contaminated"]["against"] = [
             first_names("source", str(table.get("type", "")), table) if isinstance(table, Mapping) else table
@@ -334,6 +371,13 @@ def _tables(tree: Any, steps: list[str]) -> Iterator[MutableMapping[str, Any]]:
 
 
 def _old_keys_of(path: str, table: MutableMapping[str, Any]) -> list[OldKey]:
+    if path in BY_NAME:
+        return [
+            replace(old, path=(f"{path}.{name}.{old.old}", f"{path}.{name}.{old.new}"))
+            for name, settings in table.items()
+            if isinstance(settings, MutableMapping)
+            for old in _renamed(path, name, settings)
+        ]
     key, default = PART_KEYS.get(path, ("", ""))
     old_key = next((rename.old for rename in RENAMES[path] if rename.new == key), key)
     return _renamed(path, str(table.get(key, table.get(old_key, default))), table)

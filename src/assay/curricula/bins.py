@@ -18,11 +18,11 @@ class Bins:
     """Draw each group's bin by Thompson sampling over the share of mixed groups; evidence fades, and a floor keeps all.
 
     A bin is a set of problems that agree in every column of `by`: `["source", "level", "cluster"]` is source x level x
-    cluster. A number of more than `levels` values is cut into so many parts of equal size. For each group a share is
-    drawn for every bin from Beta(1 + mixed, 1 + not mixed) and the bin of the highest is taken; with chance `floor` a
-    bin is taken evenly instead. Each step the evidence of all bins is multiplied by `decay`, so a bin that was given up
-    is tried again and one that is learnt is left. Inside a bin problems come in shuffled order without repeats, then
-    anew.
+    cluster. A number of more than `number_bins` values is cut into so many parts of equal size. For each group a share
+    is drawn for every bin from Beta(1 + mixed, 1 + not mixed) and the bin of the highest is taken; with chance
+    `uniform_fraction` a bin is taken evenly instead. Each step the evidence of all bins is multiplied by `decay`, so a
+    bin that was given up is tried again and one that is learnt is left. Inside a bin problems come in shuffled order
+    without repeats, then anew.
 
     No score is needed: it pays for nothing but training's own groups. It finds what the columns tell apart; where they
     tell nothing, it is shuffled sampling.
@@ -31,10 +31,12 @@ class Bins:
     discounting, Garivier and Moulines (2011), arXiv:0805.3415. There bins are grades of problems; here any columns.
     """
 
+    was: ClassVar[dict[str, str]] = {"number_bins": "levels", "uniform_fraction": "floor"}  # names that states hash
+
     by: tuple[str, ...] = ("source",)
-    levels: Annotated[int, Field(ge=2)] = 8  # parts of a number that has more values than this
+    number_bins: Annotated[int, Field(ge=2)] = 8  # parts of a number that has more values than this
     decay: Annotated[float, Field(gt=0, le=1)] = 0.98  # of evidence, per step; 1 = never fades
-    floor: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of groups drawn evenly over bins; 1 = all
+    uniform_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of groups drawn evenly over bins; 1 = all
 
     def __post_init__(self) -> None:
         if not self.by:
@@ -49,7 +51,7 @@ class Bins:
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return all problems shuffled, which is the draw while nothing is known."""
-        cross_bins(pool, self.by, self.levels)  # refuses what `begin` would refuse
+        cross_bins(pool, self.by, self.number_bins)  # refuses what `begin` would refuse
         return single_phase(pool, rng.permutation(len(pool)), 1)
 
     def begin(self, pool: Pool, *, seed: int) -> "BinsState":
@@ -65,7 +67,7 @@ class BinsState(CurriculumState):
     def __init__(self, settings: Bins, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.settings = settings
-        parts = cross_bins(pool, settings.by, settings.levels)
+        parts = cross_bins(pool, settings.by, settings.number_bins)
         self.bin = np.empty(len(pool), dtype=np.int64)  # (n,) bin of each row
         for number, rows in enumerate(parts):
             self.bin[rows] = number
@@ -87,7 +89,7 @@ class BinsState(CurriculumState):
         """Return one row per group, bins drawn with replacement."""
         shares = rng.beta(1 + self.mixed, 1 + self.alike, size=(groups, len(self.decks)))  # (groups, k)
         evenly = rng.integers(len(self.decks), size=groups)
-        bins = np.where(rng.random(groups) < self.settings.floor, evenly, shares.argmax(axis=1))
+        bins = np.where(rng.random(groups) < self.settings.uniform_fraction, evenly, shares.argmax(axis=1))
         return [self.decks[number].deal() for number in bins.tolist()]
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:

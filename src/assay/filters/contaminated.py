@@ -31,17 +31,18 @@ class Contaminated:
     numbers, signs, units, comparison words, mathematics) must be there too, so a template with other numbers is not a
     repeat. Then one of three must hold:
 
-    - ngram: the text holds at least `coverage` of the benchmark problem's own `words`-grams, and its protected tokens
-      in a row. N-grams that two different benchmark problems share are boilerplate and do not count, nor do problems
-      shorter than an n-gram.
-    - near: the same protected tokens in the same order, and a Jaccard similarity of word 3-shingles of at least `near`.
-    - semantic: the same protected tokens, a cosine of at least `semantic`, and a tenth of the words in common; if the
-      order of the tokens differs, the numbers must belong to the same words (`maths.text.reordering`).
+    - ngram: the text holds at least `min_coverage` of the benchmark problem's own `ngram_words`-grams, and its
+      protected tokens in a row. N-grams that two different benchmark problems share are boilerplate and do not count,
+      nor do problems shorter than an n-gram.
+    - near: the same protected tokens in the same order, and a Jaccard similarity of word 3-shingles of at least
+      `near_threshold`.
+    - semantic: the same protected tokens, a cosine of at least `semantic_threshold`, and a tenth of the words in
+      common; if the order of the tokens differs, the numbers must belong to the same words (`maths.text.reordering`).
 
     A problem that is none of these, but has the words and tokens of a benchmark problem apart from its numbers, is of
     the same template: the same steps solve both. It gets a note (`same_template`) and stays, unless the setting says
-    otherwise. Two texts of one template share at least `near` of their shingles with every number masked, and have at
-    least `words` words.
+    otherwise. Two texts of one template share at least `near_threshold` of their shingles with every number masked, and
+    have at least `ngram_words` words.
 
     Both sides are compared without instructions around the problem and with mathematics in one spelling
     (`maths.text.normal_form`, `comparison_form`). Gold answers are not compared. Each problem is judged by itself: only
@@ -53,21 +54,21 @@ class Contaminated:
 
     # The benchmarks, each a table as in [[source]]: { type = "files", paths = "test.jsonl", ... }
     against: tuple[dict[str, Any], ...] = ()
-    words: int = 8  # per n-gram; more finds less
-    coverage: float = 0.6  # (0, 1]; higher drops fewer
-    near: float = 0.7  # (0, 1]; higher drops fewer
-    semantic: float = 0.8  # cosine of MiniLM's vectors, (0, 1]; other encoders need another; higher drops fewer
+    ngram_words: int = 8  # per n-gram; more finds less
+    min_coverage: float = 0.6  # (0, 1]; higher drops fewer
+    near_threshold: float = 0.7  # (0, 1]; higher drops fewer
+    semantic_threshold: float = 0.8  # cosine of MiniLM's vectors, (0, 1]; higher drops fewer; differs by encoder
     same_template: Literal["note", "drop", "off"] = "note"  # a benchmark problem with other numbers
     version: ClassVar[str] = "2"
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("encoder", "neighbours", "benchmarks")
 
     def __post_init__(self) -> None:
-        for name in ("coverage", "near", "semantic"):
+        for name in ("min_coverage", "near_threshold", "semantic_threshold"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be in (0, 1]")
-        if self.words < 3:
-            raise ValueError(f"words (the length of an n-gram) must be at least 3, found {self.words}")
+        if self.ngram_words < 3:
+            raise ValueError(f"ngram_words (the length of an n-gram) must be at least 3, found {self.ngram_words}")
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
@@ -88,7 +89,7 @@ class Contaminated:
             raise ValueError(f"benchmark {empty[0]!r} holds no problems, so nothing can be compared with it")
         if not problems:
             return []
-        index = BenchmarkIndex(context.benchmarks, self.words)
+        index = BenchmarkIndex(context.benchmarks, self.ngram_words)
         pool = _compare_forms(problems)
         matches = self._lexical_matches(pool, index)
         matches |= self._semantic_matches(
@@ -112,7 +113,7 @@ class Contaminated:
         Returns:
             Row of a problem -> benchmark, problem and kind of match.
         """
-        return self._lexical_matches(_compare_forms(problems), BenchmarkIndex(benchmarks, self.words))
+        return self._lexical_matches(_compare_forms(problems), BenchmarkIndex(benchmarks, self.ngram_words))
 
     def _lexical_matches(self, pool: Sequence["_Compared"], index: "BenchmarkIndex") -> dict[int, str]:
         matches = (self._ngram_match(text, index) or self._near_match(text, index) for text in pool)
@@ -122,14 +123,14 @@ class Contaminated:
         for other, share in index.coverage(text.text):
             benchmark = index.compared[other]
             is_same = benchmark.problem.media == text.problem.media and _is_run(benchmark.tokens, text.tokens)
-            if is_same and share >= self.coverage - SLACK:
+            if is_same and share >= self.min_coverage - SLACK:
                 return f"ngram: {share:.2f} of {index.describe(other)}"
         return ""
 
     def _near_match(self, text: "_Compared", index: "BenchmarkIndex") -> str:
         for other in index.by_tokens.get((text.problem.media, text.tokens), ()):
             similarity = jaccard(shingles(text.text), index.shingles[other])
-            if similarity >= self.near - SLACK:
+            if similarity >= self.near_threshold - SLACK:
                 return f"near: {similarity:.2f} to {index.describe(other)}"
         return ""
 
@@ -146,7 +147,7 @@ class Contaminated:
         ours = context.encoder.encode([bare_text(text.problem) for text in candidates.values()])
         theirs = context.encoder.encode([bare_text(benchmark.problem) for benchmark in index.compared])
         matches: dict[int, str] = {}
-        neighbours = context.neighbours.above(ours, theirs, self.semantic)
+        neighbours = context.neighbours.above(ours, theirs, self.semantic_threshold)
         for (row, text), (others, cosines) in zip(candidates.items(), neighbours, strict=True):
             for other, cosine in zip(others.tolist(), cosines.tolist(), strict=True):
                 if _is_paraphrase(text, index.compared[other]):
@@ -162,7 +163,7 @@ class Contaminated:
             for other in index.by_template.get((text.problem.media, mask_numbers(text.tokens)), ()):
                 masked = shingles(replace_numbers(text.text)), shingles(replace_numbers(index.compared[other].text))
                 similarity = jaccard(*masked)
-                if similarity >= self.near - SLACK and len(words(text.text)) >= self.words:
+                if similarity >= self.near_threshold - SLACK and len(words(text.text)) >= self.ngram_words:
                     detail = f"{similarity:.2f} of {index.describe(other)} but for its numbers"
                     results.append(kind("clean", "same_template", text.problem.id, detail, source=text.problem.source))
                     break

@@ -21,11 +21,11 @@ _OPTION = re.compile(r"(?:^|\s)\(?([A-J])[).:]\s", re.MULTILINE)
 class Guessable:
     """Drop a problem that the policy solves without reasoning, or that a constant answer solves.
 
-    - The policy makes `samples` attempts of at most `max_tokens` tokens with a prompt that asks for the answer alone,
-      without few-shot turns. A solved share of at least `at_least` is a drop; attempts where the verifier failed do not
-      count.
-    - While one answer is the gold answer of at least `modal` of the pool's problems, and of at least `modal_rows`,
-      those problems are drops.
+    - The policy makes `attempts` attempts of at most `max_tokens` tokens with a prompt that asks for the answer alone,
+      without few-shot turns. A solved share of at least `min_solved_share` is a drop; attempts where the verifier
+      failed do not count.
+    - While one answer is the gold answer of at least `modal_share` of the pool's problems, and of at least
+      `modal_min_problems`, those problems are drops.
     - Each drop says what invites guessing: yes_no, choice (a lettered option), zero_one, in_prompt (the prompt holds
       the gold answer). By default these flags alone are no reason, because half of all word problems hold a number that
       is also some answer; `flags` lists those that are.
@@ -36,25 +36,25 @@ class Guessable:
     leaves them out or makes them open-ended; the measured pass rate in their place is ours.
     """
 
-    samples: int = 4  # attempts per problem
-    at_least: float = 0.5  # (0, 1], share solved; higher drops fewer
+    attempts: int = 4  # attempts per problem
+    min_solved_share: float = 0.5  # (0, 1], share solved; higher drops fewer
     max_tokens: int = MAX_TOKENS  # at most 16: more is room to reason
     template: str = "{prompt}\n\nGive only the final answer, without any explanation."
-    modal: float = 0.5  # (0, 1], share of the pool; higher drops fewer
-    modal_rows: int = 20  # problems; a constant answer to fewer is no drop
+    modal_share: float = 0.5  # (0, 1], share of the pool; higher drops fewer
+    modal_min_problems: int = 20  # problems; a constant answer to fewer is no drop
     flags: tuple[Flag, ...] = ()  # flags that suffice for a drop
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("policy",)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_tokens <= MAX_TOKENS or self.samples < 1 or self.modal_rows < 2:
+        if not 1 <= self.max_tokens <= MAX_TOKENS or self.attempts < 1 or self.modal_min_problems < 2:
             raise ValueError(
-                f"max_tokens {self.max_tokens} must be 1 to {MAX_TOKENS}, samples {self.samples} at least 1, "
-                f"modal_rows {self.modal_rows} at least 2"
+                f"max_tokens {self.max_tokens} must be 1 to {MAX_TOKENS}, attempts {self.attempts} at least 1, "
+                f"modal_min_problems {self.modal_min_problems} at least 2"
             )
-        if not 0 < self.at_least <= 1 or not 0 < self.modal <= 1 or "{prompt}" not in self.template:
+        if not 0 < self.min_solved_share <= 1 or not 0 < self.modal_share <= 1 or "{prompt}" not in self.template:
             raise ValueError(
-                f"at_least {self.at_least} and modal {self.modal} must be in (0, 1], "
+                f"min_solved_share {self.min_solved_share} and modal_share {self.modal_share} must be in (0, 1], "
                 "and the template must hold {prompt}"
             )
 
@@ -74,7 +74,7 @@ class Guessable:
         if context.policy is None:
             raise ValueError(f"this filter needs a policy to guess at {len(problems)} problems")
         problems_by_id = sorted(problems, key=lambda problem: problem.id)
-        verdicts = context.policy.ask(problems_by_id, labels, self.samples, self.changes)
+        verdicts = context.policy.ask(problems_by_id, labels, self.attempts, self.changes)
         details = {
             problem.id: self._detail(problem, labels.get(problem.id, ()), verdicts.get(problem.id, ()))
             for problem in problems_by_id
@@ -91,7 +91,7 @@ class Guessable:
         """Say why a problem is guessable by itself; "" if it is not."""
         judgements = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
         n_solved = sum(verdict.outcome == "correct" for verdict in judgements)
-        if judgements and n_solved >= self.at_least * len(judgements):
+        if judgements and n_solved >= self.min_solved_share * len(judgements):
             return f"{n_solved} of {len(judgements)} guesses of {self.max_tokens} tokens are right"
         flags = sorted({flag for label in labels for flag in guess_flags(problem, label)} & set(self.flags))
         return f"the answer's form: {flags[0]}" if flags else ""
@@ -102,7 +102,7 @@ class Guessable:
         details: dict[str, str] = {}
         while golds:
             answer, count = min(Counter(golds.values()).items(), key=lambda item: (-item[1], str(item[0])))
-            if count < max(self.modal_rows, self.modal * len(golds)):
+            if count < max(self.modal_min_problems, self.modal_share * len(golds)):
                 break
             detail = f"{answer} is the answer of {count} of {len(golds)} problems"
             details |= {id_: detail for id_, gold in golds.items() if gold == answer}

@@ -14,11 +14,11 @@ class Language:
     """Drop a problem whose words clearly belong to another language than those of `keep`; undecided ones stay.
 
     Script and commonest words decide (`maths.text.language`), formulas are left out. A problem of signs and single
-    words has no language and stays, unless `unknown` is false.
+    words has no language and stays, unless `keep_undecided` is false.
     """
 
     keep: tuple[str, ...] = ("en",)  # ISO 639-1 codes
-    unknown: bool = True  # keep problems whose language is undecided
+    keep_undecided: bool = True  # keep problems whose language is undecided
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
@@ -30,7 +30,7 @@ class Language:
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
         """Return one drop per problem, in the order of the problems; the detail names the detected language."""
-        languages = {*self.keep, *((UNKNOWN,) if self.unknown else ())}
+        languages = {*self.keep, *((UNKNOWN,) if self.keep_undecided else ())}
         drops = []
         for problem in problems:
             if (language := detect_language(problem.text)) not in languages:

@@ -29,15 +29,17 @@ class Near:
     """
 
     threshold: float = 0.7  # (0, 1], 1 = the same shingles; higher drops fewer
-    words: int = 3  # per shingle
+    shingle_words: int = 3  # per shingle
     same_answer: bool = True  # False: the texts alone decide
     version: ClassVar[str] = "2"
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1 or self.words < 1:
-            raise ValueError(f"threshold {self.threshold} must be in (0, 1] and words {self.words} at least 1")
+        if not 0 < self.threshold <= 1 or self.shingle_words < 1:
+            raise ValueError(
+                f"threshold {self.threshold} must be in (0, 1] and shingle_words {self.shingle_words} at least 1"
+            )
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
@@ -47,7 +49,7 @@ class Near:
         return sorted((drop for group in groups for drop in self._copies(group)), key=lambda drop: drop.problem_id)
 
     def _copies(self, group: list[tuple[Problem, str]]) -> list[Drop]:
-        matches = first_similar([shingles(text, self.words) for _, text in group], self.threshold)
+        matches = first_similar([shingles(text, self.shingle_words) for _, text in group], self.threshold)
         drops = []
         for (problem, _), (row, similarity) in zip(group, matches, strict=True):
             original = group[row][0]

@@ -10,19 +10,19 @@ from assay.core.types import Drop, Label, Problem
 
 @dataclass(frozen=True)
 class Overlong:
-    """Drop a problem whose prompt has more than `tokens` tokens for the policy.
+    """Drop a problem whose prompt has more than `max_tokens` tokens for the policy.
 
     The policy's template, few-shot turns and tokenizer count, so a problem may stay for one policy and leave for
     another. Media count only as far as the engine's tokenizer counts them.
     """
 
-    tokens: int = 1024  # maximum; fewer drops more
+    max_tokens: int = 1024  # maximum; fewer drops more
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("tokenizer",)
 
     def __post_init__(self) -> None:
-        if self.tokens < 1:
-            raise ValueError(f"tokens must be at least 1, found {self.tokens}")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, found {self.max_tokens}")
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
@@ -35,7 +35,7 @@ class Overlong:
         if context.tokenizer is None:
             raise ValueError(f"this filter needs a tokenizer to measure {len(problems)} problems")
         return [
-            Drop("clean", "overlong", problem.id, f"{count} prompt tokens, more than {self.tokens}", problem.source)
+            Drop("clean", "overlong", problem.id, f"{count} prompt tokens, more than {self.max_tokens}", problem.source)
             for problem, count in zip(problems, context.tokenizer.count(problems), strict=True)
-            if count > self.tokens
+            if count > self.max_tokens
         ]

@@ -23,11 +23,12 @@ class Semantic:
     """Drop a problem whose unit vector has a cosine of at least `threshold` to a kept one with a smaller id.
 
     Roles and media must be equal, and so must the protected tokens (`maths.text.invariant_tokens`), in any order,
-    because paraphrases reorder sentences. `respect` = "numbers" leaves out units and the words of comparison and
+    because paraphrases reorder sentences. `must_match` = "numbers" leaves out units and the words of comparison and
     operation, "none" all of them: then 3 and 5 apples are one problem to most encoders. If the order differs, the
     numbers must belong to the same words (`maths.text.reordering`): exchanged numbers make another problem.
-    `same_answer` asks for equal gold answers. The two texts must also share words (`overlap`), because encoders give
-    nearly the same vector to all texts of a script that they do not know, and read only the first part of a long text.
+    `same_answer` asks for equal gold answers. The two texts must also share words (`min_word_overlap`), because
+    encoders give nearly the same vector to all texts of a script that they do not know, and read only the first part of
+    a long text.
 
     No two kept problems are duplicates in this sense, and each dropped one is near the problem that its drop names. It
     compares all problems.
@@ -38,16 +39,18 @@ class Semantic:
     """
 
     threshold: float = 0.8  # cosine of MiniLM's vectors, (0, 1]; other encoders need another; higher drops fewer
-    respect: Literal["tokens", "numbers", "none"] = "tokens"  # which protected tokens must be equal
+    must_match: Literal["tokens", "numbers", "none"] = "tokens"  # which protected tokens must be equal
     same_answer: bool = True  # False: the texts alone decide
-    overlap: float = 0.2  # [0, 1], minimum Jaccard similarity of the two sets of words; 0 = off
+    min_word_overlap: float = 0.2  # [0, 1], minimum Jaccard similarity of the two sets of words; 0 = off
     version: ClassVar[str] = "2"
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("encoder", "neighbours")
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1 or not 0 <= self.overlap <= 1:
-            raise ValueError(f"threshold {self.threshold} must be in (0, 1] and overlap {self.overlap} in [0, 1]")
+        if not 0 < self.threshold <= 1 or not 0 <= self.min_word_overlap <= 1:
+            raise ValueError(
+                f"threshold {self.threshold} must be in (0, 1] and min_word_overlap {self.min_word_overlap} in [0, 1]"
+            )
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
@@ -83,7 +86,7 @@ class Semantic:
                 if (
                     other in kept_rows
                     and (tokens[row] == tokens[other] or is_reordering(texts[row], texts[other]))
-                    and jaccard(word_sets[row], word_sets[other]) >= self.overlap
+                    and jaccard(word_sets[row], word_sets[other]) >= self.min_word_overlap
                 ):
                     original = (other, cosine)
                     break
@@ -115,4 +118,4 @@ class Semantic:
         return keys
 
     def _respected(self, sequence: tuple[str, ...]) -> tuple[str, ...]:
-        return {"tokens": sequence, "numbers": amount_tokens(sequence), "none": ()}[self.respect]
+        return {"tokens": sequence, "numbers": amount_tokens(sequence), "none": ()}[self.must_match]

@@ -21,10 +21,10 @@ BANDS = 5  # of pass rates, for problems whose source kept no level
 class Dart:
     """Collect right answers of the policy per problem, sampling until there are enough or the cap on trials is reached.
 
-    rule = "uniform" wants `answers` right answers of every problem. "prop2diff" wants `answers_hardest` x fail rate,
-    rounded up and at least one. "vanilla" is plain rejection sampling, the baseline: the same number of `trials` for
-    every problem, and all right answers are kept. The fail rate is 1 - correct / attempts of the scores, where cut
-    attempts count as wrong.
+    rule = "uniform" wants `answers_per_problem` right answers of every problem. "prop2diff" wants `max_answers` x fail
+    rate, rounded up and at least one. "vanilla" is plain rejection sampling, the baseline: the same number of
+    `attempts` for every problem, and all right answers are kept. The fail rate is 1 - correct / attempts of the scores,
+    where cut attempts count as wrong.
 
     The kept answers are a problem's first right ones by sample index, never more than it wants. Stored attempts under
     the same sampler count, so nothing is paid for twice. A problem below its target at the cap is told in the summary
@@ -39,15 +39,15 @@ class Dart:
     draws: ClassVar[bool] = True
 
     rule: Literal["uniform", "prop2diff", "vanilla"] = "prop2diff"
-    answers: Annotated[int, Field(ge=1)] = 40  # of uniform: right answers per problem
-    answers_hardest: Annotated[int, Field(ge=1)] = 192  # of prop2diff: right answers of a problem that always fails
-    trials: Annotated[int, Field(ge=1)] = 52  # of vanilla: attempts per problem
-    max_trials: Annotated[int, Field(ge=1)] = 2048  # of uniform and prop2diff: attempts per problem at most
+    answers_per_problem: Annotated[int, Field(ge=1)] = 40  # of uniform: right answers per problem
+    max_answers: Annotated[int, Field(ge=1)] = 192  # of prop2diff: right answers of a problem that always fails
+    attempts: Annotated[int, Field(ge=1)] = 52  # of vanilla: attempts per problem
+    max_attempts: Annotated[int, Field(ge=1)] = 2048  # of uniform and prop2diff: attempts per problem at most
     distinct: bool = True  # False: equal right answers of a problem count as often as they come
     temperature: Annotated[float, Field(gt=0)] | None = None  # None = policy.temperature
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None  # None = policy.top_p
-    batch: Annotated[int, Field(ge=1)] = 256  # attempts that are asked for at a time
-    level: str = "level"  # a field that the source kept; the forecast is told by it, else by bands of pass rates
+    attempts_per_batch: Annotated[int, Field(ge=1)] = 256  # attempts that are asked for at a time
+    level_field: str = "level"  # a field that the source kept; the forecast is told by it, else by bands of pass rates
 
     @property
     def changes(self) -> dict[str, float]:
@@ -58,14 +58,14 @@ class Dart:
     @property
     def cap(self) -> int:
         """Return the attempts per problem at most."""
-        return self.trials if self.rule == "vanilla" else self.max_trials
+        return self.attempts if self.rule == "vanilla" else self.max_attempts
 
     def wanted(self, counts: Mapping[str, Counts]) -> dict[str, int]:
         """Return the right answers that each attempted problem shall have."""
         if self.rule == "vanilla":
-            return dict.fromkeys(counts, self.trials)
+            return dict.fromkeys(counts, self.attempts)
         fail = fail_rates(counts)
-        most = self.answers if self.rule == "uniform" else self.answers_hardest
+        most = self.answers_per_problem if self.rule == "uniform" else self.max_answers
         return dict(zip(counts, response_targets(fail, rule=self.rule, most=most).tolist(), strict=True))
 
     def forecast(self, evidence: SynthesisEvidence) -> SynthesisSummary:
@@ -95,7 +95,7 @@ class Dart:
         """Draw what is missing, and yield each problem's first right answers."""
         wanted = self.wanted(scored(evidence))
         trials = evidence.draw_until(
-            wanted, changes=self.changes, max_trials=self.cap, distinct=self.distinct, batch=self.batch
+            wanted, changes=self.changes, max_trials=self.cap, distinct=self.distinct, batch=self.attempts_per_batch
         )
         n_answers: dict[str, int] = {}
         for problem in evidence.attempted(changes=self.changes):
@@ -133,7 +133,7 @@ class Dart:
         counts |= {"short": short, "unsolved": none, "drawn": trials.drawn, "batch_full": round(trials.fullness, 4)}
         lines = [f"{answers} of {total} answers wanted ({answers / total if total else 1:.1%}), {trials.drawn} drawn"]
         if short and self.rule != "vanilla":
-            why = trials.stopped or f"max_trials = {self.cap} was reached"
+            why = trials.stopped or f"max_attempts = {self.cap} was reached"
             lines.append(
                 f"{short} of {len(wanted)} problems have fewer answers than wanted, {none} of them none: {why}"
             )
@@ -141,10 +141,10 @@ class Dart:
 
     def _levels(self, evidence: SynthesisEvidence, counts: Mapping[str, Counts]) -> list[str]:
         """Name the group of each problem: its level, or its band of pass rates."""
-        levels: Mapping[str, Any] = evidence.field(self.level, list(counts)) if self.level else {}
+        levels: Mapping[str, Any] = evidence.field(self.level_field, list(counts)) if self.level_field else {}
         bands = np.minimum((1 - fail_rates(counts)) * BANDS, BANDS - 1).astype(int)
         return [
-            f"{self.level} {levels[id_]}"
+            f"{self.level_field} {levels[id_]}"
             if id_ in levels
             else f"pass rate {band / BANDS:.1f} to {(band + 1) / BANDS:.1f}"
             for id_, band in zip(counts, bands, strict=True)

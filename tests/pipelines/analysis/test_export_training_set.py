@@ -64,7 +64,7 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext
         "score": {"n": 8},
         "synthesize": {
             "methods": ["dart", "python:even_pairs:Even"],
-            "settings": {"dart": {"rule": "vanilla", "trials": 8, "distinct": False}},
+            "settings": {"dart": {"rule": "vanilla", "attempts": 8, "distinct": False}},
         },
     }
     with pytest.MonkeyPatch.context() as patch:

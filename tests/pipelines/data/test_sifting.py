@@ -45,7 +45,7 @@ def mixed(sums: Path) -> Path:
 
 
 def config_of(context: Made, lake: Path, filters: list[str]) -> RunContext:
-    settings: dict[str, Any] = {"overlong": {"tokens": 300}} if "overlong" in filters else {}
+    settings: dict[str, Any] = {"overlong": {"max_tokens": 300}} if "overlong" in filters else {}
     source = [{"type": "files", "paths": str(lake.parent / "sums.jsonl"), "verifier": "numeric"}]
     if "contaminated" in filters:
         benchmark = lake.parent / "benchmark.jsonl"

@@ -138,7 +138,7 @@ def test_no_round_and_an_empty_band_are_refused(tiny: MakeContext) -> None:
 
 @pytest.mark.model
 def test_a_loop_learns_right_answers_first_and_rewards_after(tiny: MakeContext) -> None:
-    methods = {"methods": ["dart"], "settings": {"dart": {"rule": "vanilla", "trials": 2, "distinct": False}}}
+    methods = {"methods": ["dart"], "settings": {"dart": {"rule": "vanilla", "attempts": 2, "distinct": False}}}
     changes: dict[str, Any] = {"loop": {"kinds": ["sft", "grpo"]}, "synthesize": methods, "sft": {"rows_per_step": 8}}
     context = tiny(**changes)
     first, second = run_loop(context)

@@ -15,7 +15,7 @@ from assay.pipelines.runner.synthesis import run_synthesis
 from assay.pipelines.sampling.queued import QueuedRollouts
 
 Made = Callable[..., RunContext]
-DART = {"rule": "uniform", "answers": 3, "max_trials": 24, "distinct": False, "batch": 16}
+DART = {"rule": "uniform", "answers_per_problem": 3, "max_attempts": 24, "distinct": False, "attempts_per_batch": 16}
 
 
 @dataclass(frozen=True)

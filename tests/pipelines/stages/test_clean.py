@@ -71,7 +71,7 @@ def test_a_missing_benchmark_is_found_before_anything_is_written(context: Made, 
         (("guessable",), {"policy": {"temperature": 0.5}}),
         (("guessable",), {"seed": 4}),
         (("semantic",), {"embed": {"encoder": "minilm"}}),
-        (("overlong",), {"clean": {"filters": ("overlong",), "settings": {"overlong": {"tokens": 2000}}}}),
+        (("overlong",), {"clean": {"filters": ("overlong",), "settings": {"overlong": {"max_tokens": 2000}}}}),
     ],
 )
 def test_what_changes_a_filters_result_changes_the_key(
@@ -93,14 +93,14 @@ def test_a_policy_that_no_filter_asks_is_not_part_of_the_key(context: Made) -> N
 
 def test_overlong_counts_under_the_policys_template(context: Made) -> None:
     changes = {
-        "clean": {"filters": ("overlong",), "settings": {"overlong": {"tokens": 6}}}
+        "clean": {"filters": ("overlong",), "settings": {"overlong": {"max_tokens": 6}}}
     }  # "user: What is 10 + 3?" is 6 words
     assert clean(context(**changes)).rows_out == 40
     assert clean(context(**changes, policy={"template": "Solve {prompt}"})).rows_out == 0
 
 
 def test_guesses_are_paid_for_once_and_score_does_not_count_them(context: Made) -> None:
-    changes = {"clean": {"filters": ("guessable",), "settings": {"guessable": {"at_least": 1.0}}}}
+    changes = {"clean": {"filters": ("guessable",), "settings": {"guessable": {"min_solved_share": 1.0}}}}
     first = context(**changes)
     outcomes = {each.stage: each for each in run_stages(first)}
     dropped = 40 - outcomes["clean"].rows_out

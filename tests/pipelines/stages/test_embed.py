@@ -36,7 +36,7 @@ def test_one_problem_is_one_cluster_and_none_is_none(context: Made, sums: Path) 
     sums.write_text(sums.read_text().splitlines()[0])
     outcome = embed(context(split={"held_out": 0}))
     assert (outcome.rows_out, outcome.detail["clusters"]) == (1, 1)
-    nothing = {"filters": ("overlong",), "settings": {"overlong": {"tokens": 1}}}
+    nothing = {"filters": ("overlong",), "settings": {"overlong": {"max_tokens": 1}}}
     outcome = embed(context(split={"held_out": 0}, clean=nothing))
     assert (outcome.rows_out, outcome.detail["clusters"]) == (0, 0)
 

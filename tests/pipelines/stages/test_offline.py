@@ -22,7 +22,7 @@ from assay.pipelines.runner.synthesis import run_synthesis
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
-RIGHT = {"rule": "vanilla", "trials": 8, "distinct": False}  # every right one of the stored attempts
+RIGHT = {"rule": "vanilla", "attempts": 8, "distinct": False}  # every right one of the stored attempts
 PAIRS = "python:our_pairs:RightOverWrong"
 OUR_PAIRS = """
 from dataclasses import dataclass

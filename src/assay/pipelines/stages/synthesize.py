@@ -19,6 +19,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.parts import build_part
 from assay.core.ports import Synthesizer
+from assay.core.setting_names import first_names
 from assay.core.synthesis import Product, SynthesisSummary
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.limits import has_limit
@@ -68,7 +69,8 @@ class Synthesize(Stage):
         """Hash the pool with its scoring, the method with its settings, the policy, the verifiers and the evidence."""
         context = self.context
         versions = [(name, context.judge.version(name)) for name in side_verifiers(context, self.inputs, "train")]
-        how = [self.method, asdict(self.part), context.config.seed]  # type: ignore[call-overload]
+        settings = first_names("synthesize.settings", self.method, asdict(self.part))  # type: ignore[call-overload]
+        how = [self.method, settings, context.config.seed]
         if (teacher := context.config.synthesize.teacher) is not None and {"teach", "teacher"} & set(self.part.needs):
             how.append(teacher.model_dump(mode="json"))
         evidence_key = [] if self.part.draws else self._stored_evidence()
