@@ -172,7 +172,8 @@ def print_compared(rows: list[dict[str, Any]]) -> None:
 def setup_of(given: argparse.Namespace, share: float) -> Setup:
     """The setup of one pool."""
     revision = registry.identify_policy(given.model).revision
-    return Setup(given.model, revision, share, learning_rate=given.learning_rate, family=given.family, mess=given.mess)
+    rate, budget = given.learning_rate, given.budget
+    return Setup(given.model, revision, share, budget, learning_rate=rate, family=given.family, mess=given.mess)
 
 
 def arguments() -> argparse.Namespace:
@@ -182,6 +183,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--learning-rate", type=float, default=Setup.learning_rate, help="of all arms that have none of their own"
     )
+    parser.add_argument("--budget", type=int, default=Setup.budget, help="rollouts of a run, all charged")
     parser.add_argument("--work", type=Path, default=Path(".assay/choosing_study"), help="folder of finished runs")
     parser.add_argument(
         "--pools", nargs="+", type=float, default=[0.15, 0.05, 0.4], help="shares of the pool that can be learnt"
