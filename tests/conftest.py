@@ -37,6 +37,7 @@ print("http://%s:%d" % server.get_host_and_port(), flush=True)
 sys.stdin.read()
 """
 
+WALKS = ("api", "cli", "examples", "flows", "pipelines", "reports", "synthesis", "viewer")  # folders of tests
 STAGES = ("ingest", "clean", "split", "score", "embed", "select", "order", "regrade")
 CURATE = (
     "faiss",
@@ -111,11 +112,15 @@ def pytest_collection() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`, the tests of one file run in one process, one after another: they share models and servers.
 
-    Those of all flows share one Prefect server: two would be too slow to answer on two cores.
+    Those of all flows share one Prefect server: two would be too slow to answer on two cores. Tests of rooms whose parts run
+    stages on a lake are marked `walk`, so that those of the other rooms answer in two minutes.
     """
-    flows = Path(__file__).with_name("flows")
+    tests = Path(__file__).parent
+    flows, walks = tests / "flows", {tests / name for name in WALKS}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(str(flows if flows in item.path.parents else item.path)))
+        if walks.intersection(item.path.parents):
+            item.add_marker(pytest.mark.walk)
 
 
 def pytest_collection_finish() -> None:
