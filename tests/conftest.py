@@ -113,7 +113,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`, the tests of one file run in one process, one after another: they share models and servers.
 
     Those of all flows share one Prefect server: two would be too slow to answer on two cores. Tests of rooms whose parts run
-    stages on a lake are marked `walk`, so that those of the other rooms answer in two minutes.
+    stages on a lake are marked `walk`, so that those of the other rooms answer sooner.
     """
     tests = Path(__file__).parent
     flows, walks = tests / "flows", {tests / name for name in WALKS}
