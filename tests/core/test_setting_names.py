@@ -14,8 +14,8 @@ from assay.core.setting_names import (
     KINDS,
     RENAMES,
     check_names,
-    first_clean_settings,
     first_names,
+    first_table,
     present_names,
 )
 from assay.core.types import Pool
@@ -48,7 +48,7 @@ def test_a_config_that_a_lake_holds_is_read_under_its_old_names_and_not_changed(
 def test_first_names_and_present_names_are_inverse() -> None:
     present = present_names(OLD)
     assert first_names("source", "files", present["source"][0]) == OLD["source"][0]
-    assert first_clean_settings(present["clean"]["settings"]) == OLD["clean"]["settings"]
+    assert first_table("clean.settings", present["clean"]["settings"]) == OLD["clean"]["settings"]
 
 
 def test_a_setting_of_a_part_from_outside_keeps_its_name() -> None:
@@ -100,7 +100,7 @@ DART = {
 def test_keys_hash_renamed_settings_of_parts_as_before() -> None:
     dart = asdict(Dart(**DART))  # type: ignore[arg-type]
     hashed = [
-        first_clean_settings(CLEAN),
+        first_table("clean.settings", CLEAN),
         first_names("synthesize.settings", "dart", dart),
         first_names("select", "dart", {"max_answers": 7}),
         first_names("order", "bins", {"number_bins": 3, "uniform_fraction": 0.1}),

@@ -287,6 +287,8 @@ def first_names(table: str, part: str, settings: Mapping[str, Any]) -> dict[str,
         old_settings[rename.old] = former.get(value, value) if former else value
     if (table, part) == ("select", "composed") and "steps" in old_settings:
         old_settings["steps"] = [_first_step(step) for step in old_settings["steps"]]
+    if (table, part) == ("clean.settings", "contaminated") and isinstance(old_settings.get("against"), list | tuple):
+        old_settings["against"] = [_first_source(source) for source in old_settings["against"]]
     return old_settings
 
 
@@ -294,6 +296,10 @@ def _first_step(step: Any) -> Any:
     if not isinstance(step, Mapping) or not isinstance(step.get("settings"), Mapping):
         return step
     return {**step, "settings": first_names("select", str(step.get("selector", "")), step["settings"])}
+
+
+def _first_source(source: Any) -> Any:
+    return first_names("source", str(source.get("type", "")), source) if isinstance(source, Mapping) else source
 
 
 def new_name(kind: str, part: str, key: str) -> str:
@@ -312,9 +318,11 @@ def first_table(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table of the config and the tables in it under their first names.
 
     Args:
-        name: dotted, such as "train".
+        name: dotted, such as "train" or "clean.settings".
         table: as its model dumps it.
     """
+    if name in BY_NAME:
+        return {part: first_names(name, part, settings) for part, settings in table.items()}
     inner = {
         key: first_table(f"{name}.{key}", value) if isinstance(value, Mapping) else value
         for key, value in table.items()
@@ -329,17 +337,6 @@ def first_table_name(name: str) -> str:
     'arrange'
     """
     return next((old for old, new in TABLES.items() if new == name), name)
-
-
-def first_clean_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the settings of filters under their first names; those of benchmarks are settings of sources."""
-    settings_by_part = {name: first_names("clean.settings", name, table) for name, table in settings.items()}
-    if isinstance(against := settings_by_part.get("contaminated", {}).get("against"), list | tuple):
-        settings_by_part["contaminated"]["against"] = [
-            first_names("source", str(table.get("type", "")), table) if isinstance(table, Mapping) else table
-            for table in against
-        ]
-    return settings_by_part
 
 
 def _walk(tree: Mapping[str, Any]) -> Iterator[tuple[str, MutableMapping[str, Any]]]:

@@ -15,7 +15,7 @@ from assay.core.collection import rare_collection
 from assay.core.identity import content_id
 from assay.core.parts import is_outside
 from assay.core.ports import Encoder, Filter, FilterContext
-from assay.core.setting_names import first_clean_settings
+from assay.core.setting_names import first_table
 from assay.core.types import Label, Problem
 from assay.pipelines.context.first_attempts import show_tracebacks
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
@@ -56,7 +56,7 @@ class Clean(Stage):
         parts = build_filters(config)
         borrowed = [filter_dependencies(context, part, lambda: self.encoder) for _, part in parts]
         edited = [version for name, part in parts if is_outside(name) for version in list_version(part)]
-        how = (config.clean.filters, first_clean_settings(config.clean.settings), versions, borrowed, *edited)
+        how = (config.clean.filters, first_table("clean.settings", config.clean.settings), versions, borrowed, *edited)
         return StageKey.of(content_id("clean", str(pool), *how))
 
     @cached_property
